@@ -1,0 +1,13 @@
+"""Symmetries of NumPyro models: guides, NUTS and diagnostics that know about them."""
+
+from . import discovery as discovery
+from .symmetry import Axis as Axis
+from .symmetry import CheckReport as CheckReport
+from .symmetry import Element as Element
+from .symmetry import Symmetry as Symmetry
+from .symmetry import SymmetryError as SymmetryError
+from .symmetry import Units as Units
+from .symmetry import factor_model as factor_model
+from .symmetry import hmm as hmm
+from .symmetry import mixture as mixture
+from .symmetry import mlp as mlp

@@ -1,0 +1,348 @@
+"""The symmetry of a model: a direct product of groups, one for each ``Units``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from math import inf, prod
+from typing import Any
+
+import jax
+import numpy as np
+
+from . import element as el
+from .action import act_on_axis
+from .axis import Axis
+from .check import CheckReport, check_symmetry, read_model
+from .element import Array, Element
+from .errors import SymmetryError
+from .table import text_table
+from .units import KINDS, Kind, Units
+
+Elements = dict[str, Element]
+Sites = Mapping[str, Array]
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True, init=False, repr=False)
+class Symmetry:
+    """What leaves a model as it is: permutations, signs or scales of its units.
+
+    A value: hashable, compared by content, picklable, static under ``jax.jit``. Group elements
+    are plain arrays, ``{units name: Element(permutation, factor)}``, so that whole batches of
+    them pass through ``jit`` and ``vmap``.
+
+    :param units: the :class:`Units`, each with a name of its own; :attr:`order` multiplies.
+    :raises SymmetryError: where two have the same name, or lie on one axis without commuting.
+
+    >>> hidden = Units("hidden", 3, incoming={"w1": 1, "b1": 0}, outgoing={"w2": 0}, kind="signed")
+    >>> sym = Symmetry([hidden])
+    >>> sym.order
+    48
+    >>> print(sym)
+    units   n  kind    order  acts on
+    hidden  3  signed  48     w1[1] b1[0] w2[0]
+    """
+
+    units: tuple[Units, ...]
+
+    def __init__(self, units: Iterable[Units] = ()) -> None:
+        units = (units,) if isinstance(units, Units) else tuple(units)
+        for u in units:
+            if not isinstance(u, Units):
+                raise SymmetryError(f"Symmetry: expected Units; got {u!r}.")
+        names = [u.name for u in units]
+        for name in names:
+            if names.count(name) > 1:
+                raise SymmetryError(f"Symmetry: two Units are called {name!r}. Give each a name of its own.")
+        object.__setattr__(self, "units", units)
+        for first, second in combinations(units, 2):
+            _refuse_non_commuting(first, second)
+
+    # What it is ------------------------------------------------------------------------------
+
+    @property
+    def order(self) -> int | float:
+        """How many elements the group has, an exact int; infinite where units scale."""
+        return prod(u.order for u in self.units)
+
+    @property
+    def log_order(self) -> float:
+        """Natural logarithm of :attr:`order`."""
+        return sum(u.log_order for u in self.units)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Names of the sites that are acted on, each once."""
+        return tuple(dict.fromkeys(site for u in self.units for site in u.sites))
+
+    def __getitem__(self, name: str) -> Units:
+        for u in self.units:
+            if u.name == name:
+                return u
+        raise SymmetryError(f"Symmetry has no Units called {name!r}; it has {[u.name for u in self.units]}.")
+
+    def __iter__(self) -> Iterator[Units]:
+        return iter(self.units)
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def __str__(self) -> str:
+        if not self.units:
+            return "no symmetry"
+        rows = [[u.name, u.n, u.kind, _short(u.order), u.describe_axes()] for u in self.units]
+        return text_table(["units", "n", "kind", "order", "acts on"], rows)
+
+    def __repr__(self) -> str:
+        return f"Symmetry({list(self.units)!r})"
+
+    # Adjusting it ----------------------------------------------------------------------------
+
+    def select(self, kind: Kind | tuple[Kind, ...]) -> Symmetry:
+        """The subgroup with only these kinds of factors.
+
+        Units of another kind keep their permutations where ``"permutation"`` is among the kinds,
+        and are left out where it is not.
+
+        :param kind: one kind or several of ``"permutation"``, ``"signed"``, ``"scaled"``.
+        :returns: the smaller :class:`Symmetry`.
+        :raises SymmetryError: where a kind is unknown.
+
+        >>> relu = Symmetry([Units("hidden", 3, incoming={"w1": 1}, outgoing={"w2": 0}, kind="scaled")])
+        >>> relu.select(kind=("permutation", "signed")).order
+        6
+        """
+        kinds = (kind,) if isinstance(kind, str) else tuple(kind)
+        for k in kinds:
+            if k not in KINDS:
+                raise SymmetryError(f"select: kind must be among {KINDS}; got {k!r}.")
+        kept = [u for u in self.units if u.kind in kinds]
+        if "permutation" in kinds:
+            kept = [u if u.kind in kinds else u.with_kind("permutation") for u in self.units]
+        return Symmetry(kept)
+
+    def without(self, *names: str) -> Symmetry:
+        """The symmetry without the named ``Units``.
+
+        :raises SymmetryError: where there is no such ``Units``.
+        """
+        for name in names:
+            self[name]
+        return Symmetry(u for u in self.units if u.name not in names)
+
+    def rename(self, names: Mapping[str, str]) -> Symmetry:
+        """The same symmetry under other names, ``{old: new}``.
+
+        :raises SymmetryError: where there is no such ``Units``.
+        """
+        for name in names:
+            self[name]
+        return Symmetry(u.renamed(names.get(u.name, u.name)) for u in self.units)
+
+    # The group -------------------------------------------------------------------------------
+
+    def identity(self, sample_shape: tuple[int, ...] = ()) -> Elements:
+        """The element that moves nothing, with arrays of shape ``(*sample_shape, n)``."""
+        return {u.name: el.identity(u, sample_shape) for u in self.units}
+
+    def sample(self, rng_key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Elements:
+        """Uniform elements (positive factors: standard log-normal).
+
+        :param rng_key: a JAX random key.
+        :param sample_shape: how many, as leading dimensions.
+        """
+        keys = jax.random.split(rng_key, max(len(self.units), 1))
+        return {u.name: el.sample(u, key, sample_shape) for u, key in zip(self.units, keys, strict=False)}
+
+    def compose(self, g: Elements, h: Elements) -> Elements:
+        """The element that acts like ``h``, then ``g``: ``act(compose(g, h), x) == act(g, act(h, x))``."""
+        return {u.name: el.compose(self._element(g, u), self._element(h, u)) for u in self.units}
+
+    def inverse(self, g: Elements) -> Elements:
+        """The element that undoes ``g``."""
+        return {u.name: el.inverse(self._element(g, u)) for u in self.units}
+
+    def elements(self) -> Elements:
+        """Every element once, along a leading dimension of length :attr:`order`; identity first.
+
+        :raises SymmetryError: where the group has more than a million elements.
+        """
+        if self.order > 10**6:
+            raise SymmetryError(f"elements: a group of order {_short(self.order)} is too large to list.")
+        each = [el.enumerate_elements(u) for u in self.units]
+        counts = [len(e.permutation) for e in each]
+        grid = np.indices(counts).reshape(len(counts), -1) if counts else np.zeros((0, 1), int)
+        return {u.name: Element(*(a[i] for a in e)) for u, e, i in zip(self.units, each, grid, strict=True)}
+
+    def act(self, g: Elements, sites: Sites) -> dict[str, Array]:
+        """Move the arrays of all sites together.
+
+        :param g: ``{units name: Element}``, arrays of shape ``(*sample, n)``.
+        :param sites: site name -> array of shape ``(*sample, *site shape)``; NumPy or JAX. Sites
+            that the symmetry does not name pass through.
+        :returns: a new dict of the same shapes, dtypes and order.
+        :raises SymmetryError: where a site is missing, or an axis or a sample shape does not fit.
+
+        >>> import jax, jax.numpy as jnp
+        >>> sym = Symmetry([Units("component", 3, axes={"mu": 0})])
+        >>> g = {"component": Element(jnp.array([2, 0, 1]), jnp.ones(3))}
+        >>> sym.act(g, {"mu": jnp.array([10.0, 20.0, 30.0])})["mu"].tolist()
+        [30.0, 10.0, 20.0]
+        """
+        out = dict(sites)
+        if not self.units:
+            return out
+        sample = np.shape(self._element(g, self.units[0]).permutation)[:-1]
+        for u in self.units:
+            if np.shape(self._element(g, u).permutation) != (*sample, u.n):
+                raise SymmetryError(
+                    f"act: the element of {u.name!r} has shape {np.shape(g[u.name].permutation)}; "
+                    f"expected {(*sample, u.n)}."
+                )
+        self.check_shapes({s: np.shape(x) for s, x in sites.items()}, sample)
+        for u in self.units:
+            for site, axs in u.placements:
+                for axis in axs:
+                    out[site] = act_on_axis(u, g[u.name], out[site], axis, len(sample))
+        return out
+
+    def _element(self, g: Elements, u: Units) -> Element:
+        try:
+            return g[u.name]
+        except KeyError:
+            raise SymmetryError(f"The element lacks Units {u.name!r}; it has {sorted(g)}.") from None
+
+    # Does it fit? ----------------------------------------------------------------------------
+
+    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]], sample: tuple[int, ...] = ()) -> None:
+        """Raise unless every site is there and every axis has the length that its units need.
+
+        :param shapes: site name -> shape ``(*sample, *site shape)``.
+        :param sample: the leading sample dimensions that every shape begins with.
+        :raises SymmetryError: naming the units, the site, its shape and what was expected.
+        """
+        for u in self.units:
+            for site, axs in u.placements:
+                if site not in shapes:
+                    raise SymmetryError(
+                        f"Units {u.name!r} act on site {site!r}, which is not there; there are {sorted(shapes)}."
+                    )
+                if shapes[site][: len(sample)] != tuple(sample):
+                    raise SymmetryError(
+                        f"Site {site!r} has shape {shapes[site]}; its leading dimensions must be {tuple(sample)}."
+                    )
+                for axis in axs:
+                    _check_axis(u, site, axis, tuple(shapes[site][len(sample) :]))
+        for site in self.sites:
+            self._refuse_shared_entries(site, len(shapes[site]) - len(sample))
+
+    def _refuse_shared_entries(self, site: str, ndim: int) -> None:
+        """With the number of dimensions known, axes 1 and -1 of a matrix are seen to be one."""
+        resolved = []
+        for u in self.units:
+            if site in u.sites:
+                axs = tuple(Axis(a.axis % ndim, a.start, a.outer, a.inner, a.power) for a in u.axes[site])
+                resolved.append(Units(u.name, u.n, axes={site: axs}, kind=u.kind))
+        for first, second in combinations(resolved, 2):
+            _refuse_non_commuting(first, second)
+
+    def check(
+        self,
+        model: Callable[..., Any],
+        *args: Any,
+        num_points: int = 3,
+        num_elements: int = 4,
+        rng_seed: int = 0,
+        **kwargs: Any,
+    ) -> CheckReport:
+        """Evaluate the model in float64 at random points under random elements of the group.
+
+        Permutations and signs must leave the log joint density as it is, and every value in its
+        support; scales must leave the log likelihood as it is.
+
+        :param model: a NumPyro model.
+        :param args: the model's arguments.
+        :param num_points: how many random points to try.
+        :param num_elements: how many random elements to try at each point, for each ``Units``.
+        :param rng_seed: seed of the points and elements.
+        :param kwargs: the model's keyword arguments.
+        :returns: a :class:`CheckReport`; ``print`` it for a table.
+        :raises SymmetryError: naming the units, the site and the axis that break it.
+
+        >>> import jax.numpy as jnp, numpyro, numpyro.distributions as dist
+        >>> def model():
+        ...     numpyro.sample("mu", dist.Normal(0, jnp.array([1.0, 2.0])).to_event(1))
+        >>> Symmetry([Units("component", 2, axes={"mu": 0})]).check(model)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        numpyro_sym.symmetry.errors.SymmetryError: Units 'component' ... prior of site 'mu' tells its 2 entries apart...
+        """
+        with jax.enable_x64(True):
+            view = read_model(model, args, kwargs)
+            self.check_shapes(view.shapes)
+            return check_symmetry(self, view, num_points, num_elements, jax.random.key(rng_seed))
+
+
+def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None:
+    where = f"Units {u.name!r} (n = {u.n}), site {site!r} of shape {shape}"
+    if not -len(shape) <= axis.axis < len(shape):
+        raise SymmetryError(f"{where}: there is no axis {axis.axis}.")
+    length, need = shape[axis.axis], axis.length(u.n)
+    if axis.start is None and length != need:
+        raise SymmetryError(
+            f"{where}: axis {axis.axis} has length {length}; expected {need}. "
+            "For units inside a longer axis use numpyro_sym.Axis(axis, start, outer, inner)."
+        )
+    if axis.offset + need > length:
+        raise SymmetryError(
+            f"{where}: axis {axis.axis} has length {length}; the block from {axis.offset} needs {axis.offset + need}."
+        )
+
+
+def _refuse_non_commuting(first: Units, second: Units) -> None:
+    """A product of groups needs actions that commute; two runs over one axis may not."""
+    second_axes = second.axes
+    for site, axs in first.placements:
+        for a in axs:
+            for b in second_axes.get(site, ()):
+                if a.axis == b.axis and not _commute(first, a, second, b):
+                    raise SymmetryError(
+                        f"Units {first.name!r} and {second.name!r} both move axis {a.axis} of site {site!r} and do "
+                        "not commute there. Give them disjoint blocks, or make them one Units."
+                    )
+
+
+def _commute(first: Units, a: Axis, second: Units, b: Axis) -> bool:
+    if not np.intersect1d(a.positions(first.n), b.positions(second.n)).size:
+        return True
+    length = max(a.offset + a.length(first.n), b.offset + b.length(second.n))
+    return all(
+        np.array_equal(g(h(x)), h(g(x)))
+        for x in [np.arange(1.0, length + 1)]
+        for g in _generators(first, a)
+        for h in _generators(second, b)
+    )
+
+
+def _generators(u: Units, axis: Axis) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """A swap, a cycle and (where units have factors that act here) one factor of 2."""
+    slots = np.arange(u.n)
+    elements = [Element(np.roll(slots, 1), np.ones(u.n)), Element(np.r_[slots[1::-1], slots[2:]], np.ones(u.n))]
+    if u.kind != "permutation" and axis.power:
+        elements.append(Element(slots, np.where(slots == 0, 2.0, 1.0)))
+    flat = Axis(0, axis.offset, axis.outer, axis.inner, axis.power)
+    scaled = u.with_axes({"x": (flat,)}).with_kind("scaled") if u.kind != "permutation" else u
+    return [partial(_moved, scaled, e, flat) for e in elements]
+
+
+def _moved(u: Units, element: Element, axis: Axis, x: np.ndarray) -> np.ndarray:
+    return act_on_axis(u, element, x, axis, 0)
+
+
+def _short(order: int | float) -> str:
+    if order == inf:
+        return "inf"
+    return str(order) if order < 10**6 else f"{order:.3e}" if order < 10**300 else f"10**{len(str(order)) - 1}"
