@@ -1,6 +1,7 @@
 """Symmetries of NumPyro models: guides, NUTS and diagnostics that know about them."""
 
 from . import discovery as discovery
+from .guides import AutoSymmetrizedNormal as AutoSymmetrizedNormal
 from .symmetry import Axis as Axis
 from .symmetry import CheckReport as CheckReport
 from .symmetry import Element as Element
