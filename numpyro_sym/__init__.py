@@ -2,6 +2,8 @@
 
 from . import discovery as discovery
 from .guides import AutoSymmetrizedNormal as AutoSymmetrizedNormal
+from .mcmc import Folded as Folded
+from .mcmc import FoldedNUTS as FoldedNUTS
 from .symmetry import Axis as Axis
 from .symmetry import CheckReport as CheckReport
 from .symmetry import Element as Element

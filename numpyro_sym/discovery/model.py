@@ -16,8 +16,8 @@ from numpyro.infer.util import compute_log_probs
 from ..symmetry import ModelView, SymmetryError, register_reader
 
 
-def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> dict[str, dict]:
-    """The model's unobserved sample sites, each as NumPyro's trace tells it.
+def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[dict[str, dict], tuple[str, ...]]:
+    """The model's unobserved sample sites, each as NumPyro's trace tells it, and the names of its deterministic ones.
 
     Random choices of the model, a minibatch's rows among them, are those of one fixed seed.
     """
@@ -32,7 +32,7 @@ def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> dict[s
     full = {name: site["args"][0] for name, site in trace.items() if site["type"] == "plate"}
     for site in sites.values():
         site["subsampled"] = any(full.get(f.name, f.size) != f.size for f in site["frames"])
-    return sites
+    return sites, tuple(name for name, site in trace.items() if site["type"] == "deterministic")
 
 
 def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
@@ -43,7 +43,7 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
     args, kwargs = jax.tree.map(_widest, (args, kwargs))
-    sites = latent_sites(model, args, kwargs)
+    sites, _ = latent_sites(model, args, kwargs)
     if not sites:
         raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
     for name, site in sites.items():

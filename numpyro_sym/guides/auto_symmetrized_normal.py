@@ -116,7 +116,12 @@ class AutoSymmetrizedNormal(AutoNormal):
         return result
 
     def sample_posterior(
-        self, rng_key: jax.Array, params: Mapping[str, Any], *args: Any, sample_shape: tuple[int, ...] = (), **kwargs: Any
+        self,
+        rng_key: jax.Array,
+        params: Mapping[str, Any],
+        *args: Any,
+        sample_shape: tuple[int, ...] = (),
+        **kwargs: Any,
     ) -> dict[str, jax.Array]:
         """Draws of ``q_sym``: a draw of the Normals, then a uniform element of the group.
 

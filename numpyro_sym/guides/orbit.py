@@ -52,7 +52,7 @@ class Orbit(dist.Distribution):
 
     def base_log_prob(self, sites: Mapping[str, Any]) -> jax.Array:
         """Log density of the base, summed over its sites."""
-        return sum(jnp.sum(fn.log_prob(sites[name])) for name, fn in self.base.items())
+        return sum((jnp.sum(fn.log_prob(sites[name])) for name, fn in self.base.items()), start=jnp.zeros(()))
 
     def base_sample(self, rng_key: jax.Array) -> dict[str, jax.Array]:
         """One draw of the base."""

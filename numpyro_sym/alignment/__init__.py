@@ -1,0 +1,4 @@
+"""Bringing draws to one representative of their orbit."""
+
+from .section import Section as Section
+from .section import sorted_section as sorted_section

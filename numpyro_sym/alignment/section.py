@@ -1,0 +1,160 @@
+"""Exact sections: one representative of each orbit, found by signs and by sorting.
+
+``Units`` are put in order one after another. For each, a sign key makes one odd number of every
+unit positive, and a sort key arranges the units by one number of each. A key reads a single
+coordinate where every other axis of its array is still (no other ``Units`` run over it, or they
+are in order already), and a sum over the axes that are not. So the representative is the same for
+all points of an orbit, whatever the group (Wiese et al. 2023, section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units
+
+
+@dataclass(frozen=True)
+class Key:
+    """One number of each unit: a coordinate, or a sum over axes that other units still move.
+
+    :param site: the array.
+    :param axis: where the units lie on it.
+    :param twin: the second axis, where the key is read off the diagonal of the two.
+    :param summed: other axes to sum over; the rest are read at their first entry.
+    :param squared: whether squares are summed, which forgets other units' signs.
+    """
+
+    site: str
+    axis: Axis
+    twin: int | None = None
+    summed: tuple[int, ...] = ()
+    squared: bool = False
+
+    def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:
+        """The key of each unit, shape ``(n,)``."""
+        x = jnp.asarray(sites[self.site])
+        x = x**2 if self.squared else x
+        if self.twin is not None:
+            x = jnp.diagonal(x, axis1=self.axis.axis, axis2=self.twin)  # the diagonal goes last
+        else:
+            x = jnp.moveaxis(x.sum(self.summed, keepdims=True), self.axis.axis, -1)
+        along = x.reshape(-1, x.shape[-1])[0]
+        return along[self.axis.positions(n)[0, :, 0]]
+
+    def __str__(self) -> str:
+        what = "diagonal of " if self.twin is not None else "sum of " if self.summed else ""
+        return f"{what}{self.site}{'**2' if self.squared else ''}{self.axis}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """In which order ``Units`` are settled, and by which keys.
+
+    :param sym: the symmetry.
+    :param steps: ``(units name, sign key or None, sort key)``, in order.
+    """
+
+    sym: Symmetry
+    steps: tuple[tuple[str, Key | None, Key], ...]
+
+    def fold(self, sites: Mapping[str, Any]) -> dict[str, Any]:
+        """The representative of the orbit of one point; jit- and vmap-able.
+
+        :param sites: site name -> array without sample dimensions.
+        """
+        out = dict(sites)
+        for name, sign_key, sort_key in self.steps:
+            u = self.sym[name]
+            alone = Symmetry([u])
+            if sign_key is not None:
+                sign = jnp.where(sign_key.read(out, u.n) < 0, -1.0, 1.0)
+                out = alone.act({name: Element(jnp.arange(u.n), sign)}, out)
+            order = jnp.argsort(sort_key.read(out, u.n))
+            out = alone.act({name: Element(order, jnp.ones(u.n))}, out)
+        return out
+
+    def __str__(self) -> str:
+        lines = (
+            f"{name}: sorted by {sort}" + (f", {sign} made positive" if sign else "") for name, sign, sort in self.steps
+        )
+        return "\n".join(lines)
+
+
+def sorted_section(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Section:
+    """Choose keys for every ``Units`` of a symmetry.
+
+    :param sym: permutations and signs.
+    :param shapes: site name -> shape.
+    :returns: a :class:`Section`; ``print`` it to see the keys.
+    :raises SymmetryError: where units are scaled, shapes do not fit, or no exact key exists.
+
+    >>> from numpyro_sym.symmetry import hmm
+    >>> print(sorted_section(hmm(2, transition="A", emissions={"mu": 0}), {"A": (2, 2), "mu": (2,)}))
+    state: sorted by mu[0]
+    """
+    sym.check_shapes(shapes)
+    for u in sym.units:
+        if u.kind == "scaled":
+            raise SymmetryError(f"sorted_section: Units {u.name!r} are scaled; there is no order to put scales in.")
+    waiting = list(sym.units)
+    steps = []
+    while waiting:
+        ranked = sorted(
+            ((_cost(*keys), i, u, keys) for i, u in enumerate(waiting) if (keys := _keys(u, waiting, shapes))),
+            key=lambda item: item[:2],
+        )
+        if not ranked:
+            names = [u.name for u in waiting]
+            raise SymmetryError(
+                f"sorted_section: no exact section for Units {names}: their signs can be read only off arrays on "
+                "which others of them turn signs too. Make them one Units, or align draws with numpyro_sym.align."
+            )
+        _, _, u, (sign_key, sort_key) = ranked[0]
+        steps.append((u.name, sign_key, sort_key))
+        waiting.remove(u)
+    return Section(sym, tuple(steps))
+
+
+def _keys(u: Units, waiting: list[Units], shapes: Mapping[str, tuple[int, ...]]) -> tuple[Key | None, Key] | None:
+    """The best sign and sort keys that are exact while ``waiting`` are not in order."""
+    others = [o for o in waiting if o is not u]
+    every = [key for site, axs in u.placements for a in axs if (key := _key(u, site, a, others, shapes[site]))]
+    plain = [key for key in every if not key.squared]
+    if u.kind == "permutation":
+        return None, min(every, key=_key_cost)
+    # A sum over another Units' axis that both permutes and turns signs is not even up to sign.
+    signs = [key for key in plain if (key.axis.power or 0) % 2 == 1 and key.twin is None]
+    if not signs:
+        return None
+    return min(signs, key=_key_cost), min(every, key=_key_cost)
+
+
+def _key(u: Units, site: str, a: Axis, others: list[Units], shape: tuple[int, ...]) -> Key | None:
+    ndim = len(shape)
+    axis = Axis(a.axis % ndim, a.start, a.outer, a.inner, a.power)
+    own = [b for b in u.axes[site] if b.axis % ndim != axis.axis]
+    moving = {b.axis % ndim for o in others for b in o.axes.get(site, ())}
+    turned = any(o.kind == "signed" and any((b.power or 0) % 2 for b in o.axes.get(site, ())) for o in others)
+    if axis.axis in moving:
+        return None  # another Units run over the same axis and are not in order yet
+    if not own:
+        return Key(site, axis, summed=tuple(sorted(moving)), squared=turned)
+    twin = own[0]
+    same_block = (twin.offset, twin.outer, twin.inner) == (axis.offset, axis.outer, axis.inner)
+    if len(own) == 1 and same_block and not moving and not turned and (axis.power or 0) + (twin.power or 0) == 0:
+        return Key(site, axis, twin=twin.axis % ndim)
+    return Key(site, axis, summed=tuple(sorted(moving | {b.axis % ndim for b in own})), squared=True)
+
+
+def _key_cost(key: Key) -> tuple[bool, bool, bool]:
+    return key.squared, bool(key.summed), key.twin is not None
+
+
+def _cost(sign_key: Key | None, sort_key: Key) -> tuple[tuple[bool, ...], ...]:
+    return _key_cost(sort_key), _key_cost(sign_key) if sign_key else (False, False, False)
