@@ -1,0 +1,71 @@
+"""Groups of an ArviZ object of either generation: InferenceData or xarray's DataTree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..symmetry import SymmetryError
+
+
+def group_names(data: Any) -> list[str]:
+    """Names of the groups, in order."""
+    if isinstance(data, xr.DataTree):
+        return list(data.children)
+    return list(data.groups()) if callable(getattr(data, "groups", None)) else []
+
+
+def get_group(data: Any, group: str) -> xr.Dataset:
+    """One group as a Dataset."""
+    node = data[group]
+    return node.to_dataset() if isinstance(node, xr.DataTree) else node
+
+
+def with_groups(data: Any, changed: dict[str, xr.Dataset]) -> Any:
+    """A copy of the same type with some groups replaced, all else and the groups' order kept."""
+    if isinstance(data, xr.DataTree):
+        children = {
+            name: xr.DataTree(changed[name], name=name, children=dict(node.children)) if name in changed else node
+            for name, node in data.children.items()
+        }
+        return xr.DataTree(data.to_dataset(), children=children, name=data.name)
+    out = data.copy()
+    for name, dataset in changed.items():
+        setattr(out, name, dataset)
+    return out
+
+
+def posterior_of(data: Any) -> xr.Dataset:
+    """The posterior, after the checks that every diagnostic needs.
+
+    :raises SymmetryError: where there is no posterior, or it has no chains or draws.
+    """
+    names = group_names(data)
+    if "posterior" not in names:
+        raise SymmetryError(
+            f"Expected an ArviZ object (InferenceData or DataTree) with a posterior group; got a "
+            f"{type(data).__name__} with {names or 'no groups'}. Make one with arviz.from_numpyro(mcmc)."
+        )
+    posterior = get_group(data, "posterior")
+    for dim in ("chain", "draw"):
+        if dim not in posterior.sizes:
+            raise SymmetryError(f"The posterior has no dimension {dim!r}; it has {dict(posterior.sizes)}.")
+        if posterior.sizes[dim] == 0:
+            raise SymmetryError(f"The posterior has zero {dim}s; there is nothing to align. Run the sampler first.")
+    return posterior
+
+
+def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Draws of the named sites as arrays ``(chain, draw, *site shape)``.
+
+    :raises SymmetryError: where a site is missing, naming those there are.
+    """
+    for site in sites:
+        if site not in dataset:
+            raise SymmetryError(
+                f"The symmetry acts on site {site!r}, which the draws do not hold; they hold {sorted(dataset)}. "
+                "Rename or leave out its Units, or keep the site when sampling."
+            )
+    return {site: np.asarray(dataset[site].transpose("chain", "draw", ...).values) for site in sites}
