@@ -205,8 +205,6 @@ def _kind_that_holds(u: Units, trial: _Trial) -> str:
 
 def _remedy(u: Units, trial: _Trial, view: ModelView) -> str:
     """The one change to the specification that makes it hold, if there is one."""
-    if _kind_that_holds(u, trial):
-        return "With kind='permutation' it holds; their factors are what breaks it."
     for text, other in _edits(u, view.shapes):
         try:
             change = trial.changes(other)
@@ -214,6 +212,8 @@ def _remedy(u: Units, trial: _Trial, view: ModelView) -> str:
             continue
         if _judged(other, change) <= trial.tolerance:
             return text
+    if _kind_that_holds(u, trial):
+        return "With kind='permutation' it holds; their factors are what breaks it."
     listed = ", ".join(f"{s!r} axis {a.axis}" for s, axs in u.placements for a in axs)
     return f"Check the axes named ({listed}) and whether a site or an axis is missing."
 
