@@ -1,0 +1,4 @@
+"""Draws and distributions brought to a reference by a symmetry."""
+
+from .align import Alignment as Alignment
+from .align import align as align
