@@ -1,0 +1,155 @@
+"""Draws brought to a reference by the elements of a symmetry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..symmetry import Element, Symmetry, SymmetryError
+from .checks import as_host_arrays, sample_shape
+from .matching import Match, match
+from .objective import Objective
+from .reference import match_to_mean
+
+Reference = Mapping[str, Any] | str | int | tuple[int, ...]
+
+
+class Alignment(NamedTuple):
+    """Aligned draws and how they came about; arrays carry the draws' sample dimensions.
+
+    :param sites: the draws, moved; of the types, shapes and dtypes that came in.
+    :param elements: units name -> the :class:`~numpyro_sym.Element` that moved them.
+    :param distance: distance to the reference after the move.
+    :param distance_before: distance to the reference as the draws came.
+    :param gap: how much farther away a draw would be after the least harmful exchange of two
+        units or change of one sign: near 0 where the match is ambiguous.
+    :param exact: whether the distance is the least over the whole group (where no two ``Units``
+        share an array), or a local optimum.
+    :param reference: the reference, site name -> array.
+    """
+
+    sites: dict[str, Any]
+    elements: dict[str, Element]
+    distance: Any
+    distance_before: Any
+    gap: Any
+    exact: Any
+    reference: dict[str, Any]
+
+
+def align(
+    sites: Mapping[str, Any],
+    reference: Reference,
+    sym: Symmetry,
+    *,
+    sample_ndim: int | None = None,
+    num_threads: int | None = None,
+) -> Alignment:
+    """Move each draw by the group element that brings it nearest to a reference.
+
+    Coordinate descent over the ``Units`` (weight matching: Ainsworth, Hayase and Srinivasa 2023,
+    arXiv 2209.04836, algorithm 1), all draws in lock step; signs and scales are chosen with the
+    permutation, in one assignment problem.
+
+    :param sites: site name -> floats of shape ``(*sample, *site)``, NumPy or JAX. Sites that the
+        symmetry does not name pass through.
+    :param reference: a point (site name -> array of shape ``site``); ``"first"`` or the index of
+        a draw (a tuple where there are several sample dimensions); or ``"mean"``: align, average,
+        and repeat until nothing moves.
+    :param sym: the symmetry.
+    :param sample_ndim: how many leading sample dimensions the sites have. By default as many as
+        they have more than the reference; 1 where the reference is no point.
+    :param num_threads: worker threads; by default one for each processor.
+    :returns: an :class:`Alignment`.
+    :raises SymmetryError: where a site is missing or does not fit, is not of floats, mixes
+        dtypes, or holds NaN or infinity.
+
+    >>> from numpyro_sym import mixture
+    >>> draws = {"mu": np.array([[0.0, 5.0], [5.1, 0.1]])}
+    >>> align(draws, "first", mixture(2, {"mu": 0})).sites["mu"]
+    array([[0. , 5. ],
+           [0.1, 5.1]])
+    """
+    if not len(sym):
+        raise SymmetryError("align: the symmetry has no Units, so there is nothing to align by.")
+    draws = as_host_arrays(sites, sym, "the draws")
+    point = as_host_arrays(reference, sym, "the reference") if isinstance(reference, Mapping) else None
+    lead = _sample_ndim(draws, point, sample_ndim)
+    sample = sample_shape(draws, lead, "the draws")
+    sym.check_shapes({name: a.shape for name, a in draws.items()}, sample)
+    flat = {name: a.reshape(-1, *a.shape[lead:]) for name, a in draws.items()}
+    threads = num_threads or os.cpu_count() or 1
+    if isinstance(reference, str) and reference == "mean":
+        _refuse_empty(sample)
+        target, found = match_to_mean(flat, sym, threads)
+    else:
+        target = _index_draw(flat, reference, sample) if point is None else _as_target(point, flat)
+        found = match(flat, Objective(sym, target), None, threads)
+    return _packed(sites, target, found, sym, sample)
+
+
+def _sample_ndim(draws: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray] | None, given: int | None) -> int:
+    if point is None:
+        return 1 if given is None else given
+    name = next(iter(draws))
+    lead = draws[name].ndim - point[name].ndim if given is None else given
+    for name, a in draws.items():
+        if lead < 0 or a.shape[lead:] != point[name].shape:
+            raise SymmetryError(
+                f"align: site {name!r} has shape {point[name].shape} in the reference and {a.shape} in the draws; "
+                "expected the draws' shape without its leading sample dimensions."
+            )
+    return lead
+
+
+def _as_target(point: Mapping[str, np.ndarray], flat: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: point[name].astype(a.dtype) for name, a in flat.items()}
+
+
+def _index_draw(flat: Mapping[str, np.ndarray], reference: Any, sample: tuple[int, ...]) -> dict[str, np.ndarray]:
+    _refuse_empty(sample)
+    if isinstance(reference, str) and reference == "first":
+        return {name: a[0] for name, a in flat.items()}
+    index = reference if isinstance(reference, tuple) else (reference,)
+    try:
+        row = np.arange(np.prod(sample)).reshape(sample)[index]
+        if any(isinstance(i, bool) for i in index) or np.ndim(row) != 0:
+            raise IndexError
+    except (IndexError, TypeError):
+        raise SymmetryError(
+            f"align: reference {reference!r} is no draw of sample shape {sample}. Give a dict of arrays, 'first', "
+            "'mean', or the index of one draw (a tuple where there are several sample dimensions)."
+        ) from None
+    return {name: a[int(row)] for name, a in flat.items()}
+
+
+def _refuse_empty(sample: tuple[int, ...]) -> None:
+    if 0 in sample:
+        raise SymmetryError(f"align: there are no draws (sample shape {sample}) to take a reference from.")
+
+
+def _packed(
+    sites: Mapping[str, Any], target: dict[str, np.ndarray], found: Match, sym: Symmetry, sample: tuple[int, ...]
+) -> Alignment:
+    """The result in the draws' shapes and kind of arrays."""
+    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in sym.sites)
+
+    def back(a: np.ndarray) -> Any:
+        shaped = a.reshape((*sample, *a.shape[1:]))
+        return shaped if on_host else jnp.asarray(shaped)
+
+    moved = {name: back(a) for name, a in found.sites.items()}
+    exact = np.full(len(found.distance), Objective(sym, target).is_linear)
+    return Alignment(
+        {name: moved.get(name, x) for name, x in sites.items()},
+        {name: Element(*map(back, e)) for name, e in found.elements.items()},
+        back(found.distance),
+        back(found.distance_before),
+        back(found.gap),
+        back(exact),
+        target if on_host else {name: jnp.asarray(a) for name, a in target.items()},
+    )

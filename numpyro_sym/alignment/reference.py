@@ -1,0 +1,33 @@
+"""The iterated mean: a reference that is no draw in particular."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..symmetry import Symmetry
+from .matching import Match, match
+from .objective import Arrays, Objective
+
+
+def match_to_mean(
+    draws: Arrays, sym: Symmetry, num_threads: int, max_iterations: int = 100
+) -> tuple[dict[str, np.ndarray], Match]:
+    """Match to the first draw, then to the mean of the matched, until no element moves.
+
+    Each step lowers the sum of squared distances (generalised Procrustes analysis), so the
+    permutations and signs come to rest; scales until the sum falls by less than one millionth.
+    """
+    reference = {name: a[0] for name, a in draws.items()}
+    found = match(draws, Objective(sym, reference), None, num_threads)
+    for _ in range(max_iterations):
+        reference = {name: a.mean(0) for name, a in found.sites.items()}
+        before, found = found, match(draws, Objective(sym, reference), found.elements, num_threads)
+        if _is_still(before, found):
+            break
+    return reference, found
+
+
+def _is_still(before: Match, after: Match) -> bool:
+    same = all(np.array_equal(before.elements[n].permutation, after.elements[n].permutation) for n in after.elements)
+    old, new = (np.square(m.distance, dtype=float).sum() for m in (before, after))
+    return same and old - new <= 1e-6 * old

@@ -1,0 +1,200 @@
+"""FoldedNUTS is NUTS, its draws folded: the same law, the same chains, the same tools."""
+
+import pickle
+import warnings
+
+import arviz as az
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+import runs
+from numpyro.infer import HMC, MCMC, NUTS, BarkerMH
+from numpyro.infer.initialization import init_to_value
+from scipy import stats
+
+import numpyro_sym as nsym
+from numpyro_sym import SymmetryError, Units
+
+
+def rhat(draws, name):
+    return float(np.max(az.rhat(az.convert_to_dataset({name: draws[name]}))[name].values))
+
+
+WEIGHTS = ("w1", "b1", "w2")
+
+
+def test_positive_control(sine_nuts, sine_folded):
+    """The chains differ by order and signs only: weights look hopeless, folded ones agree."""
+    assert min(rhat(sine_nuts.draws, name) for name in WEIGHTS) > 3
+    assert max(rhat(sine_folded.draws, name) for name in WEIGHTS) <= 1.05
+    assert rhat(sine_folded.draws, "f") <= 1.02
+
+
+def test_negative_control(two_modes):
+    """A chain in another functional mode stays apart: the fold repairs no more than it may."""
+    assert min(rhat(two_modes.draws, name) for name in WEIGHTS) > 1.5
+    assert rhat(two_modes.draws, "f") > 1.5
+    misfit = ((two_modes.draws["f"] - runs.teacher()[1]) ** 2).sum(-1).mean(-1)
+    assert misfit[3] > 10 * misfit[:3].max()
+
+
+def test_the_chain_is_that_of_nuts(sine_nuts, sine_folded):
+    for field in ("num_steps", "adapt_state.step_size"):
+        plain, folded = (r.mcmc.get_extra_fields()[field] for r in (sine_nuts, sine_folded))
+        np.testing.assert_array_equal(folded, plain)
+    np.testing.assert_allclose(sine_folded.draws["f"], sine_nuts.draws["f"], atol=1e-5)
+
+
+def test_draws_are_the_folded_draws(sine_nuts, sine_folded):
+    """Each folded draw lies on the orbit of its draw, and in the reference set."""
+    w1, b1, w2 = (sine_folded.draws[name] for name in WEIGHTS)
+    key = sine_folded.mcmc.sampler.section
+    assert "w1" in str(key)
+    assert (w1[..., 0, :] > 0).all()
+    assert (np.diff(w1[..., 0, :]) >= 0).all()
+    order = np.argsort(np.abs(sine_nuts.draws["w1"][..., 0, :]), axis=-1)
+    sign = np.sign(sine_nuts.draws["w1"][..., 0, :])
+    for name, x in (("b1", b1), ("w2", w2)):
+        np.testing.assert_array_equal(x, np.take_along_axis(sign * sine_nuts.draws[name], order, -1))
+
+
+def test_deterministic_sites_are_computed_at_the_folded_point(sine_folded):
+    draws, (x, _) = sine_folded.draws, runs.sine()
+    first = np.tanh(x[:, 0] * draws["w1"][..., :1, 0] + draws["b1"][..., :1]).mean(-1)
+    np.testing.assert_allclose(draws["first_unit"], first, atol=1e-5)
+
+
+def exchangeable():
+    numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
+
+
+EXCHANGEABLE = nsym.Symmetry([Units("unit", 3, axes={"x": 0})])
+
+
+@pytest.mark.parametrize("kernel", [NUTS, HMC, BarkerMH], ids=lambda k: k.__name__)
+def test_law_is_that_of_order_statistics(kernel):
+    """Without data the reference set holds sorted prior draws, whose law is known."""
+    mcmc = MCMC(
+        nsym.Folded(kernel(exchangeable), EXCHANGEABLE),
+        num_warmup=500,
+        num_samples=4000,
+        thinning=4,
+        progress_bar=False,
+    )
+    mcmc.run(jax.random.key(0))
+    x = np.asarray(mcmc.get_samples()["x"])
+    for i in range(3):
+        uniform = stats.beta(i + 1, 3 - i).cdf(stats.norm.cdf(x[:, i]))
+        assert stats.kstest(uniform, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("chain_method", ["vectorized", "sequential", "parallel"])
+def test_chain_methods(chain_method):
+    """Each gives the draws of the plain kernel under the same method, sorted."""
+    chains = 1 if chain_method == "parallel" else 2
+    plain, folded = (
+        MCMC(k, num_warmup=50, num_samples=20, num_chains=chains, chain_method=chain_method, progress_bar=False)
+        for k in (NUTS(exchangeable), nsym.FoldedNUTS(exchangeable, EXCHANGEABLE))
+    )
+    for mcmc in (plain, folded):
+        mcmc.run(jax.random.key(0))
+    expected = np.sort(plain.get_samples(group_by_chain=True)["x"], axis=-1)
+    np.testing.assert_array_equal(folded.get_samples(group_by_chain=True)["x"], expected)
+
+
+def test_parallel_chains_on_several_devices():
+    """In a process of its own: the number of host devices is fixed when JAX starts."""
+    import subprocess
+    import sys
+
+    code = """
+import numpyro
+numpyro.set_host_device_count(2)
+import jax, numpyro.distributions as dist, numpyro_sym as nsym
+from numpyro.infer import MCMC
+def model():
+    numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
+sym = nsym.Symmetry([nsym.Units("unit", 3, axes={"x": 0})])
+mcmc = MCMC(nsym.FoldedNUTS(model, sym), num_warmup=10, num_samples=10, num_chains=2, progress_bar=False)
+mcmc.run(jax.random.key(0))
+x = mcmc.get_samples(group_by_chain=True)["x"]
+assert x.shape == (2, 10, 3) and (x[..., 0] <= x[..., 1]).all() and (x[0] != x[1]).any()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_resume_and_pickle(sine_folded):
+    mcmc = MCMC(nsym.FoldedNUTS(exchangeable, EXCHANGEABLE), num_warmup=50, num_samples=20, progress_bar=False)
+    mcmc.run(jax.random.key(0))
+    first = mcmc.get_samples()["x"]
+    mcmc.post_warmup_state = mcmc.last_state
+    mcmc.run(jax.random.key(1))
+    second = np.asarray(mcmc.get_samples()["x"])
+    assert (np.diff(second) >= 0).all()
+    assert not np.array_equal(first, second)
+    again = pickle.loads(pickle.dumps(mcmc))
+    np.testing.assert_array_equal(again.get_samples()["x"], second)
+    again.post_warmup_state = again.last_state
+    again.run(jax.random.key(2))
+    assert (np.diff(again.get_samples()["x"]) >= 0).all()
+
+
+def test_arviz_and_loo(sine_nuts, sine_folded):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a Pareto k above 0.7 is no error here
+        plain, folded = (
+            az.loo(az.from_numpyro(r.mcmc, log_likelihood=True, **_named())) for r in (sine_nuts, sine_folded)
+        )
+    elpd = "elpd_loo" if hasattr(plain, "elpd_loo") else "elpd"
+    assert getattr(folded, elpd) == pytest.approx(getattr(plain, elpd), abs=1e-2)
+
+
+def _named():
+    return {}
+
+
+@pytest.mark.parametrize("precision", [False, True])
+def test_precisions(precision):
+    with jax.enable_x64(precision):
+        mcmc = MCMC(nsym.FoldedNUTS(exchangeable, EXCHANGEABLE), num_warmup=20, num_samples=10, progress_bar=False)
+        mcmc.run(jax.random.key(0))
+        assert mcmc.get_samples()["x"].dtype == (np.float64 if precision else np.float32)
+
+
+def test_kernel_options_and_models_arguments_pass_through():
+    def model(scale, n=3):
+        numpyro.sample("x", dist.Normal(0, scale).expand([n]).to_event(1))
+
+    kernel = nsym.FoldedNUTS(model, EXCHANGEABLE, init_strategy=init_to_value(values={"x": jnp.array([9.0, 8.0, 7.0])}))
+    mcmc = MCMC(kernel, num_warmup=0, num_samples=1, progress_bar=False)
+    mcmc.run(jax.random.key(0), 1e-6, n=3)
+    assert kernel.model is model
+
+
+def scaled_away(x=None):
+    numpyro.sample("x", dist.Normal(0, jnp.array([1.0, 1.0, 2.0])).to_event(1))
+
+
+def run(kernel):
+    MCMC(kernel, num_warmup=1, num_samples=1, progress_bar=False).run(jax.random.key(0))
+
+
+SCALED = nsym.Symmetry([Units("unit", 3, incoming={"x": 0}, kind="scaled")])
+REFUSED = {
+    "Units 'unit' are scaled": lambda: nsym.FoldedNUTS(exchangeable, SCALED),
+    "has no model": lambda: nsym.Folded(NUTS(potential_fn=lambda x: x**2), EXCHANGEABLE),
+    "prior of site 'x' tells its 3 entries apart": lambda: run(nsym.FoldedNUTS(scaled_away, EXCHANGEABLE)),
+    "'y', which is not there": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(3, {"y": 0}))),
+    "length 3; expected 4": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(4, {"x": 0}))),
+    "no chain was started": lambda: nsym.FoldedNUTS(exchangeable, EXCHANGEABLE).section,
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_refused(message):
+    with pytest.raises(SymmetryError, match=message):
+        REFUSED[message]()
