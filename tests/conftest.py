@@ -1,7 +1,7 @@
 """What every test may use. Chains are run once a session: compilation dominates."""
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 import pytest
 import runs
 from numpyro.infer import NUTS
@@ -35,9 +35,8 @@ def sine_folded():
 
 @pytest.fixture(scope="session")
 def two_modes():
-    """Three chains in good modes of the teacher's posterior, the fourth in a far worse one."""
-    points, potentials = runs.modes_of_the_teacher()
-    worse = int(np.argmin(np.abs(potentials - (potentials[0] + 120))))
-    start = {name: x[np.array([0, 0, 0, worse])] for name, x in points.items()}
-    kernel = nsym.FoldedNUTS(runs.network, runs.TANH_UNITS)
-    return runs.sample(kernel, *runs.teacher(), init_params=start, **runs.TEACHER_MODEL)
+    """Three chains in a good mode of the precise sine, the fourth in one that misses a bump."""
+    good, bad = runs.a_good_and_a_bad_mode()
+    start = {name: jnp.stack([good[name]] * 3 + [bad[name]]) for name in good}
+    kernel = nsym.FoldedNUTS(runs.network, runs.TANH_UNITS, step_size=1e-3, max_tree_depth=8)
+    return runs.sample(kernel, *runs.precise_sine(), noise=runs.PRECISE, init_params=start, num_warmup=200)

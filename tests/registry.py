@@ -7,6 +7,7 @@ over it.
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -49,7 +50,7 @@ def network(widths, activation, *, out_in=False, bias=True):
     def model(x, y):
         sizes = [x.shape[1], *widths, 1]
         h = x
-        for i, (m, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+        for i, (m, n) in enumerate(pairwise(sizes), start=1):
             w = normal(f"w{i}", n, m).T if out_in else normal(f"w{i}", m, n)
             h = h @ w + (normal(f"b{i}", n) if bias and i < len(sizes) - 1 else 0.0)
             h = activation(h) if i < len(sizes) - 1 else h

@@ -10,11 +10,12 @@ all points of an orbit, whatever the group (Wiese et al. 2023, section 3).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units
 
@@ -28,6 +29,8 @@ class Key:
     :param twin: the second axis, where the key is read off the diagonal of the two.
     :param summed: other axes to sum over; the rest are read at their first entry.
     :param squared: whether squares are summed, which forgets other units' signs.
+    :param whole: whether all entries of a unit on its axis are summed, which forgets the order
+        of other units within it; else its first entry is read.
     """
 
     site: str
@@ -35,6 +38,7 @@ class Key:
     twin: int | None = None
     summed: tuple[int, ...] = ()
     squared: bool = False
+    whole: bool = False
 
     def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:
         """The key of each unit, shape ``(n,)``."""
@@ -44,11 +48,11 @@ class Key:
             x = jnp.diagonal(x, axis1=self.axis.axis, axis2=self.twin)  # the diagonal goes last
         else:
             x = jnp.moveaxis(x.sum(self.summed, keepdims=True), self.axis.axis, -1)
-        along = x.reshape(-1, x.shape[-1])[0]
-        return along[self.axis.positions(n)[0, :, 0]]
+        entries = x.reshape(-1, x.shape[-1])[0][self.axis.positions(n)]
+        return entries.sum((0, 2)) if self.whole else entries[0, :, 0]
 
     def __str__(self) -> str:
-        what = "diagonal of " if self.twin is not None else "sum of " if self.summed else ""
+        what = "diagonal of " if self.twin is not None else "sum of " if self.summed or self.whole else ""
         return f"{what}{self.site}{'**2' if self.squared else ''}{self.axis}"
 
 
@@ -124,36 +128,42 @@ def sorted_section(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Sect
 def _keys(u: Units, waiting: list[Units], shapes: Mapping[str, tuple[int, ...]]) -> tuple[Key | None, Key] | None:
     """The best sign and sort keys that are exact while ``waiting`` are not in order."""
     others = [o for o in waiting if o is not u]
-    every = [key for site, axs in u.placements for a in axs if (key := _key(u, site, a, others, shapes[site]))]
-    plain = [key for key in every if not key.squared]
+    every = [_key(u, site, a, others, shapes[site]) for site, axs in u.placements for a in axs]
+    sort_key = min(every, key=_key_cost)
     if u.kind == "permutation":
-        return None, min(every, key=_key_cost)
-    # A sum over another Units' axis that both permutes and turns signs is not even up to sign.
-    signs = [key for key in plain if (key.axis.power or 0) % 2 == 1 and key.twin is None]
-    if not signs:
-        return None
-    return min(signs, key=_key_cost), min(every, key=_key_cost)
+        return None, sort_key
+    signs = [key for key in every if (key.axis.power or 0) % 2 and not key.squared and key.twin is None]
+    return (min(signs, key=_key_cost), sort_key) if signs else None
 
 
-def _key(u: Units, site: str, a: Axis, others: list[Units], shape: tuple[int, ...]) -> Key | None:
+def _key(u: Units, site: str, a: Axis, others: list[Units], shape: tuple[int, ...]) -> Key:
+    """The key that one axis of one array gives, exact while ``others`` are not in order."""
     ndim = len(shape)
-    axis = Axis(a.axis % ndim, a.start, a.outer, a.inner, a.power)
+    axis = replace(a, axis=a.axis % ndim)
     own = [b for b in u.axes[site] if b.axis % ndim != axis.axis]
-    moving = {b.axis % ndim for o in others for b in o.axes.get(site, ())}
-    turned = any(o.kind == "signed" and any((b.power or 0) % 2 for b in o.axes.get(site, ())) for o in others)
-    if axis.axis in moving:
-        return None  # another Units run over the same axis and are not in order yet
-    if not own:
-        return Key(site, axis, summed=tuple(sorted(moving)), squared=turned)
-    twin = own[0]
-    same_block = (twin.offset, twin.outer, twin.inner) == (axis.offset, axis.outer, axis.inner)
-    if len(own) == 1 and same_block and not moving and not turned and (axis.power or 0) + (twin.power or 0) == 0:
-        return Key(site, axis, twin=twin.axis % ndim)
-    return Key(site, axis, summed=tuple(sorted(moving | {b.axis % ndim for b in own})), squared=True)
+    mine = axis.positions(u.n)
+    foreign = [
+        (o, b)
+        for o in others
+        for b in o.axes.get(site, ())
+        if b.axis % ndim != axis.axis or np.intersect1d(mine, b.positions(o.n)).size
+    ]
+    turned = any(o.kind == "signed" and (b.power or 0) % 2 for o, b in foreign)
+    moving = {b.axis % ndim for _, b in foreign} - {axis.axis}
+    # Units that share entries on one axis commute, so the others only stir within a unit.
+    stirred = any(b.axis % ndim == axis.axis for _, b in foreign)
+    if own:
+        twin = own[0]
+        alike = (twin.offset, twin.outer, twin.inner) == (axis.offset, axis.outer, axis.inner)
+        if len(own) == 1 and alike and not foreign and (axis.power or 0) + (twin.power or 0) == 0:
+            return Key(site, axis, twin=twin.axis % ndim)
+        moving |= {b.axis % ndim for b in own}
+    squared = turned or bool(own)
+    return Key(site, axis, summed=tuple(sorted(moving)), squared=squared, whole=stirred)
 
 
 def _key_cost(key: Key) -> tuple[bool, bool, bool]:
-    return key.squared, bool(key.summed), key.twin is not None
+    return key.squared, bool(key.summed) or key.whole, key.twin is not None
 
 
 def _cost(sign_key: Key | None, sort_key: Key) -> tuple[tuple[bool, ...], ...]:

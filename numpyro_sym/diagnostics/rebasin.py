@@ -48,22 +48,14 @@ def rebasin(data: Any, sym: Symmetry, *, reference: Reference = "mean") -> Any:
     """
     posterior = posterior_of(data)
     draws = site_arrays(posterior, sym.sites)
-    found = align(draws, _reference(reference, draws), sym)
+    found = align(draws, reference, sym, sample_ndim=2)
     changed = {"posterior": _with_sites(posterior, found.sites)}
-    point = {site: x.mean((0, 1)) for site, x in found.sites.items()} if reference == "mean" else None
     for group in ALIGNED_GROUPS[1:]:
         if group in group_names(data):
             dataset = get_group(data, group)
-            more = site_arrays(dataset, sym.sites)
-            target = point if point is not None else _reference(reference, draws)
-            changed[group] = _with_sites(dataset, align(more, target, sym).sites)
+            more = align(site_arrays(dataset, sym.sites), found.reference, sym, sample_ndim=2)
+            changed[group] = _with_sites(dataset, more.sites)
     return with_groups(data, changed)
-
-
-def _reference(reference: Reference, draws: Mapping[str, np.ndarray]) -> Any:
-    if isinstance(reference, tuple):
-        return {site: x[reference] for site, x in draws.items()}
-    return reference
 
 
 def _with_sites(dataset: xr.Dataset, sites: Mapping[str, np.ndarray]) -> xr.Dataset:
