@@ -15,6 +15,7 @@ import numpyro.distributions as dist
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoNormal
+from numpyro.primitives import Messenger
 
 from ..symmetry import Symmetry, SymmetryError
 from .exact import LARGEST_LISTED, exact
@@ -100,20 +101,16 @@ class AutoSymmetrizedNormal(AutoNormal):
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         if self.prototype_trace is None:
             self._setup_prototype(*args, **kwargs)
-        # AutoNormal runs as it is. Its parameters and its other sites reach the caller; its sites
-        # of the symmetry are hidden and only tell their distributions.
-        key = numpyro.prng_key()
-        seeded = nullcontext() if key is None else handlers.seed(rng_seed=key)
-        with handlers.block(hide=list(self.sym.sites)), handlers.trace() as trace, seeded:
-            result = super().__call__(*args, **kwargs)
         if not self.sym.sites:
-            return result
-        orbit = Orbit({name: trace[name]["fn"] for name in self.sym.sites}, self.sym, self._bound)
+            return super().__call__(*args, **kwargs)
+        # AutoNormal runs twice: once unseen, for the distributions of the symmetry's sites; then
+        # in place, with those sites at their moved values, so that order and plates are its own.
+        with handlers.block(hide_fn=_no_param), handlers.trace() as unseen, _seeded():
+            super().__call__(*args, **kwargs)
+        orbit = Orbit({name: unseen[name]["fn"] for name in self.sym.sites}, self.sym, self._bound)
         value = numpyro.sample(f"_{self.prefix}_orbit", orbit, infer={"is_auxiliary": True})
-        for name, x in orbit.unravel(value).items():
-            event_dim = self.prototype_trace[name]["fn"].event_dim
-            result[name] = numpyro.sample(name, dist.Delta(x, event_dim=event_dim))
-        return result
+        with _Moved(orbit.unravel(value), self.prototype_trace):
+            return super().__call__(*args, **kwargs)
 
     def sample_posterior(
         self,
@@ -181,6 +178,31 @@ class AutoSymmetrizedNormal(AutoNormal):
 
     def _transform(self, name: str) -> Any:
         return biject_to(self.prototype_trace[name]["fn"].support)
+
+
+class _Moved(Messenger):
+    """Puts given values in the place of a guide's draws, without a density of their own."""
+
+    def __init__(self, values: Mapping[str, jax.Array], prototype: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.values = values
+        self.prototype = prototype
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        name = msg["name"]
+        if msg["type"] == "sample" and name in self.values:
+            msg["fn"] = dist.Delta(self.values[name], event_dim=self.prototype[name]["fn"].event_dim)
+            msg["value"] = self.values[name]
+
+
+def _no_param(site: dict[str, Any]) -> bool:
+    return site["type"] != "param"
+
+
+def _seeded() -> Any:
+    """A seed for what runs unseen, where there is one around."""
+    key = numpyro.prng_key()
+    return nullcontext() if key is None else handlers.seed(rng_seed=key)
 
 
 def refuse_scaled(sym: Symmetry, who: str) -> None:

@@ -1,0 +1,155 @@
+"""The three flows on real data: diabetes (scikit-learn's) and a one-dimensional sine.
+
+1. SVI with AutoNormal and with AutoSymmetrizedNormal: both ELBOs, both test LPPDs.
+2. FoldedNUTS, and the same chains as plain NUTS draws them.
+3. R-hat before and after re-basing the draws, and a picture.
+"""
+
+import argparse
+import warnings
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jax.scipy.special import logsumexp
+from numpyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, log_likelihood
+from numpyro.infer.autoguide import AutoNormal
+from sklearn.datasets import load_diabetes
+
+import numpyro_sym as nsym
+from numpyro_sym.symmetry import text_table
+
+warnings.filterwarnings("ignore", message="\nArviZ is undergoing", category=FutureWarning)
+import arviz as az  # noqa: E402
+
+WEIGHTS = ("w1", "b1", "w2")
+
+
+def network(x, y=None, width=5, scale=1.0, noise=None):
+    """One hidden layer of tanh units; the noise is latent unless it is given."""
+
+    def normal(name, *shape, sd=1.0):
+        return numpyro.sample(name, dist.Normal(0, sd).expand(shape).to_event(len(shape)))
+
+    hidden = jnp.tanh(x @ normal("w1", x.shape[1], width, sd=scale) + normal("b1", width, sd=scale))
+    f = numpyro.deterministic("f", hidden @ normal("w2", width, sd=scale))
+    if noise is None:
+        noise = numpyro.sample("noise", dist.HalfNormal(1.0))
+    with numpyro.plate("rows", len(x)):
+        numpyro.sample("y", dist.Normal(f, noise), obs=y)
+
+
+def symmetry(width):
+    """Units may be permuted, and the sign of each turned: tanh is odd."""
+    return nsym.mlp(["w1", "w2"], [width], biases=["b1"], kind="signed")
+
+
+def diabetes():
+    """442 patients, 10 measurements; 80 per cent to train, standardised by the training rows."""
+    x, y = load_diabetes(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(y))
+    train, test = rows[: int(0.8 * len(y))], rows[int(0.8 * len(y)) :]
+    x, y = (np.asarray((a - a[train].mean(0)) / a[train].std(0), np.float32) for a in (x, y))
+    return (x[train], y[train]), (x[test], y[test])
+
+
+def sine():
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(-4, 4, 100)).astype(np.float32)[:, None]
+    return x, (np.sin(2 * x[:, 0]) + 0.1 * rng.normal(size=100)).astype(np.float32)
+
+
+def lppd(draws, x, y, **kwargs):
+    """Mean over points of the log of the mean density over draws."""
+    each = log_likelihood(network, draws, x, y, **kwargs)["y"]
+    return float((logsumexp(each, axis=0) - np.log(len(each))).mean())
+
+
+def guides(steps, progress_bar):
+    """SVI with either guide; everything but the guide's name is the same."""
+    train, test = diabetes()
+    width, rows = 5, []
+    for guide in (AutoNormal(network), nsym.AutoSymmetrizedNormal(network, symmetry(width))):
+        svi = SVI(network, guide, numpyro.optim.Adam(0.005), Trace_ELBO())
+        print(f"\nSVI, diabetes, {width} tanh units, {type(guide).__name__}")
+        result = svi.run(jax.random.key(0), steps, *train, progress_bar=progress_bar)
+        elbo = -Trace_ELBO(num_particles=2000).loss(jax.random.key(1), result.params, network, guide, *train)
+        draws = guide.sample_posterior(jax.random.key(2), result.params, *train, sample_shape=(500,))
+        weights = {name: draws[name] for name in (*WEIGHTS, "noise")}
+        rows.append([type(guide).__name__, float(elbo), lppd(weights, *test)])
+    print("\n" + text_table(["guide", "ELBO", "test LPPD"], rows))
+
+
+def chains(x, y, draws, progress_bar, label, max_tree_depth, **kwargs):
+    """FoldedNUTS, and plain NUTS: the same chains from the same key, not folded."""
+    sym = symmetry(5)
+    runs = []
+    for kernel in (
+        NUTS(network, max_tree_depth=max_tree_depth),
+        nsym.FoldedNUTS(network, sym, max_tree_depth=max_tree_depth),
+    ):
+        print(f"\n{type(kernel).__name__}, {label}, 4 chains")
+        mcmc = MCMC(
+            kernel,
+            num_warmup=draws,
+            num_samples=draws,
+            num_chains=4,
+            chain_method="vectorized",
+            progress_bar=progress_bar,
+        )
+        mcmc.run(jax.random.key(1), x, y, **kwargs)
+        data = az.from_numpyro(mcmc, log_likelihood=True)
+        print(nsym.diagnose(data, sym))
+        runs.append((mcmc, data))
+    print(f"reference set: {runs[1][0].sampler.section}")
+    mcmc, raw = runs[0]
+    return mcmc, raw, nsym.rebasin(raw, sym)
+
+
+def picture(path, mcmc, raw, aligned, x, y):
+    """Raw traces, aligned traces, and the predictions that both make."""
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    left.sharey(middle)
+    for axes, data, title in ((left, raw, "raw: NUTS"), (middle, aligned, "aligned: rebasin")):
+        values = data.posterior["b1"].values
+        for chain, color in zip(values, plt.cm.viridis(np.linspace(0, 0.85, len(values))), strict=True):
+            axes.plot(chain[::2], color=color, lw=0.5, alpha=0.8)
+        for i, color in enumerate(plt.cm.viridis(np.linspace(0, 0.85, len(values)))):
+            axes.plot([], [], color=color, label=f"chain {i}")
+        axes.set(xlabel="draw / 2", title=title)
+    left.set_ylabel("bias of each of the 5 units")
+    left.legend(fontsize="small", ncols=2, loc="upper right", framealpha=0.9)
+    grid = np.linspace(x.min() - 0.5, x.max() + 0.5, 200, dtype=np.float32)[:, None]
+    draws = {name: v for name, v in mcmc.get_samples().items() if name in WEIGHTS}
+    y_grid = Predictive(network, draws)(jax.random.key(3), grid, noise=0.1)["y"]
+    low, median, high = np.quantile(y_grid, [0.05, 0.5, 0.95], axis=0)
+    right.fill_between(grid[:, 0], low, high, alpha=0.3, lw=0, label="90% band")
+    right.plot(grid[:, 0], median, label="median")
+    right.plot(x[:, 0], y, "k.", ms=3, label="data")
+    right.set(xlabel="x", ylabel="y", title="predictions: the same either way")
+    right.legend(fontsize="small", loc="upper right")
+    fig.savefig(path, dpi=130)
+    print(f"\nsaved {path}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", default="numpyro_sym.png", help="where the picture goes")
+    parser.add_argument("--steps", type=int, default=6000, help="SVI steps")
+    parser.add_argument("--draws", type=int, default=300, help="warm-up and posterior draws a chain")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    options = parser.parse_args()
+    bars = not options.no_progress
+    guides(options.steps, bars)
+    train, _ = diabetes()
+    chains(*train, options.draws, bars, "diabetes", 8)
+    x, y = sine()
+    mcmc, raw, aligned = chains(x, y, options.draws, bars, "sine", 10, scale=2.0, noise=0.1)
+    picture(options.output, mcmc, raw, aligned, x, y)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Draws with planted label switching, as ArviZ objects of the generation that is installed."""
+
+import arviz as az
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import xarray as xr
+
+import numpyro_sym as nsym
+
+K = 3
+MIXTURE = nsym.mixture(K, {"mu": 0, "weights": 0})
+
+
+def planted(dtype=np.float64, switched=True):
+    """Four chains of a mixture's posterior whose components are named in four different orders."""
+    rng = np.random.default_rng(0)
+    draws = {
+        "mu": rng.normal([-4.0, 0.0, 4.0], 0.2, (4, 250, K)),
+        "weights": rng.dirichlet([60.0, 20.0, 20.0], (4, 250)),
+        "shift": rng.normal(size=(4, 250)),
+    }
+    if switched:
+        for chain, order in enumerate([[0, 1, 2], [2, 0, 1], [1, 0, 2], [2, 1, 0]]):
+            for name in ("mu", "weights"):
+                draws[name][chain] = draws[name][chain][:, order]
+        # Within a chain too: one half of it calls them by other names.
+        for name in ("mu", "weights"):
+            draws[name][0, 125:] = draws[name][0, 125:][:, [1, 2, 0]]
+    return {name: x.astype(dtype) for name, x in draws.items()}
+
+
+def log_likelihood(mu, weights):
+    """Of ten observations, one value a draw and observation."""
+    y = np.linspace(-5, 5, 10)
+    mixture = dist.MixtureSameFamily(
+        dist.Categorical(probs=jnp.asarray(weights)[..., None, :]), dist.Normal(jnp.asarray(mu)[..., None, :], 1.0)
+    )
+    return np.asarray(mixture.log_prob(y))
+
+
+def arviz(groups, **kwargs):
+    """An ArviZ object of the generation that is installed, from ``{group: draws}``."""
+    if az.__version__ >= "1":
+        return az.from_dict(groups, **kwargs)
+    return az.from_dict(**groups, save_warmup=True, **kwargs)
+
+
+def switched():
+    """All groups that ArviZ users have, with attrs and named coords."""
+    draws = planted()
+    made = arviz(
+        {
+            "posterior": draws,
+            "sample_stats": {"lp": np.random.default_rng(1).normal(size=(4, 250))},
+            "log_likelihood": {"y": log_likelihood(draws["mu"], draws["weights"])},
+            "observed_data": {"y": np.linspace(-5, 5, 10)},
+        },
+        coords={"component": ["a", "b", "c"]},
+        dims={"mu": ["component"], "weights": ["component"]},
+    )
+    made.posterior.attrs["made_by"] = "a test"
+    made.posterior["mu"].attrs["unit"] = "metre"
+    return made
+
+
+def rhat(posterior):
+    worst = az.rhat(posterior if isinstance(posterior, xr.Dataset) else posterior.to_dataset())
+    return {name: float(worst[name].max()) for name in worst}
+
+
+def dataset(data, group="posterior"):
+    node = data[group]
+    return node.to_dataset() if isinstance(node, xr.DataTree) else node
