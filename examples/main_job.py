@@ -58,8 +58,8 @@ def diabetes():
 
 def sine():
     rng = np.random.default_rng(0)
-    x = np.sort(rng.uniform(-4, 4, 100)).astype(np.float32)[:, None]
-    return x, (np.sin(2 * x[:, 0]) + 0.1 * rng.normal(size=100)).astype(np.float32)
+    x = np.sort(rng.uniform(-3, 3, 100)).astype(np.float32)[:, None]
+    return x, (np.sin(1.5 * x[:, 0]) + 0.1 * rng.normal(size=100)).astype(np.float32)
 
 
 def lppd(draws, x, y, **kwargs):
@@ -114,14 +114,13 @@ def picture(path, mcmc, raw, aligned, x, y):
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
     left.sharey(middle)
     for axes, data, title in ((left, raw, "raw: NUTS"), (middle, aligned, "aligned: rebasin")):
-        values = data.posterior["b1"].values
-        for chain, color in zip(values, plt.cm.viridis(np.linspace(0, 0.85, len(values))), strict=True):
-            axes.plot(chain[::2], color=color, lw=0.5, alpha=0.8)
-        for i, color in enumerate(plt.cm.viridis(np.linspace(0, 0.85, len(values)))):
-            axes.plot([], [], color=color, label=f"chain {i}")
-        axes.set(xlabel="draw / 2", title=title)
-    left.set_ylabel("bias of each of the 5 units")
-    left.legend(fontsize="small", ncols=2, loc="upper right", framealpha=0.9)
+        for i, chain in enumerate(data.posterior["b1"].values[..., 0]):
+            axes.plot(chain, color=f"C{i}", lw=0.7, label=f"chain {i}")
+        axes.set(xlabel="draw", title=title)
+    left.set_ylabel("bias of the first unit")
+    middle.legend(fontsize="small", loc="upper center", ncols=4, columnspacing=1, handlelength=1)
+    low, high = left.get_ylim()
+    left.set_ylim(low, high + 0.15 * (high - low))
     grid = np.linspace(x.min() - 0.5, x.max() + 0.5, 200, dtype=np.float32)[:, None]
     draws = {name: v for name, v in mcmc.get_samples().items() if name in WEIGHTS}
     y_grid = Predictive(network, draws)(jax.random.key(3), grid, noise=0.1)["y"]
@@ -130,7 +129,8 @@ def picture(path, mcmc, raw, aligned, x, y):
     right.plot(grid[:, 0], median, label="median")
     right.plot(x[:, 0], y, "k.", ms=3, label="data")
     right.set(xlabel="x", ylabel="y", title="predictions: the same either way")
-    right.legend(fontsize="small", loc="upper right")
+    right.set_ylim(top=2.0)
+    right.legend(fontsize="small", loc="upper center", ncols=3)
     fig.savefig(path, dpi=130)
     print(f"\nsaved {path}")
 
@@ -147,7 +147,7 @@ def main():
     train, _ = diabetes()
     chains(*train, options.draws, bars, "diabetes", 8)
     x, y = sine()
-    mcmc, raw, aligned = chains(x, y, options.draws, bars, "sine", 10, scale=2.0, noise=0.1)
+    mcmc, raw, aligned = chains(x, y, options.draws, bars, "sine", 10, noise=0.1)
     picture(options.output, mcmc, raw, aligned, x, y)
 
 

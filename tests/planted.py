@@ -42,7 +42,7 @@ def log_likelihood(mu, weights):
 def arviz(groups, **kwargs):
     """An ArviZ object of the generation that is installed, from ``{group: draws}``."""
     if az.__version__ >= "1":
-        return az.from_dict(groups, **kwargs)
+        return az.from_dict(groups, save_warmup=True, **kwargs)
     return az.from_dict(**groups, save_warmup=True, **kwargs)
 
 

@@ -44,12 +44,11 @@ def precise_sine():
 PRECISE = 0.05
 
 
-def a_good_and_a_bad_mode():
-    """Two local optima of the precise sine, by Adam from random starts: the best, and a far worse one."""
-    x, y = precise_sine()
+def modes(x, y, noise):
+    """Local optima by Adam from 24 random starts: points with a leading dimension, potentials."""
 
     def potential(point):
-        return -log_density(network, (x, y), {"noise": PRECISE}, point)[0]
+        return -log_density(network, (x, y), {"noise": noise}, point)[0]
 
     shapes = {"w1": (24, 1, UNITS), "b1": (24, UNITS), "w2": (24, UNITS)}
     starts = {name: 2 * jax.random.normal(jax.random.key(i), s) for i, (name, s) in enumerate(shapes.items())}
@@ -64,9 +63,22 @@ def a_good_and_a_bad_mode():
         (point, _), _ = jax.lax.scan(step, (point, optimiser.init(point)), None, length=6000)
         return point, potential(point)
 
-    points, potentials = jax.jit(jax.vmap(fit))(starts)
+    return jax.jit(jax.vmap(fit))(starts)
+
+
+def four_copies_of_the_best_mode():
+    """Starts of four chains on the sine: one optimum, under four random elements of the symmetry."""
+    points, potentials = modes(*sine(), noise=0.1)
+    best = {name: jnp.stack([x[jnp.argmin(potentials)]] * 4) for name, x in points.items()}
+    return TANH_UNITS.act(TANH_UNITS.sample(jax.random.key(3), (4,)), best)
+
+
+def three_good_starts_and_a_bad_one():
+    """Starts on the precise sine: its best optimum three times, and a far worse one."""
+    points, potentials = modes(*precise_sine(), noise=PRECISE)
+    best = jnp.argmin(potentials)
     bad = jnp.argmin(jnp.abs(potentials - potentials.min() - 1420))
-    return [{name: x[i] for name, x in points.items()} for i in (jnp.argmin(potentials), bad)]
+    return {name: x[jnp.stack([best, best, best, bad])] for name, x in points.items()}
 
 
 class Run(NamedTuple):
@@ -74,7 +86,7 @@ class Run(NamedTuple):
     draws: dict
 
 
-def sample(kernel, *args, num_warmup=300, num_samples=300, init_params=None, **kwargs) -> Run:
+def sample(kernel, *args, num_warmup=300, num_samples=600, init_params=None, **kwargs) -> Run:
     mcmc = MCMC(
         kernel,
         num_warmup=num_warmup,

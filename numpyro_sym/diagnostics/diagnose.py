@@ -102,7 +102,9 @@ def _invariant(data: Any, posterior: xr.Dataset, sym: Symmetry, names: str | Seq
         names = [names] if isinstance(names, str) else list(names)
         for name in names:
             if name not in posterior:
-                raise SymmetryError(f"invariant: the posterior has no variable {name!r}; it has {sorted(posterior)}.")
+                raise SymmetryError(
+                    f"invariant: the posterior has no variable {name!r}; it has {list(posterior.data_vars)}."
+                )
             if name in sym.sites:
                 raise SymmetryError(f"invariant: {name!r} is moved by the symmetry, so it is not invariant.")
         return posterior[names]

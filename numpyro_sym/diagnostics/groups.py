@@ -65,7 +65,7 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.nda
     for site in sites:
         if site not in dataset:
             raise SymmetryError(
-                f"The symmetry acts on site {site!r}, which the draws do not hold; they hold {sorted(dataset)}. "
-                "Rename or leave out its Units, or keep the site when sampling."
+                f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
+                f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
             )
     return {site: np.asarray(dataset[site].transpose("chain", "draw", ...).values) for site in sites}
