@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from .checks import as_host_arrays, sample_shape
 from .matching import Match, match
 from .objective import Objective
 from .reference import match_to_mean
+from .starts import STARTS
 
 Reference = Mapping[str, Any] | str | int | tuple[int, ...]
 
@@ -29,6 +30,7 @@ class Alignment(NamedTuple):
         units or change of one sign: near 0 where the match is ambiguous.
     :param exact: whether the distance is the least over the whole group (where no two ``Units``
         share an array), or a local optimum.
+    :param starts: how many starts a draw was given.
     :param reference: the reference, site name -> array.
     """
 
@@ -38,6 +40,7 @@ class Alignment(NamedTuple):
     distance_before: Any
     gap: Any
     exact: Any
+    starts: Any
     reference: dict[str, Any]
 
 
@@ -47,6 +50,7 @@ def align(
     sym: Symmetry,
     *,
     sample_ndim: int | None = None,
+    starts: Sequence[str] = ("forward", "annealed"),
     num_threads: int | None = None,
 ) -> Alignment:
     """Move each draw by the group element that brings it nearest to a reference.
@@ -63,6 +67,9 @@ def align(
     :param sym: the symmetry.
     :param sample_ndim: how many leading sample dimensions the sites have. By default as many as
         they have more than the reference; 1 where the reference is no point.
+    :param starts: where the descents of a draw begin, in this order, until its match has settled (every
+        unit is the best of all for its slot): ``"forward"`` (layer by layer), ``"annealed"`` (all ``Units``
+        jointly by mean-field annealing), ``"identity"``, ``"random"``. The nearest result is kept.
     :param num_threads: worker threads; by default one for each processor.
     :returns: an :class:`Alignment`.
     :raises SymmetryError: where a site is missing or does not fit, is not of floats, mixes
@@ -76,6 +83,8 @@ def align(
     """
     if not len(sym):
         raise SymmetryError("align: the symmetry has no Units, so there is nothing to align by.")
+    if isinstance(starts, str) or not starts or not set(starts) <= set(STARTS):
+        raise SymmetryError(f"align: starts must be a sequence of names among {STARTS}; got {starts!r}.")
     draws = as_host_arrays(sites, sym, "the draws")
     point = as_host_arrays(reference, sym, "the reference") if isinstance(reference, Mapping) else None
     lead = _sample_ndim(draws, point, sample_ndim)
@@ -85,10 +94,10 @@ def align(
     threads = num_threads or os.cpu_count() or 1
     if isinstance(reference, str) and reference == "mean":
         _refuse_empty(sample)
-        target, found = match_to_mean(flat, sym, threads)
+        target, found = match_to_mean(flat, sym, starts, threads)
     else:
         target = _index_draw(flat, reference, sample) if point is None else _as_target(point, flat)
-        found = match(flat, Objective(sym, target), None, threads)
+        found = match(flat, Objective(sym, target), starts, threads)
     return _packed(sites, target, found, sym, sample)
 
 
@@ -151,5 +160,6 @@ def _packed(
         back(found.distance_before),
         back(found.gap),
         back(exact),
+        back(found.starts),
         target if on_host else {name: jnp.asarray(a) for name, a in target.items()},
     )

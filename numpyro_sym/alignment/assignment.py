@@ -42,31 +42,6 @@ def _solve(cost: np.ndarray) -> np.ndarray:
     return np.stack([linear_sum_assignment(c)[1] for c in cost])
 
 
-def total(score: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """``sum_i score[i, permutation[i]]``, shape ``(batch,)``."""
-    return chosen(score, permutation).sum(-1)
-
-
 def chosen(matrix: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """``matrix[i, permutation[i]]``, shape ``(batch, n)``."""
     return np.take_along_axis(matrix, permutation[..., None], -1)[..., 0]
-
-
-def swap_loss(score: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """How much of the total score the cheapest exchange of two units would lose.
-
-    :param score: floats of shape ``(batch, n, n)``.
-    :param permutation: ints of shape ``(batch, n)``.
-    :returns: floats of shape ``(batch,)``; infinite where there is nothing to exchange.
-
-    >>> swap_loss(np.array([[[3.0, 0.0], [1.0, 1.0]]]), np.array([[0, 1]]))
-    array([3.])
-    """
-    n = score.shape[-1]
-    if n == 1:
-        return np.full(len(score), np.inf)
-    moved = np.take_along_axis(score, permutation[:, None, :], -1)
-    kept = np.diagonal(moved, axis1=-2, axis2=-1)
-    loss = kept[:, :, None] + kept[:, None, :] - moved - moved.swapaxes(-1, -2)
-    loss[:, np.arange(n), np.arange(n)] = np.inf
-    return loss.min((-1, -2))
