@@ -50,7 +50,7 @@ def align(
     sym: Symmetry,
     *,
     sample_ndim: int | None = None,
-    starts: Sequence[str] = ("forward", "annealed"),
+    starts: Sequence[str] | None = None,
     num_threads: int | None = None,
 ) -> Alignment:
     """Move each draw by the group element that brings it nearest to a reference.
@@ -70,6 +70,8 @@ def align(
     :param starts: where the descents of a draw begin, in this order, until its match has settled (every
         unit is the best of all for its slot): ``"forward"`` (layer by layer), ``"annealed"`` (all ``Units``
         jointly by mean-field annealing), ``"identity"``, ``"random"``. The nearest result is kept.
+        By default the first two, and 32 random ones where at most 16 units lie on two axes of one array
+        (recurrent weights, transitions): the hard case, and cheap there.
     :param num_threads: worker threads; by default one for each processor.
     :returns: an :class:`Alignment`.
     :raises SymmetryError: where a site is missing or does not fit, is not of floats, mixes
@@ -83,7 +85,7 @@ def align(
     """
     if not len(sym):
         raise SymmetryError("align: the symmetry has no Units, so there is nothing to align by.")
-    if isinstance(starts, str) or not starts or not set(starts) <= set(STARTS):
+    if starts is not None and (isinstance(starts, str) or not starts or not set(starts) <= set(STARTS)):
         raise SymmetryError(f"align: starts must be a sequence of names among {STARTS}; got {starts!r}.")
     draws = as_host_arrays(sites, sym, "the draws")
     point = as_host_arrays(reference, sym, "the reference") if isinstance(reference, Mapping) else None

@@ -33,14 +33,17 @@ def annealed(scores: Scores) -> dict[str, Element]:
     Mean-field annealing with Sinkhorn's balancing (softassign: Gold and Rangarajan 1996;
     Rangarajan, Yuille and Mjolsness 1999): each ``Units`` in turn takes the Gibbs distribution of
     its scores under the present soft matches of the others, balanced to row and column sums of 1.
+    As it is only a start, single precision will do.
     """
+    dtype = scores.dtype
+    scores = scores.in_single_precision()
     sym = scores.objective.sym
     soft = {u.name: _uniform(u, scores.batch, scores.dtype) for u in sym}
     for beta in np.geomspace(_HOT, _COLD, _STEPS):
         for units in sym:
             parts = scores.parts_with(units, lambda p: _softly_moved(p, soft), slice(None))
             soft[units.name] = _gibbs(units, parts, beta)
-    return {u.name: _hardened(u, soft[u.name]) for u in sym}
+    return {u.name: _hardened(u, soft[u.name], dtype) for u in sym}
 
 
 def _uniform(units: Units, batch: int, dtype: np.dtype) -> Soft:
@@ -95,9 +98,9 @@ def _contracted(x: np.ndarray, matrix: np.ndarray, axis: Axis, n: int) -> np.nda
     return np.concatenate([before, block, after], axis=where) if length > axis.length(n) else block
 
 
-def _hardened(units: Units, soft: Soft) -> Element:
+def _hardened(units: Units, soft: Soft, dtype: np.dtype) -> Element:
     """The nearest permutation; the mean factors' signs, or the factors themselves."""
     signed = units.kind == "signed"
     permutation = assign(soft.weight)
     factor = chosen(soft.factor, permutation)
-    return Element(permutation, np.where(factor < 0, -1, 1).astype(factor.dtype) if signed else factor)
+    return Element(permutation, (np.where(factor < 0, -1, 1) if signed else factor).astype(dtype))

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..symmetry import Element, Units
 from .assignment import assign, chosen
-from .factors import best_factors
+from .factors import best_factors, factors_at
+from .moves import Elements
 from .scores import Parts, Scores, take
-from .starts import factors_at
 from .swaps import changed, smallest_loss, true_changes
 
 
@@ -27,10 +27,15 @@ class Descent(NamedTuple):
     settled: np.ndarray
 
 
-def descend(scores: Scores, start: dict[str, Element], max_sweeps: int = 1000) -> Descent:
+def descend(scores: Scores, start: Elements, max_sweeps: int = 1000) -> Descent:
     """Solve for one ``Units`` after the other until no assignment improves.
 
     A draw's ``Units`` is visited again only when units that touch it have moved.
+
+    :param start: units name -> elements of shape ``(batch, n)``. Units that are not there are first
+        placed by the arrays that only they and those before them move. From an empty start a
+        network is thus matched layer by layer: right for exact copies, where a descent from the
+        identity begins with noise.
     """
     state = _State(scores, start)
     for _ in range(max_sweeps):
@@ -46,12 +51,15 @@ def descend(scores: Scores, start: dict[str, Element], max_sweeps: int = 1000) -
 class _State:
     """Present elements, who waits for a visit, and the scores of the last one."""
 
-    def __init__(self, scores: Scores, start: dict[str, Element]) -> None:
+    def __init__(self, scores: Scores, start: Elements) -> None:
         self.scores = scores
         self.objective = scores.objective
         batch, sym = scores.batch, self.objective.sym
-        self.elements = {u.name: Element(*(np.array(a) for a in start[u.name])) for u in sym}
+        self.elements = {name: Element(*(np.array(a) for a in e)) for name, e in start.items()}
         self.waiting = {u.name: np.ones(batch, bool) for u in sym}
+        # Scales creep towards their optimum; permutations and signs reach it.
+        creeping = any(u.kind == "scaled" for u in sym)
+        self.tolerance = max(8 * np.finfo(scores.dtype).eps, 1e-10 if creeping else 0)
         self.best = {u.name: np.empty((batch, u.n, u.n), scores.dtype) for u in sym}
         self.odd = {u.name: np.empty((batch, u.n, u.n), scores.dtype) for u in sym if u.kind == "signed"}
         self.true_loss = {u.name: np.empty(batch, scores.dtype) for u in sym if self.objective.is_quadratic(u)}
@@ -66,9 +74,13 @@ class _State:
             self.odd[name][every] = parts.get(1, 0.0)
         permutation = assign(best)
         new = Element(permutation, factors_at(units, parts, permutation))
+        if name not in self.elements:
+            self.waiting[name][:] = not self.objective.touching[name] <= set(self.elements)
+            self.elements[name] = new
+            return
         old = take(self.elements[name], every)
-        size = np.abs(best).max((-1, -2)) * units.n
-        better = _evaluated(parts, new) > _evaluated(parts, old) + 8 * np.finfo(best.dtype).eps * size
+        size = np.maximum(best.max((-1, -2)), -best.min((-1, -2))) * units.n
+        better = _evaluated(parts, new) > _evaluated(parts, old) + self.tolerance * size
         if self.objective.is_quadratic(units):
             new, better = self._truly_better(units, parts, rows, old, new, better, size)
         moved = rows[better]
@@ -84,7 +96,7 @@ class _State:
         for whole, values in zip(tried[units.name], new, strict=True):
             whole[rows] = values
         gain = self.scores.value(units, tried, rows) - self.scores.value(units, self.elements, rows)
-        tolerance = 64 * np.finfo(size.dtype).eps * size
+        tolerance = 8 * self.tolerance * size
         better = better & (gain > tolerance)
         loss, i, k = true_changes(self.scores, units, parts, old, self.elements, rows).best()
         self.true_loss[units.name][rows] = loss
@@ -103,7 +115,7 @@ class _State:
                 losses.append(self.true_loss[name])
             else:
                 losses.append(smallest_loss(units, self.best[name], self.odd.get(name), permutation))
-        return Descent(self.elements, np.min(losses, axis=0), settled)
+        return Descent(self.elements, np.maximum(np.min(losses, axis=0), 0), settled)
 
 
 def _evaluated(parts: Parts, element: Element) -> np.ndarray:

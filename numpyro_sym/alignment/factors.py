@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, Units
 from ..symmetry.units import Kind
+from .assignment import chosen
 
 # Scales beyond this would only say that a unit is dead on one side.
 _LARGEST_SCALE = 1e6
@@ -35,6 +36,11 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
         raise SymmetryError(f"align: scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}.")
     score, factor = _best_scales([np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)])
     return score.astype(some.dtype), factor.astype(some.dtype)
+
+
+def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarray) -> np.ndarray:
+    """The best factor of each unit in the slot where a permutation puts it."""
+    return best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1]
 
 
 def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -65,6 +65,14 @@ class Objective:
         self.pairings = {u.name: tuple(_pairings(sym, u, self.terms)) for u in sym}
         self.touching = {u.name: {v.name for p in self.pairings[u.name] for v, _ in p.others} for u in sym}
 
+    def in_single_precision(self) -> Objective:
+        """The same objective in single precision."""
+        reference, weights = (
+            None if a is None else {n: x.astype(np.float32) for n, x in a.items()}
+            for a in (self.reference, self.weights)
+        )
+        return Objective(self.sym, reference or {}, weights)
+
     def is_quadratic(self, units: Units) -> bool:
         """Whether these units lie on two axes of one array, so that their own moves change their scores."""
         return units.name in self.touching[units.name]

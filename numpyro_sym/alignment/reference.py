@@ -12,7 +12,7 @@ from .objective import Arrays, Objective
 
 
 def match_to_mean(
-    draws: Arrays, sym: Symmetry, starts: Sequence[str], num_threads: int, max_iterations: int = 100
+    draws: Arrays, sym: Symmetry, starts: Sequence[str] | None, num_threads: int, max_iterations: int = 100
 ) -> tuple[dict[str, np.ndarray], Match]:
     """Match to the first draw, then to the mean of the matched, until no element moves.
 

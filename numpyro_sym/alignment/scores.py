@@ -28,6 +28,10 @@ class Scores:
         self._data = {t: draws[t.site] if t.moment == 1 else np.square(draws[t.site]) for t in objective.terms}
         self._fixed = {u.name: self._fixed_parts(u) for u in objective.sym}
 
+    def in_single_precision(self) -> Scores:
+        """The same scores in single precision."""
+        return Scores(self.objective.in_single_precision(), {n: x.astype(np.float32) for n, x in self.draws.items()})
+
     def parts(self, units: Units, elements: Elements, rows: np.ndarray | slice) -> Parts:
         """Scores of some of the draws, with all else held at ``elements``.
 

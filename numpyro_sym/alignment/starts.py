@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..symmetry import Element, Symmetry, Units
+from ..symmetry import Element, Symmetry
 from .annealing import annealed
-from .assignment import assign, chosen
-from .factors import best_factors
 from .scores import Scores
 
 STARTS = ("identity", "forward", "annealed", "random")
 
 
 def make_start(name: str, scores: Scores, seed: int) -> dict[str, Element]:
-    """Elements of shape ``(batch, n)``, one of :data:`STARTS`."""
+    """Elements of shape ``(batch, n)`` to descend from, by one of the names in :data:`STARTS`.
+
+    ``"forward"`` is the empty start: see :func:`descend`.
+    """
     if name == "forward":
-        return forward(scores)
+        return {}
     if name == "annealed":
         return annealed(scores)
     if name == "random":
@@ -39,22 +40,3 @@ def random(sym: Symmetry, batch: int, dtype: np.dtype, seed: int) -> dict[str, E
         )
         for u in sym
     }
-
-
-def forward(scores: Scores) -> dict[str, Element]:
-    """One ``Units`` after the other, each from the arrays that only it and those before it move.
-
-    A network's first hidden layer is matched by its inputs, the next by the first, and so on:
-    right for exact copies, where a descent from the identity starts from noise.
-    """
-    elements: dict[str, Element] = {}
-    for units in scores.objective.sym:
-        parts = scores.parts(units, elements, slice(None))
-        permutation = assign(best_factors(units.kind, parts)[0])
-        elements[units.name] = Element(permutation, factors_at(units, parts, permutation))
-    return elements
-
-
-def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarray) -> np.ndarray:
-    """The best factor of each unit in the slot where a permutation puts it."""
-    return best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1]

@@ -64,7 +64,7 @@ def true_changes(scores: Scores, units: Units, parts: Parts, element: Element, e
 
     :param element: the units' element on these rows.
     """
-    linear = sum(_placed(part, element, q) for q, part in parts.items())
+    linear = np.sum([_placed(part, element, q) for q, part in parts.items()], axis=0)
     kept = np.diagonal(linear, axis1=-2, axis2=-1)
     swap = kept[:, :, None] + kept[:, None, :] - linear - linear.swapaxes(-1, -2)
     flip = np.full(kept.shape, np.inf, kept.dtype)
