@@ -12,10 +12,13 @@ import numpy as np
 from ..symmetry import Element, Symmetry, SymmetryError
 from .checks import as_host_arrays, sample_shape
 from .matching import Match, match
+from .metrics import Euclidean, Metric
+from .moves import act_on_draws
 from .objective import Objective
 from .reference import match_to_mean
 from .starts import STARTS
 
+EUCLIDEAN = Euclidean()
 Reference = Mapping[str, Any] | str | int | tuple[int, ...]
 
 
@@ -51,6 +54,7 @@ def align(
     *,
     sample_ndim: int | None = None,
     starts: Sequence[str] | None = None,
+    metric: Metric = EUCLIDEAN,
     num_threads: int | None = None,
 ) -> Alignment:
     """Move each draw by the group element that brings it nearest to a reference.
@@ -72,6 +76,8 @@ def align(
         jointly by mean-field annealing), ``"identity"``, ``"random"``. The nearest result is kept.
         By default the first two, and 32 random ones where at most 16 units lie on two axes of one array
         (recurrent weights, transitions): the hard case, and cheap there.
+    :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein` or
+        :class:`Activations`. Distances and gaps are the metric's.
     :param num_threads: worker threads; by default one for each processor.
     :returns: an :class:`Alignment`.
     :raises SymmetryError: where a site is missing or does not fit, is not of floats, mixes
@@ -92,15 +98,34 @@ def align(
     lead = _sample_ndim(draws, point, sample_ndim)
     sample = sample_shape(draws, lead, "the draws")
     sym.check_shapes({name: a.shape for name, a in draws.items()}, sample)
-    flat = {name: a.reshape(-1, *a.shape[lead:]) for name, a in draws.items()}
+    row = _row(reference, sample) if point is None else None
     threads = num_threads or os.cpu_count() or 1
-    if isinstance(reference, str) and reference == "mean":
-        _refuse_empty(sample)
-        target, found = match_to_mean(flat, sym, starts, threads)
+
+    at = {**reference, **point} if point is not None and isinstance(reference, Mapping) else None
+    view = metric.view(_flattened(sites, draws, lead), at, sym)
+    compared = {name: view.draws[name] for name in view.sym.sites}
+    if row == _MEAN:
+        target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
     else:
-        target = _index_draw(flat, reference, sample) if point is None else _as_target(point, flat)
-        found = match(flat, Objective(sym, target), starts, threads)
-    return _packed(sites, target, found, sym, sample)
+        target = {name: a[row] if view.reference is None else view.reference[name] for name, a in compared.items()}
+        target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
+        found = match(compared, Objective(view.sym, target, view.weights), starts, threads)
+
+    flat = {name: a.reshape(-1, *a.shape[lead:]) for name, a in draws.items()}
+    moved = act_on_draws(sym, found.elements, flat)
+    if point is None:
+        point = {name: a.mean(0) if row == _MEAN else flat[name][row] for name, a in moved.items()}
+    return _packed(sites, moved, found, Objective(view.sym, target).is_linear, sample, point)
+
+
+_MEAN = -1  # no row of the draws
+
+
+def _flattened(sites: Mapping[str, Any], draws: Mapping[str, np.ndarray], lead: int) -> dict[str, np.ndarray]:
+    """All sites with one sample dimension; a metric may need some that the symmetry does not name."""
+    sample = next(iter(draws.values())).shape[:lead]
+    rest = {name: np.asarray(x) for name, x in sites.items() if name not in draws and np.shape(x)[:lead] == sample}
+    return {name: a.reshape(-1, *a.shape[lead:]) for name, a in {**rest, **draws}.items()}
 
 
 def _sample_ndim(draws: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray] | None, given: int | None) -> int:
@@ -117,17 +142,15 @@ def _sample_ndim(draws: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray
     return lead
 
 
-def _as_target(point: Mapping[str, np.ndarray], flat: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: point[name].astype(a.dtype) for name, a in flat.items()}
-
-
-def _index_draw(flat: Mapping[str, np.ndarray], reference: Any, sample: tuple[int, ...]) -> dict[str, np.ndarray]:
-    _refuse_empty(sample)
-    if isinstance(reference, str) and reference == "first":
-        return {name: a[0] for name, a in flat.items()}
+def _row(reference: Any, sample: tuple[int, ...]) -> int:
+    """The row of the flat draws that is the reference, or :data:`_MEAN`."""
+    if 0 in sample:
+        raise SymmetryError(f"align: there are no draws (sample shape {sample}) to take a reference from.")
+    if isinstance(reference, str) and reference in ("first", "mean"):
+        return 0 if reference == "first" else _MEAN
     index = reference if isinstance(reference, tuple) else (reference,)
     try:
-        row = np.arange(np.prod(sample)).reshape(sample)[index]
+        row = np.arange(np.prod(sample, dtype=int)).reshape(sample)[index]
         if any(isinstance(i, bool) for i in index) or np.ndim(row) != 0:
             raise IndexError
     except (IndexError, TypeError):
@@ -135,33 +158,31 @@ def _index_draw(flat: Mapping[str, np.ndarray], reference: Any, sample: tuple[in
             f"align: reference {reference!r} is no draw of sample shape {sample}. Give a dict of arrays, 'first', "
             "'mean', or the index of one draw (a tuple where there are several sample dimensions)."
         ) from None
-    return {name: a[int(row)] for name, a in flat.items()}
-
-
-def _refuse_empty(sample: tuple[int, ...]) -> None:
-    if 0 in sample:
-        raise SymmetryError(f"align: there are no draws (sample shape {sample}) to take a reference from.")
+    return int(row)
 
 
 def _packed(
-    sites: Mapping[str, Any], target: dict[str, np.ndarray], found: Match, sym: Symmetry, sample: tuple[int, ...]
+    sites: Mapping[str, Any],
+    moved: Mapping[str, np.ndarray],
+    found: Match,
+    exact: bool,
+    sample: tuple[int, ...],
+    reference: Mapping[str, np.ndarray],
 ) -> Alignment:
     """The result in the draws' shapes and kind of arrays."""
-    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in sym.sites)
+    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in moved)
 
     def back(a: np.ndarray) -> Any:
         shaped = a.reshape((*sample, *a.shape[1:]))
         return shaped if on_host else jnp.asarray(shaped)
 
-    moved = {name: back(a) for name, a in found.sites.items()}
-    exact = np.full(len(found.distance), Objective(sym, target).is_linear)
     return Alignment(
-        {name: moved.get(name, x) for name, x in sites.items()},
+        {name: back(moved[name]) if name in moved else x for name, x in sites.items()},
         {name: Element(*map(back, e)) for name, e in found.elements.items()},
         back(found.distance),
         back(found.distance_before),
         back(found.gap),
-        back(exact),
+        back(np.full(len(found.distance), exact)),
         back(found.starts),
-        target if on_host else {name: jnp.asarray(a) for name, a in target.items()},
+        {name: reference[name] if on_host else jnp.asarray(reference[name]) for name in moved},
     )
