@@ -13,7 +13,7 @@ from .objective import Pairing, exponent
 from .scores import Parts, Scores
 
 # Cooling: inverse temperatures, in units of one over the standard deviation of a draw's scores.
-_HOT, _COLD, _STEPS, _BALANCINGS = 0.7, 5.0, 20, 5
+_HOT, _COLD, _STEPS, _BALANCINGS = 0.7, 5.0, 12, 3
 
 
 class Soft(NamedTuple):

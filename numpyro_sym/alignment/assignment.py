@@ -26,13 +26,20 @@ def assign(score: np.ndarray) -> np.ndarray:
     >>> assign(np.array([[[0.0, 1.0], [1.0, 1.5]]]))
     array([[1, 0]])
     """
-    best = score.argmax(-1)
-    taken = np.zeros(best.shape, bool)
-    np.put_along_axis(taken, best, True, -1)
-    open_ = np.flatnonzero(~taken.all(-1))
-    if open_.size:
-        best[open_] = _solve(-score[open_])
-    return best
+    return assign_from(score, score.argmax(-1))
+
+
+def assign_from(score: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """:func:`assign`, given the best column of each row."""
+    batch, n = best.shape
+    taken = np.zeros(batch * n, bool)
+    taken[(best + np.arange(batch)[:, None] * n).ravel()] = True
+    rows = np.flatnonzero(~taken.reshape(batch, n).all(-1))
+    if not rows.size:
+        return best
+    permutation = best.copy()
+    permutation[rows] = _solve(-score[rows])
+    return permutation
 
 
 def _solve(cost: np.ndarray) -> np.ndarray:
@@ -44,4 +51,5 @@ def _solve(cost: np.ndarray) -> np.ndarray:
 
 def chosen(matrix: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """``matrix[i, permutation[i]]``, shape ``(batch, n)``."""
-    return np.take_along_axis(matrix, permutation[..., None], -1)[..., 0]
+    batch, n = permutation.shape
+    return matrix[np.arange(batch)[:, None], np.arange(n), permutation]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..symmetry import Element, Units
-from .assignment import assign, chosen
+from .assignment import assign_from, chosen
 from .factors import best_factors, factors_at
 from .moves import Elements
 from .scores import Parts, Scores, take
@@ -60,8 +60,10 @@ class _State:
         # Scales creep towards their optimum; permutations and signs reach it.
         creeping = any(u.kind == "scaled" for u in sym)
         self.tolerance = max(8 * np.finfo(scores.dtype).eps, 1e-10 if creeping else 0)
-        self.best = {u.name: np.empty((batch, u.n, u.n), scores.dtype) for u in sym}
-        self.odd = {u.name: np.empty((batch, u.n, u.n), scores.dtype) for u in sym if u.kind == "signed"}
+        # Of each Units' last visit: scores, the best of each slot, what a sign turns round.
+        self.best: dict[str, np.ndarray] = {}
+        self.top: dict[str, np.ndarray] = {}
+        self.odd: dict[str, np.ndarray] = {}
         self.true_loss = {u.name: np.empty(batch, scores.dtype) for u in sym if self.objective.is_quadratic(u)}
 
     def visit(self, units: Units, rows: np.ndarray) -> None:
@@ -69,18 +71,22 @@ class _State:
         name = units.name
         every = rows if len(rows) < self.scores.batch else slice(None)
         parts = self.scores.parts(units, self.elements, every)
-        best = self.best[name][every] = best_factors(units.kind, parts)[0]
-        if name in self.odd:
-            self.odd[name][every] = parts.get(1, 0.0)
-        permutation = assign(best)
+        best = best_factors(units.kind, parts)[0]
+        first = best.argmax(-1)
+        self.best[name] = _kept(self.best.get(name), every, best)
+        self.top[name] = _kept(self.top.get(name), every, chosen(best, first))
+        if units.kind == "signed" and 1 in parts:
+            self.odd[name] = _kept(self.odd.get(name), every, parts[1])
+        permutation = assign_from(best, first)
         new = Element(permutation, factors_at(units, parts, permutation))
         if name not in self.elements:
             self.waiting[name][:] = not self.objective.touching[name] <= set(self.elements)
             self.elements[name] = new
             return
         old = take(self.elements[name], every)
-        size = np.maximum(best.max((-1, -2)), -best.min((-1, -2))) * units.n
-        better = _evaluated(parts, new) > _evaluated(parts, old) + self.tolerance * size
+        before, after = _evaluated(parts, old), _evaluated(parts, new)
+        size = np.abs(before) + np.abs(after)
+        better = after > before + self.tolerance * size
         if self.objective.is_quadratic(units):
             new, better = self._truly_better(units, parts, rows, old, new, better, size)
         moved = rows[better]
@@ -110,12 +116,20 @@ class _State:
         losses = []
         for units in self.objective.sym:
             name, permutation = units.name, self.elements[units.name].permutation
-            settled &= (chosen(self.best[name], permutation) >= self.best[name].max(-1)).all(-1)
+            settled &= (chosen(self.best[name], permutation) >= self.top[name]).all(-1)
             if name in self.true_loss:
                 losses.append(self.true_loss[name])
             else:
                 losses.append(smallest_loss(units, self.best[name], self.odd.get(name), permutation))
         return Descent(self.elements, np.maximum(np.min(losses, axis=0), 0), settled)
+
+
+def _kept(before: np.ndarray | None, rows: np.ndarray | slice, new: np.ndarray) -> np.ndarray:
+    """What was kept of all draws with some of them renewed; the first visit is to all."""
+    if before is None or isinstance(rows, slice):
+        return new
+    before[rows] = new
+    return before
 
 
 def _evaluated(parts: Parts, element: Element) -> np.ndarray:

@@ -26,12 +26,12 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
     (array([3.]), array([-1.]))
     """
     some = next(iter(parts.values()))
-    zero = np.zeros((), some.dtype)
-    if kind == "permutation":
-        return parts[0], np.ones_like(some)
+    one = np.ones((), some.dtype)
+    if kind == "permutation" or (kind == "signed" and 1 not in parts):
+        return parts[0], np.broadcast_to(one, some.shape)
     if kind == "signed":
-        odd = parts.get(1, zero)
-        return parts.get(0, zero) + np.abs(odd), np.where(odd < 0, -1, 1).astype(some.dtype) + np.zeros_like(some)
+        size = np.abs(parts[1])
+        return parts[0] + size if 0 in parts else size, np.copysign(one, parts[1])
     if not set(parts) <= {-2, -1, 0, 1, 2}:
         raise SymmetryError(f"align: scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}.")
     score, factor = _best_scales([np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)])
@@ -40,7 +40,7 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
 
 def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarray) -> np.ndarray:
     """The best factor of each unit in the slot where a permutation puts it."""
-    return best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1]
+    return np.array(best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1])
 
 
 def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -87,7 +87,7 @@ class Objective:
         some = next(iter(draws.values()))
         out = np.zeros(len(some), some.dtype)
         for site, r in self.reference.items():
-            difference = (draws[site] - r).reshape(len(some), -1)
+            difference = (draws[site] - r).reshape(len(some), r.size)
             weighted = difference if self.weights is None else difference * self.weights[site].ravel()
             out += np.einsum("bi,bi->b", weighted, difference)
         return out

@@ -58,7 +58,9 @@ class Scores:
             if coefficient is not None:
                 data = blocks(self._data[p.term][rows], p.axis, units.n)
                 score = blocks(coefficient, p.axis, units.n) @ data.swapaxes(-1, -2)
-                parts[p.exponent] = parts[p.exponent] + score if p.exponent in parts else score
+                if p.exponent in parts:
+                    score += parts[p.exponent]
+                parts[p.exponent] = score
         if not parts:
             size = len(np.arange(self.batch)[rows])
             parts[0] = np.zeros((size, units.n, units.n), self.dtype)

@@ -12,31 +12,27 @@ from .objective import Pairing
 from .scores import Parts, Scores
 
 
-def swap_losses(score: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """How much each exchange of two units would take from a linear score.
+def smallest_loss(units: Units, score: np.ndarray, odd: np.ndarray | None, permutation: np.ndarray) -> np.ndarray:
+    """How much the cheapest exchange of two units, or change of a sign, takes from a linear score.
 
     :param score: floats ``[draw, slot, unit]``, each pair with its best factor.
-    :param permutation: ints of shape ``(batch, n)``.
-    :returns: floats ``[draw, slot, slot]``; infinite on the diagonal.
-
-    >>> swap_losses(np.array([[[3.0, 0.0], [1.0, 1.0]]]), np.array([[0, 1]]))[0, 0]
-    array([inf,  3.])
-    """
-    batch, n, _ = score.shape
-    # Rows are slots: the score of each slot with the unit that another slot has now.
-    by_unit = score.swapaxes(-1, -2)[np.arange(batch)[:, None], permutation]
-    kept = np.diagonal(by_unit, axis1=-2, axis2=-1)
-    loss = kept[:, :, None] + kept[:, None, :] - by_unit - by_unit.swapaxes(-1, -2)
-    loss[:, np.arange(n), np.arange(n)] = np.inf
-    return loss
-
-
-def smallest_loss(units: Units, score: np.ndarray, odd: np.ndarray | None, permutation: np.ndarray) -> np.ndarray:
-    """The loss of the cheapest single change, shape ``(batch,)``; infinite where there is none.
-
     :param odd: the part of the score that a sign turns round.
+    :param permutation: ints of shape ``(batch, n)``.
+    :returns: floats of shape ``(batch,)``; infinite where there is nothing to change.
+
+    >>> one = Units("u", 2, axes={"x": 0})
+    >>> smallest_loss(one, np.array([[[3.0, 0.0], [1.0, 1.0]]]), None, np.array([[0, 1]]))
+    array([3.])
     """
-    loss = swap_losses(score, permutation).min((-1, -2))
+    batch, n = permutation.shape
+    loss = np.full(batch, np.inf, score.dtype)
+    if n > 1:
+        # What slot i gains by the unit that slot k has now; an exchange is one such gain each way.
+        gain = score.swapaxes(-1, -2)[np.arange(batch)[:, None], permutation]
+        gain -= np.diagonal(gain, axis1=-2, axis2=-1)[:, None, :].copy()
+        both = gain + gain.swapaxes(-1, -2)
+        both.reshape(batch, -1)[:, :: n + 1] = -np.inf
+        loss = -both.max((-1, -2))
     if odd is not None:
         loss = np.minimum(loss, 2 * np.abs(chosen(odd, permutation)).min(-1))
     return loss
