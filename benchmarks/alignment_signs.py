@@ -1,5 +1,6 @@
 """Ten signed factors: one assignment against the enumeration of all signs."""
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import os

@@ -3,6 +3,7 @@
 Both sides run in this process on one thread; medians and their ratio.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import os

@@ -17,7 +17,7 @@ from .scores import Scores, take
 from .starts import make_start
 
 # Draws go through the solver in chunks that stay in a processor's cache.
-_CHUNK_BYTES = 2**22
+_CHUNK_BYTES = 2**23
 
 
 class Match(NamedTuple):

@@ -35,29 +35,47 @@ def move(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: in
     factors: dict[int, np.ndarray] = {}
     for units, element, axis in moves:
         where = axis.axis % ndim
-        length = x.shape[where + 1]
-        flat = replace(axis, axis=0)
-        before = index.get(where, np.broadcast_to(np.arange(length), (batch, length)))
-        index[where] = act_on_axis(units, element, before, replace(flat, power=0), 1)
+        new = _positions(units, element, axis, x.shape[where + 1])
+        index[where] = np.take_along_axis(index[where], new, -1) if where in index else new
         if units.kind != "permutation" and axis.power:
-            ones = factors.get(where, np.ones((batch, length), x.dtype))
+            ones = factors.get(where, np.ones((batch, x.shape[where + 1]), x.dtype))
             powered = Element(element.permutation, element.factor**moment)
-            factors[where] = act_on_axis(units, powered, ones, flat, 1)
-    out = _gather(x, index, batch)
+            factors[where] = act_on_axis(units, powered, ones, replace(axis, axis=0), 1)
+    out = _gathered(x, index, batch)
     for where, f in factors.items():
-        out = out * f.reshape(batch, *(f.shape[1] if i == where else 1 for i in range(ndim)))
+        out = out * _along(f, where, ndim)
     return out
 
 
-def _gather(x: np.ndarray, index: Mapping[int, np.ndarray], batch: int) -> np.ndarray:
-    site = x.shape[1:]
-    if len(index) == 1 and len(x) == 1:  # whole rows of one array
+def inverse_permutation(permutation: np.ndarray) -> np.ndarray:
+    """Of each row, ints ``(batch, n)``."""
+    back = np.empty_like(permutation)
+    back[np.arange(len(back))[:, None], permutation] = np.arange(back.shape[-1])
+    return back
+
+
+def _positions(units: Units, element: Element, axis: Axis, length: int) -> np.ndarray:
+    """Where each entry of an axis comes from, ``(batch, length)``."""
+    if units.n == length:
+        return element.permutation
+    own = np.broadcast_to(np.arange(length), (len(element.permutation), length))
+    return act_on_axis(units, element, own, replace(axis, axis=0, power=0), 1)
+
+
+def _gathered(x: np.ndarray, index: Mapping[int, np.ndarray], batch: int) -> np.ndarray:
+    ndim = x.ndim - 1
+    if len(x) == 1 and len(index) == 1:  # whole rows of one array
         ((where, rows),) = index.items()
         first = np.ascontiguousarray(np.moveaxis(x[0], where, 0))
         return np.moveaxis(np.take(first, rows, axis=0), 1, where + 1)
-    strides = np.cumprod((1, *site[:0:-1]), dtype=np.intp)[::-1]
-    where_to = np.arange(batch).reshape(-1, *(1 for _ in site)) * (np.prod(site, dtype=np.intp) if len(x) > 1 else 0)
-    for i, length in enumerate(site):
-        along = index.get(i, np.arange(length)[None]) * strides[i]
-        where_to = where_to + along.reshape(len(along), *(length if k == i else 1 for k in range(len(site))))
-    return np.take(x, where_to, mode="clip")
+    draw = np.arange(batch) if len(x) > 1 else np.zeros(1, int)
+    along = (
+        _along(index[i], i, ndim) if i in index else _along(np.arange(x.shape[i + 1])[None], i, ndim)
+        for i in range(ndim)
+    )
+    return x[(draw.reshape(-1, *(1 for _ in range(ndim))), *along)]
+
+
+def _along(values: np.ndarray, where: int, ndim: int) -> np.ndarray:
+    """``(batch, length)`` to a shape that broadcasts along one axis of ``(batch, *site)``."""
+    return values.reshape(len(values), *(values.shape[1] if i == where else 1 for i in range(ndim)))

@@ -89,7 +89,7 @@ class Objective:
         for site, r in self.reference.items():
             difference = (draws[site] - r).reshape(len(some), r.size)
             weighted = difference if self.weights is None else difference * self.weights[site].ravel()
-            out += np.einsum("bi,bi->b", weighted, difference)
+            out += (weighted[:, None, :] @ difference[:, :, None])[:, 0, 0]
         return out
 
 

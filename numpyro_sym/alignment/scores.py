@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..symmetry import Axis, Element, Units
-from .moves import Elements, move
+from .moves import Elements, inverse_permutation, move
 from .objective import Arrays, Objective, Pairing
 
 Parts = dict[int, np.ndarray]  # exponent of the factor -> scores [draw, slot, unit]
@@ -112,5 +112,5 @@ def take(element: Element, rows: np.ndarray | slice) -> Element:
 def _adjoint(element: Element, rows: np.ndarray | slice) -> Element:
     """The element h with ``<r, g x> = <h r, x>``."""
     permutation, factor = take(element, rows)
-    back = np.argsort(permutation, -1)
+    back = inverse_permutation(permutation)
     return Element(back, np.take_along_axis(factor, back, -1))

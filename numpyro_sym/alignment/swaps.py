@@ -8,6 +8,7 @@ import numpy as np
 
 from ..symmetry import Axis, Element, Units
 from .assignment import chosen
+from .moves import inverse_permutation
 from .objective import Pairing
 from .scores import Parts, Scores
 
@@ -27,12 +28,13 @@ def smallest_loss(units: Units, score: np.ndarray, odd: np.ndarray | None, permu
     batch, n = permutation.shape
     loss = np.full(batch, np.inf, score.dtype)
     if n > 1:
-        # What slot i gains by the unit that slot k has now; an exchange is one such gain each way.
-        gain = score.swapaxes(-1, -2)[np.arange(batch)[:, None], permutation]
-        gain -= np.diagonal(gain, axis1=-2, axis2=-1)[:, None, :].copy()
-        both = gain + gain.swapaxes(-1, -2)
-        both.reshape(batch, -1)[:, :: n + 1] = -np.inf
-        loss = -both.max((-1, -2))
+        # What the slot of unit a would gain by having unit b; an exchange is one such gain each way.
+        here = inverse_permutation(permutation)
+        gain = score[np.arange(batch)[:, None], here]
+        gain -= np.diagonal(gain, axis1=-2, axis2=-1)[..., None].copy()
+        both = (gain + gain.swapaxes(-1, -2)).reshape(batch, n * n)
+        both[:, :: n + 1] = -np.inf
+        loss = -both[np.arange(batch), both.argmax(-1)]
     if odd is not None:
         loss = np.minimum(loss, 2 * np.abs(chosen(odd, permutation)).min(-1))
     return loss
