@@ -71,11 +71,11 @@ def align(
     :param sym: the symmetry.
     :param sample_ndim: how many leading sample dimensions the sites have. By default as many as
         they have more than the reference; 1 where the reference is no point.
-    :param starts: where the descents of a draw begin, in this order, until its match has settled (every
-        unit is the best of all for its slot): ``"forward"`` (layer by layer), ``"annealed"`` (all ``Units``
-        jointly by mean-field annealing), ``"identity"``, ``"random"``. The nearest result is kept.
-        By default the first two, and 32 random ones where at most 16 units lie on two axes of one array
-        (recurrent weights, transitions): the hard case, and cheap there.
+    :param starts: where the descents of a draw begin, in this order, until its match has settled
+        (every unit is the best of all for its slot): ``"forward"`` (layer by layer),
+        ``"annealed"`` (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The
+        nearest result is kept. By default the first three, and 64 random ones where at most 16 units
+        lie on two axes of one array (recurrent weights, transitions): the hard case.
     :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein` or
         :class:`Activations`. Distances and gaps are the metric's.
     :param num_threads: worker threads; by default one for each processor.

@@ -49,30 +49,37 @@ def match(draws: Arrays, objective: Objective, starts: Sequence[str] | Elements 
     """
     if starts is None:
         recurrent = [u.n for u in objective.sym if objective.is_quadratic(u)]
-        starts = ("forward", "annealed") + ("random",) * (32 if recurrent and max(recurrent) <= 16 else 0)
+        starts = ("forward", "annealed", "identity") + ("random",) * (64 if recurrent and max(recurrent) <= 16 else 0)
     if isinstance(starts, Mapping):
         return _from_one(draws, objective, starts, 0, num_threads)
     found = _from_one(draws, objective, starts[0], 0, num_threads)
+    # Where units' own moves change their scores, a match without conflict proves less: two starts must agree.
+    doubtful = np.full(len(found.settled), any(objective.is_quadratic(u) for u in objective.sym))
     for seed, name in enumerate(starts[1:], 1):
         if objective.is_linear:
             break
-        _improve(found, ~found.settled, draws, objective, name, seed, num_threads)
+        agree = _improve(found, ~found.settled | doubtful, draws, objective, name, seed, num_threads)
+        doubtful[agree] = False
     # A start elsewhere may end farther away than the draw was.
     _improve(found, found.distance > found.distance_before, draws, objective, "identity", 0, num_threads)
     return found
 
 
-def _improve(found: Match, where: np.ndarray, draws: Arrays, objective, name: str, seed: int, num_threads: int) -> None:
-    """Replace matches by those of another start where these are nearer, in place."""
+def _improve(
+    found: Match, where: np.ndarray, draws: Arrays, objective, name: str, seed: int, num_threads: int
+) -> np.ndarray:
+    """Replace matches by those of another start where these are nearer, in place; which rows agree."""
     rows = np.flatnonzero(where)
     if not rows.size:
-        return
+        return rows
     other = _from_one({site: x[rows] for site, x in draws.items()}, objective, name, seed, num_threads)
+    agree = rows[np.isclose(other.distance, found.distance[rows], rtol=1e-6, atol=0)]
     better = other.distance < found.distance[rows]
     used = found.starts[rows] + 1
     for whole, values in zip(jax.tree.leaves(found), jax.tree.leaves(other), strict=True):
         whole[rows[better]] = values[better]
     found.starts[rows] = used
+    return agree
 
 
 def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: int, num_threads: int) -> Match:
