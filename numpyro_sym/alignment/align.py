@@ -115,7 +115,7 @@ def align(
     moved = act_on_draws(sym, found.elements, flat)
     if point is None:
         point = {name: a.mean(0) if row == _MEAN else flat[name][row] for name, a in moved.items()}
-    return _packed(sites, moved, found, Objective(view.sym, target).is_linear, sample, point)
+    return _packed(sites, moved, found, sample, point)
 
 
 _MEAN = -1  # no row of the draws
@@ -165,7 +165,6 @@ def _packed(
     sites: Mapping[str, Any],
     moved: Mapping[str, np.ndarray],
     found: Match,
-    exact: bool,
     sample: tuple[int, ...],
     reference: Mapping[str, np.ndarray],
 ) -> Alignment:
@@ -182,7 +181,7 @@ def _packed(
         back(found.distance),
         back(found.distance_before),
         back(found.gap),
-        back(np.full(len(found.distance), exact)),
+        back(found.exact),
         back(found.starts),
         {name: reference[name] if on_host else jnp.asarray(reference[name]) for name in moved},
     )

@@ -77,7 +77,7 @@ def _balanced(log_weight: np.ndarray) -> np.ndarray:
 
 def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
     """The coefficient where the draws are expected to have their units, shape ``(batch, *site)``."""
-    moved = pairing.term.coefficient[None]
+    moved = pairing.coefficient[None]
     for units, axis in pairing.others:
         matrix = soft[units.name].matrix(exponent(units, axis, pairing.term.moment))
         moved = _contracted(moved, matrix.swapaxes(-1, -2), axis, units.n)

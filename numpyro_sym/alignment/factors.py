@@ -48,7 +48,8 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
 
     With ``d = s e`` and ``s = (m2 / p2)**(1/4)`` the stationary points are the roots of
     ``e**4 - a e**3 + c e - 1``, by Ferrari those of ``e**2 - u e + w`` and ``e**2 - v e + z`` with
-    ``u + v = a``, ``w z = -1``, and ``y = w + z = -u v`` a root of a cubic without square.
+    ``u + v = a``, ``w z = -1``, and ``y = w + z = -u v`` the largest root of a cubic without square. Then
+    ``w`` is the product of the two largest of three positive roots, of which the middle one is a minimum.
     """
     m2, m1, zero, p1, p2 = coefficients
     tiny = np.finfo(float).tiny ** 0.5
@@ -63,7 +64,7 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     w = np.where(y > 0, y / 2 + spread, 1 / (spread - y / 2))
     root = np.sqrt(np.maximum(u**2 - 4 * w, 0))
     best_score, best = np.full_like(a, -np.inf), np.ones_like(a)
-    for e in ((v + np.sqrt(v**2 + 4 / w)) / 2, (u + root) / 2, (u - root) / 2):
+    for e in ((v + np.sqrt(v**2 + 4 / w)) / 2, (u + root) / 2):
         d = np.clip(s * _polished(np.maximum(e, tiny), a, c), 1 / _LARGEST_SCALE, _LARGEST_SCALE)
         score = m2 / d**2 + m1 / d + zero + p1 * d + p2 * d**2
         better = score > best_score

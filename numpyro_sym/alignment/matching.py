@@ -25,6 +25,7 @@ class Match(NamedTuple):
 
     :param loss: by how much squared distance grows with the cheapest single change.
     :param settled: whether every unit is the best of all for its slot.
+    :param exact: whether the distance is the least over the group.
     :param starts: how many starts were made.
     """
 
@@ -34,6 +35,7 @@ class Match(NamedTuple):
     distance_before: np.ndarray
     loss: np.ndarray
     settled: np.ndarray
+    exact: np.ndarray
     starts: np.ndarray
 
     @property
@@ -113,5 +115,6 @@ def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, see
         np.sqrt(objective.squared_distance(draws)),
         found.loss,
         found.settled,
+        np.full(scores.batch, objective.is_linear),
         np.ones(scores.batch, int),
     )

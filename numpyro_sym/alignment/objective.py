@@ -31,12 +31,17 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Pairing:
-    """One term along one axis of one ``Units``, and whatever else moves the same entries."""
+    """One term along one axis of one ``Units``, and whatever else moves the same entries.
+
+    :param coefficient: the term's, laid out so that the first axis on which others lie is
+        contiguous in whole rows: these are what alignment copies most.
+    """
 
     term: Term
     units: Units
     axis: Axis
     others: tuple[tuple[Units, Axis], ...]
+    coefficient: np.ndarray
 
     @property
     def exponent(self) -> int:
@@ -95,23 +100,26 @@ class Objective:
 
 def _terms(sym: Symmetry, reference: Arrays, weights: Arrays | None) -> Iterator[Term]:
     for site, r in reference.items():
-        w = np.ones_like(r) if weights is None else weights[site]
-        yield Term(site, 2 * w * r, 1)
+        yield Term(site, 2 * r if weights is None else 2 * weights[site] * r, 1)
         # Without weights and scales a sum of squares is the same for every element.
         if weights is not None or any(u.kind == "scaled" and a.power for u in sym for a in u.axes.get(site, ())):
-            yield Term(site, -w, 2)
+            yield Term(site, -np.ones_like(r) if weights is None else -weights[site], 2)
 
 
 def _pairings(sym: Symmetry, units: Units, terms: tuple[Term, ...]) -> Iterator[Pairing]:
     for term in terms:
         for axis in units.axes.get(term.site, ()):
-            others = (
+            others = tuple(
                 (v, b)
                 for v in sym
                 for b in v.axes.get(term.site, ())
                 if (v, b) != (units, axis) and _meet(axis, units.n, b, v.n, term.coefficient.ndim)
             )
-            yield Pairing(term, units, axis, tuple(others))
+            coefficient = term.coefficient
+            if others:
+                where = others[0][1].axis % coefficient.ndim
+                coefficient = np.moveaxis(np.ascontiguousarray(np.moveaxis(coefficient, where, 0)), 0, where)
+            yield Pairing(term, units, axis, others, coefficient)
 
 
 def _meet(a: Axis, n_a: int, b: Axis, n_b: int, ndim: int) -> bool:

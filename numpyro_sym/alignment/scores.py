@@ -44,7 +44,7 @@ class Scores:
             if not touching.issuperset(v.name for v, _ in p.others):
                 return None
             moves = [(v, adjoints[v.name], axis) for v, axis in p.others]
-            return move(p.term.coefficient[None], moves, p.term.moment)
+            return move(p.coefficient[None], moves, p.term.moment)
 
         return self.parts_with(units, moved, rows)
 

@@ -96,6 +96,13 @@ def test_recurrent_units_reach_the_minimum():
         assert sum(np.square(x).sum() for x in near.values()) >= best
 
 
+def test_recurrent_units_do_not_swing():
+    sym = Symmetry([Units("s", 2, incoming={"r": 1, "u": 1}, outgoing={"r": 0, "v": 0}, kind="scaled")])
+    p = {"r": np.array([[0.0, 4.0], [1.0, 0.0]]), "u": np.full((1, 2), 1e-2), "v": np.full((2, 1), 1e-2)}
+    r = minimum_mass(p, sym)
+    np.testing.assert_allclose(r.sites["r"], [[0, 2], [2, 0]], atol=1e-3)
+
+
 def test_dead_units_keep_their_scale_and_dtypes_stay():
     sym = mlp(["w1", "w2"], [4], biases=["b1"], kind="scaled")
     p = draws("scaled layer", dtype=np.float32)
