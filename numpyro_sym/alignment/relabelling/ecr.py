@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...symmetry import SymmetryError
-from .result import Relabelling, as_labels, as_probabilities, cheapest, relabelled
+from .result import Relabelling, as_labels, as_probabilities, cheapest, mean_relabelled, relabelled
 
 _MAX_ITERATIONS = 1000
 
@@ -79,7 +79,7 @@ def ecr_soft(allocations: Any, probabilities: Any) -> Relabelling:
     pivot = flat[0]
     for iteration in range(_MAX_ITERATIONS):
         permutation, disagreements = _match(flat, pivot, n)
-        before, pivot = pivot, np.take_along_axis(soft, permutation[:, None, :], -1).mean(0).argmax(-1)
+        before, pivot = pivot, mean_relabelled(soft, permutation).argmax(-1)
         if np.array_equal(before, pivot):
             return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration)
     raise _restless("ecr_soft")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,3 +79,20 @@ def as_probabilities(p: Any, what: str) -> np.ndarray:
 def relabelled(labels: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """Allocations in the new labels: what was ``permutation[i]`` is ``i``."""
     return np.take_along_axis(np.argsort(permutation, -1), labels, -1)
+
+
+_CHUNK = 2**22  # entries of a chunk of probabilities
+
+
+def chunks(p: np.ndarray) -> Iterator[slice]:
+    """Slices of draws whose probabilities stay small in memory."""
+    size = max(1, _CHUNK // max(p[:1].size, 1))
+    return (slice(i, i + size) for i in range(0, len(p), size))
+
+
+def mean_relabelled(p: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+    """The mean over draws of probabilities ``(draws, observations, n)`` in the new labels."""
+    total = np.zeros(p.shape[1:])
+    for chunk in chunks(p):
+        total += np.take_along_axis(p[chunk], permutation[chunk][:, None, :], -1).sum(0)
+    return total / len(p)

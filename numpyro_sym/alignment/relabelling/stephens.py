@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...symmetry import SymmetryError
-from .result import Relabelling, as_probabilities, cheapest
+from .result import Relabelling, as_probabilities, cheapest, chunks, mean_relabelled
 
 _MAX_ITERATIONS = 1000
-_CHUNK = 2**24  # entries of a chunk of probabilities
 
 
 def stephens(probabilities: Any) -> Relabelling:
@@ -37,20 +36,8 @@ def stephens(probabilities: Any) -> Relabelling:
         permutation, divergence = _relabelled(flat, pivot)
         if not divergence < best - 1e-9 * abs(divergence):
             return Relabelling(permutation.reshape(*p.shape[:-2], n), pivot, divergence, iteration)
-        best, pivot = divergence, _mean(flat, permutation)
+        best, pivot = divergence, mean_relabelled(flat, permutation)
     raise SymmetryError(f"stephens: the labels have not come to rest after {_MAX_ITERATIONS} iterations.")
-
-
-def _chunks(p: np.ndarray):
-    size = max(1, _CHUNK // max(p[:1].size, 1))
-    return (slice(i, i + size) for i in range(0, len(p), size))
-
-
-def _mean(p: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    total = np.zeros(p.shape[1:])
-    for chunk in _chunks(p):
-        total += np.take_along_axis(p[chunk], permutation[chunk][:, None, :], -1).sum(0)
-    return total / len(p)
 
 
 def _relabelled(p: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float]:
@@ -58,7 +45,7 @@ def _relabelled(p: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float]:
     tiny = np.finfo(p.dtype).tiny
     log_mean = np.log(np.maximum(mean, tiny)).T.astype(p.dtype)
     permutations, total = [], 0.0
-    for chunk in _chunks(p):
+    for chunk in chunks(p):
         own = (p[chunk] * np.log(np.maximum(p[chunk], tiny))).sum(-2)
         permutation, cost = cheapest(own[:, None, :] - log_mean @ p[chunk])
         permutations.append(permutation)
