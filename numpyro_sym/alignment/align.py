@@ -97,6 +97,8 @@ def align(
     point = as_host_arrays(reference, sym, "the reference") if isinstance(reference, Mapping) else None
     lead = _sample_ndim(draws, point, sample_ndim)
     sample = sample_shape(draws, lead, "the draws")
+    if 0 in sample:
+        raise SymmetryError(f"align: there are no draws to align: their sample shape is {sample}.")
     sym.check_shapes({name: a.shape for name, a in draws.items()}, sample)
     row = _row(reference, sample) if point is None else None
     threads = num_threads or os.cpu_count() or 1
@@ -144,8 +146,6 @@ def _sample_ndim(draws: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray
 
 def _row(reference: Any, sample: tuple[int, ...]) -> int:
     """The row of the flat draws that is the reference, or :data:`_MEAN`."""
-    if 0 in sample:
-        raise SymmetryError(f"align: there are no draws (sample shape {sample}) to take a reference from.")
     if isinstance(reference, str) and reference in ("first", "mean"):
         return 0 if reference == "first" else _MEAN
     index = reference if isinstance(reference, tuple) else (reference,)

@@ -89,7 +89,7 @@ def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: 
     batch = len(next(iter(draws.values())))
     per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(u.n**2 for u in objective.sym)
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
-    chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)] or [slice(0, 0)]
+    chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
     def run(chunk: slice) -> Match:
         some = {name: a[chunk] for name, a in draws.items()}
