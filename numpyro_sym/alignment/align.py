@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -12,9 +12,13 @@ import numpy as np
 from ..symmetry import Element, Symmetry, SymmetryError
 from .checks import as_host_arrays, sample_shape
 from .matching import Match, match
+from .metrics import Euclidean, Metric
+from .moves import act_on_draws
 from .objective import Objective
 from .reference import match_to_mean
+from .starts import STARTS
 
+EUCLIDEAN = Euclidean()
 Reference = Mapping[str, Any] | str | int | tuple[int, ...]
 
 
@@ -29,6 +33,7 @@ class Alignment(NamedTuple):
         units or change of one sign: near 0 where the match is ambiguous.
     :param exact: whether the distance is the least over the whole group (where no two ``Units``
         share an array), or a local optimum.
+    :param starts: how many starts a draw was given.
     :param reference: the reference, site name -> array.
     """
 
@@ -38,6 +43,7 @@ class Alignment(NamedTuple):
     distance_before: Any
     gap: Any
     exact: Any
+    starts: Any
     reference: dict[str, Any]
 
 
@@ -47,6 +53,8 @@ def align(
     sym: Symmetry,
     *,
     sample_ndim: int | None = None,
+    starts: Sequence[str] | None = None,
+    metric: Metric = EUCLIDEAN,
     num_threads: int | None = None,
 ) -> Alignment:
     """Move each draw by the group element that brings it nearest to a reference.
@@ -63,6 +71,13 @@ def align(
     :param sym: the symmetry.
     :param sample_ndim: how many leading sample dimensions the sites have. By default as many as
         they have more than the reference; 1 where the reference is no point.
+    :param starts: where the descents of a draw begin, in this order, until its match has settled
+        (every unit is the best of all for its slot): ``"forward"`` (layer by layer),
+        ``"annealed"`` (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The
+        nearest result is kept. By default the first three, and 64 random ones where at most 16 units
+        lie on two axes of one array (recurrent weights, transitions): the hard case.
+    :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein` or
+        :class:`Activations`. Distances and gaps are the metric's.
     :param num_threads: worker threads; by default one for each processor.
     :returns: an :class:`Alignment`.
     :raises SymmetryError: where a site is missing or does not fit, is not of floats, mixes
@@ -76,20 +91,43 @@ def align(
     """
     if not len(sym):
         raise SymmetryError("align: the symmetry has no Units, so there is nothing to align by.")
+    if starts is not None and (isinstance(starts, str) or not starts or not set(starts) <= set(STARTS)):
+        raise SymmetryError(f"align: starts must be a sequence of names among {STARTS}; got {starts!r}.")
     draws = as_host_arrays(sites, sym, "the draws")
     point = as_host_arrays(reference, sym, "the reference") if isinstance(reference, Mapping) else None
     lead = _sample_ndim(draws, point, sample_ndim)
     sample = sample_shape(draws, lead, "the draws")
+    if 0 in sample:
+        raise SymmetryError(f"align: there are no draws to align: their sample shape is {sample}.")
     sym.check_shapes({name: a.shape for name, a in draws.items()}, sample)
-    flat = {name: a.reshape(-1, *a.shape[lead:]) for name, a in draws.items()}
+    row = _row(reference, sample) if point is None else None
     threads = num_threads or os.cpu_count() or 1
-    if isinstance(reference, str) and reference == "mean":
-        _refuse_empty(sample)
-        target, found = match_to_mean(flat, sym, threads)
+
+    at = {**reference, **point} if point is not None and isinstance(reference, Mapping) else None
+    view = metric.view(_flattened(sites, draws, lead), at, sym)
+    compared = {name: view.draws[name] for name in view.sym.sites}
+    if row == _MEAN:
+        target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
     else:
-        target = _index_draw(flat, reference, sample) if point is None else _as_target(point, flat)
-        found = match(flat, Objective(sym, target), None, threads)
-    return _packed(sites, target, found, sym, sample)
+        target = {name: a[row] if view.reference is None else view.reference[name] for name, a in compared.items()}
+        target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
+        found = match(compared, Objective(view.sym, target, view.weights), starts, threads)
+
+    flat = {name: a.reshape(-1, *a.shape[lead:]) for name, a in draws.items()}
+    moved = act_on_draws(sym, found.elements, flat)
+    if point is None:
+        point = {name: a.mean(0) if row == _MEAN else flat[name][row] for name, a in moved.items()}
+    return _packed(sites, moved, found, sample, point)
+
+
+_MEAN = -1  # no row of the draws
+
+
+def _flattened(sites: Mapping[str, Any], draws: Mapping[str, np.ndarray], lead: int) -> dict[str, np.ndarray]:
+    """All sites with one sample dimension; a metric may need some that the symmetry does not name."""
+    sample = next(iter(draws.values())).shape[:lead]
+    rest = {name: np.asarray(x) for name, x in sites.items() if name not in draws and np.shape(x)[:lead] == sample}
+    return {name: a.reshape(-1, *a.shape[lead:]) for name, a in {**rest, **draws}.items()}
 
 
 def _sample_ndim(draws: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray] | None, given: int | None) -> int:
@@ -106,17 +144,13 @@ def _sample_ndim(draws: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray
     return lead
 
 
-def _as_target(point: Mapping[str, np.ndarray], flat: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: point[name].astype(a.dtype) for name, a in flat.items()}
-
-
-def _index_draw(flat: Mapping[str, np.ndarray], reference: Any, sample: tuple[int, ...]) -> dict[str, np.ndarray]:
-    _refuse_empty(sample)
-    if isinstance(reference, str) and reference == "first":
-        return {name: a[0] for name, a in flat.items()}
+def _row(reference: Any, sample: tuple[int, ...]) -> int:
+    """The row of the flat draws that is the reference, or :data:`_MEAN`."""
+    if isinstance(reference, str) and reference in ("first", "mean"):
+        return 0 if reference == "first" else _MEAN
     index = reference if isinstance(reference, tuple) else (reference,)
     try:
-        row = np.arange(np.prod(sample)).reshape(sample)[index]
+        row = np.arange(np.prod(sample, dtype=int)).reshape(sample)[index]
         if any(isinstance(i, bool) for i in index) or np.ndim(row) != 0:
             raise IndexError
     except (IndexError, TypeError):
@@ -124,32 +158,30 @@ def _index_draw(flat: Mapping[str, np.ndarray], reference: Any, sample: tuple[in
             f"align: reference {reference!r} is no draw of sample shape {sample}. Give a dict of arrays, 'first', "
             "'mean', or the index of one draw (a tuple where there are several sample dimensions)."
         ) from None
-    return {name: a[int(row)] for name, a in flat.items()}
-
-
-def _refuse_empty(sample: tuple[int, ...]) -> None:
-    if 0 in sample:
-        raise SymmetryError(f"align: there are no draws (sample shape {sample}) to take a reference from.")
+    return int(row)
 
 
 def _packed(
-    sites: Mapping[str, Any], target: dict[str, np.ndarray], found: Match, sym: Symmetry, sample: tuple[int, ...]
+    sites: Mapping[str, Any],
+    moved: Mapping[str, np.ndarray],
+    found: Match,
+    sample: tuple[int, ...],
+    reference: Mapping[str, np.ndarray],
 ) -> Alignment:
     """The result in the draws' shapes and kind of arrays."""
-    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in sym.sites)
+    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in moved)
 
     def back(a: np.ndarray) -> Any:
         shaped = a.reshape((*sample, *a.shape[1:]))
         return shaped if on_host else jnp.asarray(shaped)
 
-    moved = {name: back(a) for name, a in found.sites.items()}
-    exact = np.full(len(found.distance), Objective(sym, target).is_linear)
     return Alignment(
-        {name: moved.get(name, x) for name, x in sites.items()},
+        {name: back(moved[name]) if name in moved else x for name, x in sites.items()},
         {name: Element(*map(back, e)) for name, e in found.elements.items()},
         back(found.distance),
         back(found.distance_before),
         back(found.gap),
-        back(exact),
-        target if on_host else {name: jnp.asarray(a) for name, a in target.items()},
+        back(found.exact),
+        back(found.starts),
+        {name: reference[name] if on_host else jnp.asarray(reference[name]) for name in moved},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..symmetry import Symmetry, SymmetryError
@@ -17,6 +18,10 @@ def as_host_arrays(sites: Mapping[str, Any], sym: Symmetry, what: str) -> dict[s
         if name not in sites:
             raise SymmetryError(
                 f"align: {what} lack site {name!r}, on which the symmetry acts; there are {sorted(sites)}."
+            )
+        if isinstance(sites[name], jax.core.Tracer):
+            raise SymmetryError(
+                f"align: site {name!r} of {what} is traced. Alignment runs on the host: call it outside jit."
             )
         arrays[name] = np.asarray(sites[name])
         if not np.issubdtype(arrays[name].dtype, np.floating):

@@ -7,97 +7,132 @@ from typing import NamedTuple
 import numpy as np
 
 from ..symmetry import Element, Units
-from .assignment import assign, chosen, swap_loss
-from .factors import best_factors
-from .objective import Elements, Scores
+from .assignment import assign_from, chosen
+from .factors import best_factors, factors_at
+from .moves import Elements
+from .scores import Parts, Scores, take
+from .swaps import changed, smallest_loss, true_changes
 
 
 class Descent(NamedTuple):
     """Where a descent ended.
 
     :param elements: units name -> :class:`Element` of shape ``(batch, n)``.
-    :param loss: by how much the cheapest single change (a swap, a sign) would lower the score.
+    :param loss: by how much the cheapest single change would lower the score, shape ``(batch,)``.
+    :param settled: whether every unit is the best of all for its slot: a match without conflict.
     """
 
     elements: dict[str, Element]
     loss: np.ndarray
+    settled: np.ndarray
 
 
 def descend(scores: Scores, start: Elements, max_sweeps: int = 1000) -> Descent:
     """Solve for one ``Units`` after the other until no assignment improves.
 
     A draw's ``Units`` is visited again only when units that touch it have moved.
+
+    :param start: units name -> elements of shape ``(batch, n)``. Units that are not there are first
+        placed by the arrays that only they and those before them move. From an empty start a
+        network is thus matched layer by layer: right for exact copies, where a descent from the
+        identity begins with noise.
     """
-    objective = scores.objective
-    elements = {name: Element(*(np.array(a) for a in e)) for name, e in start.items()}
-    batch = len(next(iter(elements.values())).permutation)
-    waiting = {u.name: np.ones(batch, bool) for u in objective.sym}
-    dtype = scores.dtype
-    loss = {u.name: np.full(batch, np.inf, dtype) for u in objective.sym}
+    state = _State(scores, start)
     for _ in range(max_sweeps):
-        if not any(w.any() for w in waiting.values()):
+        if not any(w.any() for w in state.waiting.values()):
             break
-        for units in objective.sym:
-            rows = np.flatnonzero(waiting[units.name])
-            if not rows.size:
-                continue
-            waiting[units.name][rows] = False
-            moved, loss[units.name][rows] = _visit(scores, units, elements, rows)
-            for name in objective.touching[units.name]:
-                waiting[name][moved] = True
-    return Descent(elements, np.min(list(loss.values()), axis=0))
+        for units in scores.objective.sym:
+            rows = np.flatnonzero(state.waiting[units.name])
+            if rows.size:
+                state.visit(units, rows)
+    return state.result()
 
 
-def _visit(scores: Scores, units: Units, elements: dict[str, Element], rows: np.ndarray):
-    """Improve one ``Units`` of some draws in place; which moved, and the loss of a change."""
-    parts = scores.parts(units, elements, rows)
-    score, _ = best_factors(units.kind, parts)
-    old = _rows(elements[units.name], rows)
-    permutation = assign(score)
-    new = Element(permutation, _factor_at(units, parts, permutation))
-    before = evaluate(parts, old)
-    after = evaluate(parts, new)
-    size = np.abs(score).max((-1, -2)) * units.n
-    better = after > before + 8 * np.finfo(score.dtype).eps * size
-    if scores.objective.is_quadratic(units):
-        better = _truly_better(scores, units, elements, rows, new, better)
-    kept = np.where(better[:, None], new.permutation, old.permutation)
-    moved = rows[better]
-    for whole, values in zip(elements[units.name], new, strict=True):
-        whole[moved] = values[better]
-    return moved, _smallest_loss(units, parts, score, kept)
+class _State:
+    """Present elements, who waits for a visit, and the scores of the last one."""
+
+    def __init__(self, scores: Scores, start: Elements) -> None:
+        self.scores = scores
+        self.objective = scores.objective
+        batch, sym = scores.batch, self.objective.sym
+        self.elements = {name: Element(*(np.array(a) for a in e)) for name, e in start.items()}
+        self.waiting = {u.name: np.ones(batch, bool) for u in sym}
+        # Scales creep towards their optimum; permutations and signs reach it.
+        creeping = any(u.kind == "scaled" for u in sym)
+        self.tolerance = max(8 * np.finfo(scores.dtype).eps, 1e-10 if creeping else 0)
+        # Of each Units' last visit: scores, the best of each slot, what a sign turns round.
+        self.best: dict[str, np.ndarray] = {}
+        self.top: dict[str, np.ndarray] = {}
+        self.odd: dict[str, np.ndarray] = {}
+        self.true_loss = {u.name: np.empty(batch, scores.dtype) for u in sym if self.objective.is_quadratic(u)}
+
+    def visit(self, units: Units, rows: np.ndarray) -> None:
+        """Improve one ``Units`` of some draws, and let whom that touches wait again."""
+        name = units.name
+        every = rows if len(rows) < self.scores.batch else slice(None)
+        parts = self.scores.parts(units, self.elements, every)
+        best = best_factors(units.kind, parts)[0]
+        first = best.argmax(-1)
+        self.best[name] = _kept(self.best.get(name), every, best)
+        self.top[name] = _kept(self.top.get(name), every, chosen(best, first))
+        if units.kind == "signed" and 1 in parts:
+            self.odd[name] = _kept(self.odd.get(name), every, parts[1])
+        permutation = assign_from(best, first)
+        new = Element(permutation, factors_at(units, parts, permutation))
+        if name not in self.elements:
+            self.waiting[name][:] = not self.objective.touching[name] <= set(self.elements)
+            self.elements[name] = new
+            return
+        old = take(self.elements[name], every)
+        before, after = _evaluated(parts, old), _evaluated(parts, new)
+        size = np.abs(before) + np.abs(after)
+        better = after > before + self.tolerance * size
+        if self.objective.is_quadratic(units):
+            new, better = self._truly_better(units, parts, rows, old, new, better, size)
+        moved = rows[better]
+        for whole, values in zip(self.elements[name], new, strict=True):
+            whole[moved] = values[better]
+        self.waiting[name][rows] = False
+        for other in self.objective.touching[name]:
+            self.waiting[other][moved] = True
+
+    def _truly_better(self, units: Units, parts: Parts, rows, old: Element, new: Element, better, size):
+        """The assignment where it is better in truth, else the best single change, where that is."""
+        tried = {**self.elements, units.name: Element(*(a.copy() for a in self.elements[units.name]))}
+        for whole, values in zip(tried[units.name], new, strict=True):
+            whole[rows] = values
+        gain = self.scores.value(units, tried, rows) - self.scores.value(units, self.elements, rows)
+        tolerance = 8 * self.tolerance * size
+        better = better & (gain > tolerance)
+        loss, i, k = true_changes(self.scores, units, parts, old, self.elements, rows).best()
+        self.true_loss[units.name][rows] = loss
+        step = changed(old, i, k)
+        pick = better[:, None]
+        new = Element(np.where(pick, new.permutation, step.permutation), np.where(pick, new.factor, step.factor))
+        return new, better | (-loss > tolerance)
+
+    def result(self) -> Descent:
+        settled = np.ones(self.scores.batch, bool)
+        losses = []
+        for units in self.objective.sym:
+            name, permutation = units.name, self.elements[units.name].permutation
+            settled &= (chosen(self.best[name], permutation) >= self.top[name]).all(-1)
+            if name in self.true_loss:
+                losses.append(self.true_loss[name])
+            else:
+                losses.append(smallest_loss(units, self.best[name], self.odd.get(name), permutation))
+        return Descent(self.elements, np.maximum(np.min(losses, axis=0), 0), settled)
 
 
-def _factor_at(units: Units, parts, permutation: np.ndarray) -> np.ndarray:
-    return best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1]
+def _kept(before: np.ndarray | None, rows: np.ndarray | slice, new: np.ndarray) -> np.ndarray:
+    """What was kept of all draws with some of them renewed; the first visit is to all."""
+    if before is None or isinstance(rows, slice):
+        return new
+    before[rows] = new
+    return before
 
 
-def evaluate(parts, element: Element) -> np.ndarray:
+def _evaluated(parts: Parts, element: Element) -> np.ndarray:
     """The score of one element: ``sum_i sum_q factor[i]**q parts[q][i, permutation[i]]``."""
-    return sum((chosen(part, element.permutation) * element.factor**q).sum(-1) for q, part in parts.items())
-
-
-def _truly_better(scores: Scores, units: Units, elements, rows, new: Element, better: np.ndarray) -> np.ndarray:
-    """Of the draws where the linearised score is better, those where the score itself is."""
-    hopeful = rows[better]
-    if not hopeful.size:
-        return better
-    tried = dict(elements)
-    tried[units.name] = Element(*(a.copy() for a in elements[units.name]))
-    for whole, values in zip(tried[units.name], new, strict=True):
-        whole[hopeful] = values[better]
-    before, after = (scores.value(units, e, hopeful) for e in (elements, tried))
-    out = better.copy()
-    out[better] = after > before + 1e-12 * np.abs(before)
-    return out
-
-
-def _smallest_loss(units: Units, parts, score: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    loss = swap_loss(score, permutation)
-    if units.kind == "signed" and 1 in parts:
-        loss = np.minimum(loss, 2 * np.abs(chosen(parts[1], permutation)).min(-1))
-    return loss
-
-
-def _rows(element: Element, rows: np.ndarray) -> Element:
-    return Element(element.permutation[rows], element.factor[rows])
+    terms = (chosen(part, element.permutation) * element.factor**q for q, part in parts.items())
+    return sum(terms).sum(-1)

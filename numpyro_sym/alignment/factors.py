@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, Units
 from ..symmetry.units import Kind
+from .assignment import chosen
 
 # Scales beyond this would only say that a unit is dead on one side.
 _LARGEST_SCALE = 1e6
@@ -25,16 +26,21 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
     (array([3.]), array([-1.]))
     """
     some = next(iter(parts.values()))
-    zero = np.zeros((), some.dtype)
-    if kind == "permutation":
-        return parts[0], np.ones_like(some)
+    one = np.ones((), some.dtype)
+    if kind == "permutation" or (kind == "signed" and 1 not in parts):
+        return parts[0], np.broadcast_to(one, some.shape)
     if kind == "signed":
-        odd = parts.get(1, zero)
-        return parts.get(0, zero) + np.abs(odd), np.where(odd < 0, -1, 1).astype(some.dtype) + np.zeros_like(some)
+        size = np.abs(parts[1])
+        return parts[0] + size if 0 in parts else size, np.copysign(one, parts[1])
     if not set(parts) <= {-2, -1, 0, 1, 2}:
         raise SymmetryError(f"align: scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}.")
     score, factor = _best_scales([np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)])
     return score.astype(some.dtype), factor.astype(some.dtype)
+
+
+def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarray) -> np.ndarray:
+    """The best factor of each unit in the slot where a permutation puts it."""
+    return np.array(best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1])
 
 
 def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +48,8 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
 
     With ``d = s e`` and ``s = (m2 / p2)**(1/4)`` the stationary points are the roots of
     ``e**4 - a e**3 + c e - 1``, by Ferrari those of ``e**2 - u e + w`` and ``e**2 - v e + z`` with
-    ``u + v = a``, ``w z = -1``, and ``y = w + z = -u v`` a root of a cubic without square.
+    ``u + v = a``, ``w z = -1``, and ``y = w + z = -u v`` the largest root of a cubic without square. Then
+    ``w`` is the product of the two largest of three positive roots, of which the middle one is a minimum.
     """
     m2, m1, zero, p1, p2 = coefficients
     tiny = np.finfo(float).tiny ** 0.5
@@ -57,7 +64,7 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     w = np.where(y > 0, y / 2 + spread, 1 / (spread - y / 2))
     root = np.sqrt(np.maximum(u**2 - 4 * w, 0))
     best_score, best = np.full_like(a, -np.inf), np.ones_like(a)
-    for e in ((v + np.sqrt(v**2 + 4 / w)) / 2, (u + root) / 2, (u - root) / 2):
+    for e in ((v + np.sqrt(v**2 + 4 / w)) / 2, (u + root) / 2):
         d = np.clip(s * _polished(np.maximum(e, tiny), a, c), 1 / _LARGEST_SCALE, _LARGEST_SCALE)
         score = m2 / d**2 + m1 / d + zero + p1 * d + p2 * d**2
         better = score > best_score

@@ -1,77 +1,120 @@
-"""A flat batch of draws matched to one reference: chunks, threads, distances."""
+"""A flat batch of draws matched to one reference: chunks, threads, several starts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
-from ..symmetry import Element, Symmetry
+from ..symmetry import Element
 from .descent import descend
-from .objective import Arrays, Objective, Scores
+from .moves import Elements, act_on_draws
+from .objective import Arrays, Objective
+from .scores import Scores, take
+from .starts import make_start
 
 # Draws go through the solver in chunks that stay in a processor's cache.
-_CHUNK_BYTES = 2**22
+_CHUNK_BYTES = 2**23
 
 
 class Match(NamedTuple):
-    """Elements of shape ``(batch, n)``; aligned sites; distances and gaps of shape ``(batch,)``."""
+    """Aligned sites and elements of a batch, and arrays of shape ``(batch,)``.
+
+    :param loss: by how much squared distance grows with the cheapest single change.
+    :param settled: whether every unit is the best of all for its slot.
+    :param exact: whether the distance is the least over the group.
+    :param starts: how many starts were made.
+    """
 
     elements: dict[str, Element]
     sites: dict[str, np.ndarray]
     distance: np.ndarray
     distance_before: np.ndarray
-    gap: np.ndarray
+    loss: np.ndarray
+    settled: np.ndarray
+    exact: np.ndarray
+    starts: np.ndarray
+
+    @property
+    def gap(self) -> np.ndarray:
+        """By how much the distance grows with the cheapest single change."""
+        return np.sqrt(np.square(self.distance) + self.loss) - self.distance
 
 
-def match(draws: Arrays, objective: Objective, start: Mapping[str, Element] | None, num_threads: int) -> Match:
-    """Match every draw, from the identity or from given elements.
+def match(draws: Arrays, objective: Objective, starts: Sequence[str] | Elements | None, num_threads: int) -> Match:
+    """Match every draw, from named starts until its match has settled, or from given elements.
 
     :param draws: site name -> array of shape ``(batch, *site)``.
     """
-    sym = objective.sym
+    if starts is None:
+        recurrent = [u.n for u in objective.sym if objective.is_quadratic(u)]
+        starts = ("forward", "annealed", "identity") + ("random",) * (64 if recurrent and max(recurrent) <= 16 else 0)
+    if isinstance(starts, Mapping):
+        return _from_one(draws, objective, starts, 0, num_threads)
+    found = _from_one(draws, objective, starts[0], 0, num_threads)
+    # Where units' own moves change their scores, a match without conflict proves less: two starts must agree.
+    doubtful = np.full(len(found.settled), any(objective.is_quadratic(u) for u in objective.sym))
+    for seed, name in enumerate(starts[1:], 1):
+        if objective.is_linear:
+            break
+        agree = _improve(found, ~found.settled | doubtful, draws, objective, name, seed, num_threads)
+        doubtful[agree] = False
+    # A start elsewhere may end farther away than the draw was.
+    _improve(found, found.distance > found.distance_before, draws, objective, "identity", 0, num_threads)
+    return found
+
+
+def _improve(
+    found: Match, where: np.ndarray, draws: Arrays, objective, name: str, seed: int, num_threads: int
+) -> np.ndarray:
+    """Replace matches by those of another start where these are nearer, in place; which rows agree."""
+    rows = np.flatnonzero(where)
+    if not rows.size:
+        return rows
+    other = _from_one({site: x[rows] for site, x in draws.items()}, objective, name, seed, num_threads)
+    agree = rows[np.isclose(other.distance, found.distance[rows], rtol=1e-6, atol=0)]
+    better = other.distance < found.distance[rows]
+    used = found.starts[rows] + 1
+    for whole, values in zip(jax.tree.leaves(found), jax.tree.leaves(other), strict=True):
+        whole[rows[better]] = values[better]
+    found.starts[rows] = used
+    return agree
+
+
+def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: int, num_threads: int) -> Match:
+    """One descent for every draw."""
     batch = len(next(iter(draws.values())))
-    per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(u.n**2 for u in sym)
+    per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(u.n**2 for u in objective.sym)
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
-    chunks = [slice(i, i + size) for i in range(0, batch, size)] or [slice(0, 0)]
+    chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
     def run(chunk: slice) -> Match:
         some = {name: a[chunk] for name, a in draws.items()}
-        given = None if start is None else {n: Element(*(a[chunk] for a in e)) for n, e in start.items()}
-        return _match_chunk(some, objective, given)
+        given = {n: take(e, chunk) for n, e in start.items()} if isinstance(start, Mapping) else start
+        return _match_chunk(some, objective, given, seed + chunk.start)
 
     if num_threads == 1 or len(chunks) == 1:
-        done = [run(c) for c in chunks]
+        done = [run(chunk) for chunk in chunks]
     else:
         with ThreadPoolExecutor(num_threads) as pool:
             done = list(pool.map(run, chunks))
-    return _joined(done)
+    return done[0] if len(done) == 1 else jax.tree.map(lambda *parts: np.concatenate(parts), *done)
 
 
-def host_identity(sym: Symmetry, batch: int, dtype: np.dtype) -> dict[str, Element]:
-    """The identity as NumPy arrays that may be written to."""
-    return {u.name: Element(np.tile(np.arange(u.n), (batch, 1)), np.ones((batch, u.n), dtype)) for u in sym}
-
-
-def _match_chunk(draws: Arrays, objective: Objective, start: Mapping[str, Element] | None) -> Match:
-    first = next(iter(draws.values()))
-    start = host_identity(objective.sym, len(first), first.dtype) if start is None else start
-    found = descend(Scores(objective, draws), start)
-    moved = objective.sym.act(found.elements, draws)
-    squared = objective.squared_distance(moved)
-    before = np.sqrt(objective.squared_distance(draws))
-    distance = np.sqrt(squared)
-    return Match(found.elements, moved, distance, before, np.sqrt(squared + found.loss) - distance)
-
-
-def _joined(parts: list[Match]) -> Match:
-    if len(parts) == 1:
-        return parts[0]
-    elements, sites, *arrays = zip(*parts, strict=True)
+def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, seed: int) -> Match:
+    scores = Scores(objective, draws)
+    found = descend(scores, make_start(start, scores, seed) if isinstance(start, str) else start)
+    moved = act_on_draws(objective.sym, found.elements, draws)
     return Match(
-        {n: Element(*map(np.concatenate, zip(*(e[n] for e in elements), strict=True))) for n in elements[0]},
-        {n: np.concatenate([s[n] for s in sites]) for n in sites[0]},
-        *map(np.concatenate, arrays),
+        found.elements,
+        moved,
+        np.sqrt(objective.squared_distance(moved)),
+        np.sqrt(objective.squared_distance(draws)),
+        found.loss,
+        found.settled,
+        np.full(scores.batch, objective.is_linear),
+        np.ones(scores.batch, int),
     )

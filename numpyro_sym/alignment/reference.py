@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..symmetry import Symmetry
@@ -10,7 +12,12 @@ from .objective import Arrays, Objective
 
 
 def match_to_mean(
-    draws: Arrays, sym: Symmetry, num_threads: int, max_iterations: int = 100
+    draws: Arrays,
+    sym: Symmetry,
+    weights: Arrays | None,
+    starts: Sequence[str] | None,
+    num_threads: int,
+    max_iterations: int = 100,
 ) -> tuple[dict[str, np.ndarray], Match]:
     """Match to the first draw, then to the mean of the matched, until no element moves.
 
@@ -18,10 +25,10 @@ def match_to_mean(
     permutations and signs come to rest; scales until the sum falls by less than one millionth.
     """
     reference = {name: a[0] for name, a in draws.items()}
-    found = match(draws, Objective(sym, reference), None, num_threads)
+    found = match(draws, Objective(sym, reference, weights), starts, num_threads)
     for _ in range(max_iterations):
         reference = {name: a.mean(0) for name, a in found.sites.items()}
-        before, found = found, match(draws, Objective(sym, reference), found.elements, num_threads)
+        before, found = found, match(draws, Objective(sym, reference, weights), found.elements, num_threads)
         if _is_still(before, found):
             break
     return reference, found

@@ -1,0 +1,172 @@
+"""In what sense draws are near a reference: metrics as values.
+
+A metric says which arrays are compared, how units lie on them, and with what weights; the engine
+minimises a sum of squares all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units
+from .checks import refuse_not_finite
+from .objective import Arrays
+
+
+class View(NamedTuple):
+    """What a metric compares.
+
+    :param draws: name -> array of shape ``(batch, *shape)``.
+    :param reference: name -> array of shape ``shape``; ``None`` where the reference is to come
+        from the draws.
+    :param sym: the same units, on these arrays.
+    :param weights: name -> weights of squares, tied to the reference's slots; ``None``: all 1.
+    """
+
+    draws: Arrays
+    reference: Arrays | None
+    sym: Symmetry
+    weights: Arrays | None = None
+
+
+class Metric(Protocol):
+    """Anything with a :meth:`view`."""
+
+    def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
+        """The arrays to compare.
+
+        :param draws: site name -> array of shape ``(batch, *site)``.
+        :param reference: site name -> array of shape ``site``, or ``None``.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Euclidean:
+    """The distance of the sites as they are."""
+
+    def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
+        return View(draws, reference, sym)
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """Differences in units of a posterior standard deviation.
+
+    :param scale: site name -> positive floats of the site's shape, one for each slot of the
+        reference: a diagonal approximation of the posterior there, or ``1 / sqrt(Fisher)``.
+
+    >>> from numpyro_sym import mixture
+    >>> from numpyro_sym.alignment import align
+    >>> sites, reference = {"mu": np.array([[3.0, 1.0]])}, {"mu": np.array([0.0, 2.0])}
+    >>> align(sites, reference, mixture(2, {"mu": 0}), metric=Whitened({"mu": np.array([0.5, 1.0])})).distance
+    array([2.23606798])
+    """
+
+    scale: Mapping[str, Any] = field(hash=False)
+
+    def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
+        scale = _positive(self.scale, {name: draws[name].shape[1:] for name in sym.sites}, "scale")
+        return View(draws, reference, sym, {name: s.astype(draws[name].dtype) ** -2 for name, s in scale.items()})
+
+
+@dataclass(frozen=True)
+class Wasserstein:
+    """The 2-Wasserstein distance between Gaussians with diagonal covariances.
+
+    ``|m0 - m1|**2 + |s0 - s1|**2`` with means ``m`` (the sites) and standard deviations ``s``: Rossi,
+    Singh and Hannagan 2023, arXiv 2310.10171. Signs do not touch standard deviations; scales
+    scale them.
+
+    :param scale: site name -> standard deviations, of the sites' shapes with sample dimensions.
+    :param reference_scale: those of the reference, where that is a point.
+    """
+
+    scale: Mapping[str, Any] = field(hash=False)
+    reference_scale: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
+        shapes = {name: draws[name].shape for name in sym.sites}
+        flat = {
+            name: np.asarray(s).reshape(shapes[name]) if np.size(s) == np.prod(shapes[name]) else s
+            for name, s in self.scale.items()
+            if name in shapes
+        }
+        both = {**draws, **_renamed(_positive(flat, shapes, "scale"), draws)}
+        wide = Symmetry(_with_scales(u) for u in sym)
+        if reference is None:
+            return View(both, None, wide)
+        if self.reference_scale is None:
+            raise SymmetryError("Wasserstein: where the reference is a point, give its reference_scale too.")
+        at = _positive(self.reference_scale, {name: shape[1:] for name, shape in shapes.items()}, "reference_scale")
+        return View(both, {**reference, **_renamed(at, draws)}, wide)
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What the units compute on given inputs, rather than their parameters (activation matching).
+
+    Li et al. 2016, Ainsworth et al. 2023. One assignment for each ``Units``: exact.
+
+    :param apply: function of a point (site name -> array) and the inputs that returns, for each ``Units``, an
+        array whose last axis runs over its units: the outputs of the activation function.
+    :param inputs: passed to ``apply``.
+    """
+
+    apply: Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
+    inputs: Any = field(hash=False)
+
+    def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
+        seen = Symmetry(Units(u.name, u.n, incoming={u.name: -1}, kind=u.kind) for u in sym)
+        some = next(iter(draws.values()))
+        batched = jax.jit(jax.vmap(lambda point: self.apply(point, self.inputs)))
+        at = None if reference is None else self._read(self.apply(reference, self.inputs), seen, (), some.dtype)
+        return View(self._read(batched(dict(draws)), seen, (len(some),), some.dtype), at, seen)
+
+    def _read(self, found: Mapping[str, Any], seen: Symmetry, sample: tuple[int, ...], dtype) -> dict[str, np.ndarray]:
+        arrays = {}
+        for u in seen:
+            if u.name not in found:
+                raise SymmetryError(f"Activations: apply returned nothing for Units {u.name!r}; only {sorted(found)}.")
+            arrays[u.name] = np.asarray(found[u.name], dtype)
+            refuse_not_finite(u.name, arrays[u.name], "the activations")
+        seen.check_shapes({name: a.shape for name, a in arrays.items()}, sample)
+        return arrays
+
+
+def act_on_scales(sym: Symmetry, elements: Mapping[str, Element], scales: Mapping[str, Any]) -> dict[str, Any]:
+    """``sym.act`` on standard deviations, which signs leave alone."""
+    return sym.act({name: Element(e.permutation, abs(e.factor)) for name, e in elements.items()}, scales)
+
+
+def _scale_name(site: str) -> str:
+    return f"{site} (scale)"
+
+
+def _renamed(scales: Arrays, draws: Arrays) -> dict[str, np.ndarray]:
+    return {_scale_name(name): s.astype(draws[name].dtype) for name, s in scales.items()}
+
+
+def _with_scales(units: Units) -> Units:
+    def powers(axs: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        return tuple(replace(a, power=0) for a in axs) if units.kind == "signed" else axs
+
+    return units.with_axes({**units.axes, **{_scale_name(site): powers(axs) for site, axs in units.placements}})
+
+
+def _positive(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], what: str) -> dict[str, np.ndarray]:
+    out = {}
+    for name, shape in shapes.items():
+        if name not in given:
+            raise SymmetryError(f"{what} lacks site {name!r}; it has {sorted(given)}.")
+        out[name] = np.asarray(given[name], float)
+        if out[name].shape != shape:
+            raise SymmetryError(f"{what} of site {name!r} has shape {out[name].shape}; expected {shape}.")
+        if not (np.isfinite(out[name]) & (out[name] > 0)).all():
+            raise SymmetryError(f"{what} of site {name!r} must be positive and finite.")
+    return out

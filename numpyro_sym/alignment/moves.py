@@ -1,0 +1,81 @@
+"""Elements applied to arrays on the host: one gather an array, however many axes move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..symmetry import Axis, Element, Symmetry, Units, act_on_axis
+
+Elements = Mapping[str, Element]
+
+
+def act_on_draws(sym: Symmetry, elements: Elements, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """``sym.act`` for one leading dimension, faster."""
+    out = dict(draws)
+    for site in sym.sites:
+        moves = [(u, elements[u.name], axis) for u in sym for axis in u.axes.get(site, ())]
+        out[site] = move(draws[site], moves)
+    return out
+
+
+def move(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: int = 1) -> np.ndarray:
+    """An array moved along several of its axes.
+
+    :param x: ``(batch, *site)``, or ``(1, *site)`` for one array moved in many ways.
+    :param moves: units, their element ``(batch, n)``, and the axis of ``site`` on which it acts.
+    :param moment: the array holds this power of the values: so act the factors.
+    :returns: an array ``(batch, *site)``.
+    """
+    batch = len(moves[0][1].permutation)
+    ndim = x.ndim - 1
+    index: dict[int, np.ndarray] = {}
+    factors: dict[int, np.ndarray] = {}
+    for units, element, axis in moves:
+        where = axis.axis % ndim
+        new = _positions(units, element, axis, x.shape[where + 1])
+        index[where] = np.take_along_axis(index[where], new, -1) if where in index else new
+        if units.kind != "permutation" and axis.power:
+            ones = factors.get(where, np.ones((batch, x.shape[where + 1]), x.dtype))
+            powered = Element(element.permutation, element.factor**moment)
+            factors[where] = act_on_axis(units, powered, ones, replace(axis, axis=0), 1)
+    out = _gathered(x, index, batch)
+    for where, f in factors.items():
+        out = out * _along(f, where, ndim)
+    return out
+
+
+def inverse_permutation(permutation: np.ndarray) -> np.ndarray:
+    """Of each row, ints ``(batch, n)``."""
+    back = np.empty_like(permutation)
+    back[np.arange(len(back))[:, None], permutation] = np.arange(back.shape[-1])
+    return back
+
+
+def _positions(units: Units, element: Element, axis: Axis, length: int) -> np.ndarray:
+    """Where each entry of an axis comes from, ``(batch, length)``."""
+    if units.n == length:
+        return element.permutation
+    own = np.broadcast_to(np.arange(length), (len(element.permutation), length))
+    return act_on_axis(units, element, own, replace(axis, axis=0, power=0), 1)
+
+
+def _gathered(x: np.ndarray, index: Mapping[int, np.ndarray], batch: int) -> np.ndarray:
+    ndim = x.ndim - 1
+    if len(x) == 1 and len(index) == 1:  # whole rows of one array
+        ((where, rows),) = index.items()
+        first = np.ascontiguousarray(np.moveaxis(x[0], where, 0))
+        return np.moveaxis(np.take(first, rows, axis=0), 1, where + 1)
+    draw = np.arange(batch) if len(x) > 1 else np.zeros(1, int)
+    along = (
+        _along(index[i], i, ndim) if i in index else _along(np.arange(x.shape[i + 1])[None], i, ndim)
+        for i in range(ndim)
+    )
+    return x[(draw.reshape(-1, *(1 for _ in range(ndim))), *along)]
+
+
+def _along(values: np.ndarray, where: int, ndim: int) -> np.ndarray:
+    """``(batch, length)`` to a shape that broadcasts along one axis of ``(batch, *site)``."""
+    return values.reshape(len(values), *(values.shape[1] if i == where else 1 for i in range(ndim)))

@@ -1,0 +1,86 @@
+"""Relabelling by the data: Rodriguez and Walker 2014."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...symmetry import SymmetryError
+from .result import Relabelling, as_floats, as_labels, cheapest
+
+_MAX_ITERATIONS = 1000
+
+
+def data_based(allocations: Any, data: Any, n: int) -> Relabelling:
+    """Labels under which each component keeps the observations near one centre.
+
+    Rodriguez and Walker 2014: an observation costs its squared distance from the centre of its
+    label, in the label's standard deviations. Centres and deviations begin evenly spread over
+    the data's range, and are then the means over draws of the relabelled components', until the
+    labels rest. (The paper renews them draw by draw, in one pass.)
+
+    :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
+    :param data: floats ``(observations,)`` or ``(observations, features)``.
+    :param n: number of components.
+    :returns: a :class:`Relabelling`; its pivot holds centres and deviations, ``(2, n, features)``.
+    :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
+
+    >>> data_based([[1, 1, 0]], [0.0, 0.2, 5.0], n=2).permutation
+    array([[1, 0]])
+    """
+    labels = as_labels(allocations, n, "data_based")
+    y = as_floats(data, 1, "data_based: data").astype(float)
+    y = y[:, None] if y.ndim == 1 else y
+    if y.ndim != 2 or labels.shape[-1:] != y.shape[:1]:
+        raise SymmetryError(f"data_based: data has shape {np.shape(data)}; expected {labels.shape[-1]} observations.")
+    moments = _moments(labels.reshape(-1, len(y)), y, n)
+    spread = np.where(np.ptp(y, axis=0) > 0, np.ptp(y, axis=0), 1)
+    centre = y.min(0) + spread * np.arange(1, n + 1)[:, None] / (n + 1)
+    deviation = np.broadcast_to(spread / n, centre.shape)
+    permutation = np.zeros((0, n), int)
+    for iteration in range(1, _MAX_ITERATIONS + 1):
+        before, pivot = permutation, np.stack([centre, deviation])
+        permutation, total = cheapest(_cost(moments, centre, deviation))
+        if np.array_equal(before, permutation):
+            return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, total, iteration)
+        centre, deviation = _estimates(moments, permutation, centre, deviation)
+    raise SymmetryError(f"data_based: the labels have not come to rest after {_MAX_ITERATIONS} iterations.")
+
+
+def _moments(labels: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number, sum and sum of squares of each draw's observations under each label."""
+    cells = (np.arange(len(labels))[:, None] * n + labels).ravel()
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        weights = np.broadcast_to(values, labels.shape).ravel()
+        return np.bincount(cells, weights, len(labels) * n).reshape(-1, n)
+
+    columns = y.T
+    return (
+        summed(np.ones(len(y))),
+        np.stack([summed(c) for c in columns], -1),
+        np.stack([summed(c**2) for c in columns], -1),
+    )
+
+
+def _cost(moments: tuple[np.ndarray, np.ndarray, np.ndarray], centre: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """``cost[k, l]``: what the observations of label l would cost under label k."""
+    count, first, second = (m.swapaxes(-1, -2) if m.ndim == 3 else m for m in moments)
+    weight = deviation**-2.0
+    away = (centre**2 * weight).sum(-1)[:, None] * count[:, None, :]
+    return weight @ second - 2 * (centre * weight) @ first + away
+
+
+def _estimates(moments, permutation: np.ndarray, centre: np.ndarray, deviation: np.ndarray):
+    """Means over draws of the relabelled components' means and deviations, where they have observations."""
+    count, first, second = (np.take_along_axis(m.reshape(*m.shape[:2], -1), permutation[..., None], 1) for m in moments)
+    mean = first / np.maximum(count, 1)
+    variance = np.maximum(second / np.maximum(count, 1) - mean**2, 0)
+    present, spread = count > 0, (count > 1) & (variance > 0)
+
+    def average(values: np.ndarray, where: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+        number = where.sum(0)
+        return np.where(number > 0, np.where(where, values, 0).sum(0) / np.maximum(number, 1), otherwise)
+
+    return average(mean, present, centre), average(np.sqrt(variance), spread, deviation)

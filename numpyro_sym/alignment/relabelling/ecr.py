@@ -1,0 +1,98 @@
+"""Equivalence classes representatives: Papastamoulis and Iliopoulos 2010."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...symmetry import SymmetryError
+from .result import Relabelling, as_labels, as_probabilities, cheapest, mean_relabelled, relabelled
+
+_MAX_ITERATIONS = 1000
+
+
+def ecr(allocations: Any, pivot: Any, n: int) -> Relabelling:
+    """Labels that agree with those of a pivot for as many observations as possible.
+
+    :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``: each draw's component of
+        each observation.
+    :param pivot: ints ``(observations,)``: the allocation to agree with, for instance that of the
+        draw of highest posterior density.
+    :param n: number of components.
+    :returns: a :class:`Relabelling`; its objective is the number of disagreements.
+    :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
+
+    >>> ecr([[1, 1, 0]], [0, 0, 1], n=2).permutation
+    array([[1, 0]])
+    """
+    labels, at = as_labels(allocations, n, "ecr"), as_labels(pivot, n, "ecr: the pivot")
+    if at.ndim != 1 or labels.ndim < 1 or labels.shape[-1:] != at.shape:
+        raise SymmetryError(f"ecr: the pivot has shape {at.shape}; expected {labels.shape[-1:]}.")
+    permutation, disagreements = _match(labels.reshape(-1, len(at)), at, n)
+    return Relabelling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0)
+
+
+def ecr_iterative(allocations: Any, n: int) -> Relabelling:
+    """ECR whose pivot is the commonest label of each observation, until it is still.
+
+    Papastamoulis 2014 (ECR-ITERATIVE-1), begun with the first draw's labels.
+
+    :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
+    :param n: number of components.
+    :returns: a :class:`Relabelling`; its objective is the number of disagreements.
+    :raises SymmetryError: where labels are not ints in ``0 .. n-1``.
+
+    >>> ecr_iterative([[0, 0, 1], [1, 1, 0], [0, 0, 1]], n=2).permutation.tolist()
+    [[0, 1], [1, 0], [0, 1]]
+    """
+    labels = as_labels(allocations, n, "ecr_iterative")
+    flat = labels.reshape(-1, labels.shape[-1])
+    observation = np.arange(flat.shape[-1])
+    pivot, best = flat[0], np.inf
+    for iteration in range(_MAX_ITERATIONS):
+        permutation, disagreements = _match(flat, pivot, n)
+        if disagreements >= best:
+            return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration)
+        new = relabelled(flat, permutation)
+        counts = np.bincount((new + observation * n).ravel(), minlength=len(observation) * n)
+        best, pivot = disagreements, counts.reshape(-1, n).argmax(-1)
+    raise _restless("ecr_iterative")
+
+
+def ecr_soft(allocations: Any, probabilities: Any) -> Relabelling:
+    """ECR whose pivot is the likeliest label under the mean of the relabelled probabilities.
+
+    Papastamoulis 2014 (ECR-ITERATIVE-2), begun with the first draw's labels.
+
+    :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
+    :param probabilities: floats ``(*sample, observations, n)``: of each observation's component, given a draw.
+    :returns: a :class:`Relabelling`; its objective is the number of disagreements.
+    :raises SymmetryError: where labels or probabilities are none, or the shapes do not fit.
+    """
+    p = as_probabilities(probabilities, "ecr_soft: probabilities")
+    n = p.shape[-1]
+    labels = as_labels(allocations, n, "ecr_soft")
+    if labels.shape != p.shape[:-1]:
+        raise SymmetryError(f"ecr_soft: allocations have shape {labels.shape}; expected {p.shape[:-1]}.")
+    flat, soft = labels.reshape(-1, labels.shape[-1]), p.reshape(-1, *p.shape[-2:])
+    pivot = flat[0]
+    for iteration in range(_MAX_ITERATIONS):
+        permutation, disagreements = _match(flat, pivot, n)
+        before, pivot = pivot, mean_relabelled(soft, permutation).argmax(-1)
+        if np.array_equal(before, pivot):
+            return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration)
+    raise _restless("ecr_soft")
+
+
+def _restless(method: str) -> SymmetryError:
+    return SymmetryError(f"{method}: the labels have not come to rest after {_MAX_ITERATIONS} iterations.")
+
+
+def _match(labels: np.ndarray, pivot: np.ndarray, n: int) -> tuple[np.ndarray, float]:
+    """Permutations of least disagreement, by the draws' contingency tables with the pivot."""
+    draw = np.arange(len(labels))[:, None]
+    cells = (draw * n + pivot) * n + labels
+    agreements = np.bincount(cells.ravel(), minlength=len(labels) * n * n).reshape(-1, n, n).astype(float)
+    permutation, cost = cheapest(-agreements)
+    return permutation, labels.size + cost

@@ -1,0 +1,98 @@
+"""What relabelling returns, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...symmetry import Element, SymmetryError
+from ..assignment import assign
+
+
+class Relabelling(NamedTuple):
+    """Permutations of the labels, one for each draw.
+
+    :param permutation: ints ``(*sample, n)``: ``new[i] = old[permutation[i]]``.
+    :param pivot: what the draws were compared with, its meaning the method's.
+    :param objective: the method's own, smaller is better, summed over draws.
+    :param iterations: how often the pivot was renewed.
+    """
+
+    permutation: np.ndarray
+    pivot: np.ndarray
+    objective: float
+    iterations: int
+
+    @property
+    def element(self) -> Element:
+        """As an element of the ``Units``: all arrays of the model move by it together."""
+        return Element(self.permutation, np.ones(self.permutation.shape))
+
+
+def cheapest(cost: np.ndarray) -> tuple[np.ndarray, float]:
+    """The permutation of least cost for each draw, and the sum of these costs.
+
+    :param cost: ``[draw, label of the pivot, label of the draw]``.
+    """
+    permutation = assign(-cost)
+    return permutation, float(np.take_along_axis(cost, permutation[..., None], -1).sum(dtype=float))
+
+
+def as_labels(z: Any, n: int, what: str) -> np.ndarray:
+    """Allocations as ints in ``0 .. n-1``."""
+    labels = np.asarray(z)
+    if not labels.size:
+        raise SymmetryError(f"{what}: there are no allocations (shape {labels.shape}).")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise SymmetryError(f"{what}: allocations must be ints; got dtype {labels.dtype}.")
+    if labels.min() < 0 or labels.max() >= n:
+        raise SymmetryError(
+            f"{what}: allocations must lie in 0 .. {n - 1}; got {labels.min()} .. {labels.max()}. "
+            "Labels that count from 1 need 1 taken off."
+        )
+    return labels
+
+
+def as_floats(x: Any, ndim: int, what: str) -> np.ndarray:
+    """Finite floats with at least so many dimensions."""
+    values = np.asarray(x)
+    values = values if np.issubdtype(values.dtype, np.floating) else values.astype(float)
+    if values.ndim < ndim:
+        raise SymmetryError(f"{what} must have at least {ndim} dimensions; got shape {values.shape}.")
+    if not values.size:
+        raise SymmetryError(f"{what} is empty (shape {values.shape}).")
+    if not np.isfinite(values).all():
+        raise SymmetryError(f"{what} holds NaN or infinity.")
+    return values
+
+
+def as_probabilities(p: Any, what: str) -> np.ndarray:
+    """Classification probabilities ``(*sample, observations, n)`` whose rows sum to 1."""
+    values = as_floats(p, 3, what)
+    if (values < 0).any() or not np.allclose(values.sum(-1), 1, atol=1e-4):
+        raise SymmetryError(f"{what} must be probabilities that sum to 1 over the last axis.")
+    return values
+
+
+def relabelled(labels: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+    """Allocations in the new labels: what was ``permutation[i]`` is ``i``."""
+    return np.take_along_axis(np.argsort(permutation, -1), labels, -1)
+
+
+_CHUNK = 2**22  # entries of a chunk of probabilities
+
+
+def chunks(p: np.ndarray) -> Iterator[slice]:
+    """Slices of draws whose probabilities stay small in memory."""
+    size = max(1, _CHUNK // max(p[:1].size, 1))
+    return (slice(i, i + size) for i in range(0, len(p), size))
+
+
+def mean_relabelled(p: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+    """The mean over draws of probabilities ``(draws, observations, n)`` in the new labels."""
+    total = np.zeros(p.shape[1:])
+    for chunk in chunks(p):
+        total += np.take_along_axis(p[chunk], permutation[chunk][:, None, :], -1).sum(0)
+    return total / len(p)

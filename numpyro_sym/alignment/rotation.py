@@ -1,0 +1,143 @@
+"""Factor models, whose factors may be rotated: every draw brought to one rotation."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..symmetry import SymmetryError, factor_model
+from .align import align
+
+_MAX_ITERATIONS = 1000
+
+
+class Rotated(NamedTuple):
+    """Factor models after rotation.
+
+    :param loadings: floats ``(*sample, variables, factors)``: ``old @ rotation``.
+    :param rotation: orthogonal matrices ``(*sample, factors, factors)``; scores rotate alike.
+    :param distance: Euclidean distance of each draw's loadings from the reference, ``(*sample,)``.
+    :param reference: loadings that the draws were brought to, ``(variables, factors)``.
+    """
+
+    loadings: np.ndarray
+    rotation: np.ndarray
+    distance: np.ndarray
+    reference: np.ndarray
+
+
+def varimax(loadings: Any, *, normalise: bool = False, tolerance: float = 1e-7) -> np.ndarray:
+    """The rotation of greatest variance of squared loadings within factors: Kaiser 1958.
+
+    :param loadings: floats ``(*sample, variables, factors)``.
+    :param normalise: whether each variable's loadings are first brought to length 1 (Kaiser's).
+    :param tolerance: largest angle, in radians, by which a pair of factors is still to be turned.
+    :returns: orthogonal matrices ``(*sample, factors, factors)``; rotated loadings are ``loadings @ rotation``.
+    :raises SymmetryError: where loadings are not finite or no matrices.
+
+    >>> turned = np.array([[1.0, 1.0], [1.0, -1.0]])
+    >>> np.abs(turned @ varimax(turned)).round(6) + 0.0
+    array([[1.414214, 0.      ],
+           [0.      , 1.414214]])
+    """
+    given = _loadings(loadings)
+    x = given.astype(float)
+    if normalise:
+        length = np.linalg.norm(x, axis=-1, keepdims=True)
+        x = x / np.where(length > 0, length, 1)
+    n = x.shape[-1]
+    rotation = np.broadcast_to(np.eye(n), (*x.shape[:-2], n, n)).copy()
+    for _ in range(_MAX_ITERATIONS):
+        largest = 0.0
+        for pair in combinations(range(n), 2):
+            angle = _planar_angle(*(x[..., i] for i in pair))
+            turn = np.stack(
+                [np.stack([np.cos(angle), -np.sin(angle)], -1), np.stack([np.sin(angle), np.cos(angle)], -1)], -2
+            )
+            x[..., pair] = x[..., pair] @ turn
+            rotation[..., pair] = rotation[..., pair] @ turn
+            largest = max(largest, np.abs(angle).max(initial=0.0))
+        if largest <= tolerance:
+            break
+    return rotation.astype(given.dtype)
+
+
+def _planar_angle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The best rotation of two factors, in closed form (Kaiser 1958, equation 5)."""
+    u, v = x**2 - y**2, 2 * x * y
+    mean_u, mean_v = u.mean(-1), v.mean(-1)
+    numerator = 2 * ((u * v).mean(-1) - mean_u * mean_v)
+    denominator = (u**2 - v**2).mean(-1) - (mean_u**2 - mean_v**2)
+    return np.arctan2(numerator, denominator) / 4
+
+
+def align_varimax(loadings: Any, *, normalise: bool = False) -> Rotated:
+    """Varimax for each draw, then the order and signs nearest to the mean, until it is still.
+
+    Rotation-sign-permutation of Papastamoulis and Ntzoufras 2022; its signs are exact here at the
+    cost of one assignment for each draw, where theirs enumerate ``2**factors``.
+
+    :param loadings: floats ``(*sample, variables, factors)``.
+    :param normalise: as in :func:`varimax`.
+    :returns: a :class:`Rotated`.
+    :raises SymmetryError: where loadings are not finite or no matrices.
+    """
+    x = _loadings(loadings)
+    flat = x.reshape(-1, *x.shape[-2:])
+    rotation = varimax(flat, normalise=normalise)
+    sym = factor_model(x.shape[-1], loadings={"loadings": 1})
+    found = align({"loadings": flat @ rotation}, "mean", sym)
+    rotation = sym.act(found.elements, {"loadings": rotation})["loadings"]
+    return _packed(x, rotation, found.sites["loadings"], found.reference["loadings"])
+
+
+def align_procrustes(loadings: Any, reference: Any = None) -> Rotated:
+    """The rotation (or reflection) of each draw that is nearest to a reference.
+
+    Orthogonal Procrustes (Schoenemann 1966); without a reference, to the iterated mean of the
+    rotated draws: Assmann, Boysen-Hogrefe and Pape 2016.
+
+    :param loadings: floats ``(*sample, variables, factors)``.
+    :param reference: floats ``(variables, factors)``, or ``None``.
+    :returns: a :class:`Rotated`.
+    :raises SymmetryError: where loadings are not finite or no matrices, or do not fit the reference.
+    """
+    x = _loadings(loadings)
+    flat = x.reshape(-1, *x.shape[-2:])
+    fixed = None if reference is None else _loadings(reference).astype(x.dtype)
+    if fixed is not None and fixed.shape != x.shape[-2:]:
+        raise SymmetryError(f"The reference has shape {fixed.shape}; expected {x.shape[-2:]}.")
+    target, before = flat[0] if fixed is None else fixed, np.inf
+    for _ in range(_MAX_ITERATIONS):
+        u, _s, vt = np.linalg.svd(flat.swapaxes(-1, -2) @ target)
+        rotation = u @ vt
+        moved = flat @ rotation
+        total = float(np.square(moved - target).sum(dtype=float))
+        if fixed is not None or before - total <= 1e-10 * total:
+            break
+        before, target = total, moved.mean(0)
+    return _packed(x, rotation, moved, target)
+
+
+def _loadings(given: Any) -> np.ndarray:
+    x = np.asarray(given)
+    if x.ndim < 2 or not np.issubdtype(x.dtype, np.floating):
+        raise SymmetryError(
+            f"Loadings must be floats of shape (*sample, variables, factors); got shape {x.shape}, dtype {x.dtype}."
+        )
+    if not np.isfinite(x).all():
+        raise SymmetryError("Loadings hold NaN or infinity.")
+    return x
+
+
+def _packed(given: np.ndarray, rotation: np.ndarray, moved: np.ndarray, reference: np.ndarray) -> Rotated:
+    sample = given.shape[:-2]
+    distance = np.sqrt(np.square(moved - reference).sum((-1, -2)))
+    return Rotated(
+        moved.reshape(given.shape),
+        rotation.reshape((*sample, *rotation.shape[1:])),
+        distance.reshape(sample),
+        reference,
+    )

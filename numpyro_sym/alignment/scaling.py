@@ -1,0 +1,158 @@
+"""Gauges of scaled units: one representative of all rescalings of a ReLU network.
+
+Incoming weights times lambda, outgoing over lambda: the function stays as it is, the prior
+density does not, so these are for summaries, distances and plots, never moves of a posterior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..symmetry import Element, Symmetry, SymmetryError, Units
+from .checks import as_host_arrays, sample_shape
+from .moves import act_on_draws
+from .scores import blocks
+from .starts import identity
+
+Sites = Mapping[str, Any]
+
+
+class Rescaled(NamedTuple):
+    """Draws in a gauge.
+
+    :param sites: the draws, rescaled; of the types, shapes and dtypes that came in.
+    :param elements: units name -> the element that rescaled them, of permutation identity.
+    """
+
+    sites: dict[str, Any]
+    elements: dict[str, Element]
+
+
+def minimum_mass(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescaled:
+    """The rescaling of least sum of squares: Laurent, Aldea and Franchi 2024, arXiv 2310.08287.
+
+    For one ``Units`` closed: ``lambda = sqrt(|outgoing| / |incoming|)``. For several, a strictly convex
+    function of ``log lambda``: each in turn by the closed form until they rest.
+
+    :param sites: site name -> floats ``(*sample, *site)``.
+    :param sym: a symmetry; only its scaled ``Units`` act.
+    :param sample_ndim: how many leading sample dimensions there are.
+    :returns: a :class:`Rescaled`. A unit that is all zeros on one side keeps its scale.
+    :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
+
+    >>> import numpy as np
+    >>> from numpyro_sym import mlp
+    >>> relu = mlp(["w1", "w2"], [1], kind="scaled")
+    >>> minimum_mass({"w1": np.array([[8.0]]), "w2": np.array([[2.0]])}, relu).sites["w1"]
+    array([[4.]])
+    """
+
+    def balance(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
+        incoming, outgoing = (np.square(_side(units, draws, power)).sum(-1) for power in (1, -1))
+        alive = (incoming > 0) & (outgoing > 0)
+        # Recurrent units share weights: half the step lowers a bound of the sum that touches it.
+        step = 0.125 if _is_recurrent(units) else 0.25
+        return (np.where(alive, outgoing, 1) / np.where(alive, incoming, 1)) ** step
+
+    return _in_gauge(sites, sym, sample_ndim, balance)
+
+
+def unit_norm(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescaled:
+    """The rescaling that gives each unit incoming weights (and bias) of Euclidean norm 1.
+
+    :param sites: site name -> floats ``(*sample, *site)``.
+    :param sym: a symmetry; only its scaled ``Units`` act.
+    :param sample_ndim: how many leading sample dimensions there are.
+    :returns: a :class:`Rescaled`. A unit without incoming weights keeps its scale.
+    :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
+    """
+    return _in_gauge(sites, sym, sample_ndim, lambda u, d: _inverse(np.linalg.norm(_side(u, d, 1), axis=-1)))
+
+
+def unit_variance(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescaled:
+    """The rescaling that gives each unit incoming weights (and bias) of standard deviation 1.
+
+    :param sites: site name -> floats ``(*sample, *site)``.
+    :param sym: a symmetry; only its scaled ``Units`` act.
+    :param sample_ndim: how many leading sample dimensions there are.
+    :returns: a :class:`Rescaled`. A unit whose incoming weights are all equal keeps its scale.
+    :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
+    """
+    return _in_gauge(sites, sym, sample_ndim, lambda u, d: _inverse(_side(u, d, 1).std(-1)))
+
+
+def _in_gauge(
+    sites: Sites,
+    sym: Symmetry,
+    sample_ndim: int,
+    scale: Callable[[Units, Mapping[str, np.ndarray]], np.ndarray],
+    max_sweeps: int = 10000,
+) -> Rescaled:
+    """Rescale each ``Units`` in turn until nothing is left to do, in double precision."""
+    scaled = sym.select("scaled")
+    if not len(scaled):
+        raise SymmetryError("There are no Units of kind 'scaled' to rescale.")
+    given = as_host_arrays(sites, scaled, "the draws")
+    sample = sample_shape(given, sample_ndim, "the draws")
+    scaled.check_shapes({name: a.shape for name, a in given.items()}, sample)
+    flat = {name: a.reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
+    double = {name: a.astype(float) for name, a in flat.items()}
+    total = identity(scaled, len(next(iter(flat.values()))), np.dtype(float))
+    for _ in range(max_sweeps):
+        largest = 0.0
+        for units in scaled:
+            factor = scale(units, double)
+            step = Element(total[units.name].permutation, factor)
+            double = {**double, **_rescaled(units, step, double)}
+            total[units.name] = Element(step.permutation, total[units.name].factor * factor)
+            largest = max(largest, np.abs(np.log(factor)).max(initial=0.0))
+        if largest <= _AT_REST:
+            return _packed(sites, scaled, flat, total, sample)
+    raise SymmetryError(f"The scales have not come to rest after {max_sweeps} sweeps: this gauge may not exist here.")
+
+
+_AT_REST = 1e-10
+
+
+def _rescaled(units: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return act_on_draws(Symmetry([units]), {units.name: element}, {site: draws[site] for site in units.sites})
+
+
+def _packed(sites: Sites, scaled: Symmetry, flat, total: dict[str, Element], sample: tuple[int, ...]) -> Rescaled:
+    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in flat)
+    dtype = next(iter(flat.values())).dtype
+
+    def back(a: np.ndarray) -> Any:
+        shaped = a.reshape((*sample, *a.shape[1:]))
+        return shaped if on_host else jnp.asarray(shaped)
+
+    elements = {name: Element(e.permutation, e.factor.astype(dtype)) for name, e in total.items()}
+    moved = act_on_draws(scaled, elements, flat)
+    return Rescaled(
+        {name: back(moved[name]) if name in moved else x for name, x in sites.items()},
+        {name: Element(*map(back, e)) for name, e in elements.items()},
+    )
+
+
+def _side(units: Units, draws: Mapping[str, np.ndarray], power: int) -> np.ndarray:
+    """All weights that come into (power 1) or go out of (-1) each unit, ``(batch, n, features)``."""
+    placed = [(site, axis) for site, axs in units.placements for axis in axs if axis.power]
+    if not {axis.power for _, axis in placed} <= {-1, 1}:
+        raise SymmetryError(f"Units {units.name!r}: scaled units must act with powers -1, 0 and 1.")
+    parts = [blocks(draws[site], axis, units.n) for site, axis in placed if axis.power == power]
+    if not parts:
+        side = "incoming" if power == 1 else "outgoing"
+        raise SymmetryError(f"Units {units.name!r} have no {side} site, so their scales have no gauge.")
+    return np.concatenate(parts, -1)
+
+
+def _is_recurrent(units: Units) -> bool:
+    return any(len({axis.axis for axis in axs if axis.power}) > 1 for _, axs in units.placements)
+
+
+def _inverse(size: np.ndarray) -> np.ndarray:
+    return 1 / np.where(size > 0, size, 1)

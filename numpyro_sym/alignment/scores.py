@@ -1,0 +1,116 @@
+"""Scores of every unit of a draw in every slot of the reference, all else held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..symmetry import Axis, Element, Units
+from .moves import Elements, inverse_permutation, move
+from .objective import Arrays, Objective, Pairing
+
+Parts = dict[int, np.ndarray]  # exponent of the factor -> scores [draw, slot, unit]
+
+
+class Scores:
+    """The objective on a batch of draws.
+
+    :param objective: the terms.
+    :param draws: site name -> array of shape ``(batch, *site)``.
+    """
+
+    def __init__(self, objective: Objective, draws: Arrays) -> None:
+        some = next(iter(draws.values()))
+        self.objective = objective
+        self.draws = draws
+        self.batch, self.dtype = len(some), some.dtype
+        self._data = {t: draws[t.site] if t.moment == 1 else np.square(draws[t.site]) for t in objective.terms}
+        self._fixed = {u.name: self._fixed_parts(u) for u in objective.sym}
+
+    def in_single_precision(self) -> Scores:
+        """The same scores in single precision."""
+        return Scores(self.objective.in_single_precision(), {n: x.astype(np.float32) for n, x in self.draws.items()})
+
+    def parts(self, units: Units, elements: Elements, rows: np.ndarray | slice) -> Parts:
+        """Scores of some of the draws, with all else held at ``elements``.
+
+        Units of which ``elements`` say nothing yet are left out of account.
+        """
+        touching = self.objective.touching[units.name] & set(elements)
+        adjoints = {name: _adjoint(elements[name], rows) for name in touching}
+
+        def moved(p: Pairing) -> np.ndarray | None:
+            if not touching.issuperset(v.name for v, _ in p.others):
+                return None
+            moves = [(v, adjoints[v.name], axis) for v, axis in p.others]
+            return move(p.coefficient[None], moves, p.term.moment)
+
+        return self.parts_with(units, moved, rows)
+
+    def parts_with(
+        self, units: Units, moved: Callable[[Pairing], np.ndarray | None], rows: np.ndarray | slice
+    ) -> Parts:
+        """Scores, given how each pairing's coefficient is brought to where the draws have their units."""
+        parts = {q: fixed[rows] for q, fixed in self._fixed[units.name].items()}
+        for p in self.objective.pairings[units.name]:
+            coefficient = moved(p) if p.others else None
+            if coefficient is not None:
+                data = blocks(self._data[p.term][rows], p.axis, units.n)
+                score = blocks(coefficient, p.axis, units.n) @ data.swapaxes(-1, -2)
+                if p.exponent in parts:
+                    score += parts[p.exponent]
+                parts[p.exponent] = score
+        if not parts:
+            size = len(np.arange(self.batch)[rows])
+            parts[0] = np.zeros((size, units.n, units.n), self.dtype)
+        return parts
+
+    def value(self, units: Units, elements: Elements, rows: np.ndarray) -> np.ndarray:
+        """The sum of all terms of these units' sites, shape ``(rows,)``."""
+        out = np.zeros(len(rows), self.dtype)
+        for term in self.objective.terms:
+            if term.site in units.sites:
+                moved = self.moved_data(term, elements, rows)
+                out += np.tensordot(moved, term.coefficient, term.coefficient.ndim)
+        return out
+
+    def moved_data(self, term, elements: Elements, rows: np.ndarray) -> np.ndarray:
+        """The draws' powers in one term where the elements move them, shape ``(rows, *site)``."""
+        sym = self.objective.sym
+        moves = [(v, take(elements[v.name], rows), axis) for v in sym for axis in v.axes.get(term.site, ())]
+        return move(self._data[term][rows], moves, term.moment)
+
+    def _fixed_parts(self, units: Units) -> Parts:
+        """Scores of whatever no other units move, all features of one exponent in one product."""
+        features: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for p in self.objective.pairings[units.name]:
+            if not p.others:
+                pair = (blocks(p.term.coefficient[None], p.axis, units.n), blocks(self._data[p.term], p.axis, units.n))
+                features.setdefault(p.exponent, []).append(pair)
+        parts: Parts = {}
+        for q, pairs in features.items():
+            coefficient, data = (np.concatenate(side, -1) for side in zip(*pairs, strict=True))
+            parts[q] = coefficient @ data.swapaxes(-1, -2)
+        return parts
+
+
+def blocks(x: np.ndarray, axis: Axis, n: int) -> np.ndarray:
+    """An array ``(batch, *site)`` as ``(batch, n, features)``: what belongs to each unit."""
+    where = axis.axis % (x.ndim - 1) + 1
+    block = x[(slice(None),) * where + (slice(axis.offset, axis.offset + axis.length(n)),)]
+    split = block.reshape(*x.shape[:where], axis.outer, n, axis.inner, *x.shape[where + 1 :])
+    front = np.moveaxis(split, where + 1, 1)
+    return front.reshape(len(x), n, int(np.prod(front.shape[2:])))
+
+
+def take(element: Element, rows: np.ndarray | slice) -> Element:
+    """The elements of some draws."""
+    return Element(element.permutation[rows], element.factor[rows])
+
+
+def _adjoint(element: Element, rows: np.ndarray | slice) -> Element:
+    """The element h with ``<r, g x> = <h r, x>``."""
+    permutation, factor = take(element, rows)
+    back = inverse_permutation(permutation)
+    return Element(back, np.take_along_axis(factor, back, -1))
