@@ -50,24 +50,21 @@ def odd(u: Units, axis: Axis) -> bool:
     return signed(u) and bool(axis.power) and axis.power % 2 == 1
 
 
-def ignorance(u: Units, filled: int) -> Belief:
-    """The first slots hold their own units; of the others nothing is known."""
-    known = jnp.arange(u.n) < filled
-    rest = (~known[:, None] & ~known[None, :]) / max(u.n - filled, 1)
-    place = jnp.diag(known.astype(rest.dtype)) + rest
-    return Belief(place, jnp.diag(known.astype(rest.dtype)) if signed(u) else place)
+def ignorance(u: Units) -> Belief:
+    """Nothing is known: every unit may be in any slot, either way round."""
+    place = jnp.full((u.n, u.n), 1 / u.n)
+    return Belief(place, jnp.zeros_like(place) if signed(u) else place)
 
 
-def belief(u: Units, fit: Fit, filled: int) -> Belief:
-    """What the fits say of the places of the units that are left: their doubly stochastic balance."""
-    log_weights = fit.either if signed(u) else fit.even
-    place = jnp.exp(balance(log_weights[filled:, filled:]))
-    sign = place * jnp.tanh(fit.odd[filled:, filled:]) if signed(u) else place
-    known = ignorance(u, filled)
-    return Belief(known.place.at[filled:, filled:].set(place), known.sign.at[filled:, filled:].set(sign))
+def belief(u: Units, fit: Fit) -> Belief:
+    """What fits say of the units' places: their doubly stochastic balance."""
+    place = jnp.exp(balance(fit.either if signed(u) else fit.even))
+    return Belief(place, place * jnp.tanh(fit.odd) if signed(u) else place)
 
 
-def fit_of(sym: Symmetry, u: Units, beliefs: Mapping[str, Belief], x: Sites, q: Gaussian, spread: Sites | None = None) -> Fit:
+def fit_of(
+    sym: Symmetry, u: Units, beliefs: Mapping[str, Belief], x: Sites, q: Gaussian, spread: Sites | None = None
+) -> Fit:
     """Log densities of the units' values in every slot of ``u``.
 
     Where other units share an array with these, the densities are those of Normals whose first

@@ -12,17 +12,73 @@ is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.evi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import log
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import logsumexp
 
 from ..symmetry import Element, Symmetry, Units
 from ..symmetry.symmetry import Elements
 from .evidence import Belief, Fit, Gaussian, Sites, belief, fit_of, ignorance, signed
 from .matching import balance, log_guess, sample_guess
+from .orbit import Drawn
 
 #: How often beliefs about units that share arrays are passed to and fro before one of them is filled.
-SWEEPS = 3
+SWEEPS = 12
+
+
+def guess(sym: Symmetry, log_q: Drawn, sites: Sites, rng_key: jax.Array, *, num_elements: int = 1) -> jax.Array:
+    """A bound on ``log q_sym`` of a draw of the base, from the guess at the identity and at draws of it.
+
+    Its expectation over the base is at least that of ``log q_sym``, so the ELBO that it gives is a
+    lower bound; the more elements, the tighter (Burda et al. 2016).
+
+    :param sym: any :class:`~numpyro_sym.Symmetry` of permutations and signs.
+    :param log_q: the base guide at its draw.
+    :param sites: that draw.
+    :param rng_key: a JAX random key.
+    :param num_elements: elements in the average, the identity counted; with 1 nothing is random.
+    :returns: a scalar.
+    """
+    key_moments, key_elements = jax.random.split(rng_key)
+    x, q, _ = log_q.stand_in(sym, key_moments)
+    if num_elements == 1:
+        return log_q(sites) - log_tau(sym, x, q) - sym.log_order
+    log_ratios, log_taus = importance(key_elements, sym, log_q, sites, x, q, num_elements)
+    log_mean = logsumexp(log_ratios) - log(num_elements)
+    # The drawn elements depend on the parameters: their share of the gradient is a score, against
+    # the average without each of them.
+    without = _leave_one_out(log_ratios)[1:]
+    score = jax.lax.stop_gradient(log_mean - without) * (log_taus[1:] - jax.lax.stop_gradient(log_taus[1:]))
+    return log_q(sites) + log_mean + score.sum() - sym.log_order
+
+
+def importance(
+    rng_key: jax.Array, sym: Symmetry, log_q: Drawn, sites: Sites, x: Sites, q: Gaussian, num_elements: int
+) -> tuple[jax.Array, jax.Array]:
+    """``log q(g^-1 w) / (q(w) tau(g | w))`` and ``log tau(g | w)``, at the identity and at elements drawn from ``tau``.
+
+    :returns: two arrays of shape ``(num_elements,)``, the identity first.
+    """
+    keys = jax.random.split(rng_key, num_elements - 1)
+    fixed = jax.lax.stop_gradient((x, q))
+    drawn = jax.vmap(lambda key: sample_tau(key, sym, *fixed))(keys)
+    at_draw, log_identity = log_q(sites), log_tau(sym, x, q)
+
+    def one(g: Elements) -> tuple[jax.Array, jax.Array]:
+        log_prob = log_tau(sym, sym.act(g, x), q)
+        return log_q(sym.act(g, sites)) - at_draw - log_prob, log_prob
+
+    log_ratios, log_taus = jax.vmap(one)(drawn)
+    return jnp.append(-log_identity, log_ratios), jnp.append(log_identity, log_taus)
+
+
+def _leave_one_out(log_terms: jax.Array) -> jax.Array:
+    """Log of the mean of all terms but one, for each."""
+    n = len(log_terms)
+    others = jnp.where(jnp.eye(n, dtype=bool), -jnp.inf, log_terms[None, :])
+    return logsumexp(others, axis=1) - log(n - 1)
 
 
 def log_tau(sym: Symmetry, x: Sites, q: Gaussian) -> jax.Array:
@@ -33,17 +89,19 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian) -> jax.Array:
     :param q: the Normals that stand for the base guide; any will do, good ones make the bound tight.
     :returns: a scalar; over all ``g`` the exponentials of ``log_tau(sym, sym.act(g, x), q)`` add up to 1.
     """
-    order = slot_order(sym, q)
-    x, q = _reordered(sym, order, x, q)
+    x, q = _reordered(sym, slot_order(sym, q), x, q)
     total = jnp.zeros(())
-    for u, filled, to in _plan(sym):
-        fit = _fit(sym, u, filled, x, q)
-        log_weights = fit[u.name].either if signed(u) else fit[u.name].even
-        start = filled[u.name]
-        total += log_guess(balance(log_weights[start:, start:]))[: to - start].sum()
-        if signed(u):
-            total += jax.nn.log_sigmoid(2 * jnp.diagonal(fit[u.name].odd)[start:to]).sum()
+    for u, filled in _plan(sym):
+        each = [_log_step(u, fit) for fit in _fits(sym, u, filled, x, q)]
+        total += logsumexp(jnp.stack(each)) - log(len(each))
     return total
+
+
+def _log_step(u: Units, fit: Fit) -> jax.Array:
+    """Log probability that the guess gives to every unit of one ``Units`` in its own slot."""
+    if not signed(u):
+        return log_guess(balance(fit.even)).sum()
+    return log_guess(balance(fit.either)).sum() + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd)).sum()
 
 
 def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian) -> Elements:
@@ -57,11 +115,11 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian) -> Elem
     order = slot_order(sym, q)
     x, q = _reordered(sym, order, x, q)
     total = sym.identity()
-    for (u, filled, to), key in zip(_plan(sym), jax.random.split(rng_key, len(sym)), strict=True):
-        key_permutation, key_sign = jax.random.split(key)
-        fit = _fit(sym, u, filled, x, q)[u.name]
-        log_weights = fit.either if signed(u) else fit.even
-        units = sample_guess(key_permutation, balance(log_weights), filled[u.name])
+    for (u, filled), key in zip(_plan(sym), jax.random.split(rng_key, len(sym)), strict=True):
+        key_which, key_permutation, key_sign = jax.random.split(key, 3)
+        fits = _fits(sym, u, filled, x, q)
+        fit = jax.tree.map(lambda *each, k=key_which: jnp.stack(each)[jax.random.randint(k, (), 0, len(each))], *fits)
+        units = sample_guess(key_permutation, balance(fit.either if signed(u) else fit.even))
         factor = jnp.ones(u.n)
         if signed(u):
             positive = jax.random.bernoulli(key_sign, jax.nn.sigmoid(2 * fit.odd[units, jnp.arange(u.n)]))
@@ -71,37 +129,40 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian) -> Elem
     return sym.compose(sym.inverse(order), sym.compose(total, order))
 
 
-def _fit(sym: Symmetry, u: Units, filled: Mapping[str, int], x: Sites, q: Gaussian) -> Mapping[str, Fit]:
-    """Fits of the units to be filled, after messages between all that are not in place."""
-    beliefs = {v.name: ignorance(v, filled[v.name]) for v in sym.units if filled[v.name] < v.n}
-    linked = [v for v in sym.units if v.name in beliefs and _entangled(sym, v, beliefs)]
-    fits: dict[str, Fit] = {}
-    for _ in range(SWEEPS if u in linked else 0):
+def _fits(sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian) -> list[Fit]:
+    """Fits of the units to be filled, each of which makes a guess; their equal mixture is the guess.
+
+    Units that share arrays are told apart by passing beliefs to and fro. Many sweeps find the
+    places where there is enough to go by, and become sure of wrong ones where there is not; one
+    sweep never does. The mixture is as good as the better of the two, up to ``log 2``.
+    """
+    unknown = [v for v in sym.units if v.name not in filled]
+    linked = [v for v in unknown if _entangled(v, unknown)]
+    beliefs = {v.name: ignorance(v) for v in unknown}
+    if u not in linked:
+        return [fit_of(sym, u, beliefs, x, q)]
+
+    def sweep(beliefs: dict[str, Belief], keep: float) -> dict[str, Belief]:
         for v in reversed(linked):
-            fits[v.name] = fit_of(sym, v, beliefs, x, q)
-            beliefs[v.name] = belief(v, fits[v.name], filled[v.name])
-    fits[u.name] = fit_of(sym, u, beliefs, x, q)
-    return fits
+            new = belief(v, fit_of(sym, v, beliefs, x, q))
+            beliefs = {**beliefs, v.name: jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, beliefs[v.name], new)}
+        return beliefs
+
+    first = sweep(beliefs, 0.0)
+    last, _ = jax.lax.scan(lambda b, _: (sweep(b, 0.5), None), first, None, SWEEPS)
+    return [fit_of(sym, u, first, x, q), fit_of(sym, u, last, x, q)]
 
 
-def _entangled(sym: Symmetry, u: Units, beliefs: Mapping[str, Belief]) -> bool:
-    """Whether these units share an array with units that are not in place, themselves along another axis included."""
-    for site in u.sites:
-        if len({a.axis for a in u.axes[site]}) > 1:
-            return True
-        if any(v is not u and v.name in beliefs and site in v.sites for v in sym.units):
-            return True
-    return False
+def _entangled(u: Units, unknown: list[Units]) -> bool:
+    """Whether units share an array with others whose places are unknown, or lie on two axes of one."""
+    shared = any(v is not u and set(v.sites) & set(u.sites) for v in unknown)
+    return shared or any(len({a.axis for a in axes}) > 1 for _, axes in u.placements)
 
 
-def _plan(sym: Symmetry) -> list[tuple[Units, dict[str, int], int]]:
-    """Which units are filled next, how many slots of each are filled by then, and to which slot."""
-    filled = {u.name: 0 for u in sym.units}
-    steps = []
-    for u in sym.units:
-        steps.append((u, dict(filled), u.n))
-        filled[u.name] = u.n
-    return steps
+def _plan(sym: Symmetry) -> list[tuple[Units, frozenset[str]]]:
+    """Which units are filled one after the other, and the names of those before."""
+    names = [u.name for u in sym.units]
+    return [(u, frozenset(names[:i])) for i, u in enumerate(sym.units)]
 
 
 def slot_order(sym: Symmetry, q: Gaussian) -> dict[str, Element]:

@@ -77,8 +77,8 @@ def log_guess(log_balanced: jax.Array) -> jax.Array:
     return jax.vmap(at)(slots)
 
 
-def sample_guess(rng_key: jax.Array, log_balanced: jax.Array, first: int = 0) -> jax.Array:
-    """A random permutation from the guess: for each slot its unit; slots before ``first`` keep theirs.
+def sample_guess(rng_key: jax.Array, log_balanced: jax.Array) -> jax.Array:
+    """A random permutation from the guess: for each slot its unit.
 
     :param rng_key: a JAX random key.
     :param log_balanced: floats of shape ``(units, slots)``, slots in the order of their filling.
@@ -91,6 +91,5 @@ def sample_guess(rng_key: jax.Array, log_balanced: jax.Array, first: int = 0) ->
         unit = jax.random.categorical(key, log_conditionals(log_balanced, left, slot))
         return left.at[unit].set(False), unit
 
-    slots = jnp.arange(first, n)
-    _, units = jax.lax.scan(fill, jnp.arange(n) >= first, (slots, jax.random.split(rng_key, n - first)))
-    return jnp.concatenate([jnp.arange(first), units])
+    steps = (jnp.arange(n), jax.random.split(rng_key, n))
+    return jax.lax.scan(fill, jnp.ones(n, bool), steps)[1]
