@@ -125,11 +125,11 @@ class Flat:
     def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
         free = {name: transform.inv(sites[name]) for name, transform in self.transforms.items()}
         if intermediates is None:
-            total = self.posterior.log_prob(jnp.concatenate([jnp.ravel(free[name]) for name in self.transforms]))
+            row, held = jnp.concatenate([jnp.ravel(free[name]) for name in self.transforms]), None
         else:
             row, held = intermediates
             free = self.unpack(row)
-            total = self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row)
+        total = jnp.sum(self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row))
         for name, transform in self.transforms.items():
             total -= jnp.sum(transform.log_abs_det_jacobian(free[name], sites[name]))
         return total

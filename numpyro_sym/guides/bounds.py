@@ -95,8 +95,8 @@ def permanent(sym: Symmetry, log_q: Drawn, sites: Mapping[str, Any], rng_key: ja
 def evaluates_elsewhere(drawn: Drawn) -> bool:
     """Whether the base has a density at other points than its own draws (a flow without an inverse has none)."""
     try:
-        jax.eval_shape(lambda: drawn.base.log_prob(drawn.sites))
-    except NotImplementedError:
+        jax.eval_shape(lambda: drawn(dict(drawn.sites)))
+    except SymmetryError:
         return False
     return True
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from jax.flatten_util import ravel_pytree
 
-from ..symmetry import Symmetry
+from ..symmetry import Symmetry, SymmetryError
 from .base import Base, Factorised, StandIn
 
 #: (symmetry, the base at its draw, the draw, random key) -> log density of the average.
@@ -29,8 +29,19 @@ class Drawn:
         self.base, self.sites, self.intermediates = base, sites, intermediates
 
     def __call__(self, sites: Mapping[str, Any]) -> jax.Array:
-        """Log density of the base."""
-        return self.base.log_prob(sites, self.intermediates if sites is self.sites else None)
+        """Log density of the base.
+
+        :raises SymmetryError: where the base is a flow that cannot be inverted, at another point than its draw.
+        """
+        if sites is self.sites and self.intermediates is not None:
+            return self.base.log_prob(sites, self.intermediates)
+        try:
+            return self.base.log_prob(sites)
+        except NotImplementedError:
+            raise SymmetryError(
+                "This base guide has a density at its own draws alone (its flow has no inverse), so its symmetrised "
+                "density can only be guessed: use bound='guess' without num_importance."
+            ) from None
 
     def stand_in(self, sym: Symmetry, rng_key: jax.Array) -> StandIn:
         """Normals that tell the base's units apart, at the draw."""
