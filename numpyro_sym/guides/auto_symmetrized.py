@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-import numpyro.distributions as dist
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoGuide
@@ -19,7 +18,7 @@ from .bounds import BoundName, choose_bound
 from .information import SymmetryInformation, information
 from .marginals import entry_orbits, pooled_quantiles
 from .orbit import Orbit
-from .reading import read_base, refuse_without_density
+from .reading import place, read_base, refuse_without_density
 from .ties import break_ties
 
 #: Draws behind marginal quantiles that have no closed form.
@@ -91,7 +90,7 @@ class AutoSymmetrized(AutoGuide):
                     "their permutations."
                 )
         refuse_without_density(base_guide)
-        self.base_guide = base_guide
+        self.base_guide: Any = base_guide
         self.sym = sym
         self._check = check
         self._bound = choose_bound(bound, num_importance)
@@ -128,13 +127,10 @@ class AutoSymmetrized(AutoGuide):
             self._setup_prototype(*args, **kwargs)
         if not self.sym.sites:
             return self.base_guide(*args, **kwargs)
-        base, result = read_base(self.base_guide, self.sym.sites, args, kwargs)
-        orbit = Orbit(base, self.sym, self._bound)
+        orbit = Orbit(read_base(self.base_guide, self.sym.sites, args, kwargs), self.sym, self._bound)
         value = numpyro.sample(f"_{self.prefix}_orbit", orbit, infer={"is_auxiliary": True})
-        for name, x in orbit.unravel(value).items():
-            event_dim = self.prototype_trace[name]["fn"].event_dim
-            result[name] = numpyro.sample(name, dist.Delta(x, event_dim=event_dim))
-        return result
+        event_dims = {n: s["fn"].event_dim for n, s in self.prototype_trace.items() if s["type"] == "sample"}
+        return place(self.base_guide, orbit.unravel(value), event_dims, args, kwargs)
 
     def sample_posterior(
         self,
@@ -247,7 +243,7 @@ class AutoSymmetrized(AutoGuide):
         with handlers.block(), handlers.seed(rng_seed=rng_key), handlers.substitute(data=params):
             if self.prototype_trace is None:
                 self._setup_prototype(*args, **kwargs)
-            base, _ = read_base(self.base_guide, self.sym.sites, args, kwargs)
+            base = read_base(self.base_guide, self.sym.sites, args, kwargs)
         return Orbit(base, self.sym, self._bound)
 
     def _deterministic(self) -> list[str]:

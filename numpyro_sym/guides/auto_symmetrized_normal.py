@@ -70,8 +70,7 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
         check: bool = True,
         **kwargs: Any,
     ) -> None:
-        base = AutoNormal(model, **kwargs)
-        super().__init__(base, sym, bound=bound, num_importance=num_importance, check=check)
+        super().__init__(AutoNormal(model, **kwargs), sym, bound=bound, num_importance=num_importance, check=check)
 
     def quantiles(self, params: Mapping[str, Any], quantiles: Any, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal quantiles of ``q_sym``: of the equal mixture over each entry's orbit.

@@ -47,7 +47,7 @@ def signed(u: Units) -> bool:
 
 def odd(u: Units, axis: Axis) -> bool:
     """Whether a unit's sign turns its entries on this axis."""
-    return signed(u) and bool(axis.power) and axis.power % 2 == 1
+    return signed(u) and (axis.power or 0) % 2 == 1
 
 
 def ignorance(u: Units) -> Belief:

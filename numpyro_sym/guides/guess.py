@@ -11,7 +11,6 @@ is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.evi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import log
 
 import jax
@@ -92,8 +91,8 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian) -> jax.Array:
     x, q = _reordered(sym, slot_order(sym, q), x, q)
     total = jnp.zeros(())
     for u, filled in _plan(sym):
-        each = [_log_step(u, fit) for fit in _fits(sym, u, filled, x, q)]
-        total += logsumexp(jnp.stack(each)) - log(len(each))
+        each = jax.vmap(lambda fit, u=u: _log_step(u, fit))(_fits(sym, u, filled, x, q))
+        total += logsumexp(each) - log(len(each))
     return total
 
 
@@ -118,7 +117,8 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian) -> Elem
     for (u, filled), key in zip(_plan(sym), jax.random.split(rng_key, len(sym)), strict=True):
         key_which, key_permutation, key_sign = jax.random.split(key, 3)
         fits = _fits(sym, u, filled, x, q)
-        fit = jax.tree.map(lambda *each, k=key_which: jnp.stack(each)[jax.random.randint(k, (), 0, len(each))], *fits)
+        which = jax.random.randint(key_which, (), 0, len(fits.even))
+        fit = jax.tree.map(lambda each, i=which: each[i], fits)
         units = sample_guess(key_permutation, balance(fit.either if signed(u) else fit.even))
         factor = jnp.ones(u.n)
         if signed(u):
@@ -129,8 +129,8 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian) -> Elem
     return sym.compose(sym.inverse(order), sym.compose(total, order))
 
 
-def _fits(sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian) -> list[Fit]:
-    """Fits of the units to be filled, each of which makes a guess; their equal mixture is the guess.
+def _fits(sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian) -> Fit:
+    """Fits of the units to be filled, along a leading dimension; each makes a guess, their equal mixture is the guess.
 
     Units that share arrays are told apart by passing beliefs to and fro. Many sweeps find the
     places where there is enough to go by, and become sure of wrong ones where there is not; one
@@ -140,17 +140,17 @@ def _fits(sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian
     linked = [v for v in unknown if _entangled(v, unknown)]
     beliefs = {v.name: ignorance(v) for v in unknown}
     if u not in linked:
-        return [fit_of(sym, u, beliefs, x, q)]
+        return jax.tree.map(lambda a: a[None], fit_of(sym, u, beliefs, x, q))
 
-    def sweep(beliefs: dict[str, Belief], keep: float) -> dict[str, Belief]:
+    def sweep(beliefs: dict[str, Belief], keep: jax.Array) -> tuple[dict[str, Belief], dict[str, Belief]]:
         for v in reversed(linked):
             new = belief(v, fit_of(sym, v, beliefs, x, q))
             beliefs = {**beliefs, v.name: jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, beliefs[v.name], new)}
-        return beliefs
+        return beliefs, beliefs
 
-    first = sweep(beliefs, 0.0)
-    last, _ = jax.lax.scan(lambda b, _: (sweep(b, 0.5), None), first, None, SWEEPS)
-    return [fit_of(sym, u, first, x, q), fit_of(sym, u, last, x, q)]
+    _, path = jax.lax.scan(sweep, beliefs, jnp.full(SWEEPS, 0.5).at[0].set(0))
+    ends = jax.tree.map(lambda a: a[jnp.array([0, -1])], path)
+    return jax.vmap(lambda beliefs: fit_of(sym, u, beliefs, x, q))(ends)
 
 
 def _entangled(u: Units, unknown: list[Units]) -> bool:
@@ -165,7 +165,7 @@ def _plan(sym: Symmetry) -> list[tuple[Units, frozenset[str]]]:
     return [(u, frozenset(names[:i])) for i, u in enumerate(sym.units)]
 
 
-def slot_order(sym: Symmetry, q: Gaussian) -> dict[str, Element]:
+def slot_order(sym: Symmetry, q: Gaussian) -> Elements:
     """Slots by how little they overlap with others, from the Normals' parameters alone.
 
     An order that looked at the draw would make the bound jump where the order changes.
@@ -183,7 +183,7 @@ def slot_order(sym: Symmetry, q: Gaussian) -> dict[str, Element]:
     return order
 
 
-def _reordered(sym: Symmetry, order: Mapping[str, Element], x: Sites, q: Gaussian) -> tuple[Sites, Gaussian]:
+def _reordered(sym: Symmetry, order: Elements, x: Sites, q: Gaussian) -> tuple[Sites, Gaussian]:
     """Units and slots renumbered alike."""
     loc, variance = sym.act(order, q.loc), sym.act(order, q.variance)
     return sym.act(order, x), Gaussian(loc, variance)

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro
 from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoGuideList
 
@@ -32,12 +31,13 @@ def break_ties(guide: AutoGuide, sym: Symmetry, args: tuple, kwargs: dict[str, A
             if isinstance(part, AutoGuide):
                 break_ties(part, sym, args, kwargs)
         return
-    tied = sorted({site for u in sym.units if _tied(u, guide._init_locs) for site in u.sites})
-    for name, key in zip(tied, jax.random.split(_key(), max(len(tied), 1)), strict=False):
-        if name in guide._init_locs:
-            noise = TIE_NOISE * jax.random.normal(key, jnp.shape(guide._init_locs[name]))
-            guide._init_locs[name] = guide._init_locs[name] + noise
-    if tied and isinstance(guide, AutoContinuous):
+    tied = {u.name: _tied(u, guide._init_locs) for u in sym.units}
+    names = [name for name in sym.sites if name in guide._init_locs]
+    for name, key in zip(names, jax.random.split(_key(), max(len(names), 1)), strict=False):
+        needed = sum((tied[u.name] for u in sym.units if name in u.sites), start=jnp.asarray(False))
+        noise = TIE_NOISE * jax.random.normal(key, jnp.shape(guide._init_locs[name]))
+        guide._init_locs[name] = guide._init_locs[name] + jnp.where(needed, noise, 0)
+    if isinstance(guide, AutoContinuous):
         guide._init_latent = jnp.concatenate([jnp.ravel(x) for x in guide._init_locs.values()])
 
 
@@ -46,16 +46,20 @@ def _key() -> jax.Array:
     return jax.random.key(0) if key is None else key
 
 
-def _tied(u: Units, locs: Mapping[str, Any]) -> bool:
+def _tied(u: Units, locs: Mapping[str, Any]) -> jax.Array:
     """Whether two units start with the same values at all of their sites."""
     rows = []
     for site, axes in u.placements:
         for axis in axes:
-            if (
-                site in locs
-                and np.ndim(locs[site]) > axis.axis
-                and axis.positions(u.n).max() < np.shape(locs[site])[axis.axis]
-            ):
-                block = np.take(np.asarray(locs[site]), axis.positions(u.n), axis=axis.axis)
-                rows.append(np.moveaxis(block, axis.axis % np.ndim(locs[site]) + 1, 0).reshape(u.n, -1))
-    return bool(rows) and len(np.unique(np.concatenate(rows, axis=1), axis=0)) < u.n
+            x = jnp.asarray(locs.get(site, 0.0))
+            dim = axis.axis % max(x.ndim, 1)
+            # A simplex has one coordinate less than entries: other sites must tell the units apart.
+            if x.ndim > dim and axis.positions(u.n).max() < x.shape[dim]:
+                block = jnp.moveaxis(jnp.take(x, axis.positions(u.n), axis=dim), dim + 1, 0)
+                rows.append(block.reshape(u.n, -1))
+    if not rows:
+        return jnp.asarray(False)
+    row = jnp.concatenate(rows, axis=1)
+    # Rows that are alike have the same weighted sum; others have it with probability zero.
+    sums = jnp.sort((row * jax.random.normal(jax.random.key(0), row.shape[1:])).sum(1))
+    return (sums[1:] == sums[:-1]).any()
