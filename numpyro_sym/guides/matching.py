@@ -25,14 +25,16 @@ def balance(log_weights: jax.Array, steps: int = 5) -> jax.Array:
     :param log_weights: floats of shape ``(n, n)``.
     :returns: floats of shape ``(n, n)``, at least -12.
     """
-    for _ in range(2):
+    for _ in range(2):  # in logs, where a row may be hundreds of nats below another
         log_weights = log_weights - jax.nn.logsumexp(log_weights, axis=1, keepdims=True)
         log_weights = log_weights - jax.nn.logsumexp(log_weights, axis=0, keepdims=True)
-    weights = jnp.exp(jnp.maximum(log_weights, 2 * _FLOOR))
+    log_weights = jnp.maximum(log_weights, 2 * _FLOOR)
+    weights = jnp.exp(log_weights)
+    column = jnp.ones(log_weights.shape[1], log_weights.dtype)
     for _ in range(steps):
-        weights = weights / weights.sum(1, keepdims=True)
-        weights = weights / weights.sum(0, keepdims=True)
-    return jnp.maximum(jnp.log(weights), _FLOOR)
+        row = 1 / (weights @ column)
+        column = 1 / (row @ weights)
+    return jnp.maximum(log_weights + jnp.log(row)[:, None] + jnp.log(column), _FLOOR)
 
 
 def log_conditionals(log_balanced: jax.Array, left: jax.Array, slot: jax.Array) -> jax.Array:

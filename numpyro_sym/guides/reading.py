@@ -95,7 +95,7 @@ class _Placed(Messenger):
         super().__init__(None)
 
     def process_message(self, msg: dict[str, Any]) -> None:
-        name = msg.get("name")
+        name = str(msg.get("name"))
         if msg["type"] == "sample" and name in self.values:
             msg["value"] = self.values[name]
             msg["fn"] = dist.Delta(msg["value"], event_dim=self.event_dims[name])
