@@ -60,17 +60,22 @@ BASES = {
 }
 
 
-def orbit_of(guide, *args):
+def traced(guide, *args):
     with handlers.seed(rng_seed=0), handlers.trace() as trace:
         guide(*args)
-    return trace["_auto_orbit"]
+    return trace
+
+
+def orbit_of(guide, *args):
+    return traced(guide, *args)["_auto_orbit"]
 
 
 @pytest.mark.parametrize("name", BASES)
 def test_density_is_the_average_over_both_labellings(name, x64):
     """The base's density from its own trace, at the draw and at the draw relabelled by hand."""
     base = BASES[name]()
-    site = orbit_of(AutoSymmetrized(base, SYM, model=mixture, check=False, bound="exact"), Y)
+    trace = traced(AutoSymmetrized(base, SYM, model=mixture, check=False, bound="exact"), Y)
+    site, params = trace["_auto_orbit"], {n: s["value"] for n, s in trace.items() if s["type"] == "param"}
     point = site["fn"].unravel(site["value"])
 
     def log_q(sites):
@@ -80,7 +85,8 @@ def test_density_is_the_average_over_both_labellings(name, x64):
             substituted = {f"_{base.prefix}_latent": row}
         else:
             substituted = sites
-        with handlers.seed(rng_seed=0), handlers.substitute(data=substituted), handlers.trace() as trace:
+        data = {**params, **substituted}
+        with handlers.seed(rng_seed=0), handlers.substitute(data=data), handlers.trace() as trace:
             base(Y)
         return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
 
