@@ -1,0 +1,267 @@
+"""Any guide with a density, averaged over the model's symmetry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+from numpyro import handlers
+from numpyro.distributions import biject_to
+from numpyro.infer.autoguide import AutoGuide
+
+from ..symmetry import Symmetry, SymmetryError
+from .bounds import BoundName, choose_bound
+from .information import SymmetryInformation, information
+from .marginals import entry_orbits, pooled_quantiles
+from .orbit import Orbit
+from .reading import place, read_base, refuse_without_density
+from .ties import break_ties
+
+#: Draws behind marginal quantiles that have no closed form.
+QUANTILE_DRAWS = 10_000
+
+
+class AutoSymmetrized(AutoGuide):
+    """A guide, averaged over a symmetry of the model.
+
+    It stands where ``base_guide`` stood; parameters keep their names. Its density is
+    ``q_sym(w) = 1/|G| sum_g q(g^-1 w)``, with the sites' constrained values acted on. So the ELBO
+    gains the information ``I(g; w)`` that one component holds about which of its copies it is,
+    and the optimum is no longer pulled between copies (Gelberg et al. 2024, *VI failures under
+    model symmetries*).
+
+    ``base_guide`` is any of NumPyro's ``AutoNormal``, ``AutoDiagonalNormal``,
+    ``AutoMultivariateNormal``, ``AutoLowRankMultivariateNormal``, their batched forms,
+    ``AutoIAFNormal``, ``AutoBNAFNormal``, an ``AutoGuideList`` of these, or a guide written by
+    hand whose sample sites are the model's. It may itself be a part of an ``AutoGuideList``.
+
+    A base guide that starts with two units alike would keep them so; on the first call such ties
+    are broken by a little noise in the initial locations.
+
+    :param base_guide: the guide to average.
+    :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs.
+    :param bound: how the density is bounded from above: ``"exact"`` lists the group or computes a
+        permanent; ``"guess"`` guesses which element made the draw, within a nat for one layer at
+        any width; ``"infonce"`` is the paper's, which stops at ``log(num_importance)`` nats of
+        gain; ``"auto"`` is exact for up to 720 elements or, for ``AutoNormal``, 12 units that share
+        no site with others, and the guess beyond.
+    :param num_importance: elements in the average of ``"guess"`` (1 where not given: nothing is
+        random; more are tighter) or ``"infonce"`` (16 where not given), the draw itself counted.
+    :param model: the model, where ``base_guide`` does not carry it; without it, nothing is checked.
+    :param check: whether to verify the symmetry numerically on the first call.
+    :raises SymmetryError: on construction for ``kind="scaled"`` units and for guides without a
+        density; on the first call where the symmetry does not fit the guide or does not hold.
+
+    >>> import jax, numpyro, numpyro.distributions as dist
+    >>> from numpyro.infer import SVI, Trace_ELBO
+    >>> from numpyro.infer.autoguide import AutoMultivariateNormal
+    >>> import numpyro_sym as nsym
+    >>> from numpyro_sym.guides import AutoSymmetrized
+    >>> def model():
+    ...     x = numpyro.sample("x", dist.Normal(0, 1).expand([2]).to_event(1))
+    ...     numpyro.sample("obs", dist.Normal(x[0] * x[1], 0.1), obs=1.0)
+    >>> sym = nsym.Symmetry([nsym.Units("factor", 2, axes={"x": 0})])
+    >>> guide = AutoSymmetrized(AutoMultivariateNormal(model), sym)
+    >>> svi = SVI(model, guide, numpyro.optim.Adam(0.01), Trace_ELBO())
+    >>> result = svi.run(jax.random.key(0), 10, progress_bar=False)
+    >>> sorted(result.params)
+    ['auto_loc', 'auto_scale_tril']
+    """
+
+    def __init__(
+        self,
+        base_guide: Callable[..., Any],
+        sym: Symmetry,
+        *,
+        bound: BoundName = "auto",
+        num_importance: int | None = None,
+        model: Callable[..., Any] | None = None,
+        check: bool = True,
+    ) -> None:
+        for u in sym.units:
+            if u.kind == "scaled":
+                raise SymmetryError(
+                    f"{type(self).__name__}: Units {u.name!r} are scaled: a symmetry of the likelihood that the prior "
+                    "breaks, so not one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep "
+                    "their permutations."
+                )
+        refuse_without_density(base_guide)
+        self.base_guide: Any = base_guide
+        self.sym = sym
+        self._check = check
+        self._bound = choose_bound(bound, num_importance)
+        super().__init__(model or getattr(base_guide, "model", None), prefix=getattr(base_guide, "prefix", "auto"))
+
+    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        if isinstance(self.base_guide, AutoGuide):
+            break_ties(self.base_guide, self.sym, args, kwargs)
+            whole = self.base_guide
+            self._prototype_frame_full_sizes = whole._prototype_frame_full_sizes
+            self._postprocess_fn, self._init_locs = whole._postprocess_fn, whole._init_locs
+            trace = whole.prototype_trace
+        else:
+            with handlers.block(), handlers.seed(rng_seed=numpyro.prng_key()):
+                trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
+            plates = (site for site in trace.values() if site["type"] == "plate")
+            self._prototype_frame_full_sizes = {site["name"]: site["args"][0] for site in plates}
+        latent = {n: s for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
+        self.sym.check_shapes({name: np.shape(site["value"]) for name, site in latent.items()})
+        for name in self.sym.sites:
+            for frame in latent[name]["cond_indep_stack"]:
+                if self._prototype_frame_full_sizes[frame.name] != frame.size:
+                    raise SymmetryError(
+                        f"Site {name!r} stands in the subsampled plate {frame.name!r}; a symmetry can act only on "
+                        "whole sites. Take its Units out of the symmetry (Symmetry.without), or do not subsample."
+                    )
+        if self._check and self.model is not None and not _traced((args, kwargs)):
+            with handlers.block():
+                self.sym.check(self.model, *args, **kwargs)
+        self.prototype_trace = trace
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+        if self.prototype_trace is None:
+            self._setup_prototype(*args, **kwargs)
+        if not self.sym.sites:
+            return self.base_guide(*args, **kwargs)
+        orbit = Orbit(read_base(self.base_guide, self.sym.sites, args, kwargs), self.sym, self._bound)
+        value = numpyro.sample(f"_{self.prefix}_orbit", orbit, infer={"is_auxiliary": True})
+        event_dims = {n: s["fn"].event_dim for n, s in self.prototype_trace.items() if s["type"] == "sample"}
+        return place(self.base_guide, orbit.unravel(value), event_dims, args, kwargs)
+
+    def sample_posterior(
+        self,
+        rng_key: jax.Array,
+        params: Mapping[str, Any],
+        *args: Any,
+        sample_shape: tuple[int, ...] = (),
+        **kwargs: Any,
+    ) -> dict[str, jax.Array]:
+        """Draws of ``q_sym``: a draw of the base guide, then a uniform element of the group.
+
+        :param rng_key: a JAX random key.
+        :param params: parameters, as ``SVI.get_params`` gives them.
+        :param args: the guide's arguments, where it is written by hand.
+        :param sample_shape: leading dimensions of the draws.
+        :returns: site name -> array, deterministic sites among them.
+        """
+        key_base, key_element = jax.random.split(rng_key)
+        draws = self.sample_component(key_base, params, *args, sample_shape=sample_shape, **kwargs)
+        latent = {name: x for name, x in draws.items() if name not in self._deterministic()}
+        return self._with_deterministic(self.sym.act(self.sym.sample(key_element, sample_shape), latent))
+
+    def sample_component(
+        self,
+        rng_key: jax.Array,
+        params: Mapping[str, Any],
+        *args: Any,
+        sample_shape: tuple[int, ...] = (),
+        **kwargs: Any,
+    ) -> dict[str, jax.Array]:
+        """Draws of one component, the base guide: all in one labelling, fit for summaries of single weights.
+
+        Predictions from these draws are those of ``q_sym``. For ArviZ:
+        ``az.from_dict({"posterior": ...})`` with ``sample_shape=(1, draws)``.
+
+        :param rng_key: a JAX random key.
+        :param params: parameters, as ``SVI.get_params`` gives them.
+        :param args: the guide's arguments, where it is written by hand.
+        :param sample_shape: leading dimensions of the draws.
+        :returns: site name -> array, deterministic sites among them.
+        """
+        if isinstance(self.base_guide, AutoGuide):
+            return self.base_guide.sample_posterior(rng_key, params, *args, sample_shape=sample_shape, **kwargs)
+
+        def one(key: jax.Array) -> dict[str, jax.Array]:
+            with handlers.block(), handlers.seed(rng_seed=key), handlers.substitute(data=params):
+                trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
+            return {name: site["value"] for name, site in trace.items() if site["type"] == "sample"}
+
+        for _ in sample_shape:
+            one = jax.vmap(one)
+        return one(jax.random.split(rng_key, sample_shape) if sample_shape else rng_key)
+
+    def component(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """One representative component, the base guide at these parameters, for summaries.
+
+        :param params: parameters, as ``SVI.get_params`` gives them.
+        :param args: the model's arguments, where the guide depends on them.
+        :returns: for an ``AutoNormal``, site name -> distribution of the constrained value, sites of
+            the symmetry and others; for other guides their posterior, as they hold it.
+        """
+        return self._orbit(jax.random.key(0), params, args, kwargs).base
+
+    def symmetry_information(
+        self,
+        rng_key: jax.Array,
+        params: Mapping[str, Any],
+        *args: Any,
+        num_samples: int = 256,
+        num_importance: int = 9,
+        **kwargs: Any,
+    ) -> SymmetryInformation:
+        """What symmetrising gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and from above.
+
+        :param rng_key: a JAX random key.
+        :param params: parameters of the base guide, trained in any way.
+        :param args: the model's arguments, where the guide depends on them.
+        :param num_samples: draws of the base.
+        :param num_importance: elements in the guess's average, the draw itself counted.
+        :returns: a :class:`SymmetryInformation`; where the group is small both sides are exact.
+        :raises SymmetryError: where a number is out of range.
+        """
+        key_read, key = jax.random.split(rng_key)
+        orbit = self._orbit(key_read, params, args, kwargs)
+        return information(key, self.sym, orbit.base, num_samples, num_importance)
+
+    def median(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+        """Marginal medians of ``q_sym``, in the form of :meth:`quantiles`."""
+        return jax.tree.map(lambda x: x[0], self.quantiles(params, [0.5], *args, **kwargs))
+
+    def quantiles(self, params: Mapping[str, Any], quantiles: Any, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+        """Marginal quantiles of ``q_sym``, from draws of the base pooled over each entry's orbit.
+
+        :param params: parameters, as ``SVI.get_params`` gives them.
+        :param quantiles: one or several numbers in (0, 1).
+        :param args: the guide's arguments, where it is written by hand.
+        :returns: site name -> array with a leading dimension over the quantiles.
+        """
+        levels = jnp.ravel(jnp.asarray(quantiles, float))
+        shape = (QUANTILE_DRAWS,)
+        draws = self.sample_component(jax.random.key(0), params, *args, sample_shape=shape, **kwargs)
+        orbits = entry_orbits(self.sym, {name: draws[name].shape[1:] for name in self.sym.sites})
+        result = {name: jnp.quantile(x, levels, axis=0) for name, x in draws.items() if name not in orbits}
+        for name, labels in orbits.items():
+            pooled = pooled_quantiles(labels, draws[name].reshape(QUANTILE_DRAWS, -1), levels)
+            result[name] = pooled.reshape(len(levels), *draws[name].shape[1:])
+        return result
+
+    def _orbit(self, rng_key: jax.Array, params: Mapping[str, Any], args: tuple, kwargs: dict) -> Orbit:
+        with handlers.block(), handlers.seed(rng_seed=rng_key), handlers.substitute(data=params):
+            if self.prototype_trace is None:
+                self._setup_prototype(*args, **kwargs)
+            base = read_base(self.base_guide, self.sym.sites, args, kwargs)
+        return Orbit(base, self.sym, self._bound)
+
+    def _deterministic(self) -> list[str]:
+        return [name for name, site in (self.prototype_trace or {}).items() if site["type"] == "deterministic"]
+
+    def _with_deterministic(self, latent: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        """Constrained values, and the model's deterministic sites computed from them."""
+        if not self._deterministic():
+            return latent
+        name = next(iter(latent))
+        lead = np.shape(latent[name])[: np.ndim(latent[name]) - np.ndim(self.prototype_trace[name]["value"])]
+        free = {n: biject_to(self.prototype_trace[n]["fn"].support)._inverse(x) for n, x in latent.items()}
+        if not lead:
+            return self._postprocess_fn(free)
+        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(lead) :]), free)
+        return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), jax.lax.map(self._postprocess_fn, rows))
+
+
+def _traced(tree: Any) -> bool:
+    """Whether any array is a tracer, so that there are no numbers to check."""
+    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))

@@ -1,0 +1,308 @@
+"""Base guides as distributions over the model's sites: what a symmetrised guide needs to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial, reduce
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from numpyro import handlers
+from numpyro.infer.util import log_density
+
+from ..symmetry import Symmetry
+from .evidence import Gaussian, Sites, odd
+
+#: Draws behind the stand-in Normals of a base guide whose moments have no closed form.
+MOMENT_DRAWS = 128
+
+
+class StandIn(NamedTuple):
+    """Independent Normals in place of a base guide, for the units' places alone.
+
+    :param x: site name -> the draw, in coordinates in which the Normals live.
+    :param q: the Normals.
+    :param exact: whether they are the base guide itself.
+    """
+
+    x: Sites
+    q: Gaussian
+    exact: bool
+
+
+class Base(Protocol):
+    """A base guide at given parameters."""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Site name -> shape of its constrained value."""
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        """One draw of all sites, and what makes its density cheap."""
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        """Log density of constrained values, summed over sites."""
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        """Normals that tell its units apart."""
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["dists"], meta_fields=[])
+@dataclass(frozen=True)
+class Factorised:
+    """Independent sites, each with a distribution: what ``AutoNormal`` is.
+
+    :param dists: site name -> distribution of its constrained value.
+    """
+
+    dists: Mapping[str, dist.Distribution]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: fn.shape() for name, fn in self.dists.items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        keys = jax.random.split(rng_key, max(len(self.dists), 1))
+        drawn = {n: fn.sample_with_intermediates(k) for (n, fn), k in zip(self.dists.items(), keys, strict=False)}
+        return {name: value for name, (value, _) in drawn.items()}, {name: held for name, (_, held) in drawn.items()}
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        held = intermediates or {}
+        each = (
+            jnp.sum(fn.log_prob(sites[name], held[name]) if held.get(name) else fn.log_prob(sites[name]))
+            for name, fn in self.dists.items()
+        )
+        return sum(each, start=jnp.zeros(()))
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        x, loc, variance, exact = {}, {}, {}, True
+        for name in sym.sites:
+            normal, transform = _normal_of(self.dists[name])
+            if normal is None or not _keeps(sym, name, transform):
+                exact = False
+                draws = self.dists[name].sample(rng_key, (MOMENT_DRAWS,))
+                coordinate = _coordinate(sym, name, self.dists[name].support)
+                loc[name], variance[name] = _moments(coordinate(draws))
+                x[name] = coordinate(sites[name])
+            else:
+                shape = self.dists[name].shape()
+                loc[name] = jnp.broadcast_to(normal.loc, shape)
+                variance[name] = jnp.broadcast_to(normal.scale, shape) ** 2
+                x[name] = transform.inv(sites[name])
+        return StandIn(x, Gaussian(loc, variance), exact)
+
+    def only(self, names: tuple[str, ...]) -> Factorised:
+        """Some of the sites."""
+        return Factorised({name: self.dists[name] for name in names})
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["posterior"], meta_fields=["unpack", "transforms"])
+@dataclass(frozen=True)
+class Flat:
+    """One distribution of all sites' unconstrained values in a row: what ``AutoContinuous`` guides are.
+
+    :param posterior: distribution of the row.
+    :param unpack: NumPyro's transform from the row to ``{site name: array}``.
+    :param transforms: site name -> transform from unconstrained to constrained values, in the row's order.
+    """
+
+    posterior: dist.Distribution
+    unpack: Any
+    transforms: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        free = jax.eval_shape(self.unpack, jax.ShapeDtypeStruct(self.posterior.shape(), jnp.result_type(float)))
+        return {name: transform.forward_shape(free[name].shape) for name, transform in self.transforms.items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        row, held = self.posterior.sample_with_intermediates(rng_key)
+        return self._constrained(row), (row, held)
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        free = {name: transform.inv(sites[name]) for name, transform in self.transforms.items()}
+        if intermediates is None:
+            row, held = jnp.concatenate([jnp.ravel(free[name]) for name in self.transforms]), None
+        else:
+            row, held = intermediates
+            free = self.unpack(row)
+        total = jnp.sum(self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row))
+        for name, transform in self.transforms.items():
+            total -= jnp.sum(transform.log_abs_det_jacobian(free[name], sites[name]))
+        return total
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        moments = _row_moments(self.posterior)
+        if moments is None:
+            moments = _moments(self.posterior.sample(rng_key, (MOMENT_DRAWS,)))
+        free_loc, free_variance = (self.unpack(m) for m in moments)
+        x, loc, variance = {}, {}, {}
+        mixing = [name for name in sym.sites if not _keeps(sym, name, self.transforms[name])]
+        draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS)) if mixing else {}
+        for name in sym.sites:
+            if name in mixing:
+                coordinate = _coordinate(sym, name, self.transforms[name].codomain)
+                loc[name], variance[name] = _moments(coordinate(draws[name]))
+                x[name] = coordinate(sites[name])
+            else:
+                loc[name], variance[name] = free_loc[name], free_variance[name]
+                x[name] = self.transforms[name].inv(sites[name])
+        return StandIn(x, Gaussian(loc, variance), exact=False)
+
+    def _constrained(self, row: jax.Array) -> dict[str, jax.Array]:
+        free = self.unpack(row)
+        return {name: transform(free[name]) for name, transform in self.transforms.items()}
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["params"], meta_fields=["guide", "args", "kwargs", "supports"])
+@dataclass(frozen=True)
+class Traced:
+    """A guide written by hand, whose sample sites are the model's: read by running it.
+
+    :param params: parameter name -> constrained value.
+    :param guide: the guide.
+    :param args: its arguments, and ``kwargs`` likewise.
+    :param supports: site name -> constraint.
+    """
+
+    params: Mapping[str, jax.Array]
+    guide: Callable[..., Any]
+    args: tuple = field(hash=False)
+    kwargs: Mapping[str, Any] = field(hash=False)
+    supports: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: x.shape for name, x in jax.eval_shape(lambda: self.sample(jax.random.key(0))[0]).items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        with handlers.block():
+            guide = handlers.substitute(handlers.seed(self.guide, rng_key), data=self.params)
+            trace = handlers.trace(guide).get_trace(*self.args, **self.kwargs)
+        return {name: trace[name]["value"] for name in self.supports}, None
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        guide = handlers.seed(self.guide, jax.random.key(0))
+        with handlers.block():
+            mine = {name: sites[name] for name in self.supports}
+            return log_density(guide, self.args, self.kwargs, {**self.params, **mine})[0]
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS))
+        x, loc, variance = {}, {}, {}
+        for name in sym.sites:
+            coordinate = _coordinate(sym, name, self.supports[name])
+            loc[name], variance[name] = _moments(coordinate(draws[name]))
+            x[name] = coordinate(sites[name])
+        return StandIn(x, Gaussian(loc, variance), exact=False)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["parts"], meta_fields=[])
+@dataclass(frozen=True)
+class Product:
+    """Independent parts over different sites: what ``AutoGuideList`` is."""
+
+    parts: tuple[Any, ...]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: shape for part in self.parts for name, shape in part.shapes.items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        drawn = [part.sample(k) for part, k in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True)]
+        return {n: x for sites, _ in drawn for n, x in sites.items()}, tuple(held for _, held in drawn)
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        held = intermediates or (None,) * len(self.parts)
+        return sum(part.log_prob(sites, h) for part, h in zip(self.parts, held, strict=True))
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        x: dict[str, Any] = {}
+        loc: dict[str, Any] = {}
+        variance: dict[str, Any] = {}
+        exact = True
+        for part, key in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True):
+            mine = _restricted(sym, tuple(part.shapes))
+            if mine.sites:
+                stand_in = part.stand_in(mine, sites, key)
+                x |= stand_in.x
+                loc |= stand_in.q.loc
+                variance |= stand_in.q.variance
+                exact &= stand_in.exact
+        return StandIn(x, Gaussian(loc, variance), exact)
+
+
+def _restricted(sym: Symmetry, names: tuple[str, ...]) -> Symmetry:
+    """The same units, on these sites only."""
+    kept = ((u, {s: a for s, a in u.axes.items() if s in names}) for u in sym.units)
+    return Symmetry(u.with_axes(axes) for u, axes in kept if axes)
+
+
+def _normal_of(fn: Any) -> tuple[Any, Any]:
+    """The Normal and the transform that a distribution is made of, ``None`` where it is not."""
+    transforms: list[Any] = []
+    while not isinstance(fn, dist.Normal):
+        if isinstance(fn, dist.TransformedDistribution):
+            transforms = [*fn.transforms, *transforms]
+            fn = fn.base_dist
+        elif isinstance(fn, (dist.Independent, dist.ExpandedDistribution)):
+            fn = fn.base_dist
+        else:
+            return None, None
+    return fn, dist.transforms.ComposeTransform(transforms)
+
+
+def _row_moments(fn: Any) -> tuple[jax.Array, jax.Array] | None:
+    """Means and variances of a row of values; ``None`` where there is no closed form."""
+    if isinstance(fn, dist.TransformedDistribution):
+        reshapes = all(isinstance(t, dist.transforms.ReshapeTransform) for t in fn.transforms)
+        inner = _row_moments(fn.base_dist) if reshapes else None
+        return None if inner is None else reduce(lambda m, t: (t(m[0]), t(m[1])), fn.transforms, inner)
+    return fn.mean, fn.variance
+
+
+def _moments(draws: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Means and variances over draws, as constants: they place the guess and are not trained."""
+    draws = jax.lax.stop_gradient(draws)
+    return draws.mean(0), draws.var(0) + 1e-10
+
+
+def elementwise(transform: Any) -> bool:
+    """Whether a transform acts on each entry alone."""
+    if isinstance(transform, dist.transforms.ComposeTransform):
+        return all(elementwise(part) for part in transform.parts)
+    while isinstance(transform, dist.transforms.IndependentTransform):
+        transform = transform.base_transform
+    return transform.domain.event_dim == 0
+
+
+def _turns(sym: Symmetry, site: str) -> bool:
+    """Whether signs act on a site's entries."""
+    return any(odd(u, axis) for u in sym.units for axis in u.axes.get(site, ()))
+
+
+def _keeps(sym: Symmetry, site: str, transform: Any) -> bool:
+    """Whether the action is the same before and after a transform: so the coordinates are as good."""
+    identity = isinstance(transform, dist.transforms.IdentityTransform) or (
+        isinstance(transform, dist.transforms.ComposeTransform) and all(_keeps(sym, site, t) for t in transform.parts)
+    )
+    if isinstance(transform, dist.transforms.IndependentTransform):
+        identity = _keeps(sym, site, transform.base_transform)
+    return identity or (elementwise(transform) and not _turns(sym, site))
+
+
+def _coordinate(sym: Symmetry, site: str, support: Any) -> Callable[[jax.Array], jax.Array]:
+    """An elementwise function that makes values on a support more alike to Normals."""
+    while isinstance(support, dist.constraints.independent):
+        support = support.base_constraint
+    constraints = dist.constraints
+    if _turns(sym, site):
+        return lambda x: x
+    if support in (constraints.positive, constraints.nonnegative, constraints.softplus_positive, constraints.simplex):
+        return lambda x: jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
+    if support is constraints.unit_interval:
+        return lambda x: jnp.log(jnp.clip(x, 1e-6)) - jnp.log(jnp.clip(1 - x, 1e-6))
+    return lambda x: x

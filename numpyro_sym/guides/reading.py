@@ -1,0 +1,125 @@
+"""NumPyro guides read as base guides: at their parameters, inside a running program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import numpyro
+import numpyro.distributions as dist
+from numpyro import handlers
+from numpyro.distributions import biject_to
+from numpyro.infer.autoguide import (
+    AutoContinuous,
+    AutoDAIS,
+    AutoDelta,
+    AutoGuideList,
+    AutoLaplaceApproximation,
+    AutoNormal,
+    AutoSemiDAIS,
+    AutoSurrogateLikelihoodDAIS,
+)
+from numpyro.primitives import Messenger
+
+from ..symmetry import SymmetryError
+from .base import Base, Factorised, Flat, Product, Traced
+
+_WITHOUT_DENSITY = (AutoDelta, AutoDAIS, AutoLaplaceApproximation, AutoSemiDAIS, AutoSurrogateLikelihoodDAIS)
+
+
+def refuse_without_density(guide: Any) -> None:
+    """Raise for guides whose density over the model's sites cannot be told."""
+    for part in guide if isinstance(guide, AutoGuideList) else [guide]:
+        if isinstance(part, _WITHOUT_DENSITY):
+            raise SymmetryError(
+                f"AutoSymmetrized: {type(part).__name__} has no tractable density over the model's sites, so there is "
+                "nothing to average. Use AutoNormal, another AutoContinuous guide, or a guide of your own whose sample "
+                "sites are the model's."
+            )
+    if not callable(guide):
+        raise SymmetryError(f"AutoSymmetrized: expected a NumPyro guide; got {type(guide).__name__}.")
+
+
+def read_base(guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kwargs: Mapping[str, Any]) -> Base:
+    """Run a guide, let its parameters reach the caller, and tell its distribution over the model's sites.
+
+    Of an ``AutoNormal`` only the sites of the symmetry are told, as its others are independent of
+    them; every other guide may tie sites together and is read whole.
+
+    :param guide: a NumPyro guide.
+    :param names: sites of the symmetry.
+    :returns: the base over the sites of the symmetry and those that hang on them.
+    :raises SymmetryError: where a guide written by hand has no density over the model's sites.
+    """
+    if isinstance(guide, AutoGuideList):
+        parts = (read_base(part, names, args, kwargs) for part in guide)
+        return Product(tuple(part for part in parts if part.shapes))
+    key = numpyro.prng_key()
+    seeded = nullcontext() if key is None else handlers.seed(rng_seed=key)
+    with handlers.block(hide_fn=lambda site: site["type"] != "param"), handlers.trace() as trace, seeded:
+        guide(*args, **kwargs)
+    if isinstance(guide, AutoNormal):
+        return Factorised({name: trace[name]["fn"] for name in names if name in trace})
+    if isinstance(guide, AutoContinuous):
+        transforms = {n: biject_to(guide.prototype_trace[n]["fn"].support) for n in guide._init_locs}
+        return Flat(trace[f"_{guide.prefix}_latent"]["fn"], guide._unpack_latent, transforms)
+    return _written_by_hand(guide, trace, args, kwargs)
+
+
+def place(
+    guide: Any, values: Mapping[str, Any], event_dims: Mapping[str, int], args: tuple, kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Sample the guide's sites in its order: those with values at these, the others as it does.
+
+    :param values: site name -> constrained value.
+    :param event_dims: site name -> number of event dimensions in the model.
+    :returns: site name -> value, all sites of the guide.
+    """
+    if isinstance(guide, AutoGuideList):
+        placed = [place(part, values, event_dims, args, kwargs) for part in guide]
+        return {name: x for part in placed for name, x in part.items()}
+    if isinstance(guide, AutoNormal):
+        with _Placed(values, event_dims):
+            return guide(*args, **kwargs)
+    mine = guide._init_locs if isinstance(guide, AutoContinuous) else values
+    order = [name for name in event_dims if name in mine and name in values]
+    return {name: numpyro.sample(name, dist.Delta(values[name], event_dim=event_dims[name])) for name in order}
+
+
+class _Placed(Messenger):
+    """Turns sample sites into points."""
+
+    def __init__(self, values: Mapping[str, Any], event_dims: Mapping[str, int]) -> None:
+        self.values, self.event_dims = values, event_dims
+        super().__init__(None)
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        name = str(msg.get("name"))
+        if msg["type"] == "sample" and name in self.values:
+            msg["value"] = self.values[name]
+            msg["fn"] = dist.Delta(msg["value"], event_dim=self.event_dims[name])
+
+
+def _written_by_hand(
+    guide: Callable[..., Any], trace: Mapping[str, Any], args: tuple, kwargs: Mapping[str, Any]
+) -> Traced:
+    plates = {name: site["args"][0] for name, site in trace.items() if site["type"] == "plate"}
+    supports = {}
+    for name, site in trace.items():
+        if site["type"] != "sample":
+            continue
+        if site["infer"].get("is_auxiliary") or site["fn"].support is None or site["fn"].support.is_discrete:
+            raise SymmetryError(
+                f"AutoSymmetrized: site {name!r} of the guide is auxiliary or discrete, so the guide has no tractable "
+                "density over the model's sites. Marginalise it, or leave it out."
+            )
+        for frame in site["cond_indep_stack"]:
+            if plates.get(frame.name, frame.size) != frame.size:
+                raise SymmetryError(
+                    f"AutoSymmetrized: site {name!r} of the guide stands in the subsampled plate {frame.name!r}. Put "
+                    "local sites into a guide of their own, joined to this one by AutoGuideList."
+                )
+        supports[name] = site["fn"].support
+    params = {name: site["value"] for name, site in trace.items() if site["type"] == "param"}
+    return Traced(params, guide, args, kwargs, supports)

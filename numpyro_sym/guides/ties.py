@@ -1,0 +1,65 @@
+"""Initial values in which no two units are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpyro
+from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoGuideList
+
+from ..symmetry import Symmetry, Units
+
+#: Standard deviation of the noise that breaks a tie, in unconstrained space: the scale with which NumPyro starts.
+TIE_NOISE = 0.1
+
+
+def break_ties(guide: AutoGuide, sym: Symmetry, args: tuple, kwargs: dict[str, Any]) -> None:
+    """Set up a guide's initial values; where two units start alike, add noise to the sites of the symmetry.
+
+    Units that are alike have the same gradient: they would stay alike for ever, and the
+    information that symmetrising adds is stationary there.
+
+    :param guide: one of NumPyro's guides, not yet called.
+    """
+    if guide.prototype_trace is None:
+        guide._setup_prototype(*args, **kwargs)
+    if isinstance(guide, AutoGuideList):
+        for part in guide:
+            if isinstance(part, AutoGuide):
+                break_ties(part, sym, args, kwargs)
+        return
+    tied = {u.name: _tied(u, guide._init_locs) for u in sym.units}
+    names = [name for name in sym.sites if name in guide._init_locs]
+    for name, key in zip(names, jax.random.split(_key(), max(len(names), 1)), strict=False):
+        needed = sum((tied[u.name] for u in sym.units if name in u.sites), start=jnp.asarray(False))
+        noise = TIE_NOISE * jax.random.normal(key, jnp.shape(guide._init_locs[name]))
+        guide._init_locs[name] = guide._init_locs[name] + jnp.where(needed, noise, 0)
+    if isinstance(guide, AutoContinuous):
+        guide._init_latent = jnp.concatenate([jnp.ravel(x) for x in guide._init_locs.values()])
+
+
+def _key() -> jax.Array:
+    key = numpyro.prng_key()
+    return jax.random.key(0) if key is None else key
+
+
+def _tied(u: Units, locs: Mapping[str, Any]) -> jax.Array:
+    """Whether two units start with the same values at all of their sites."""
+    rows = []
+    for site, axes in u.placements:
+        for axis in axes:
+            x = jnp.asarray(locs.get(site, 0.0))
+            dim = axis.axis % max(x.ndim, 1)
+            # A simplex has one coordinate less than entries: other sites must tell the units apart.
+            if x.ndim > dim and axis.positions(u.n).max() < x.shape[dim]:
+                block = jnp.moveaxis(jnp.take(x, axis.positions(u.n), axis=dim), dim + 1, 0)
+                rows.append(block.reshape(u.n, -1))
+    if not rows:
+        return jnp.asarray(False)
+    row = jnp.concatenate(rows, axis=1)
+    # Rows that are alike have the same weighted sum; others have it with probability zero.
+    sums = jnp.sort((row * jax.random.normal(jax.random.key(0), row.shape[1:])).sum(1))
+    return (sums[1:] == sums[:-1]).any()

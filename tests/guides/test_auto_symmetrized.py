@@ -1,0 +1,226 @@
+"""AutoSymmetrized: every base guide with a density, its average against sums by hand."""
+
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from numpyro import handlers
+from numpyro.distributions import biject_to
+from numpyro.infer import SVI, Predictive, Trace_ELBO, autoguide, init_to_value
+
+from numpyro_sym import Symmetry, SymmetryError, Units
+from numpyro_sym.guides import AutoSymmetrized, AutoSymmetrizedNormal
+
+pytestmark = pytest.mark.filterwarnings("ignore:UnpackTransform")
+
+
+def mixture(y=None):
+    """Two components: weights on a simplex, locations, positive scales; a scale outside the symmetry."""
+    weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(2)))
+    with numpyro.plate("component", 2):
+        mu = numpyro.sample("mu", dist.Normal(0, 3))
+        sigma = numpyro.sample("sigma", dist.HalfNormal(1))
+    shift = numpyro.sample("shift", dist.LogNormal(0, 1))
+    spread = numpyro.deterministic("spread", mu.max() - mu.min())
+    normals = dist.Normal(mu, sigma + shift)
+    numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), normals).expand([6]).to_event(1), obs=y)
+    return spread
+
+
+SYM = Symmetry([Units("component", 2, axes={"weights": 0, "mu": 0, "sigma": 0})])
+Y = np.array([-2.0, -1.5, -1.0, 1.0, 1.5, 2.0])
+
+
+def by_hand(y=None):
+    loc = numpyro.param("loc", jnp.array([-0.5, 0.5]))
+    mu = numpyro.sample("mu", dist.Normal(loc, 0.4).to_event(1))
+    numpyro.sample("sigma", dist.LogNormal(0.1 * mu, 0.3).to_event(1))
+    numpyro.sample("weights", dist.Dirichlet(jnp.array([2.0, 3.0])))
+    numpyro.sample("shift", dist.LogNormal(mu.sum(), 0.2))
+
+
+def parts():
+    guide = autoguide.AutoGuideList(mixture)
+    guide.append(autoguide.AutoNormal(handlers.block(mixture, expose=["mu", "sigma", "y"]), prefix="a"))
+    guide.append(autoguide.AutoMultivariateNormal(handlers.block(mixture, expose=["weights", "shift"]), prefix="b"))
+    return guide
+
+
+BASES = {
+    "normal": lambda: autoguide.AutoNormal(mixture, init_scale=0.5),
+    "diagonal": lambda: autoguide.AutoDiagonalNormal(mixture, init_scale=0.5),
+    "multivariate": lambda: autoguide.AutoMultivariateNormal(mixture, init_scale=0.5),
+    "low rank": lambda: autoguide.AutoLowRankMultivariateNormal(mixture, init_scale=0.5),
+    "iaf": lambda: autoguide.AutoIAFNormal(mixture, hidden_dims=[8]),
+    "by hand": lambda: by_hand,
+}
+
+
+def traced(guide, *args):
+    with handlers.seed(rng_seed=0), handlers.trace() as trace:
+        guide(*args)
+    return trace
+
+
+def orbit_of(guide, *args):
+    return traced(guide, *args)["_auto_orbit"]
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_density_is_the_average_over_both_labellings(name, x64):
+    """The base's density from its own trace, at the draw and at the draw relabelled by hand."""
+    base = BASES[name]()
+    trace = traced(AutoSymmetrized(base, SYM, model=mixture, check=False, bound="exact"), Y)
+    site, params = trace["_auto_orbit"], {n: s["value"] for n, s in trace.items() if s["type"] == "param"}
+    point = site["fn"].unravel(site["value"])
+
+    def log_q(sites):
+        if isinstance(base, autoguide.AutoContinuous):
+            free = {n: biject_to(base.prototype_trace[n]["fn"].support).inv(sites[n]) for n in base._init_locs}
+            row = jnp.concatenate([jnp.ravel(free[n]) for n in base._init_locs])
+            substituted = {f"_{base.prefix}_latent": row}
+        else:
+            substituted = sites
+        data = {**params, **substituted}
+        with handlers.seed(rng_seed=0), handlers.substitute(data=data), handlers.trace() as trace:
+            base(Y)
+        return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
+
+    swapped = {n: x[::-1] if n in SYM.sites else x for n, x in point.items()}
+    if name == "normal":
+        point, swapped = ({**s, "shift": jnp.array(1.0)} for s in (point, swapped))
+    expected = jnp.logaddexp(log_q(point), log_q(swapped)) - np.log(2)
+    if name == "normal":
+        shift = dist.TransformedDistribution(dist.Normal(base._init_locs["shift"], 0.5), dist.transforms.ExpTransform())
+        expected -= shift.log_prob(1.0)
+    np.testing.assert_allclose(site["fn"].log_prob(site["value"]), expected, rtol=1e-9)
+    np.testing.assert_allclose(site["fn"].log_prob(site["value"], site["intermediates"]), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["multivariate", "by hand"])
+def test_guess_is_a_bound_for_any_base(name, x64):
+    """On the same draws the guess has at least the exact log density in the mean, importance weights less so."""
+    base = BASES[name]()
+    exact, guess = (AutoSymmetrized(base, SYM, model=mixture, check=False, bound=b) for b in ("exact", "guess"))
+    fn = orbit_of(exact, Y)["fn"]
+    guess_fn = orbit_of(guess, Y)["fn"]
+    keys = jax.random.split(jax.random.key(0), 400)
+
+    def one(key):
+        value, held = fn.sample_with_intermediates(key)
+        return guess_fn.log_prob(value, held) - fn.log_prob(value, held)
+
+    over = jax.jit(jax.vmap(one))(keys)
+    assert over.mean() > -3 * over.std() / 20
+    assert over.mean() < 0.1
+
+
+def test_training_and_what_it_returns(rng_key):
+    """A multivariate Normal: parameters keep their names, draws are of both labellings, one component's of one."""
+    guide = AutoSymmetrized(autoguide.AutoMultivariateNormal(mixture), SYM)
+    svi = SVI(mixture, guide, numpyro.optim.Adam(0.02), Trace_ELBO())
+    result = svi.run(rng_key, 600, Y, progress_bar=False, stable_update=True)
+    assert set(result.params) == {"auto_loc", "auto_scale_tril"}
+    draws = guide.sample_posterior(rng_key, result.params, Y, sample_shape=(2, 300))
+    assert draws["weights"].shape == (2, 300, 2)
+    np.testing.assert_allclose(draws["spread"], abs(draws["mu"][..., 0] - draws["mu"][..., 1]), rtol=1e-4)
+    first_is_larger = (draws["mu"][..., 0] > draws["mu"][..., 1]).mean()
+    assert 0.4 < first_is_larger < 0.6
+    np.testing.assert_allclose(guide.median(result.params)["mu"][0], guide.median(result.params)["mu"][1], atol=1e-5)
+    predicted = Predictive(mixture, guide=guide, params=result.params, num_samples=10)(rng_key)
+    assert predicted["y"].shape == (10, 6)
+    again = pickle.loads(pickle.dumps(guide))
+    np.testing.assert_array_equal(
+        again.sample_posterior(rng_key, result.params, Y)["mu"], guide.sample_posterior(rng_key, result.params, Y)["mu"]
+    )
+    information = guide.symmetry_information(rng_key, result.params, Y, num_samples=64)
+    assert information.lower == pytest.approx(information.upper)
+    assert 0 < information.lower <= information.log_order + 1e-5
+    assert guide.component(result.params, Y).posterior.loc.shape == result.params["auto_loc"].shape
+
+
+def test_a_flow_without_inverse_is_guessed_at_its_draw(rng_key):
+    base = autoguide.AutoBNAFNormal(mixture, hidden_factors=[2])
+    svi = SVI(mixture, AutoSymmetrized(base, SYM), numpyro.optim.Adam(0.01), Trace_ELBO())
+    assert np.isfinite(svi.run(rng_key, 3, Y, progress_bar=False).losses).all()
+    refused = AutoSymmetrized(base, SYM, bound="infonce")
+    with pytest.raises(SymmetryError, match="no inverse"):
+        orbit_of(refused, Y)["fn"].log_prob(jnp.ones(7))
+
+
+def test_a_guide_list_as_base(rng_key):
+    guide = AutoSymmetrized(parts(), SYM, check=False)
+    svi = SVI(mixture, guide, numpyro.optim.Adam(0.01), Trace_ELBO())
+    result = svi.run(rng_key, 3, Y, progress_bar=False)
+    assert np.isfinite(result.losses).all()
+    assert {"b_loc", "mu_a_loc"} <= set(result.params)
+
+
+@pytest.mark.parametrize("make", [autoguide.AutoNormal, autoguide.AutoDiagonalNormal])
+def test_units_that_start_alike_are_told_apart(make, rng_key):
+    alike = init_to_value(values={"weights": jnp.full(2, 0.5), "mu": jnp.zeros(2), "sigma": jnp.ones(2), "shift": 1.0})
+    base = make(mixture, init_loc_fn=alike)
+    orbit_of(AutoSymmetrized(base, SYM, check=False), Y)
+    assert abs(base._init_locs["mu"][0] - base._init_locs["mu"][1]) > 1e-3
+    np.testing.assert_allclose(base._init_locs["shift"], 0.0, atol=1e-6)  # outside the symmetry: as it was
+    if hasattr(base, "_init_latent"):
+        np.testing.assert_allclose(base._unpack_latent(base._init_latent)["mu"], base._init_locs["mu"])
+    apart = make(mixture, init_loc_fn=init_to_value(values={"mu": jnp.array([0.0, 1.0])}))
+    orbit_of(AutoSymmetrized(apart, SYM, check=False), Y)
+    np.testing.assert_allclose(apart._init_locs["mu"], [0.0, 1.0], atol=1e-6)  # no tie: nothing is changed
+
+
+def test_information_of_a_group_too_large_to_list_is_bracketed(rng_key):
+    def wide():
+        numpyro.sample("x", dist.Normal(0, 10).expand([20]).to_event(1))
+
+    guide = AutoSymmetrizedNormal(wide, Symmetry([Units("u", 20, axes={"x": 0})]))
+    orbit_of(guide)
+    params = {"x_auto_loc": jnp.linspace(-10, 10, 20), "x_auto_scale": jnp.ones(20)}
+    information = guide.symmetry_information(rng_key, params, num_samples=128)
+    errors = information.lower_error + information.upper_error
+    assert information.lower < information.upper + 3 * errors
+    assert abs(information.lower - information.upper) < 0.1
+    assert 20 < information.lower < information.log_order
+    component = guide.component(params)
+    np.testing.assert_allclose(component.dists["x"].mean, params["x_auto_loc"])
+
+
+def amortised(y):
+    with numpyro.plate("rows", 6, subsample_size=2):
+        numpyro.sample("shift", dist.LogNormal(0, 1))
+
+
+REFUSED = {
+    "AutoDelta has no tractable density": lambda: AutoSymmetrized(autoguide.AutoDelta(mixture), SYM),
+    "AutoDAIS has no tractable density": lambda: AutoSymmetrized(autoguide.AutoDAIS(mixture), SYM),
+    "expected a NumPyro guide": lambda: AutoSymmetrized("guide", SYM),
+    "are scaled": lambda: AutoSymmetrized(by_hand, Symmetry([Units("u", 2, incoming={"mu": 0}, kind="scaled")])),
+    "'nu', which is not there": lambda: orbit_of(
+        AutoSymmetrized(by_hand, Symmetry([Units("u", 2, axes={"nu": 0})])), Y
+    ),
+    "subsampled plate 'rows'": lambda: orbit_of(
+        AutoSymmetrized(amortised, Symmetry([Units("u", 2, axes={"shift": 0})])), Y
+    ),
+    "out of reach": lambda: orbit_of(
+        AutoSymmetrizedNormal(
+            lambda: numpyro.sample("x", dist.Normal(0, 1).expand([20]).to_event(1)),
+            Symmetry([Units("u", 20, axes={"x": 0})]),
+            bound="exact",
+            check=False,
+        )
+    )["fn"].log_prob(jnp.zeros(20)),
+    "at least 2": lambda: AutoSymmetrized(BASES["normal"](), SYM, check=False).symmetry_information(
+        jax.random.key(0), {}, Y, num_samples=1
+    ),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_refused(message):
+    with pytest.raises(SymmetryError, match=message):
+        REFUSED[message]()

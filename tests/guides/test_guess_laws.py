@@ -1,0 +1,95 @@
+"""The guess is a probability over the group at every point, whatever the Normals: what makes its bound valid."""
+
+import guess_cases as cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.scipy.special import logsumexp
+
+from numpyro_sym.guides import guess as guess_module
+from numpyro_sym.guides.guess import log_tau, sample_tau
+from numpyro_sym.guides.matching import balance, log_conditionals, log_guess
+
+pytestmark = pytest.mark.usefixtures("x64")
+
+
+def total(sym, x, q):
+    """``sum_g tau(e | g^-1 w)``."""
+    every = cases.every_element(sym)
+    return jnp.exp(logsumexp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q)))(every)))
+
+
+@pytest.mark.parametrize("name", cases.CASES)
+def test_sums_to_one_over_the_group(name):
+    """At a draw, and at a point that has nothing to do with the Normals."""
+    sym, shapes = cases.CASES[name]
+    q = cases.normals(shapes, separation=1.5)
+    points = jax.tree.map(
+        lambda *each: jnp.stack(each), cases.draw(jax.random.key(1), q), cases.normals(shapes, 5.0, seed=9).loc
+    )
+    np.testing.assert_allclose(jax.vmap(lambda x: total(sym, x, q))(points), 1.0, atol=1e-10)
+
+
+def test_negative_control_a_guess_centred_on_the_identity_is_not_normalised(monkeypatch):
+    """The identity favoured by the position of a unit, not by its relation to a slot: the sum leaves 1."""
+
+    def centred(log_balanced):
+        return log_guess(log_balanced + jnp.eye(len(log_balanced)))
+
+    monkeypatch.setattr(guess_module, "log_guess", centred)
+    sym, shapes = cases.CASES["one layer"]
+    q = cases.normals(shapes)
+    assert abs(total(sym, cases.draw(jax.random.key(1), q), q) - 1) > 0.1
+
+
+@pytest.mark.parametrize("left", [[True] * 5, [False, True, True, True, True], [True, False, True, False, True]])
+def test_conditionals_are_normalised_over_the_units_left(left):
+    log_balanced = balance(5 * jax.random.normal(jax.random.key(0), (5, 5)))
+    left = jnp.array(left)
+    log_probs = log_conditionals(log_balanced, left, jnp.array(5 - left.sum()))
+    np.testing.assert_allclose(jnp.exp(log_probs).sum(), 1.0, atol=1e-13)
+    assert (jnp.exp(log_probs)[~left] == 0).all()
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_is_exact_where_all_weights_are_one(n):
+    np.testing.assert_allclose(log_guess(balance(jnp.zeros((n, n)))).sum(), -np.log([2, 6][n - 2]), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["one layer, signs", "two layers"])
+def test_draws_have_the_probability_that_the_guess_tells(name):
+    """Frequencies of drawn elements against log_tau where they move the draw; a chi-square statistic."""
+    sym, shapes = cases.CASES[name]
+    q = cases.normals(shapes, separation=0.7)
+    x = cases.draw(jax.random.key(3), q)
+    every = cases.every_element(sym)
+    moved = jax.vmap(lambda g: sym.act(g, x)["b0"])(every)
+    probability = jnp.exp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q)))(every))
+    keys = jax.random.split(jax.random.key(0), 8000)
+    drawn = jax.jit(jax.vmap(lambda key: sample_tau(key, sym, x, q)))(keys)
+    keyed = {u.name: np.stack([every[u.name].permutation, every[u.name].factor]) for u in sym}
+    same = jnp.ones((len(keys), len(moved)), bool)
+    for u in sym:
+        permutation, factor = keyed[u.name]
+        same &= (drawn[u.name].permutation[:, None] == permutation).all(-1)
+        same &= (drawn[u.name].factor[:, None] == factor).all(-1)
+    counts, expected = same.sum(0), len(keys) * probability
+    assert counts.sum() == len(keys)
+    likely = expected > 5
+    chi_square = (((counts - expected) ** 2 / expected)[likely]).sum()
+    assert chi_square < likely.sum() + 5 * np.sqrt(2 * likely.sum())
+
+
+@pytest.mark.parametrize("name", ["one layer, signs", "two layers, signs", "both axes of a matrix"])
+def test_finite_values_and_gradients_in_single_precision(name):
+    """Far apart, equal, and at a thousand scales' distance."""
+    sym, shapes = cases.CASES[name]
+    with jax.enable_x64(False):
+        for separation in (0.0, 1.0, 1000.0):
+            q = jax.tree.map(jnp.float32, cases.normals(shapes, separation))
+            x = cases.draw(jax.random.key(0), q)
+            value, gradient = jax.jit(jax.value_and_grad(lambda x, q: log_tau(sym, x, q), (0, 1)))(x, q)
+            assert np.isfinite(value)
+            assert value <= 1e-5
+            assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient))
