@@ -6,6 +6,7 @@ from .alignment import align as align
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import diagnose as diagnose
 from .diagnostics import rebasin as rebasin
+from .guides import AutoSymmetrized as AutoSymmetrized
 from .guides import AutoSymmetrizedNormal as AutoSymmetrizedNormal
 from .mcmc import Folded as Folded
 from .mcmc import FoldedNUTS as FoldedNUTS

@@ -11,7 +11,6 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoNormal
-from numpyro.primitives import Messenger
 
 from ..symmetry import Symmetry
 from .auto_symmetrized import QUANTILE_DRAWS, AutoSymmetrized
