@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -15,6 +16,23 @@ from numpyro.infer.util import compute_log_probs
 
 from ..symmetry import ModelView, SymmetryError, register_reader
 
+Point = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NumPyroModel(ModelView):
+    """A NumPyro model as a :class:`ModelView` that JAX can trace.
+
+    :param evaluate: point -> log density of each latent site, of each observed site (and factor),
+        and for each latent site whether its value lies in its support.
+    :param observed: names of the observed sites and factors.
+    :param plates: site name -> {axis: name of the plate that the axis runs over}.
+    """
+
+    evaluate: Callable[[Point], tuple[dict, dict, dict]] = field(kw_only=True)
+    observed: tuple[str, ...] = field(kw_only=True)
+    plates: Mapping[str, Mapping[int, str]] = field(kw_only=True)
+
 
 def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> dict[str, dict]:
     """The model's unobserved sample sites, each as NumPyro's trace tells it.
@@ -24,6 +42,10 @@ def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> dict[s
     with handlers.block():
         seeded = handlers.substitute(handlers.seed(model, jax.random.key(0)), substitute_fn=init_to_uniform)
         trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+    return _latent(trace)
+
+
+def _latent(trace: Mapping[str, dict]) -> dict[str, dict]:
     sites = {
         name: {**site, "frames": tuple(site["cond_indep_stack"])}
         for name, site in trace.items()
@@ -35,45 +57,85 @@ def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> dict[s
     return sites
 
 
-def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
+def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> NumPyroModel:
     """A NumPyro model as densities and supports of its latent sites' constrained values.
 
-    :raises SymmetryError: where it has no latent sites, or discrete ones.
+    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or
+        discrete ones.
     """
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
     args, kwargs = jax.tree.map(_widest, (args, kwargs))
-    sites = latent_sites(model, args, kwargs)
-    if not sites:
-        raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
-    for name, site in sites.items():
-        if site["fn"].support.is_discrete:
-            raise SymmetryError(
-                f"Site {name!r} is discrete. Marginalise it in the model (MixtureSameFamily, logsumexp, or "
-                "numpyro.contrib.funsor.config_enumerate with a log density of your own) and pass that model."
-            )
-    supports = {name: site["fn"].support for name, site in sites.items()}
-    transforms = {name: biject_to(support) for name, support in supports.items()}
-    shapes = {name: tuple(np.shape(site["value"])) for name, site in sites.items()}
+
+    def simulate(rng_key: jax.Array) -> dict[str, dict]:
+        with handlers.block():
+            drawn = handlers.substitute(handlers.seed(model, rng_key), substitute_fn=_standard_normal)
+            return handlers.trace(drawn).get_trace(*args, **kwargs)
+
+    sites, observed = _described(model, simulate)
 
     def draw(rng_key: jax.Array) -> dict[str, Any]:
-        keys = jax.random.split(rng_key, len(sites))
-        free = {name: transforms[name].inverse_shape(shapes[name]) for name in sites}
-        return {n: transforms[n](jax.random.normal(k, free[n])) for n, k in zip(sites, keys, strict=True)}
+        trace = simulate(rng_key)
+        return {name: trace[name]["value"] for name in sites}
 
-    @jax.jit
-    def log_probs(point: Mapping[str, Any]) -> tuple[dict, dict]:
+    def evaluate(point: Point) -> tuple[dict, dict, dict]:
         with handlers.block():
             seeded = handlers.seed(model, jax.random.key(0))
-            every, _ = compute_log_probs(seeded, args, kwargs, dict(point))
+            every, trace = compute_log_probs(seeded, args, kwargs, dict(point))
         latent = {name: every.pop(name) for name in sites}
-        return latent, every
+        inside = {name: jnp.all(trace[name]["fn"].support(trace[name]["value"])) for name in sites}
+        return latent, every, inside
 
-    def in_support(point: Mapping[str, Any]) -> dict[str, bool]:
-        return {name: bool(jnp.all(supports[name](point[name]))) for name in sites}
+    evaluated = jax.jit(evaluate)
+    return NumPyroModel(
+        shapes={name: tuple(np.shape(site["value"])) for name, site in sites.items()},
+        draw=jax.jit(draw),
+        log_probs=lambda point: evaluated(point)[:2],
+        in_support=lambda point: {name: bool(x) for name, x in evaluated(point)[2].items()},
+        local=frozenset(name for name, site in sites.items() if site["subsampled"]),
+        evaluate=evaluated,
+        observed=observed,
+        plates={name: _plates_of(site) for name, site in sites.items()},
+    )
 
-    local = frozenset(name for name, site in sites.items() if site["subsampled"])
-    return ModelView(shapes, draw, log_probs, in_support, local)
+
+def _described(model: Callable[..., Any], simulate: Callable[..., Any]) -> tuple[dict[str, dict], tuple[str, ...]]:
+    """The latent sites and the names of the observed ones, from a run on shapes alone."""
+    traces: list[dict[str, dict]] = []
+    try:
+        jax.eval_shape(lambda rng_key: traces.append(simulate(rng_key)), jax.random.key(0))
+    except SymmetryError:
+        raise
+    except Exception as error:
+        name = getattr(model, "__name__", type(model).__name__)
+        raise SymmetryError(
+            f"The model {name!r} raised {type(error).__name__} when it was run: {error}. Pass the model's own "
+            "arguments after it, as concrete arrays, and outside of functions that are being traced."
+        ) from error
+    sites = _latent(traces[0])
+    if not sites:
+        raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
+    return sites, tuple(n for n, s in traces[0].items() if s["type"] == "sample" and s["is_observed"])
+
+
+def _standard_normal(site: dict) -> Any:
+    """A value for a latent site: a standard normal one, carried into the support."""
+    if site["type"] != "sample" or site["is_observed"]:
+        return None
+    support = site["fn"].support
+    if support.is_discrete:
+        raise SymmetryError(
+            f"Site {site['name']!r} is discrete. Marginalise it in the model (MixtureSameFamily, logsumexp, or "
+            "numpyro.contrib.funsor.config_enumerate with a log density of your own) and pass that model."
+        )
+    transform = biject_to(support)
+    shape = transform.inverse_shape(site["kwargs"].get("sample_shape", ()) + tuple(site["fn"].shape()))
+    return transform(jax.random.normal(site["kwargs"]["rng_key"], shape))
+
+
+def _plates_of(site: dict) -> dict[int, str]:
+    batch = len(np.shape(site["value"])) - site["fn"].event_dim
+    return {batch + frame.dim: frame.name for frame in site["frames"] if batch + frame.dim >= 0}
 
 
 def _widest(x: Any) -> Any:
