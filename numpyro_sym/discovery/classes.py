@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from math import gcd, lcm
 from typing import Any
 
@@ -41,7 +42,7 @@ class Place:
         starts = self.positions[:, 0, 0]
         breaks = [0, *(np.flatnonzero(np.diff(starts) != n * inner) + 1).tolist(), outer]
         found = []
-        for a, b in zip(breaks[:-1], breaks[1:], strict=True):
+        for a, b in pairwise(breaks):
             whole = (b - a) * n * inner == self.length
             found.append(Axis(self.axis, None if whole else int(starts[a]), b - a, inner, power))
         return tuple(found)
@@ -172,8 +173,8 @@ def array_flips(basis: Sequence[dict[Key, Fraction]], sites: Mapping[str, Value]
     """Signs of whole arrays that are no product of the flips already known."""
     shapes = {name: v.shape for name, v in sites.items()}
     span: list[int] = []
-    for flip in known:
-        _independent(_bits(flip, shapes), span)
+    for earlier in known:
+        _independent(_bits(earlier, shapes), span)
     found = []
     for vector in basis:
         flip: Flip = {}

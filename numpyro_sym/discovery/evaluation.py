@@ -35,7 +35,10 @@ def permutations_by_evaluation(trial: Trial, axes: Sequence[SiteAxis], n: int) -
     """
     axes = axes[:MOST_AXES]
     pairs = [(i, i + 1) for i in range(n - 1)] if n <= MOST_PAIRS else [(0, 1)]
-    candidates = [_candidates(trial, axes, pair) for pair in pairs]
+    try:
+        candidates = [_candidates(trial, axes, pair) for pair in pairs]
+    except NotImplementedError:  # a primitive without derivatives
+        return
     for chosen in dict.fromkeys(c for found in candidates for c in found):
         together = [chosen in found for found in candidates]
         runs = _runs(together) if len(pairs) == n - 1 else [(0, n)]
@@ -68,7 +71,7 @@ def _odd_parts(
     trial: Trial, point: Point, axes: Sequence[SiteAxis], pair: tuple[int, int]
 ) -> Iterator[frozenset[SiteAxis]]:
     """Sets of axes of which a symmetry must swap an even number."""
-    fixed = {site: x for site, x in point.items()}
+    fixed = dict(point)
     for site, axis in axes:
         fixed[site] = _half(fixed[site], axis, pair, 1)
     # Sites that the swaps do not reach are one direction; of the others, each part is one.
@@ -76,7 +79,7 @@ def _odd_parts(
     gradient, times_hessian = trial.derivatives(fixed)
     yield from _nonzero(gradient, parts, pair)
     rng = np.random.default_rng(0)
-    even = {s: _projected(rng.normal(size=x.shape), p[0], pair) for (s, x), p in zip(fixed.items(), parts.values())}
+    even = {s: _projected(rng.normal(size=fixed[s].shape), p[0], pair) for s, p in parts.items()}
     yield from _nonzero(times_hessian(even), parts, pair)
     for site, patterns in parts.items():
         for pattern in patterns[1:]:

@@ -24,7 +24,7 @@ from .verify import Trial, verified
 def find_symmetry(
     model: Callable[..., Any],
     *args: Any,
-    include: Kind | Sequence[Kind] = KINDS,
+    include: Kind | Sequence[Kind] = ("permutation", "signed", "scaled"),
     rng_seed: int = 0,
     **kwargs: Any,
 ) -> Symmetry:
@@ -60,10 +60,12 @@ def find_symmetry(
     for kind in kinds:
         if kind not in KINDS:
             raise SymmetryError(f"find_symmetry: include must be among {KINDS}; got {kind!r}.")
-    with jax.enable_x64(True):
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((args, kwargs))):
+        raise SymmetryError("find_symmetry: the model's arguments are being traced; pass concrete arrays.")
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
         view = read_numpyro_model(model, args, kwargs)
         trial = Trial(view, 2, rng_seed)
-        return _found(view, trial, kinds)
+        return symmetry_of(view, trial, kinds)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def read_program(view: NumPyroModel, jaxpr: Any, only: Iterable[str] | None = No
     return Reading(walk, sites, *read_classes(walk, sites, [*view.observed, *supports.values()]))
 
 
-def _found(view: NumPyroModel, trial: Trial, kinds: tuple[str, ...]) -> Symmetry:
+def symmetry_of(view: NumPyroModel, trial: Trial, kinds: tuple[str, ...]) -> Symmetry:
+    """The symmetry of a model that has been read: proved, then by evaluation, with notes on both."""
     jaxpr = jax.make_jaxpr(view.evaluate)(trial.points[0])
     reading = read_program(view, jaxpr)
     namer = Namer(view)

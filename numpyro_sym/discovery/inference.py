@@ -243,7 +243,7 @@ class Walk:
         """One axis as several, major first."""
         if layout is None:
             return [None] * len(sizes)
-        parts = [((Occ(Var(n), self.unknown_char()),),) if n > 1 else None for n in sizes]
+        parts: list[Layout | None] = [((Occ(Var(n), self.unknown_char()),),) if n > 1 else None for n in sizes]
         self.tie([layout, self.product(list(zip(sizes, parts, strict=True)))])
         return parts
 

@@ -82,9 +82,16 @@ def term_size(term: Term) -> int:
 
 
 def expand(occ: Occ) -> list[Term]:
-    """One step from a bound variable to its parts."""
+    """One step from a bound variable to its parts.
+
+    Exponents on a variable of several positions may differ from part to part; that of a single
+    position is one number, which other values may share, and stays the same unknown.
+    """
     assert occ.var.parts is not None
-    return [tuple(Occ(v, occ.char.at((i, j))) for j, v in enumerate(term)) for i, term in enumerate(occ.var.parts)]
+    return [
+        tuple(Occ(v, occ.char.at((i, j)) if occ.var.size > 1 else occ.char) for j, v in enumerate(term))
+        for i, term in enumerate(occ.var.parts)
+    ]
 
 
 def normal(layout: Layout) -> Layout:

@@ -110,7 +110,7 @@ def _described(model: Callable[..., Any], simulate: Callable[..., Any]) -> tuple
         name = getattr(model, "__name__", type(model).__name__)
         raise SymmetryError(
             f"The model {name!r} raised {type(error).__name__} when it was run: {error}. Pass the model's own "
-            "arguments after it, as concrete arrays, and outside of functions that are being traced."
+            "arguments after it, as one would to run it."
         ) from error
     sites = _latent(traces[0])
     if not sites:

@@ -10,9 +10,8 @@ import numpy as np
 from .inference import Value, Walk, calls, opaque, register_rule, walk_jaxpr
 from .layout import Layout, Occ, Var
 
-calls.update(
-    "jit pjit closed_call core_call remat remat2 checkpoint custom_jvp_call custom_vjp_call custom_vjp_call_jaxpr".split()
-)
+calls.update({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
+calls.update({"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"})
 
 
 def inner_jaxpr(eqn: Any) -> Any:
@@ -30,7 +29,7 @@ def run_inner(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[Any
     return walk_jaxpr(walk, inner, getattr(jaxpr, "consts", ()), inputs, feeds)
 
 
-@register_rule(*calls)
+@register_rule(*sorted(calls))
 def call(walk: Walk, eqn: Any, *inputs: Any) -> Sequence[Any]:
     jaxpr = inner_jaxpr(eqn)
     if jaxpr is None or len(getattr(jaxpr, "jaxpr", jaxpr).invars) != len(inputs):

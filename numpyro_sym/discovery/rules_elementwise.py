@@ -96,8 +96,8 @@ TABLE = {
     _quotient: "div",
     _invariant: (
         "exp exp2 log log1p expm1 logistic erfc lgamma digamma polygamma floor ceil round nextafter rem atan2 "
-        "igamma igammac igamma_grad_a random_gamma_grad regularized_incomplete_beta zeta acos acosh clamp and or xor not "
-        "population_count clz shift_left shift_right_logical shift_right_arithmetic"
+        "igamma igammac igamma_grad_a random_gamma_grad regularized_incomplete_beta zeta acos acosh clamp and or xor "
+        "not population_count clz shift_left shift_right_logical shift_right_arithmetic"
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -96,7 +97,7 @@ def take_run(walk: Walk, x: Value, axis: int, start: int, stop: int) -> Value:
 @register_rule("split")
 def split(walk: Walk, eqn: Any, x: Value) -> list[Value]:
     edges = np.cumsum([0, *eqn.params["sizes"]]).tolist()
-    return [take_run(walk, x, eqn.params["axis"], a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [take_run(walk, x, eqn.params["axis"], a, b) for a, b in pairwise(edges)]
 
 
 @register_rule("unstack")

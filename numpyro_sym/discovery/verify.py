@@ -102,7 +102,7 @@ class Trial:
         return Element(permutation, factor)
 
 
-def verified(trial: Trial, units: Sequence[Units]) -> tuple[list[Units], list[Any]]:
+def verified(trial: Trial, units: Sequence[Units]) -> tuple[list[Units], list[Units]]:
     """The units that hold, and those that do not.
 
     All are tried at once, permutations and signs against the joint, scales against the
@@ -111,7 +111,8 @@ def verified(trial: Trial, units: Sequence[Units]) -> tuple[list[Units], list[An
     together = [u.with_kind("permutation") if u.kind == "scaled" else u for u in units]
     if trial.holds(together) and (together == list(units) or trial.holds(units)):
         return list(units), []
-    kept, dropped = [], []
+    kept: list[Units] = []
+    dropped: list[Units] = []
     for u in units:
         plain = u.with_kind("permutation") if u.kind == "scaled" else u
         (kept if trial.holds([plain]) and trial.holds([u]) else dropped).append(u)
