@@ -4,5 +4,6 @@ from .find import find_symmetry as find_symmetry
 from .inference import Value as Value
 from .inference import Walk as Walk
 from .inference import register_rule as register_rule
+from .inference import rules as rules
 from .model import latent_sites as latent_sites
 from .model import read_numpyro_model as read_numpyro_model

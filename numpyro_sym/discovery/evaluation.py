@@ -48,7 +48,7 @@ def permutations_by_evaluation(trial: Trial, axes: Sequence[SiteAxis], n: int) -
                 where = Axis(axis, None if stop - start == n else start, power=0)
                 placed[site] = (*placed.get(site, ()), where)
             units = Units("found", stop - start, axes=placed)
-            if trial.holds([units]):
+            if trial.withstands(units):
                 yield units
 
 

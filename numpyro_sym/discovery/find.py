@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from ..symmetry import Symmetry, SymmetryError, Units
 from ..symmetry.units import KINDS, Kind
@@ -19,6 +23,8 @@ from .layout import Reason
 from .model import NumPyroModel, read_numpyro_model
 from .names import Namer
 from .verify import Trial, verified
+
+MOST_ENTRIES = 20_000  # larger models are not searched by evaluation
 
 
 def find_symmetry(
@@ -62,7 +68,9 @@ def find_symmetry(
             raise SymmetryError(f"find_symmetry: include must be among {KINDS}; got {kind!r}.")
     if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((args, kwargs))):
         raise SymmetryError("find_symmetry: the model's arguments are being traced; pass concrete arrays.")
-    with jax.enable_x64(True), jax.ensure_compile_time_eval():
+    # Inside a traced function what has concrete arguments runs now; outside, that would cost compilations.
+    traced = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
+    with jax.enable_x64(True), jax.ensure_compile_time_eval() if traced else nullcontext():
         view = read_numpyro_model(model, args, kwargs)
         trial = Trial(view, 2, rng_seed)
         return symmetry_of(view, trial, kinds)
@@ -114,10 +122,10 @@ def symmetry_of(view: NumPyroModel, trial: Trial, kinds: tuple[str, ...]) -> Sym
     evaluated: list[Units] = []
     likelihood = read_program(view, jaxpr, only=view.observed)
     if "permutation" in kinds:
-        evaluated = [u.renamed(namer(u)) for u in _evaluated(view, trial, reading, likelihood, proved)]
+        evaluated = [u.renamed(namer(u)) for u in _evaluated(view, trial, reading, likelihood, proved, notes)]
     together = _commuting([*proved, *evaluated], notes)
     notes += [
-        f"{u.name}: found by evaluation, not proved: no operation's rule shows it, but it held at every point tried."
+        f"{u.name}: found by evaluation, not proved: no rule of an operation shows it, but it held at every point tried."
         for u in evaluated
     ]
     notes += explain(view, reading, likelihood, together)
@@ -219,19 +227,22 @@ def _commuting(units: Sequence[Units], notes: list[str]) -> list[Units]:
 
 
 def _evaluated(
-    view: NumPyroModel, trial: Trial, joint: Reading, likelihood: Reading, proved: Sequence[Units]
+    view: NumPyroModel, trial: Trial, joint: Reading, likelihood: Reading, proved: Sequence[Units], notes: list[str]
 ) -> Iterable[Units]:
     """What evaluation finds on axes whose positions an operation without a proof told apart.
 
     First what the program suggests: positions that it ties to one another, in all of the model or
     in the likelihood. Then, where no constant told them apart, any set of axes of one length.
     """
+    if sum(map(prod, view.shapes.values())) > MOST_ENTRIES:
+        notes.append(f"Not searched by evaluation, for the model has more than {MOST_ENTRIES} entries.")
+        return
     moved = {(s, a.axis) for u in proved if u.n > 1 for s, axs in u.placements for a in axs}
     for c in (*joint.classes, *likelihood.classes):
         where = {(p.site, p.axis) for p in c.places}
         if not where & moved and any(r.opaque for s, a in where for r in axis_reasons(joint, s, a)):
             units = _units(c, "permutation", lambda units: "found", [])
-            if units is not None and trial.holds([units]):
+            if units is not None and trial.withstands(units):
                 moved |= where
                 yield units
     by_length: dict[int, list[tuple[str, int]]] = {}

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
-from numpyro.distributions import biject_to
+from numpyro.distributions import biject_to, constraints
 from numpyro.infer import init_to_uniform
 from numpyro.infer.util import compute_log_probs
 
@@ -23,12 +23,14 @@ Point = Mapping[str, Any]
 class NumPyroModel(ModelView):
     """A NumPyro model as a :class:`ModelView` that JAX can trace.
 
+    :param draw_from: NumPy generator (and how far from the centre) -> a random point, on the host.
     :param evaluate: point -> log density of each latent site, of each observed site (and factor),
         and for each latent site whether its value lies in its support.
     :param observed: names of the observed sites and factors.
     :param plates: site name -> {axis: name of the plate that the axis runs over}.
     """
 
+    draw_from: Callable[..., dict[str, np.ndarray]] = field(kw_only=True)
     evaluate: Callable[[Point], tuple[dict, dict, dict]] = field(kw_only=True)
     observed: tuple[str, ...] = field(kw_only=True)
     plates: Mapping[str, Mapping[int, str]] = field(kw_only=True)
@@ -67,16 +69,26 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
     args, kwargs = jax.tree.map(_widest, (args, kwargs))
 
-    def simulate(rng_key: jax.Array) -> dict[str, dict]:
+    def simulate(free: Point | None) -> dict[str, dict]:
+        """A trace at unconstrained values; at zeros where none are given."""
         with handlers.block():
-            drawn = handlers.substitute(handlers.seed(model, rng_key), substitute_fn=_standard_normal)
-            return handlers.trace(drawn).get_trace(*args, **kwargs)
+            seeded = handlers.seed(model, jax.random.key(0))
+            placed = handlers.substitute(seeded, substitute_fn=_constrained(free))
+            return handlers.trace(placed).get_trace(*args, **kwargs)
 
     sites, observed = _described(model, simulate)
+    shapes = {n: biject_to(s["fn"].support).inverse_shape(np.shape(s["value"])) for n, s in sites.items()}
+    curved = [n for n, s in sites.items() if s["fn"].support is not constraints.real]
 
-    def draw(rng_key: jax.Array) -> dict[str, Any]:
-        trace = simulate(rng_key)
-        return {name: trace[name]["value"] for name in sites}
+    def constrain(free: Point) -> dict[str, Any]:
+        trace = simulate(free)
+        return {n: trace[n]["value"] for n in curved}
+
+    constrained = jax.jit(constrain)
+
+    def draw_from(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
+        free = {n: rng.normal(scale=scale, size=shape) for n, shape in shapes.items()}
+        return free | (jax.device_get(constrained(free)) if curved else {})
 
     def evaluate(point: Point) -> tuple[dict, dict, dict]:
         with handlers.block():
@@ -89,10 +101,11 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     evaluated = jax.jit(evaluate)
     return NumPyroModel(
         shapes={name: tuple(np.shape(site["value"])) for name, site in sites.items()},
-        draw=jax.jit(draw),
+        draw=lambda rng_key: draw_from(np.random.default_rng(np.asarray(jax.random.key_data(rng_key)))),
         log_probs=lambda point: evaluated(point)[:2],
         in_support=lambda point: {name: bool(x) for name, x in evaluated(point)[2].items()},
         local=frozenset(name for name, site in sites.items() if site["subsampled"]),
+        draw_from=draw_from,
         evaluate=evaluated,
         observed=observed,
         plates={name: _plates_of(site) for name, site in sites.items()},
@@ -103,7 +116,7 @@ def _described(model: Callable[..., Any], simulate: Callable[..., Any]) -> tuple
     """The latent sites and the names of the observed ones, from a run on shapes alone."""
     traces: list[dict[str, dict]] = []
     try:
-        jax.eval_shape(lambda rng_key: traces.append(simulate(rng_key)), jax.random.key(0))
+        jax.eval_shape(lambda: traces.append(simulate(None)))
     except SymmetryError:
         raise
     except Exception as error:
@@ -118,19 +131,23 @@ def _described(model: Callable[..., Any], simulate: Callable[..., Any]) -> tuple
     return sites, tuple(n for n, s in traces[0].items() if s["type"] == "sample" and s["is_observed"])
 
 
-def _standard_normal(site: dict) -> Any:
-    """A value for a latent site: a standard normal one, carried into the support."""
-    if site["type"] != "sample" or site["is_observed"]:
-        return None
-    support = site["fn"].support
-    if support.is_discrete:
-        raise SymmetryError(
-            f"Site {site['name']!r} is discrete. Marginalise it in the model (MixtureSameFamily, logsumexp, or "
-            "numpyro.contrib.funsor.config_enumerate with a log density of your own) and pass that model."
-        )
-    transform = biject_to(support)
-    shape = transform.inverse_shape(site["kwargs"].get("sample_shape", ()) + tuple(site["fn"].shape()))
-    return transform(jax.random.normal(site["kwargs"]["rng_key"], shape))
+def _constrained(free: Point | None) -> Callable[[dict], Any]:
+    """A substitution of latent sites by unconstrained values carried into their supports."""
+
+    def value(site: dict) -> Any:
+        if site["type"] != "sample" or site["is_observed"]:
+            return None
+        support = site["fn"].support
+        if support.is_discrete:
+            raise SymmetryError(
+                f"Site {site['name']!r} is discrete. Marginalise it in the model (MixtureSameFamily, logsumexp, or "
+                "numpyro.contrib.funsor.config_enumerate with a log density of your own) and pass that model."
+            )
+        transform = biject_to(support)
+        shape = transform.inverse_shape(tuple(site["kwargs"].get("sample_shape", ())) + tuple(site["fn"].shape()))
+        return transform(jnp.zeros(shape) if free is None else free[site["name"]])
+
+    return value
 
 
 def _plates_of(site: dict) -> dict[int, str]:
