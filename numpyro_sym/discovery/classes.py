@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
 from math import gcd, lcm
 from typing import Any
 
@@ -30,22 +29,28 @@ class Place:
 
     site: str
     axis: int
-    length: int
     key: Key
     positions: np.ndarray
 
-    def axes(self, power: int) -> tuple[Axis, ...]:
-        """The place as axes of ``Units``; blocks that follow one another are one axis."""
-        outer, n, inner = self.positions.shape
-        if not np.array_equal(np.diff(self.positions.reshape(outer, -1), axis=1), np.ones((outer, n * inner - 1))):
-            return ()
-        starts = self.positions[:, 0, 0]
-        breaks = [0, *(np.flatnonzero(np.diff(starts) != n * inner) + 1).tolist(), outer]
-        found = []
-        for a, b in pairwise(breaks):
-            whole = (b - a) * n * inner == self.length
-            found.append(Axis(self.axis, None if whole else int(starts[a]), b - a, inner, power))
-        return tuple(found)
+    def blocks(self, power: int) -> list[Axis] | None:
+        """The place as axes of ``Units``, one a run of units; ``None`` where entries are not in runs."""
+        outer, _, inner = self.positions.shape
+        if np.any(np.diff(self.positions.reshape(outer, -1), axis=1) != 1):
+            return None
+        return [Axis(self.axis, int(start), 1, inner, power) for start in self.positions[:, 0, 0]]
+
+
+def joined(blocks: Sequence[Axis], n: int, shape: tuple[int, ...]) -> tuple[Axis, ...]:
+    """Axes with those made one that follow on each other, and a whole axis named as such."""
+    out: list[Axis] = []
+    for a in sorted(blocks, key=lambda a: (a.axis, a.offset)):
+        last = out[-1] if out else None
+        follows = last is not None and a == replace(last, start=last.offset + last.length(n), outer=a.outer)
+        if last is not None and follows:
+            out[-1] = replace(last, outer=last.outer + a.outer)
+        else:
+            out.append(a)
+    return tuple(replace(a, start=None) if a.length(n) == shape[a.axis] else a for a in out)
 
 
 @dataclass(frozen=True)
@@ -100,22 +105,22 @@ def read_classes(
             length = value.shape[axis]
             for occ, positions in _placed(layout or (), np.arange(length).reshape(1, length, 1)):
                 key = occ.char.parity[0][0]
-                places.setdefault(occ.var, []).append(Place(name, axis, length, key, positions))
+                places.setdefault(occ.var, []).append(Place(name, axis, key, positions))
                 whole += [key] if occ.var.size == 1 else []
 
     classes = []
     for var, where in places.items():
         if var.size == 1:
             continue
-        keys = [p.key for p in where]
+        keys = list(dict.fromkeys(p.key for p in where))
         signs = solutions(parity.get(var, ()), keys, 2)
         scales = solutions(degree.get(var, ()), keys, None)
         classes.append(
             Class(
                 var,
                 tuple(where),
-                tuple(tuple(int(v.get(k, 0)) for k in keys) for v in signs),
-                _integers([scales[0].get(k, Fraction(0)) for k in keys]) if scales else None,
+                tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs),
+                _integers([scales[0].get(p.key, Fraction(0)) for p in where]) if scales else None,
             )
         )
     return classes, solutions(parity.get(None, ()), whole, 2)

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Symmetry, SymmetryError, Units
+from ..symmetry import Axis, Symmetry, SymmetryError, Units
 from ..symmetry.units import KINDS, Kind
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
-from .classes import MOST_SINGLE_SIGNS, Class, Flip, array_flips, class_flips, flip_axes, read_classes
+from .classes import MOST_SINGLE_SIGNS, Class, Flip, array_flips, class_flips, flip_axes, joined, read_classes
 from .evaluation import permutations_by_evaluation
 from .explain import explain, reasons_of
 from .inference import Value, Walk, walk_jaxpr
@@ -124,10 +124,8 @@ def symmetry_of(view: NumPyroModel, trial: Trial, kinds: tuple[str, ...]) -> Sym
     if "permutation" in kinds:
         evaluated = [u.renamed(namer(u)) for u in _evaluated(view, trial, reading, likelihood, proved, notes)]
     together = _commuting([*proved, *evaluated], notes)
-    notes += [
-        f"{u.name}: found by evaluation, not proved: no rule of an operation shows it, but it held at every point tried."
-        for u in evaluated
-    ]
+    unproved = "found by evaluation, not proved: no rule shows it, but it held at every point tried."
+    notes += [f"{u.name}: {unproved}" for u in evaluated]
     notes += explain(view, reading, likelihood, together)
     first = f"{len(proved)} Units proved from the model's program"
     first += f", verified in float64 at {len(trial.points)} random points."
@@ -144,8 +142,9 @@ def _proved(
         known += [flip for _, flip in flips]
         kind = _kind(c, kinds)
         if c.alive and kind is not None:
-            units = _units(c, kind, namer, notes)
+            units = _units(view, c, kind, notes)
             if units is not None:
+                units = units.renamed(namer(units))
                 yield units
                 if kind == "signed":
                     flips = flips[1:]
@@ -179,25 +178,21 @@ def _kind(c: Class, kinds: tuple[str, ...]) -> Kind | None:
     return "permutation" if "permutation" in kinds else None
 
 
-def _units(c: Class, kind: Kind, namer: Callable[[Units], str], notes: list[str]) -> Units | None:
-    powers = (0,) * len(c.places)
-    if kind == "signed":
-        powers = c.parities[0]
-    elif kind == "scaled" and c.degrees is not None:
-        powers = c.degrees
-    placed: dict[str, tuple] = {}
-    for place, power in zip(c.places, powers, strict=True):
-        axes = place.axes(power)
-        placed[place.site] = (*placed.get(place.site, ()), *axes)
-        if not axes:
+def _units(view: NumPyroModel, c: Class, kind: Kind, notes: list[str]) -> Units | None:
+    """A class as ``Units``, still without a name; ``None``, with a note, where they cannot say it."""
+    powers = {"signed": c.parities[:1], "scaled": (c.degrees,), "permutation": ()}[kind] or ((0,) * len(c.places),)
+    placed: dict[str, list[Axis]] = {}
+    for place, power in zip(c.places, powers[0] or (), strict=True):
+        blocks = place.blocks(power)
+        if blocks is None:
             notes.append(f"{_where(c)}: interchangeable, but not in blocks that an Axis can name; left out.")
             return None
+        placed.setdefault(place.site, []).extend(blocks)
     try:
-        units = Units("found", c.n, axes=placed, kind=kind)
+        return Units("found", c.n, axes={s: joined(b, c.n, view.shapes[s]) for s, b in placed.items()}, kind=kind)
     except SymmetryError:
         notes.append(f"{_where(c)}: interchangeable, but twice along one axis, which Units cannot say; left out.")
         return None
-    return units.renamed(namer(units))
 
 
 def _flip_units(flip: Flip, namer: Namer, unit: int | None) -> Units:
@@ -241,7 +236,7 @@ def _evaluated(
     for c in (*joint.classes, *likelihood.classes):
         where = {(p.site, p.axis) for p in c.places}
         if not where & moved and any(r.opaque for s, a in where for r in axis_reasons(joint, s, a)):
-            units = _units(c, "permutation", lambda units: "found", [])
+            units = _units(view, c, "permutation", [])
             if units is not None and trial.withstands(units):
                 moved |= where
                 yield units

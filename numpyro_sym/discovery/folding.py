@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -43,7 +44,7 @@ _UFUNCS = {
     "div": lambda x, y: x / y if np.issubdtype(x.dtype, np.inexact) else np.trunc(x / y),
 }
 _QUICK: dict[str, Callable] = {
-    **{name: (lambda f: lambda params, *xs: f(*xs))(f) for name, f in _UFUNCS.items()},
+    **{name: partial(lambda f, params, *xs: f(*xs), f) for name, f in _UFUNCS.items()},
     "broadcast_in_dim": _broadcast,
     "reshape": lambda p, x: x.reshape(p["new_sizes"]),
     "squeeze": lambda p, x: np.squeeze(x, p["dimensions"]),

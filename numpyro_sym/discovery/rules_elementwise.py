@@ -29,7 +29,12 @@ TABLE = {
         "not population_count clz shift_left shift_right_logical shift_right_arithmetic"
     ),
 }
-POWERS = {"square": 2, "sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2), "cbrt": Fraction(1, 3)}
+POWERS: dict[str, int | Fraction] = {
+    "square": 2,
+    "sqrt": Fraction(1, 2),
+    "rsqrt": Fraction(-1, 2),
+    "cbrt": Fraction(1, 3),
+}
 
 
 def elementwise(walk: Walk, eqn: Any, inputs: Sequence[Any], combine: Combine) -> list[Value]:
@@ -89,13 +94,13 @@ def equality(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
 @register_rule("integer_pow", *POWERS)
 def power(walk: Walk, eqn: Any, x: Value) -> list[Value]:
     """A root of an even order has no sign; a cube root keeps it."""
-    exponent = POWERS.get(eqn.primitive.name, eqn.params.get("y"))
+    exponent = Fraction(POWERS[eqn.primitive.name] if eqn.primitive.name in POWERS else eqn.params["y"])
 
     def combine(var: Var | None, chars: list[Char]) -> Char:
         out = chars[0].to_power(exponent)
         if exponent == Fraction(1, 3):
             return Char(chars[0].parity, out.degree)
-        if Fraction(exponent).denominator != 1:
+        if exponent.denominator != 1:
             walk.demand(var, Char(chars[0].parity, ()))
         return out
 

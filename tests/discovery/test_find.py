@@ -28,7 +28,11 @@ def written(axis):
 
 def expected(classes):
     return sorted(
-        (n, kind, sorted((s, sorted(map(written, a if isinstance(a, list) else [a]))) for s, a in where.items()))
+        (
+            n,
+            kind,
+            sorted((s, sorted(map(written, a if isinstance(a, list) else [a]), key=str)) for s, a in where.items()),
+        )
         for n, kind, where in classes
     )
 

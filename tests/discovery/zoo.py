@@ -146,7 +146,7 @@ def young(x, y):
     observe(jax.nn.gelu(x @ w1) @ normal("w2", 5), y)
 
 
-@case("mlp flat", X, Y, classes=[(3, "signed", {"theta": [(0, 0, 5, 1), (0, 15, 1, 1), (0, 18, 1, 1)]})])
+@case("mlp flat", X, Y, classes=[(3, "signed", {"theta": (0, 0, 7, 1)})])
 def flat(x, y):
     theta = normal("theta", 22)
     w1, b1, w2, b2 = theta[:15].reshape(5, 3), theta[15:18], theta[18:21], theta[21]
@@ -391,3 +391,100 @@ def ard_gp(x, y):
     z = x / scale
     K = jnp.exp(-0.5 * ((z[:, None] - z[None]) ** 2).sum(-1)) + 0.1 * jnp.eye(7)
     numpyro.sample("y", dist.MultivariateNormal(jnp.zeros(7), K), obs=y)
+
+
+# Fused and structured arrays -----------------------------------------------------------------------
+
+
+@case(
+    "attention fused", RNG.normal(size=(2, 4, 6)), RNG.normal(size=2),
+    classes=[
+        (3, "signed", {"qkv": (1, None, 3, 2), "o": (0, None, 1, 2)}),
+        (2, "signed", {"qkv": (1, None, 9, 1), "o": (0, None, 3, 1)}),
+    ],
+    signs=1,
+)  # fmt: skip
+def attention_fused(x, y):
+    fused = (x @ normal("qkv", 6, 18)).reshape(2, 4, 3, 3, 2)
+    q, k, v = fused[:, :, 0], fused[:, :, 1], fused[:, :, 2]
+    weights = jax.nn.softmax(jnp.einsum("bthd,bshd->bhts", q, k), -1)
+    out = jnp.einsum("bhts,bshd->bthd", weights, v).reshape(2, 4, 6)
+    observe((out @ normal("o", 6, 2) @ jnp.array([1.0, 2.0])).mean(1), y)
+
+
+GATES = [(1, 0, 2, 1), (1, 8, 1, 1), (1, 12, 1, 1)]  # signs act on the third alone
+
+
+@case("lstm", RNG.normal(size=(6, 3)), Y[:6], classes=[(4, "signed", {"wx": GATES, "wh": [0, *GATES], "wo": 0})])
+def lstm(x, y):
+    wx, wh, wo = normal("wx", 3, 16), normal("wh", 4, 16), normal("wo", 4)
+
+    def step(state, u):
+        h, c = state
+        i, f, g, o = jnp.split(u @ wx + h @ wh, 4)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h @ wo
+
+    observe(jax.lax.scan(step, (jnp.zeros(4), jnp.zeros(4)), x)[1], y)
+
+
+@case(
+    "eqx cnn", RNG.normal(size=(3, 1, 6, 6)), RNG.normal(size=3),
+    classes=[(4, "scaled", {"nn/conv.weight": 0, "nn/conv.bias": 0, "nn/out.weight": (1, None, 1, 4)})],
+)  # fmt: skip
+def eqx_cnn(x, y):
+    import equinox as eqx
+
+    class Net(eqx.Module):
+        conv: eqx.nn.Conv2d
+        out: eqx.nn.Linear
+
+        def __init__(self):
+            self.conv = eqx.nn.Conv2d(1, 4, 3, key=jax.random.key(0))
+            self.out = eqx.nn.Linear(16, "scalar", key=jax.random.key(0))
+
+        def __call__(self, x):
+            h = jax.nn.relu(self.conv(x))
+            return self.out(jax.lax.reduce_window(h, 0.0, jax.lax.add, (1, 2, 2), (1, 2, 2), "VALID").reshape(-1))
+
+    net = random_eqx_module("nn", Net(), dist.Normal(0, 1))
+    observe(jax.vmap(net)(x), y)
+
+
+@case("depthwise", RNG.normal(size=(3, 8, 2)), RNG.normal(size=3), classes=[(4, "scaled", {"k": 2, "d": 2, "w": 0})])
+def depthwise(x, y):
+    def conv(h, k, groups):
+        return jax.lax.conv_general_dilated(h, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=groups)  # fmt: skip # noqa: E501
+
+    h = jax.nn.relu(conv(x, normal("k", 3, 2, 4), 1))
+    observe(jax.nn.relu(conv(h, normal("d", 3, 1, 4), 4)).mean(1) @ normal("w", 4), y)
+
+
+@case("latent classes", DOCS, classes=[(2, "permutation", {"weights": 0, "p": 0})])
+def latent_classes(data):
+    weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(2)))
+    p = numpyro.sample("p", dist.Dirichlet(jnp.ones(4)).expand([2, 6]).to_event(2))
+    logits = jnp.einsum("nic,kic->nk", jax.nn.one_hot(data, 4), jnp.log(p))
+    numpyro.factor("y", logsumexp(jnp.log(weights) + logits, -1).sum())
+
+
+@case("horseshoe", X, Y)
+def horseshoe(x, y):
+    tau = numpyro.sample("tau", dist.HalfCauchy(1))
+    lam = numpyro.sample("lam", dist.HalfCauchy(1).expand([5]).to_event(1))
+    observe(x @ (normal("z", 5) * lam * tau), y)
+
+
+@case("random walk", Y)
+def random_walk(y):
+    states = numpyro.sample("states", dist.GaussianRandomWalk(1.0, num_steps=7))
+    observe(states, y)
+
+
+@case("stick breaking", Y, classes=())
+def stick_breaking(y):
+    v = numpyro.sample("v", dist.Beta(1, 2).expand([3]).to_event(1))
+    weights = v * jnp.concatenate([jnp.ones(1), jnp.cumprod(1 - v)[:-1]])
+    mu = normal("mu", 3)
+    numpyro.factor("y", logsumexp(jnp.log(weights) - 0.5 * (y[:, None] - mu) ** 2, -1).sum())
