@@ -101,12 +101,9 @@ def read_classes(
     whole: list[Key] = []
     for name, value in sites.items():
         whole += [key for key, _ in value.char.parity]
-        for axis, layout in enumerate(value.axes):
-            length = value.shape[axis]
-            for occ, positions in _placed(layout or (), np.arange(length).reshape(1, length, 1)):
-                key = occ.char.parity[0][0]
-                places.setdefault(occ.var, []).append(Place(name, axis, key, positions))
-                whole += [key] if occ.var.size == 1 else []
+        for var, place in _places(name, value):
+            places.setdefault(var, []).append(place)
+            whole += [place.key] if var.size == 1 else []
 
     classes = []
     for var, where in places.items():
@@ -133,6 +130,13 @@ def _integers(exponents: Sequence[Fraction]) -> tuple[int, ...]:
     divisor = reduce(gcd, numbers) or 1
     sign = 1 if next((x for x in numbers if x), 1) > 0 else -1
     return tuple(sign * x // divisor for x in numbers)
+
+
+def _places(site: str, value: Value) -> Iterator[tuple[Var, Place]]:
+    """Every unbound variable on every axis of a site, and where."""
+    for axis, n in enumerate(value.shape):
+        for occ, positions in _placed(value.axes[axis] or (), np.arange(n).reshape(1, n, 1)):
+            yield occ.var, Place(site, axis, occ.char.parity[0][0], positions)
 
 
 def _placed(layout: Layout, positions: np.ndarray) -> Iterator[tuple[Occ, np.ndarray]]:
@@ -185,11 +189,9 @@ def array_flips(basis: Sequence[dict[Key, Fraction]], sites: Mapping[str, Value]
         flip: Flip = {}
         for name, value in sites.items():
             axes = _no_flip(value.shape)
-            for axis, layout in enumerate(value.axes):
-                length = value.shape[axis]
-                for occ, positions in _placed(layout or (), np.arange(length).reshape(1, length, 1)):
-                    if occ.var.size == 1 and vector.get(occ.char.parity[0][0]):
-                        axes[axis][positions.ravel()] ^= True
+            for var, place in _places(name, value):
+                if var.size == 1 and vector.get(place.key):
+                    axes[place.axis][place.positions.ravel()] ^= True
             if any(vector.get(key) for key, _ in value.char.parity):
                 axes[0] = ~axes[0]
             if any(a.any() for a in axes):

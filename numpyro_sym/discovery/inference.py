@@ -354,11 +354,15 @@ def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
     if not any(isinstance(x, Value) for x in inputs) and eqn.primitive.name not in calls:
         return fold(eqn, inputs)
     rule = rules.get(eqn.primitive.name)
-    if rule is None:
-        walk.unknown.add(eqn.primitive.name)
-    if rule is None or any(0 in a.aval.shape for a in (*eqn.invars, *eqn.outvars)):
-        rule = opaque
-    return rule(walk, eqn, *inputs)
+    if rule is not None and all(0 not in a.aval.shape for a in (*eqn.invars, *eqn.outvars)):
+        try:
+            return rule(walk, eqn, *inputs)
+        except Exception:
+            # Parameters that a version of JAX spells otherwise. What the rule demanded by then
+            # only narrows what is found.
+            pass
+    walk.unknown.add(eqn.primitive.name)
+    return opaque(walk, eqn, *inputs)
 
 
 def opaque(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
