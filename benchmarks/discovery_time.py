@@ -2,8 +2,8 @@
 
     python benchmarks/discovery_time.py [name ...]
 
-Prints a table: the seconds, the Units found, and the largest memory of the process beside that of
-the model's parameters in float64.
+Prints a table: seconds by the clock and of the processor (all threads; the fairer number on a busy
+machine), the Units found, the memory that the process grew by and that of the parameters in float64.
 """
 
 from __future__ import annotations
@@ -72,17 +72,18 @@ def big_models():
 def one(name: str) -> None:
     from zoo import ZOO
 
-    from numpyro_sym.discovery import find_symmetry
+    from numpyro_sym.discovery import find_symmetry, read_numpyro_model
 
     models = big_models() | {n: (c.model, c.args) for n, c in ZOO.items()}
     model, args = models[name]
     jax.jit(lambda x: x + 1)(1.0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     sym = find_symmetry(model, *args)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     extra = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
-    print(f"{name:28s} {seconds:8.2f} {len(sym):6d} {extra:12.0f}")
+    size = sum(8 * np.prod(s) for s in read_numpyro_model(model, args, {}).shapes.values()) / 2**20
+    print(f"{name:28s} {seconds:8.2f} {cpu:8.2f} {len(sym):6d} {extra:9.0f} {size:11.2f}")
     if len(sys.argv) > 3:
         print(sym, sym.explain(), sep="\n")
 
@@ -101,6 +102,8 @@ if __name__ == "__main__":
         import numpy as np
         from zoo import ZOO
 
-        print(f"{'model':28s} {'seconds':>8s} {'Units':>6s} {'more MiB':>12s}", flush=True)
+        print(
+            f"{'model':28s} {'seconds':>8s} {'cpu':>8s} {'Units':>6s} {'MiB more':>9s} {'parameters':>11s}", flush=True
+        )
         for name in sys.argv[1:] or ["ResNet-18", "transformer", *ZOO]:
             subprocess.run([sys.executable, __file__, "--one", name], check=True)

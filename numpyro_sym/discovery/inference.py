@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import Any, NamedTuple
@@ -108,19 +108,32 @@ class Walk:
     def kill(self, x: Value, text: str, axes: Iterable[int] | None = None, opaque: bool = False) -> None:
         """Nothing may exchange positions along these axes (all of them), nor have a factor there."""
         for i in range(len(x.shape)) if axes is None else axes:
-            layout = x.axes[i]
-            for occ in leaves(layout) if layout is not None else ():
+            for occ in leaves(x.axes[i] or ()):
                 kill(occ.var, self.because(text, opaque))
         self.vanish(x, axes)
 
     def vanish(self, x: Value, axes: Iterable[int] | None = None) -> None:
         """No factors along these axes; where none are given, none on the whole value either."""
         for i in range(len(x.shape)) if axes is None else axes:
-            layout = x.axes[i]
-            for occ in leaves(layout) if layout is not None else ():
+            for occ in leaves(x.axes[i] or ()):
                 self.demand(occ.var, occ.char)
         if axes is None:
             self.demand(None, x.char)
+
+    def signless(self, x: Value) -> None:
+        """No sign anywhere; positive factors stay."""
+        for layout in x.axes:
+            for occ in leaves(layout or ()):
+                self.demand(occ.var, Char(occ.char.parity, ()))
+        self.demand(None, Char(x.char.parity, ()))
+
+    def retold(self, x: Value, text: str, sizes: Mapping[int, int], opaque: bool = False) -> Value:
+        """Some axes killed, and new dead ones of these lengths in their places."""
+        self.kill(x, text, sizes, opaque)
+        shape = [sizes.get(i, n) for i, n in enumerate(x.shape)]
+        reason = self.because(text, opaque)
+        axes = [self.fresh(sizes[i], reason) if i in sizes else a for i, a in enumerate(x.axes)]
+        return self.value(shape, axes, x.char)
 
     def merge(self, layouts: Sequence[Layout | None], combine: Combine) -> Layout | None:
         """Align axes of several values; ``combine`` makes one character of theirs, and demands."""
@@ -135,10 +148,9 @@ class Walk:
             return self._zip(layouts, combine)
         except MisalignedError:
             why = self.because("runs of different lengths meet", opaque=True)
-            for layout in layouts:
-                for occ in leaves(layout or ()):
-                    kill(occ.var, why)
-                    self.demand(occ.var, occ.char)
+            for occ in (occ for layout in layouts for occ in leaves(layout or ())):
+                kill(occ.var, why)
+                self.demand(occ.var, occ.char)
             return tuple(tuple(Occ(o.var, ONE) for o in term) for term in normal(first))
 
     def _zip(self, layouts: Sequence[Layout | None], combine: Combine) -> Layout:

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from .characters import ONE, Char
-from .inference import Value, Walk, register_rule
-from .layout import Layout, Var, leaves
+from .inference import Value, Walk, opaque, register_rule
+from .layout import Layout, Var
 
 
 def multiplied(var: Var | None, chars: list[Char]) -> Char:
@@ -35,8 +35,6 @@ def convolution(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
     x, kernel = walk.values(inputs)
     dims, groups = eqn.params["dimension_numbers"], eqn.params["feature_group_count"]
     if eqn.params["batch_group_count"] != 1:
-        from .inference import opaque
-
         return list(opaque(walk, eqn, *inputs))
     text = "its positions in space are told apart by a convolution"
     walk.kill(x, text, dims.lhs_spec[2:])
@@ -73,14 +71,6 @@ def _without(walk: Walk, x: Value, dims: Sequence[int], char: Char) -> Value:
     return walk.value([x.shape[i] for i in kept], [x.axes[i] for i in kept], char)
 
 
-def _signless(walk: Walk, x: Value) -> None:
-    """No sign anywhere; positive factors stay."""
-    for layout in x.axes:
-        for occ in leaves(layout or ()):
-            walk.demand(occ.var, Char(occ.char.parity, ()))
-    walk.demand(None, Char(x.char.parity, ()))
-
-
 @register_rule("reduce_sum")
 def reduce_sum(walk: Walk, eqn: Any, x: Value) -> list[Value]:
     walk.vanish(x, eqn.params["axes"])
@@ -89,7 +79,7 @@ def reduce_sum(walk: Walk, eqn: Any, x: Value) -> list[Value]:
 
 @register_rule("reduce_max", "reduce_min")
 def reduce_max(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    _signless(walk, x)
+    walk.signless(x)
     walk.vanish(x, eqn.params["axes"])
     return [_without(walk, x, eqn.params["axes"], x.char)]
 
@@ -112,7 +102,7 @@ def reduce_prod(walk: Walk, eqn: Any, x: Value) -> list[Value]:
 
 @register_rule("argmax", "argmin")
 def argmax(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    _signless(walk, x)
+    walk.signless(x)
     walk.kill(x, "a position is what comes out", eqn.params["axes"])
     result = _without(walk, x, eqn.params["axes"], ONE)
     walk.vanish(result, range(len(result.shape)))
@@ -136,36 +126,22 @@ def sort(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
 # Along an axis in order ----------------------------------------------------------------------------
 
 
-@register_rule("cumsum")
-def cumsum(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    walk.kill(x, "it is accumulated in order", [eqn.params["axis"]])
-    return [_reordered(walk, x, [eqn.params["axis"]], x.char)]
-
-
-@register_rule("cummax", "cummin", "cumprod", "cumlogsumexp")
+@register_rule("cumsum", "cummax", "cummin", "cumprod", "cumlogsumexp")
 def cumulated(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    walk.kill(x, "it is accumulated in order", [eqn.params["axis"]])
-    walk.vanish(x)
-    return [_reordered(walk, x, [eqn.params["axis"]], ONE)]
-
-
-def _reordered(walk: Walk, x: Value, dims: Sequence[int], char: Char, shape: Sequence[int] | None = None) -> Value:
-    """The value with new dead axes in place of some."""
-    shape = x.shape if shape is None else shape
-    reason = walk.because("its positions are told apart by their order")
-    axes = [walk.fresh(shape[i], reason) if i in dims else a for i, a in enumerate(x.axes)]
-    return walk.value(shape, axes, char)
+    if eqn.primitive.name != "cumsum":
+        walk.vanish(x)
+    axis = eqn.params["axis"]
+    return [walk.retold(x, "it is accumulated in order", {axis: x.shape[axis]})]
 
 
 @register_rule("reduce_window_sum", "reduce_window_max", "reduce_window_min")
 def reduce_window(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    shape, windows = eqn.outvars[0].aval.shape, eqn.params["window_dimensions"]
-    moved = [i for i in range(len(shape)) if windows[i] > 1 or shape[i] != x.shape[i]]
-    walk.kill(x, "its positions in space are told apart by a pooling", moved)
+    """A border of zeros, or of infinities, stays what it is under positive factors."""
+    shape, windows, padding = eqn.outvars[0].aval.shape, eqn.params["window_dimensions"], eqn.params["padding"]
+    moved = {i: n for i, n in enumerate(shape) if windows[i] > 1 or n != x.shape[i] or any(padding[i])}
     if eqn.primitive.name != "reduce_window_sum":
-        _signless(walk, x)
-        # A border of infinities stays what it is under positive factors.
-    return [_reordered(walk, x, moved, x.char, shape)]
+        walk.signless(x)
+    return [walk.retold(x, "its positions in space are told apart by a pooling", moved)]
 
 
 # Matrices ------------------------------------------------------------------------------------------
@@ -174,18 +150,12 @@ def reduce_window(walk: Walk, eqn: Any, x: Value) -> list[Value]:
 @register_rule("cholesky")
 def cholesky(walk: Walk, eqn: Any, x: Value) -> list[Value]:
     """The factor of a permuted matrix is no permuted factor; what runs over many matrices passes."""
-    last = [len(x.shape) - 2, len(x.shape) - 1]
-    walk.kill(x, "a Cholesky factor depends on the order of rows", last, opaque=True)
-    for layout in x.axes:
-        for occ in leaves(layout or ()):
-            walk.demand(occ.var, Char(occ.char.parity, ()))
-    walk.demand(None, Char(x.char.parity, ()))
-    half = Fraction(1, 2)
-    rooted = [
-        walk.merge([a], lambda var, chars: chars[0].to_power(half)) if i not in last else a
-        for i, a in enumerate(x.axes)
-    ]
-    return [_reordered(walk, Value(x.shape, tuple(rooted)), last, x.char.to_power(half))]
+    walk.signless(x)
+    n, half = len(x.shape), Fraction(1, 2)
+    rooted = [walk.merge([a], lambda _, chars: chars[0].to_power(half)) for a in x.axes[: n - 2]]
+    rows = {i: x.shape[i] for i in (n - 2, n - 1)}
+    out = walk.retold(x, "a Cholesky factor depends on the order of rows", rows, opaque=True)
+    return [walk.value(x.shape, [*rooted, *out.axes[n - 2 :]], x.char.to_power(half))]
 
 
 @register_rule("triangular_solve")
@@ -196,9 +166,9 @@ def triangular_solve(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
     solved = n - 2 if eqn.params["left_side"] else n - 1
     text = "a triangular solve depends on the order of rows"
     walk.kill(a, text, [n - 2, n - 1], opaque=True)
-    walk.kill(b, text, [solved], opaque=True)
     if eqn.params["unit_diagonal"]:
         walk.vanish(a)
-    axes = [walk.merge([b.axes[i], a.axes[i]], lambda var, chars: chars[0].times(chars[1], -1)) for i in range(n - 2)]
-    result = Value(b.shape, (*axes, b.axes[n - 2], b.axes[n - 1]))
-    return [_reordered(walk, result, [solved], b.char.times(a.char, -1))]
+    many = zip(a.axes[: n - 2], b.axes[: n - 2], strict=True)
+    axes = [walk.merge([y, x], lambda _, chars: chars[0].times(chars[1], -1)) for x, y in many]
+    out = walk.retold(b, text, {solved: b.shape[solved]}, opaque=True)
+    return [walk.value(b.shape, [*axes, *out.axes[n - 2 :]], b.char.times(a.char, -1))]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .characters import ONE
-from .inference import Value, Walk, register_rule
+from .inference import Value, Walk, opaque, register_rule
 from .layout import Layout, Occ, Var
 
 
@@ -60,16 +60,7 @@ def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], lis
 
 @register_rule("rev")
 def rev(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    dims = eqn.params["dimensions"]
-    walk.kill(x, "its order is reversed", dims)
-    return [_with_dead(walk, x, {d: x.shape[d] for d in dims}, "its order is reversed")]
-
-
-def _with_dead(walk: Walk, x: Value, sizes: dict[int, int], text: str) -> Value:
-    """The same value with new dead axes of these lengths in place of some."""
-    shape = [sizes.get(i, n) for i, n in enumerate(x.shape)]
-    axes = [walk.fresh(sizes[i], walk.because(text)) if i in sizes else a for i, a in enumerate(x.axes)]
-    return walk.value(shape, axes, x.char)
+    return [walk.retold(x, "its order is reversed", {d: x.shape[d] for d in eqn.params["dimensions"]})]
 
 
 @register_rule("slice")
@@ -80,9 +71,8 @@ def slice_(walk: Walk, eqn: Any, x: Value) -> list[Value]:
         if stride == 1:
             x = take_run(walk, x, axis, start, stop)
         else:
-            text = f"every {stride}th position is used apart"
-            walk.kill(x, text, [axis], opaque=True)
-            x = _with_dead(walk, x, {axis: len(range(start, stop, stride))}, text)
+            sizes = {axis: len(range(start, stop, stride))}
+            x = walk.retold(x, f"every {stride}th position is used apart", sizes, opaque=True)
     return [x]
 
 
@@ -102,25 +92,17 @@ def split(walk: Walk, eqn: Any, x: Value) -> list[Value]:
 
 @register_rule("unstack")
 def unstack(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    axis = eqn.params["axis"]
-    pieces = [take_run(walk, x, axis, i, i + 1) for i in range(x.shape[axis])]
-    return [_drop(walk, piece, axis) for piece in pieces]
-
-
-def _drop(walk: Walk, x: Value, axis: int) -> Value:
-    return walk.value(x.shape[:axis] + x.shape[axis + 1 :], x.axes[:axis] + x.axes[axis + 1 :], x.char)
+    k = eqn.params["axis"]
+    pieces = [take_run(walk, x, k, i, i + 1) for i in range(x.shape[k])]
+    return [walk.value(p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :], p.char) for p in pieces]
 
 
 @register_rule("stack")
 def stack(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
-    axis = eqn.params["axis"]
-    pieces = [
-        walk.value((*v.shape[:axis], 1, *v.shape[axis:]), (*v.axes[:axis], None, *v.axes[axis:]), v.char)._replace(
-            zero=v.zero
-        )
-        for v in walk.values(inputs)
-    ]
-    return [concatenated(walk, pieces, axis)]
+    k = eqn.params["axis"]
+    values = walk.values(inputs)
+    pieces = [v._replace(shape=(*v.shape[:k], 1, *v.shape[k:]), axes=(*v.axes[:k], None, *v.axes[k:])) for v in values]
+    return [concatenated(walk, pieces, k)]
 
 
 @register_rule("concatenate")
@@ -157,10 +139,7 @@ def pad(walk: Walk, eqn: Any, x: Any, fill: Any) -> list[Value]:
     """A concatenation with constants; zeros answer to any factor."""
     value, config = walk.values([x])[0], eqn.params["padding_config"]
     if isinstance(fill, Value) or any(low < 0 or high < 0 or inside for low, high, inside in config):
-        for v in walk.values([x, fill]):
-            walk.kill(v, "padded between its positions or by a latent value")
-        out = eqn.outvars[0].aval.shape
-        return [walk.value(out, [walk.fresh(n, walk.because("padded")) for n in out])]
+        return list(opaque(walk, eqn, x, fill))
     for dim, (low, high, _) in enumerate(config):
         ends = []
         for n in (low, high):
@@ -174,7 +153,6 @@ def pad(walk: Walk, eqn: Any, x: Any, fill: Any) -> list[Value]:
 def dynamic_slice(walk: Walk, eqn: Any, x: Any, *starts: Any) -> list[Value]:
     """A slice where its start is constant; else the axis is told apart by position."""
     (value,) = walk.values([x])
-    text = "a position is looked up"
     for axis, (start, size) in enumerate(zip(starts, eqn.params["slice_sizes"], strict=True)):
         if not isinstance(start, Value):
             begin = int(np.clip(start, 0, value.shape[axis] - size))
@@ -182,8 +160,7 @@ def dynamic_slice(walk: Walk, eqn: Any, x: Any, *starts: Any) -> list[Value]:
             continue
         walk.vanish(start)
         if size < value.shape[axis]:
-            walk.kill(value, text, [axis])
-            value = _with_dead(walk, value, {axis: size}, text)
+            value = walk.retold(value, "a position is looked up", {axis: size})
     return [value]
 
 
