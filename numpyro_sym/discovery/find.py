@@ -18,7 +18,7 @@ from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noq
 from .classes import MOST_SINGLE_SIGNS, Class, Flip, array_flips, class_flips, flip_axes, joined, read_classes
 from .evaluation import permutations_by_evaluation
 from .explain import explain, reasons_of
-from .inference import Value, Walk, walk_jaxpr
+from .inference import MET, Value, Walk, walk_jaxpr
 from .layout import Reason
 from .model import NumPyroModel, read_numpyro_model
 from .names import Namer
@@ -243,7 +243,7 @@ def _evaluated(
     by_length: dict[int, list[tuple[str, int]]] = {}
     for name, value in joint.sites.items():
         for axis, n in enumerate(value.shape):
-            reasons = axis_reasons(joint, name, axis)
+            reasons = [r for r in axis_reasons(joint, name, axis) if r.text != MET]
             if (name, axis) not in moved and reasons and all(r.opaque for r in reasons):
                 by_length.setdefault(n, []).append((name, axis))
     for n, axes in by_length.items():

@@ -14,6 +14,7 @@ from .characters import ONE, Char
 from .folding import as_constant, fold
 from .layout import Layout, MisalignedError, Occ, Reason, Term, Var, align, cut, expand, kill, leaves, normal, term_size
 
+MET = "it meets an axis of other runs"  # what took that axis apart is the reason
 MOST_BLOCKS = 16  # runs of equal entries that a constant's axis is read as
 
 
@@ -140,7 +141,7 @@ class Walk:
         first = next((a for a in layouts if a is not None), None)
         if first is None:
             return None
-        reason = self.because("its positions are told apart")
+        reason = self.because(MET)
         try:
             for other in layouts:
                 if other is not None and other is not first:
