@@ -1,11 +1,11 @@
 """Symmetries of NumPyro models: guides, NUTS and diagnostics that know about them."""
 
-from . import discovery as discovery
 from .alignment import Alignment as Alignment
 from .alignment import align as align
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import diagnose as diagnose
 from .diagnostics import rebasin as rebasin
+from .discovery import find_symmetry as find_symmetry
 from .guides import AutoSymmetrized as AutoSymmetrized
 from .guides import AutoSymmetrizedNormal as AutoSymmetrizedNormal
 from .mcmc import Folded as Folded

@@ -1,4 +1,9 @@
-"""What a model is, seen from its own code."""
+"""What a model is, seen from its own code, and the symmetry found there."""
 
+from .find import find_symmetry as find_symmetry
+from .inference import Value as Value
+from .inference import Walk as Walk
+from .inference import register_rule as register_rule
+from .inference import rules as rules
 from .model import latent_sites as latent_sites
 from .model import read_numpyro_model as read_numpyro_model

@@ -13,6 +13,7 @@ from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoGuide
 
+from ..discovery import find_symmetry, latent_sites
 from ..symmetry import Symmetry, SymmetryError
 from .bounds import BoundName, choose_bound
 from .information import SymmetryInformation, information
@@ -43,7 +44,8 @@ class AutoSymmetrized(AutoGuide):
     are broken by a little noise in the initial locations.
 
     :param base_guide: the guide to average.
-    :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs.
+    :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
+        is found from the model on the first call.
     :param bound: how the density is bounded from above: ``"exact"`` lists the group or computes a
         permanent; ``"guess"`` guesses which element made the draw, within a nat for one layer at
         any width; ``"infonce"`` is the paper's, which stops at ``log(num_importance)`` nats of
@@ -75,14 +77,14 @@ class AutoSymmetrized(AutoGuide):
     def __init__(
         self,
         base_guide: Callable[..., Any],
-        sym: Symmetry,
+        sym: Symmetry | None = None,
         *,
         bound: BoundName = "auto",
         num_importance: int | None = None,
         model: Callable[..., Any] | None = None,
         check: bool = True,
     ) -> None:
-        for u in sym.units:
+        for u in sym or ():
             if u.kind == "scaled":
                 raise SymmetryError(
                     f"{type(self).__name__}: Units {u.name!r} are scaled: a symmetry of the likelihood that the prior "
@@ -91,12 +93,21 @@ class AutoSymmetrized(AutoGuide):
                 )
         refuse_without_density(base_guide)
         self.base_guide: Any = base_guide
-        self.sym = sym
+        self._given = sym
         self._check = check
         self._bound = choose_bound(bound, num_importance)
         super().__init__(model or getattr(base_guide, "model", None), prefix=getattr(base_guide, "prefix", "auto"))
 
+    @property
+    def sym(self) -> Symmetry:
+        """The symmetry averaged over: as given, or as found on the first call."""
+        if self._given is None:
+            raise SymmetryError(f"{type(self).__name__}: no symmetry was given; one is found on the first call.")
+        return self._given
+
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        if self._given is None:
+            self._given = self._found(args, kwargs)
         if isinstance(self.base_guide, AutoGuide):
             break_ties(self.base_guide, self.sym, args, kwargs)
             whole = self.base_guide
@@ -121,6 +132,16 @@ class AutoSymmetrized(AutoGuide):
             with handlers.block():
                 self.sym.check(self.model, *args, **kwargs)
         self.prototype_trace = trace
+
+    def _found(self, args: tuple, kwargs: dict) -> Symmetry:
+        """The model's own symmetry, as far as a guide can act on it: on sites that are never subsampled."""
+        if self.model is None:
+            raise SymmetryError(f"{type(self).__name__}: give sym, or the model to find it from.")
+        with handlers.block():
+            sym = find_symmetry(self.model, *args, include=("permutation", "signed"), **kwargs)
+            sites, _ = latent_sites(self.model, args, kwargs)
+        local = {name for name, site in sites.items() if site["subsampled"]}
+        return sym.without(*(u.name for u in sym if local & set(u.sites)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         if self.prototype_trace is None:

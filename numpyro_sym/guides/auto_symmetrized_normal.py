@@ -33,7 +33,8 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
     draws to one labelling with :func:`numpyro_sym.rebasin` before reading single weights.
 
     :param model: a NumPyro model.
-    :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs.
+    :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is
+        found from the model on the first call.
     :param bound: ``"exact"`` lists the group or computes a permanent; ``"guess"`` guesses which
         element made the draw, within a nat for one layer at any width; ``"infonce"`` is the
         paper's, which stops at ``log(num_importance)`` nats of gain; ``"auto"`` is exact for up to
@@ -63,7 +64,7 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
     def __init__(
         self,
         model: Any,
-        sym: Symmetry,
+        sym: Symmetry | None = None,
         *,
         bound: BoundName = "auto",
         num_importance: int | None = None,

@@ -13,7 +13,7 @@ from numpyro.infer import NUTS
 from numpyro.infer.mcmc import MCMCKernel
 
 from ..alignment import Section, sorted_section
-from ..discovery import latent_sites
+from ..discovery import find_symmetry, latent_sites
 from ..symmetry import Symmetry, SymmetryError
 
 
@@ -27,7 +27,8 @@ class Folded(MCMCKernel):
     sites are computed again at the folded point.
 
     :param kernel: a NumPyro kernel built from a model.
-    :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs.
+    :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
+        is found from the model when the first chain starts.
     :param check: whether to verify the symmetry numerically before the first chain starts.
     :raises SymmetryError: for scaled units or a kernel without a model; before sampling where the
         symmetry does not fit the model or does not hold.
@@ -44,21 +45,28 @@ class Folded(MCMCKernel):
     True
     """
 
-    def __init__(self, kernel: MCMCKernel, sym: Symmetry, *, check: bool = True) -> None:
+    def __init__(self, kernel: MCMCKernel, sym: Symmetry | None = None, *, check: bool = True) -> None:
         who = type(self).__name__
         if getattr(kernel, "model", None) is None:
             raise SymmetryError(f"{who}: the kernel has no model. Build it from a model, not from potential_fn.")
-        for u in sym.units:
+        for u in sym or ():
             if u.kind == "scaled":
                 raise SymmetryError(
                     f"{who}: Units {u.name!r} are scaled: a symmetry of the likelihood that the prior breaks, so not "
                     "one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep their permutations."
                 )
         self.kernel = kernel
-        self.sym = sym
+        self._given = sym
         self._check = check
         self._section: Section | None = None
         self._deterministic: tuple[str, ...] = ()
+
+    @property
+    def sym(self) -> Symmetry:
+        """The symmetry folded by: as given, or as found when the first chain starts."""
+        if self._given is None:
+            raise SymmetryError(f"{type(self).__name__}: no symmetry was given; one is found when a chain starts.")
+        return self._given
 
     @property
     def section(self) -> Section:
@@ -83,9 +91,12 @@ class Folded(MCMCKernel):
     def _prepare(self, args: tuple, kwargs: dict) -> None:
         # Parallel chains start inside a traced function; what does not depend on them runs now.
         with jax.ensure_compile_time_eval():
+            found = self._given is None
+            if found:
+                self._given = find_symmetry(self.kernel.model, *args, include=("permutation", "signed"), **kwargs)
             sites, deterministic = latent_sites(self.kernel.model, args, kwargs)
             section = sorted_section(self.sym, {name: np.shape(site["value"]) for name, site in sites.items()})
-            if self._check:
+            if self._check and not found:
                 self.sym.check(self.kernel.model, *args, **kwargs)
         self._section, self._deterministic = section, deterministic
 
@@ -152,7 +163,8 @@ class FoldedNUTS(Folded):
     names; see :class:`Folded` for what is exact about it.
 
     :param model: a NumPyro model.
-    :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs.
+    :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is
+        found from the model when the first chain starts.
     :param check: whether to verify the symmetry numerically before the first chain starts.
     :param kwargs: passed on to ``NUTS``.
     :raises SymmetryError: as :class:`Folded`.
@@ -169,5 +181,7 @@ class FoldedNUTS(Folded):
     (10, 3)
     """
 
-    def __init__(self, model: Callable[..., Any], sym: Symmetry, *, check: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, model: Callable[..., Any], sym: Symmetry | None = None, *, check: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(NUTS(model, **kwargs), sym, check=check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from math import inf, prod
@@ -35,6 +35,8 @@ class Symmetry:
     them pass through ``jit`` and ``vmap``.
 
     :param units: the :class:`Units`, each with a name of its own; :attr:`order` multiplies.
+    :param notes: how it was found and what was not, line by line, for :meth:`explain`; two
+        symmetries that differ in nothing else are equal.
     :raises SymmetryError: where two have the same name, or lie on one axis without commuting.
 
     >>> hidden = Units("hidden", 3, incoming={"w1": 1, "b1": 0}, outgoing={"w2": 0}, kind="signed")
@@ -47,8 +49,9 @@ class Symmetry:
     """
 
     units: tuple[Units, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
-    def __init__(self, units: Iterable[Units] = ()) -> None:
+    def __init__(self, units: Iterable[Units] = (), *, notes: Iterable[str] = ()) -> None:
         units = (units,) if isinstance(units, Units) else tuple(units)
         for u in units:
             if not isinstance(u, Units):
@@ -58,6 +61,7 @@ class Symmetry:
             if names.count(name) > 1:
                 raise SymmetryError(f"Symmetry: two Units are called {name!r}. Give each a name of its own.")
         object.__setattr__(self, "units", units)
+        object.__setattr__(self, "notes", tuple(notes))
         for first, second in combinations(units, 2):
             _refuse_non_commuting(first, second)
 
@@ -99,6 +103,16 @@ class Symmetry:
     def __repr__(self) -> str:
         return f"Symmetry({list(self.units)!r})"
 
+    def explain(self) -> str:
+        """How the symmetry is known, and what was not found to be symmetric and why.
+
+        :returns: a line a fact.
+
+        >>> Symmetry([Units("component", 3, axes={"mu": 0})]).explain()
+        'declared by hand'
+        """
+        return "\n".join(self.notes) or "declared by hand"
+
     # Adjusting it ----------------------------------------------------------------------------
 
     def select(self, kind: Kind | tuple[Kind, ...]) -> Symmetry:
@@ -122,7 +136,7 @@ class Symmetry:
         kept = [u for u in self.units if u.kind in kinds]
         if "permutation" in kinds:
             kept = [u if u.kind in kinds else u.with_kind("permutation") for u in self.units]
-        return Symmetry(kept)
+        return Symmetry(kept, notes=self.notes)
 
     def without(self, *names: str) -> Symmetry:
         """The symmetry without the named ``Units``.
@@ -131,7 +145,7 @@ class Symmetry:
         """
         for name in names:
             self[name]
-        return Symmetry(u for u in self.units if u.name not in names)
+        return Symmetry((u for u in self.units if u.name not in names), notes=self.notes)
 
     def rename(self, names: Mapping[str, str]) -> Symmetry:
         """The same symmetry under other names, ``{old: new}``.
@@ -140,7 +154,7 @@ class Symmetry:
         """
         for name in names:
             self[name]
-        return Symmetry(u.renamed(names.get(u.name, u.name)) for u in self.units)
+        return Symmetry((u.renamed(names.get(u.name, u.name)) for u in self.units), notes=self.notes)
 
     # The group -------------------------------------------------------------------------------
 

@@ -360,6 +360,16 @@ def test_first_call_under_jit_skips_only_the_numerical_check():
     assert state is not None
 
 
+def test_symmetry_left_out_is_found_on_the_first_call():
+    guide = nsym.AutoSymmetrizedNormal(regression)
+    with pytest.raises(SymmetryError, match="one is found on the first call"):
+        guide.sym  # noqa: B018
+    started(guide, X, Y)
+    assert guide.sym.order == REGRESSION.order
+    assert {u.kind for u in guide.sym} == {"signed"}
+    assert set(guide.sym.sites) == set(REGRESSION.sites)
+
+
 # Bad input ---------------------------------------------------------------------------------------
 
 

@@ -171,6 +171,18 @@ def test_kernel_options_and_models_arguments_pass_through():
     assert kernel.model is model
 
 
+def test_symmetry_left_out_is_found():
+    """Deterministic under the same key, and the same draws as with the symmetry by hand."""
+    draws = []
+    for sym in (None, EXCHANGEABLE):
+        mcmc = MCMC(nsym.FoldedNUTS(exchangeable, sym), num_warmup=20, num_samples=20, progress_bar=False)
+        mcmc.run(jax.random.key(0))
+        draws.append(mcmc.get_samples()["x"])
+        assert mcmc.sampler.sym.order == 48 if sym is None else 6
+    np.testing.assert_allclose(np.sort(np.abs(draws[0])), np.sort(np.abs(draws[1])), rtol=1e-6)
+    assert (draws[0] > 0).all()
+
+
 def scaled_away(x=None):
     numpyro.sample("x", dist.Normal(0, jnp.array([1.0, 1.0, 2.0])).to_event(1))
 
@@ -186,6 +198,7 @@ REFUSED = {
     "prior of site 'x' tells its 3 entries apart": lambda: run(nsym.FoldedNUTS(scaled_away, EXCHANGEABLE)),
     "'y', which is not there": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(3, {"y": 0}))),
     "length 3; expected 4": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(4, {"x": 0}))),
+    "one is found when a chain starts": lambda: nsym.FoldedNUTS(exchangeable).sym,
     "no chain was started": lambda: nsym.FoldedNUTS(exchangeable, EXCHANGEABLE).section,
 }
 

@@ -1,0 +1,382 @@
+# ruff: noqa: E501 - one operation a line
+"""Random programs from a grammar of primitives, and whether every symmetry claimed of them is there.
+
+A program takes some arrays and returns one number. It is built by applying random operations to a
+growing pool of values; axis lengths repeat, so that axes meet often, and constants range from
+plain ones (which keep a symmetry) to random ones (which break it). Odd seeds draw operations as
+often as models have them, even seeds all alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from numpyro_sym import Symmetry, Units
+from numpyro_sym.discovery.find import _proved, read_program
+from numpyro_sym.discovery.names import Namer
+from numpyro_sym.symmetry import Element
+
+LENGTHS = (1, 2, 3, 3, 4, 6)
+UNARY: list[Callable] = [
+    jnp.tanh, jnp.sin, jnp.cos, jnp.abs, jnp.square, jnp.exp, jax.nn.relu, jax.nn.gelu, jnp.negative, jnp.sign,
+    jax.nn.softplus, jax.nn.sigmoid, lambda x: x**3, lambda x: jnp.sqrt(jnp.abs(x)), lambda x: jnp.cbrt(x),
+    lambda x: jnp.log1p(x * x), lambda x: jnp.clip(x, -0.7, 0.7), lambda x: jax.nn.leaky_relu(x),
+    lambda x: 1.0 / (1.0 + jnp.abs(x)), lambda x: jax.scipy.special.erf(x), lambda x: x * 2.0, lambda x: x - 0.3,
+    lambda x: jnp.where(x > 0, x, 0.0), lambda x: jnp.where(x > 0.1, x, -x), lambda x: jax.checkpoint(jnp.tanh)(x),
+    lambda x: jnp.floor(x), lambda x: (x > 0).astype(x.dtype), lambda x: jax.lax.stop_gradient(x),
+    lambda x: jax.lax.rsqrt(x * x), lambda x: jnp.isfinite(x) * x, lambda x: jnp.where(x == 0, 1.0, x),
+]  # fmt: skip
+BINARY: list[Callable] = [
+    jnp.add, jnp.subtract, jnp.multiply, jnp.maximum, jnp.minimum, lambda x, y: x / (1.0 + y * y),
+    lambda x, y: jnp.where(x > y, x, y), lambda x, y: jnp.where(x > 0, y, 0.0), jnp.logaddexp, jnp.arctan2,
+    lambda x, y: x / jnp.where(y == 0, 1.0, y), lambda x, y: (x == y) * x, lambda x, y: (x < y) * 1.0,
+]  # fmt: skip
+REDUCE: list[Callable] = [
+    jnp.sum, jnp.mean, jnp.max, jnp.min, jnp.prod, jax.scipy.special.logsumexp,
+    lambda x, axis: jnp.argmax(x, axis).astype(x.dtype), lambda x, axis: jnp.var(x, axis),
+    lambda x, axis: jnp.linalg.norm(x, axis=axis), lambda x, axis: jnp.median(x, axis),
+]  # fmt: skip
+KEEP: list[Callable] = [
+    lambda x, axis: jax.nn.softmax(x, axis), lambda x, axis: jnp.sort(x, axis), lambda x, axis: jnp.cumsum(x, axis),
+    lambda x, axis: jnp.flip(x, axis), lambda x, axis: jnp.roll(x, 1, axis), lambda x, axis: jnp.argsort(x, axis) * 1.0,
+    lambda x, axis: x - x.mean(axis, keepdims=True), lambda x, axis: jax.lax.cummax(x, axis % x.ndim),
+    lambda x, axis: jnp.concatenate([x, x], axis), lambda x, axis: jnp.repeat(x, 2, axis),
+    lambda x, axis: jnp.take(x, np.arange(x.shape[axis]), axis), lambda x, axis: x / (1 + jnp.sum(x * x, axis, keepdims=True)),
+    lambda x, axis: jnp.take(x, np.arange(x.shape[axis])[::-1].copy(), axis), lambda x, axis: jnp.diff(x, axis=axis, prepend=0.0),
+]  # fmt: skip
+
+
+class Grammar:
+    """Random choices from one seed, the same whenever the program runs."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def pick(self, options: Any) -> Any:
+        return options[int(self.rng.integers(len(options)))]
+
+    def shape(self, most: int = 3) -> tuple[int, ...]:
+        return tuple(int(self.pick(LENGTHS)) for _ in range(self.rng.integers(1, most + 1)))
+
+    def constant(self, shape: tuple[int, ...]) -> Any:
+        """Plain, in runs, of the identity, zero, or random."""
+        kind = self.rng.integers(6)
+        if kind == 0:
+            return jnp.full(shape, 0.5)
+        if kind == 1 and shape:
+            axis = int(self.rng.integers(len(shape)))
+            runs = np.sort(self.rng.integers(0, 2, shape[axis]))
+            return jnp.broadcast_to((1.0 + runs).reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
+        if kind == 2 and len(shape) == 2 and shape[0] == shape[1]:
+            return 0.3 + 2 * jnp.eye(shape[0])
+        if kind == 3:
+            return jnp.zeros(shape)
+        if kind == 4 and shape:
+            axis = int(self.rng.integers(len(shape)))
+            values = self.rng.normal(size=shape[axis])
+            return jnp.broadcast_to(values.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
+        return jnp.asarray(self.rng.normal(size=shape))
+
+    # Operations: each takes the pool, returns a new value or None where none fits ----------------
+
+    def unary(self, pool):
+        return self.pick(UNARY)(self.pick(pool))
+
+    def with_constant(self, pool):
+        x = self.pick(pool)
+        shape = tuple(n if self.rng.random() < 0.7 else 1 for n in x.shape)
+        y = self.constant(shape)
+        return self.pick(BINARY)(*((x, y) if self.rng.random() < 0.5 else (y, x)))
+
+    def binary(self, pool):
+        x = self.pick(pool)
+        fits = [y for y in pool if _broadcasts(x.shape, y.shape)]
+        return self.pick(BINARY)(x, self.pick(fits))
+
+    def outer(self, pool):
+        x, y = self.pick(pool), self.pick(pool)
+        return x.reshape(x.shape + (1,) * y.ndim) * y if x.ndim + y.ndim <= 3 else None
+
+    def contract(self, pool):
+        x = self.pick(pool)
+        pairs = [(i, y, j) for y in pool for i, n in enumerate(x.shape) for j, m in enumerate(y.shape) if n == m > 1]
+        if not pairs:
+            return None
+        i, y, j = self.pick(pairs)
+        return jnp.tensordot(x, y, (i, j)) if x.ndim + y.ndim <= 5 else None
+
+    def batched(self, pool):
+        x = self.pick([v for v in pool if v.ndim >= 2] or pool)
+        same = [y for y in pool if y.ndim >= 2 and x.ndim >= 2 and y.shape[:2] == x.shape[:2]]
+        return (
+            jnp.einsum(
+                "abi,abj->aij",
+                x[..., None][:, :, :1].reshape(*x.shape[:2], -1),
+                self.pick(same).reshape(*x.shape[:2], -1),
+            )
+            if same
+            else None
+        )
+
+    def reduce(self, pool):
+        x = self.pick(pool)
+        return self.pick(REDUCE)(x, axis=int(self.rng.integers(x.ndim))) if x.ndim else None
+
+    def keep(self, pool):
+        x = self.pick(pool)
+        return self.pick(KEEP)(x, axis=int(self.rng.integers(x.ndim))) if x.ndim else None
+
+    def transpose(self, pool):
+        x = self.pick(pool)
+        return jnp.transpose(x, self.rng.permutation(x.ndim))
+
+    def reshape(self, pool):
+        x = self.pick(pool)
+        shapes = [s for s in [(x.size,), (2, -1), (3, -1), (-1, 2), (-1, 3), (2, -1, 3)] if _fits(x.size, s)]
+        return x.reshape(self.pick(shapes))
+
+    def slice(self, pool):
+        x = self.pick(pool)
+        if not x.ndim:
+            return None
+        axis = int(self.rng.integers(x.ndim))
+        start = int(self.rng.integers(x.shape[axis]))
+        stop = int(self.rng.integers(start + 1, x.shape[axis] + 1))
+        step = int(self.pick([1, 1, 1, 2]))
+        return x[(slice(None),) * axis + (slice(start, stop, step),)]
+
+    def index(self, pool):
+        x = self.pick(pool)
+        if not x.ndim:
+            return None
+        axis = int(self.rng.integers(x.ndim))
+        if self.rng.random() < 0.5:
+            return jnp.take(x, int(self.rng.integers(x.shape[axis])), axis)
+        return jnp.take(x, self.rng.integers(x.shape[axis], size=int(self.pick([2, 3]))), axis)
+
+    def lookup(self, pool):
+        """A position that depends on a value."""
+        x, y = self.pick(pool), self.pick(pool)
+        if not x.ndim:
+            return None
+        where = jnp.argmax(y.reshape(-1)) % x.shape[0]
+        return self.pick([lambda: x[where], lambda: jax.lax.dynamic_slice_in_dim(x, where, 1, 0)])()
+
+    def join(self, pool):
+        x = self.pick(pool)
+        if not x.ndim:
+            return None
+        axis = int(self.rng.integers(x.ndim))
+        fits = [
+            y
+            for y in pool
+            if y.ndim == x.ndim
+            and all(i == axis or a == b for i, (a, b) in enumerate(zip(x.shape, y.shape, strict=True)))
+        ]
+        parts = [x, self.pick(fits), self.pick(fits)][: int(self.rng.integers(2, 4))]
+        return jnp.concatenate(parts, axis)
+
+    def stack(self, pool):
+        x = self.pick(pool)
+        fits = [y for y in pool if y.shape == x.shape]
+        return (
+            jnp.stack([x, self.pick(fits), self.pick(fits)], int(self.rng.integers(x.ndim + 1))) if x.ndim < 3 else None
+        )
+
+    def pad(self, pool):
+        x = self.pick(pool)
+        if not x.ndim:
+            return None
+        value = float(self.pick([0.0, 0.0, 1.0]))
+        return jnp.pad(
+            x, [(int(self.rng.integers(2)), int(self.rng.integers(2))) for _ in x.shape], constant_values=value
+        )
+
+    def scan(self, pool):
+        x = self.pick([v for v in pool if v.ndim >= 2] or pool)
+        if x.ndim < 2:
+            return None
+        fits = [y for y in pool if y.shape in (x.shape[1:], ())]
+        f, g = self.pick(BINARY), self.pick(UNARY)
+        w = self.pick(fits) if fits else 1.0
+        start = self.pick([jnp.zeros(x.shape[1:]), jnp.ones(x.shape[1:]), x[0]])
+
+        def step(carry, row):
+            carry = f(g(carry), row) * w
+            return carry, carry + row
+
+        return jax.lax.scan(step, start, x, reverse=bool(self.rng.random() < 0.3))[int(self.rng.integers(2))]
+
+    def mapped(self, pool):
+        x = self.pick(pool)
+        if not x.ndim:
+            return None
+        y = self.pick(pool)
+        f, g = self.pick(UNARY), self.pick(BINARY)
+        if _broadcasts(x.shape[1:], y.shape) and self.rng.random() < 0.5:
+            return jax.lax.map(lambda row: f(g(row, y)), x)
+        if y.ndim and y.shape[0] == x.shape[0] and _broadcasts(x.shape[1:], y.shape[1:]):
+            return jax.lax.map(lambda rows: f(g(rows[0], rows[1])), (x, y))
+        return jax.lax.map(lambda row: f(row) * row.sum(), x)
+
+    def mapped_twice(self, pool):
+        """A body that also sees the whole array that it is mapped over."""
+        x = self.pick([v for v in pool if v.ndim == 2] or pool)
+        if x.ndim != 2:
+            return None
+        f = self.pick(UNARY)
+        return jax.lax.map(lambda row: f(x @ row) if x.shape[1] == row.shape[0] else row, x)
+
+    def branch(self, pool):
+        x, c = self.pick(pool), self.pick(pool)
+        f, g = self.pick(UNARY), self.pick(UNARY)
+        return jax.lax.cond(c.sum() > 0, f, g, x)
+
+    def loop(self, pool):
+        x = self.pick(pool)
+        f = self.pick(UNARY)
+        return jax.lax.fori_loop(0, int(self.pick([2, 3])), lambda i, v: 0.5 * f(v) + 0.1 * i * v, x)
+
+    def until(self, pool):
+        x = self.pick(pool)
+        return jax.lax.while_loop(lambda v: jnp.sum(v * v) > 2.0, lambda v: v * 0.5, x)
+
+    def matrix(self, pool):
+        x = self.pick([v for v in pool if v.ndim >= 2] or pool)
+        if x.ndim < 2:
+            return None
+        k = jnp.einsum("...ij,...kj->...ik", x, x) + 2.0 * jnp.eye(x.shape[-2])
+        chol = jnp.linalg.cholesky(k)
+        return self.pick([
+            lambda: k, lambda: chol, lambda: jnp.log(jnp.diagonal(chol, axis1=-2, axis2=-1)).sum(-1),
+            lambda: jax.lax.linalg.triangular_solve(chol, x, left_side=True, lower=True),
+        ])()  # fmt: skip
+
+    def pool_window(self, pool):
+        x = self.pick([v for v in pool if v.ndim >= 2] or pool)
+        if x.ndim < 2 or x.shape[0] < 2:
+            return None
+        window = (2, *(1,) * (x.ndim - 1))
+        return self.pick([
+            lambda: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, window, "VALID"),
+            lambda: jax.lax.reduce_window(x, 0.0, jax.lax.add, window, (1,) * x.ndim, "SAME"),
+        ])()  # fmt: skip
+
+    def convolve(self, pool):
+        """One axis of space; channels in groups where they divide."""
+        xs = [v for v in pool if v.ndim == 3]
+        ks = [k for k in pool if k.ndim == 3]
+        if not xs or not ks:
+            return None
+        x, k = self.pick(xs), self.pick(ks)
+        groups = [g for g in (1, 2, 3) if x.shape[2] == g * k.shape[1] and k.shape[2] % g == 0]
+        if not groups:
+            return None
+        return jax.lax.conv_general_dilated(
+            x, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=self.pick(groups)
+        )
+
+    COMMON = (
+        *("unary", "unary", "unary", "with_constant", "with_constant", "binary", "binary", "binary", "outer"),
+        *("contract", "contract", "contract", "batched", "reduce", "reduce", "keep", "transpose", "reshape", "reshape"),
+        *("slice", "index", "lookup", "join", "stack", "pad", "scan", "mapped", "mapped_twice", "branch", "loop"),
+        *("until", "matrix", "pool_window", "convolve", "convolve"),
+    )
+    RARE = tuple(dict.fromkeys(COMMON))
+
+
+def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return all(n == m or 1 in (n, m) for n, m in zip(a[::-1], b[::-1], strict=False)) and abs(len(a) - len(b)) < 2
+
+
+def _fits(size: int, shape: tuple[int, ...]) -> bool:
+    known = -int(np.prod(shape)) if -1 in shape else int(np.prod(shape))
+    return size % known == 0 and size >= known
+
+
+def random_program(seed: int) -> tuple[dict[str, tuple[int, ...]], Callable[[dict], Any]]:
+    """Shapes of the inputs, and a function of them that returns one number."""
+    setup = Grammar(seed)
+    shapes = {f"x{i}": setup.shape() for i in range(setup.rng.integers(2, 5))}
+    steps = int(setup.rng.integers(3, 12))
+
+    def program(point: dict) -> Any:
+        grammar = Grammar(seed + 10**6)
+        pool = [point[name] for name in shapes]
+        new = []
+        for _ in range(steps):
+            out = getattr(grammar, grammar.pick(Grammar.COMMON if seed % 2 else Grammar.RARE))(pool)
+            if out is not None and 0 < out.size <= 500 and out.ndim <= 3:
+                pool.append(jnp.asarray(out, float))
+                new.append(pool[-1])
+        ends = [
+            lambda v: jnp.sum(v * v), jnp.sum, lambda v: jnp.sum(jnp.cos(v)), lambda v: jnp.sum(jnp.tanh(v)),
+            lambda v: jax.scipy.special.logsumexp(v), lambda v: jnp.sum(jnp.abs(v)), lambda v: jnp.sum(v * grammar.constant(v.shape)),
+        ]  # fmt: skip
+        return sum(grammar.pick(ends)(v) for v in [*new[-3:], *(pool[: int(grammar.rng.integers(2))])])
+
+    return shapes, program
+
+
+def claims(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
+    """What the walk through a (random) program claims, before any check, and whether it is so."""
+    shapes, program = program or random_program(seed)
+    rng = np.random.default_rng(seed)
+    points = [{n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(2)]
+
+    def evaluate(point):
+        return {}, {"y": program(point)}, {}
+
+    view = SimpleNamespace(shapes=shapes, observed=("y",), evaluate=evaluate, plates={})
+    jaxpr = jax.make_jaxpr(
+        lambda point: (*(dict.fromkeys(shapes, 0.0),), {"y": program(point)}, dict.fromkeys(shapes, True))
+    )(points[0])
+    reading = read_program(view, jaxpr)
+    units = []
+    for kinds in (("permutation", "signed"), ("permutation", "scaled")):
+        units += [u for u in _proved(view, reading, kinds, Namer(view), []) if u not in units]
+    if not units:
+        return
+    value = jax.jit(program)
+    # A chaotic program turns the rounding of a sum into any change: such points say nothing.
+    points = [p for p in points if _well_conditioned(value, p, rng)]
+    before = [float(value(p)) for p in points]
+    for u in units:
+        good = True
+        for point, v in zip(points, before, strict=True):
+            for _ in range(2):
+                moved = Symmetry([u]).act({u.name: random_element(u, rng)}, point)
+                change = abs(float(value(moved)) - v)
+                good &= not np.isfinite(v) or bool(change <= 1e-7 * (1.0 + abs(v)))
+        yield u, good
+
+
+def _well_conditioned(value: Callable, point: dict, rng: np.random.Generator) -> bool:
+    """Whether relative changes of the size of rounding hardly change the value.
+
+    They may turn a chaotic program round, and one that compares a vanishing sum with 0.
+    """
+    v = float(value(point))
+    for _ in range(12):
+        near = {n: x * (1 + 1e-14 * rng.normal(size=x.shape)) for n, x in point.items()}
+        if not abs(float(value(near)) - v) <= 1e-8 * (1.0 + abs(v)):
+            return False
+    return True
+
+
+def random_element(u: Units, rng: np.random.Generator) -> Element:
+    factor = {
+        "permutation": np.ones(u.n),
+        "signed": rng.choice([-1.0, 1.0], u.n),
+        "scaled": np.exp(rng.normal(size=u.n)),
+    }
+    if u.kind == "signed":
+        factor["signed"][rng.integers(u.n)] = -1.0
+    permutation = np.roll(np.arange(u.n), 1) if rng.random() < 0.5 else rng.permutation(u.n)
+    return Element(permutation, factor[u.kind])
