@@ -12,7 +12,7 @@ from numpyro_sym.guides.evidence import Gaussian, fit_of, signed
 from numpyro_sym.guides.guess import importance, log_tau
 from numpyro_sym.guides.permanent import log_permanent
 
-pytestmark = pytest.mark.usefixtures("x64")
+pytestmark = [pytest.mark.usefixtures("x64"), pytest.mark.slow]
 
 DRAWS = 200
 
