@@ -45,7 +45,7 @@ def by_hand(y=None):
 
 def parts():
     guide = autoguide.AutoGuideList(mixture)
-    guide.append(autoguide.AutoNormal(handlers.block(mixture, expose=["mu", "sigma", "y"]), prefix="a"))
+    guide.append(autoguide.AutoNormal(handlers.block(mixture, expose=["component", "mu", "sigma", "y"]), prefix="a"))
     guide.append(autoguide.AutoMultivariateNormal(handlers.block(mixture, expose=["weights", "shift"]), prefix="b"))
     return guide
 
