@@ -36,7 +36,7 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
     :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is
         found from the model on the first call.
     :param bound: ``"exact"`` lists the group or computes a permanent; ``"guess"`` guesses which
-        element made the draw, within a nat for one layer at any width; ``"infonce"`` is the
+        element made the draw, tight for one layer; ``"infonce"`` is the
         paper's, which stops at ``log(num_importance)`` nats of gain; ``"auto"`` is exact for up to
         720 elements or 12 units that share no site with others, and the guess beyond.
     :param num_importance: elements in the average of ``"guess"`` (1 where not given: nothing is
