@@ -84,13 +84,8 @@ class AutoSymmetrized(AutoGuide):
         model: Callable[..., Any] | None = None,
         check: bool = True,
     ) -> None:
-        for u in sym or ():
-            if u.kind == "scaled":
-                raise SymmetryError(
-                    f"{type(self).__name__}: Units {u.name!r} are scaled: a symmetry of the likelihood that the prior "
-                    "breaks, so not one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep "
-                    "their permutations."
-                )
+        if sym is not None:
+            sym.refuse_scaled(type(self).__name__)
         refuse_without_density(base_guide)
         self.base_guide: Any = base_guide
         self._given = sym

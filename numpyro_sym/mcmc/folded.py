@@ -49,12 +49,8 @@ class Folded(MCMCKernel):
         who = type(self).__name__
         if getattr(kernel, "model", None) is None:
             raise SymmetryError(f"{who}: the kernel has no model. Build it from a model, not from potential_fn.")
-        for u in sym or ():
-            if u.kind == "scaled":
-                raise SymmetryError(
-                    f"{who}: Units {u.name!r} are scaled: a symmetry of the likelihood that the prior breaks, so not "
-                    "one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep their permutations."
-                )
+        if sym is not None:
+            sym.refuse_scaled(who)
         self.kernel = kernel
         self._given = sym
         self._check = check

@@ -138,6 +138,19 @@ class Symmetry:
             kept = [u if u.kind in kinds else u.with_kind("permutation") for u in self.units]
         return Symmetry(kept, notes=self.notes)
 
+    def refuse_scaled(self, who: str) -> None:
+        """Raise where units are scaled: for whoever moves the posterior, not the likelihood alone.
+
+        :param who: the name that the error begins with.
+        :raises SymmetryError: naming the units and the way out.
+        """
+        for u in self.units:
+            if u.kind == "scaled":
+                raise SymmetryError(
+                    f"{who}: Units {u.name!r} are scaled: a symmetry of the likelihood that the prior breaks, so not "
+                    "one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep their permutations."
+                )
+
     def without(self, *names: str) -> Symmetry:
         """The symmetry without the named ``Units``.
 

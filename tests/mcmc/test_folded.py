@@ -178,7 +178,7 @@ def test_symmetry_left_out_is_found():
         mcmc = MCMC(nsym.FoldedNUTS(exchangeable, sym), num_warmup=20, num_samples=20, progress_bar=False)
         mcmc.run(jax.random.key(0))
         draws.append(mcmc.get_samples()["x"])
-        assert mcmc.sampler.sym.order == 48 if sym is None else 6
+        assert mcmc.sampler.sym.order == (48 if sym is None else 6)
     np.testing.assert_allclose(np.sort(np.abs(draws[0])), np.sort(np.abs(draws[1])), rtol=1e-6)
     assert (draws[0] > 0).all()
 
