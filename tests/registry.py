@@ -255,6 +255,11 @@ def view(name):
     return read_numpyro_model(case.model, case.args, {})
 
 
+def random_point(name, seed=0):
+    """A random point of a case's model."""
+    return view(name).draw(np.random.default_rng(seed))
+
+
 def moving(sym, rng_key):
     """A random element that permutes every ``Units`` of two or more and uses a factor of each."""
     for key in jax.random.split(rng_key, 100):

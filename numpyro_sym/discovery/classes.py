@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
 from math import gcd, lcm
-from typing import Any
 
 import numpy as np
 
-from ..symmetry import Axis
-from .characters import Form, Key, solutions
-from .inference import Value, Walk
-from .layout import Layout, Occ, Var, expand, leaves, normal, term_size
-
-MOST_SINGLE_SIGNS = 64  # units told apart whose signs are listed one by one
+from ..symmetry import Axis, SymmetryError, Units
+from ..symmetry.units import Kind
+from .characters import Char, Key, solutions
+from .inference import WHOLE, Value, Walk
+from .layout import Layout, Occ, Var, leaves, normal, size_of, term_size
 
 
 @dataclass(frozen=True)
 class Place:
     """One occurrence of a class on one axis of a site.
 
-    :param key: the unknown exponent with which the class's factors act there.
+    :param key: the unknown sign with which the class acts there.
     :param positions: entries along the axis, shape ``(outer, n, inner)``.
     """
 
@@ -31,26 +28,6 @@ class Place:
     axis: int
     key: Key
     positions: np.ndarray
-
-    def blocks(self, power: int) -> list[Axis] | None:
-        """The place as axes of ``Units``, one a run of units; ``None`` where entries are not in runs."""
-        outer, _, inner = self.positions.shape
-        if np.any(np.diff(self.positions.reshape(outer, -1), axis=1) != 1):
-            return None
-        return [Axis(self.axis, int(start), 1, inner, power) for start in self.positions[:, 0, 0]]
-
-
-def joined(blocks: Sequence[Axis], n: int, shape: tuple[int, ...]) -> tuple[Axis, ...]:
-    """Axes with those made one that follow on each other, and a whole axis named as such."""
-    out: list[Axis] = []
-    for a in sorted(blocks, key=lambda a: (a.axis, a.offset)):
-        last = out[-1] if out else None
-        follows = last is not None and a == replace(last, start=last.offset + last.length(n), outer=a.outer)
-        if last is not None and follows:
-            out[-1] = replace(last, outer=last.outer + a.outer)
-        else:
-            out.append(a)
-    return tuple(replace(a, start=None) if a.length(n) == shape[a.axis] else a for a in out)
 
 
 @dataclass(frozen=True)
@@ -71,72 +48,94 @@ class Class:
         return self.var.size > 1 and not self.var.reasons
 
     @property
-    def n(self) -> int:
-        return self.var.size
+    def where(self) -> tuple[tuple[str, int], ...]:
+        return tuple(dict.fromkeys((p.site, p.axis) for p in self.places))
+
+    def __str__(self) -> str:
+        return " ".join(f"{site}[{axis}]" for site, axis in self.where)
+
+    def kind(self, kinds: Sequence[str]) -> Kind | None:
+        """The first of these kinds that the class has: signs, else scales, else permutations alone."""
+        has = {"signed": bool(self.parities), "scaled": self.degrees is not None, "permutation": True}
+        return next((k for k in ("signed", "scaled", "permutation") if k in kinds and has[k]), None)
+
+    def units(self, kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> Units | str:
+        """The class as ``Units``, still without a name, or why they cannot say it."""
+        powers = {"signed": self.parities[:1], "scaled": (self.degrees,), "permutation": ()}[kind]
+        merged: dict[tuple, list[np.ndarray]] = {}
+        for place, power in zip(self.places, (*powers, (0,) * len(self.places))[0] or (), strict=True):
+            merged.setdefault((place.site, place.axis, power, place.positions.shape[2]), []).append(place.positions)
+        axes: dict[str, tuple[Axis, ...]] = {}
+        for (site, axis, power, _), blocks in merged.items():
+            runs = Axis.of_entries(axis, np.concatenate(blocks), shapes[site][axis], power)
+            if runs is None:
+                return "interchangeable, but not in blocks that an Axis can name"
+            axes[site] = (*axes.get(site, ()), *runs)
+        try:
+            return Units("found", self.var.size, axes=axes, kind=kind)
+        except SymmetryError:
+            return "interchangeable, but twice along one axis, which Units cannot say"
 
 
-Flip = dict[str, list[np.ndarray]]  # site -> for each axis, where a sign acts (axes multiply)
+@dataclass(frozen=True)
+class Reading:
+    """What a walk through the model's program found.
 
-
-def read_classes(
-    walk: Walk, sites: Mapping[str, Value], observed: Iterable[str]
-) -> tuple[list[Class], list[dict[Key, Fraction]]]:
-    """Classes in the order of the sites, and a basis of the signs of whole arrays.
-
-    :param walk: a walk that has seen the whole model.
-    :param sites: the types that the latent sites were given at its start.
-    :param observed: sites whose densities make the likelihood; degrees are asked of those alone.
+    :param sites: the types of the latent sites.
+    :param classes: classes in the order of the sites.
+    :param signs: a basis of the signs of whole arrays and of single positions, as values of their unknowns.
     """
-    parity: dict[Var | None, list[Form]] = {}
-    degree: dict[Var | None, list[Form]] = {}
-    likelihood = frozenset(observed)
+
+    walk: Walk
+    sites: dict[str, Value]
+    classes: tuple[Class, ...]
+    signs: tuple[Char, ...]
+
+
+def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str]) -> Reading:
+    """What a walk that has seen the whole model says of its sites.
+
+    :param sites: the types that the latent sites were given at its start.
+    :param likelihood: sites whose densities make the likelihood; degrees are asked of those alone.
+    """
+    rows: dict[Var, list[tuple[Char, bool]]] = {}
+    likelihood = frozenset(likelihood)
     for var, char, feeds in walk.rows:
-        for occ in leaves(((Occ(var, char),),)) if var is not None else [Occ(Var(1), char)]:
-            label = occ.var if occ.var.size > 1 else None
-            parity.setdefault(label, []).append(occ.char.parity)
-            if feeds & likelihood:
-                degree.setdefault(label, []).append(occ.char.degree)
-
-    places: dict[Var, list[Place]] = {}
-    whole: list[Key] = []
-    for name, value in sites.items():
-        whole += [key for key, _ in value.char.parity]
-        for var, place in _places(name, value):
-            places.setdefault(var, []).append(place)
-            whole += [place.key] if var.size == 1 else []
-
+        for occ in leaves(((Occ(var, char),),)):
+            rows.setdefault(occ.var if occ.var.size > 1 else WHOLE, []).append((occ.char, bool(feeds & likelihood)))
+    found: dict[Var, list[Place]] = {}
+    for var, place in (pair for name, value in sites.items() for pair in places(name, value)):
+        found.setdefault(var, []).append(place)
     classes = []
-    for var, where in places.items():
-        if var.size == 1:
-            continue
-        keys = list(dict.fromkeys(p.key for p in where))
-        signs = solutions(parity.get(var, ()), keys, 2)
-        scales = solutions(degree.get(var, ()), keys, None)
-        classes.append(
-            Class(
-                var,
-                tuple(where),
-                tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs),
-                _integers([scales[0].get(p.key, Fraction(0)) for p in where]) if scales else None,
-            )
-        )
-    return classes, solutions(parity.get(None, ()), whole, 2)
+    for var, where in found.items():
+        if var.size > 1:
+            mine, keys = rows.get(var, ()), list(dict.fromkeys(p.key for p in where))
+            signs = solutions((char.of(sign=True) for char, _ in mine), keys)
+            degrees = [k._replace(sign=False) for k in keys]
+            scales = solutions((char.of(sign=False) for char, likely in mine if likely), degrees)
+            parities = tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs)
+            by_place = [v.get(p.key._replace(sign=False), Fraction(0)) for v in scales[:1] for p in where]
+            classes.append(Class(var, tuple(where), parities, _integers(by_place) if scales else None))
+    whole = [k for v in sites.values() for k in v.char if k.sign]
+    whole += [p.key for var, where in found.items() if var.size == 1 for p in where]
+    return Reading(
+        walk, sites, tuple(classes), tuple(solutions((c.of(sign=True) for c, _ in rows.get(WHOLE, ())), whole))
+    )
 
 
 def _integers(exponents: Sequence[Fraction]) -> tuple[int, ...]:
     """The smallest integers in the same ratio, the first of them positive."""
     scale = lcm(*(e.denominator for e in exponents))
     numbers = [int(e * scale) for e in exponents]
-    divisor = reduce(gcd, numbers) or 1
     sign = 1 if next((x for x in numbers if x), 1) > 0 else -1
-    return tuple(sign * x // divisor for x in numbers)
+    return tuple(sign * x // (gcd(*numbers) or 1) for x in numbers)
 
 
-def _places(site: str, value: Value) -> Iterator[tuple[Var, Place]]:
+def places(site: str, value: Value) -> Iterator[tuple[Var, Place]]:
     """Every unbound variable on every axis of a site, and where."""
     for axis, n in enumerate(value.shape):
         for occ, positions in _placed(value.axes[axis] or (), np.arange(n).reshape(1, n, 1)):
-            yield occ.var, Place(site, axis, occ.char.parity[0][0], positions)
+            yield occ.var, Place(site, axis, next(k for k in occ.char if k.sign), positions)
 
 
 def _placed(layout: Layout, positions: np.ndarray) -> Iterator[tuple[Occ, np.ndarray]]:
@@ -145,96 +144,11 @@ def _placed(layout: Layout, positions: np.ndarray) -> Iterator[tuple[Occ, np.nda
     start = 0
     for term in normal(layout):
         stop = start + term_size(term)
-        for i, occ in enumerate(term):
+        for i, factor in enumerate(term):
             before, after = outer * term_size(term[:i]), term_size(term[i + 1 :]) * inner
-            block = positions[:, start:stop].reshape(before, occ.var.size, after)
-            if occ.var.parts is None:
-                yield occ, block
+            block = positions[:, start:stop].reshape(before, size_of(factor), after)
+            if isinstance(factor, Occ):
+                yield factor, block
             else:
-                yield from _placed(tuple(expand(occ)), block)
+                yield from _placed(factor, block)
         start = stop
-
-
-# Signs of whole arrays -----------------------------------------------------------------------------
-
-
-def class_flips(c: Class, shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int | None, Flip]]:
-    """The signs of a class that ``Units`` of one unit express, with the position each belongs to.
-
-    Where the units are interchangeable: each sign pattern for all units at once. Where they are
-    told apart: each pattern for each unit.
-    """
-    flips: list[tuple[int | None, Flip]] = []
-    single = not c.alive and c.n <= MOST_SINGLE_SIGNS
-    for pattern in c.parities:
-        for unit in range(c.n) if single else (None,):
-            flip: Flip = {}
-            for place, on in zip(c.places, pattern, strict=True):
-                if on:
-                    axes = flip.setdefault(place.site, _no_flip(shapes[place.site]))
-                    chosen = place.positions if unit is None else place.positions[:, unit]
-                    axes[place.axis][chosen.ravel()] ^= True
-            flips.append((unit, flip))
-    return flips
-
-
-def array_flips(basis: Sequence[dict[Key, Fraction]], sites: Mapping[str, Value], known: Sequence[Flip]) -> list[Flip]:
-    """Signs of whole arrays that are no product of the flips already known."""
-    shapes = {name: v.shape for name, v in sites.items()}
-    span: list[int] = []
-    for earlier in known:
-        _independent(_bits(earlier, shapes), span)
-    found = []
-    for vector in basis:
-        flip: Flip = {}
-        for name, value in sites.items():
-            axes = _no_flip(value.shape)
-            for var, place in _places(name, value):
-                if var.size == 1 and vector.get(place.key):
-                    axes[place.axis][place.positions.ravel()] ^= True
-            if any(vector.get(key) for key, _ in value.char.parity):
-                axes[0] = ~axes[0]
-            if any(a.any() for a in axes):
-                flip[name] = axes
-        if _independent(_bits(flip, shapes), span):
-            found.append(flip)
-    return found
-
-
-def _no_flip(shape: Sequence[int]) -> list[np.ndarray]:
-    return [np.zeros(n, bool) for n in (shape or (1,))]
-
-
-def _bits(flip: Flip, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """A flip as one number: equal exactly where it acts equally on every entry."""
-    bits: list[Any] = []
-    for name, shape in shapes.items():
-        axes = flip.get(name) or _no_flip(shape)
-        bits.append([bool(sum(int(a[0]) for a in axes) % 2)])
-        bits += [a ^ a[0] for a in axes]
-    return int("".join("1" if b else "0" for b in np.concatenate(bits)), 2)
-
-
-def _independent(bits: int, span: list[int]) -> bool:
-    """Whether a vector over GF(2) is no sum of those in the span; it is added where it is none."""
-    for b in span:
-        bits = min(bits, bits ^ b)
-    if bits:
-        span.append(bits)
-        span.sort(reverse=True)
-    return bool(bits)
-
-
-def flip_axes(flip: Flip) -> dict[str, tuple[Axis, ...]]:
-    """Where a flip acts, as axes of ``Units`` with one unit."""
-    placed = {}
-    for name, axes in flip.items():
-        found: list[Axis] = []
-        for k, on in enumerate(axes):
-            if on.all():
-                found.append(Axis(k, outer=len(on), power=1))
-                continue
-            edges = np.flatnonzero(np.diff(np.r_[False, on, False]))
-            found += [Axis(k, int(a), outer=int(b - a), power=1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-        placed[name] = tuple(found)
-    return placed

@@ -1,55 +1,131 @@
-"""Permutations found by evaluating the model alone, blind to what it is made of.
+"""Permutations and signs found by evaluating the model alone, blind to what it is made of.
 
-Take all axes of one length and two positions ``i, j`` on them. Swapping these positions on one
-axis after another makes a group whose elements are sets of axes, vectors over GF(2). At a point
-that every swap leaves as it is, gradient and Hessian of the log joint split into parts that a
-swap multiplies by 1 or -1. If swapping on a set ``S`` of axes is a symmetry, a part that is not
-zero must get the sign 1: one linear equation on ``S``. What all equations leave is a candidate,
-which is then verified at random points.
+Take all axes of one length, and on each the same involution: the swap of two positions, or the sign of one. Applying it
+on one axis after another makes a group whose elements are sets of axes, vectors over GF(2). At a point that every
+involution leaves as it is, gradient and Hessian of the log joint split into parts that one multiplies by 1 or -1. If
+applying it on a set ``S`` of axes is a symmetry, a part that is not zero must get the sign 1: one linear equation on
+``S``. What all equations leave is a candidate, which is then verified at random points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
 
+import jax
 import numpy as np
 
-from ..symmetry import Axis, Units
-from .characters import Form, solutions
-from .verify import Point, Trial
+from ..symmetry import Axis, Element, Trial, Units
+from ..symmetry.action import act_on_sites
+from .characters import Char, Key, solutions
 
 SiteAxis = tuple[str, int]
+Involution = Callable[[np.ndarray, int], np.ndarray]  # of an array, along an axis
+Sites = dict[str, np.ndarray]
+Pattern = tuple[tuple[int, int], ...]  # an axis and its sign under the involution there
 
 MOST_PAIRS = 12  # neighbours tried one by one; of longer axes only the first two positions
 MOST_AXES = 24
 
 
-def permutations_by_evaluation(trial: Trial, axes: Sequence[SiteAxis], n: int) -> Iterator[Units]:
+def swap(i: int, j: int) -> Involution:
+    def swapped(x: np.ndarray, axis: int) -> np.ndarray:
+        order = np.arange(x.shape[axis])
+        order[[i, j]] = j, i
+        return np.take(x, order, axis)
+
+    return swapped
+
+
+def flip(i: int) -> Involution:
+    def flipped(x: np.ndarray, axis: int) -> np.ndarray:
+        sign = np.where(np.arange(x.shape[axis]) == i, -1.0, 1.0)
+        return x * np.expand_dims(sign, [k for k in range(x.ndim) if k != axis % x.ndim])
+
+    return flipped
+
+
+class Derivatives:
+    """Gradient of a model's log joint, and products with its Hessian; the Hessian itself is never there."""
+
+    def __init__(self, trial: Trial) -> None:
+        def joint(point: Sites) -> Any:
+            return sum(sum(group.values()) for group in trial.view.evaluate(point)[:2])
+
+        self.points = trial.points
+        self.gradient = jax.jit(jax.grad(joint))
+        self.times_hessian = jax.jit(lambda point, d: jax.jvp(jax.grad(joint), (point,), (d,))[1])
+
+    def candidates(self, axes: Sequence[SiteAxis], involution: Involution) -> list[tuple[SiteAxis, ...]]:
+        """Sets of axes on which the involution may be a symmetry: a basis of what every equation leaves."""
+        keys = {axis: Key(sign=True, symbol=i) for i, axis in enumerate(axes)}
+        odd = [s for p in self.points for s in self._odd_parts(p, axes, involution)]
+        rows = [Char({keys[a]: Fraction(1) for a in part}) for part in odd]
+        return [tuple(a for a in axes if v.get(keys[a])) for v in solutions(rows, list(keys.values()))]
+
+    def _odd_parts(self, point: Sites, axes: Sequence[SiteAxis], involution: Involution) -> Iterator[frozenset]:
+        """Sets of axes of which a symmetry must move an even number."""
+
+        def projected(x: np.ndarray, pattern: Pattern) -> np.ndarray:
+            for axis, sign in pattern:
+                x = (x + sign * involution(x, axis)) / 2
+            return x
+
+        # Sites that the involution does not reach are one direction; of the others, each part is one.
+        mine = {site: [a for s, a in axes if s == site] for site in point}
+        parts = {
+            s: [tuple(zip(a, signs, strict=True)) for signs in product((1, -1), repeat=len(a))] for s, a in mine.items()
+        }
+        fixed = {s: projected(x, parts[s][0]) for s, x in point.items()}
+        rng = np.random.default_rng(0)
+
+        def nonzero(values: Sites, own: frozenset = frozenset()) -> Iterator[frozenset]:
+            size = 1.0 + max(float(np.max(np.abs(v), initial=0.0)) for v in values.values())
+            for site, patterns in parts.items() if np.isfinite(size) else ():
+                for pattern in patterns:
+                    odd = frozenset((site, a) for a, sign in pattern if sign < 0) ^ own
+                    if odd and np.max(np.abs(projected(np.asarray(values[site]), pattern)), initial=0.0) > 1e-9 * size:
+                        yield odd
+
+        yield from nonzero(self.gradient(fixed))
+        even = {s: projected(rng.normal(size=x.shape), parts[s][0]) for s, x in fixed.items()}
+        yield from nonzero(self.times_hessian(fixed, even))
+        for site, patterns in parts.items():
+            for pattern in patterns[1:]:
+                direction = {s: np.zeros_like(x) for s, x in fixed.items()}
+                direction[site] = projected(rng.normal(size=fixed[site].shape), pattern)
+                own = frozenset((site, a) for a, sign in pattern if sign < 0)
+                yield from nonzero(self.times_hessian(fixed, direction), own)
+
+
+def found_by_evaluation(
+    trial: Trial, derivatives: Derivatives, axes: Sequence[SiteAxis], n: int, signs: bool
+) -> Iterator[Units]:
     """Units on some of these axes, all of length ``n``, that hold; unnamed.
 
     :param trial: the model and its random points.
     :param axes: where to look.
+    :param signs: whether to look for signs, too.
     """
     axes = axes[:MOST_AXES]
     pairs = [(i, i + 1) for i in range(n - 1)] if n <= MOST_PAIRS else [(0, 1)]
     try:
-        candidates = [_candidates(trial, axes, pair) for pair in pairs]
+        candidates = [derivatives.candidates(axes, swap(*pair)) for pair in pairs]
     except NotImplementedError:  # a primitive without derivatives
         return
     for chosen in dict.fromkeys(c for found in candidates for c in found):
         together = [chosen in found for found in candidates]
-        runs = _runs(together) if len(pairs) == n - 1 else [(0, n)]
-        for start, stop in runs:
+        for start, stop in _runs(together) if len(pairs) == n - 1 else [(0, n)]:
+            where = [Axis(axis, None if stop - start == n else start, power=0) for _, axis in chosen]
             placed: dict[str, tuple[Axis, ...]] = {}
-            for site, axis in chosen:
-                where = Axis(axis, None if stop - start == n else start, power=0)
-                placed[site] = (*placed.get(site, ()), where)
+            for (site, _), axis in zip(chosen, where, strict=True):
+                placed[site] = (*placed.get(site, ()), axis)
             units = Units("found", stop - start, axes=placed)
-            if trial.withstands(units):
-                yield units
+            if withstands(trial, units):
+                yield with_signs(trial, derivatives, units) if signs else units
 
 
 def _runs(together: Sequence[bool]) -> list[tuple[int, int]]:
@@ -58,67 +134,32 @@ def _runs(together: Sequence[bool]) -> list[tuple[int, int]]:
     return [(int(a), int(b) + 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _candidates(trial: Trial, axes: Sequence[SiteAxis], pair: tuple[int, int]) -> list[tuple[SiteAxis, ...]]:
-    rows: list[Form] = []
-    for point in trial.points:
-        for odd in _odd_parts(trial, point, axes, pair):
-            rows.append(tuple(((axes.index(a), ()), Fraction(1)) for a in sorted(odd)))
-    keys = [(i, ()) for i in range(len(axes))]
-    return [tuple(axes[i] for i, _ in keys if v.get((i, ()))) for v in solutions(rows, keys, 2)]
+def with_signs(trial: Trial, derivatives: Derivatives, units: Units) -> Units:
+    """The units with the signs that they have too, if there are any."""
+    (offset, *others) = {a.offset for _, axes in units.placements for a in axes}
+    where = [(site, a.axis) for site, axes in units.placements for a in axes]
+    if others or any(a.outer * a.inner > 1 for _, axes in units.placements for a in axes):
+        return units
+    for chosen in derivatives.candidates(where, flip(offset)):
+        placed = {s: tuple(replace(a, power=int((s, a.axis) in chosen)) for a in axs) for s, axs in units.placements}
+        signed = Units(units.name, units.n, axes=placed, kind="signed")
+        if withstands(trial, signed):
+            return signed
+    return units
 
 
-def _odd_parts(
-    trial: Trial, point: Point, axes: Sequence[SiteAxis], pair: tuple[int, int]
-) -> Iterator[frozenset[SiteAxis]]:
-    """Sets of axes of which a symmetry must swap an even number."""
-    fixed = dict(point)
-    for site, axis in axes:
-        fixed[site] = _half(fixed[site], axis, pair, 1)
-    # Sites that the swaps do not reach are one direction; of the others, each part is one.
-    parts = {site: list(_parts(fixed[site], [a for s, a in axes if s == site])) for site in fixed}
-    gradient, times_hessian = trial.derivatives(fixed)
-    yield from _nonzero(gradient, parts, pair)
-    rng = np.random.default_rng(0)
-    even = {s: _projected(rng.normal(size=fixed[s].shape), p[0], pair) for s, p in parts.items()}
-    yield from _nonzero(times_hessian(even), parts, pair)
-    for site, patterns in parts.items():
-        for pattern in patterns[1:]:
-            direction = {s: np.zeros_like(x) for s, x in fixed.items()}
-            direction[site] = _projected(rng.normal(size=fixed[site].shape), pattern, pair)
-            own = frozenset((site, a) for a, sign in pattern if sign < 0)
-            for odd in _nonzero(times_hessian(direction), parts, pair, even_too=True):
-                yield odd ^ own
+def withstands(trial: Trial, u: Units, num_points: int = 8) -> bool:
+    """Whether units that nothing proves hold at many points, near and far, and in order of size.
 
-
-Pattern = tuple[tuple[int, int], ...]  # an axis and its sign under the swap there
-
-
-def _parts(x: np.ndarray, axes: Sequence[int]) -> Iterator[Pattern]:
-    for signs in product((1, -1), repeat=len(axes)):
-        yield tuple(zip(axes, signs, strict=True))
-
-
-def _half(x: np.ndarray, axis: int, pair: tuple[int, int], sign: int) -> np.ndarray:
-    """The part of an array that a swap along one axis multiplies by ``sign``."""
-    order = np.arange(x.shape[axis])
-    order[list(pair)] = order[list(pair)][::-1]
-    return (x + sign * np.take(x, order, axis)) / 2
-
-
-def _projected(x: np.ndarray, pattern: Pattern, pair: tuple[int, int]) -> np.ndarray:
-    for axis, sign in pattern:
-        x = _half(x, axis, pair, sign)
-    return x
-
-
-def _nonzero(
-    values: dict[str, Any], parts: dict[str, list[Pattern]], pair: tuple[int, int], even_too: bool = False
-) -> Iterator[frozenset[SiteAxis]]:
-    """Parts of a gradient that do not vanish, each as the set of axes whose swaps turn its sign."""
-    size = 1.0 + max(float(np.max(np.abs(v), initial=0.0)) for v in values.values())
-    if not np.isfinite(size):
-        return
-    for site, patterns in parts.items():
-        for pattern in patterns if even_too else patterns[1:]:
-            if np.max(np.abs(_projected(values[site], pattern, pair)), initial=0.0) > 1e-9 * size:
-                yield frozenset((site, a) for a, sign in pattern if sign < 0)
+    A density that only tells whether values are in order looks symmetric where they are not.
+    """
+    for i in range(num_points):
+        drawn = trial.view.draw(trial.rng, (0.3, 1.0, 3.0)[i % 3])
+        points = [drawn]
+        for site, axes in u.placements:
+            entries = np.moveaxis(drawn[site], axes[0].axis, 0)[axes[0].positions(u.n)[0, :, 0]]
+            order = np.argsort(entries.reshape(u.n, -1)[:, 0])
+            points += [act_on_sites(u, Element(by, np.ones(u.n)), drawn) for by in (order, order[::-1])]
+        if not trial.holds([u], 2 * [p for p in points if trial.is_finite(p)]):
+            return False
+    return trial.holds([u])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -12,19 +11,16 @@ import numpy as np
 
 def as_constant(x: Any) -> Any:
     """A NumPy array of a constant; random keys stay what they are."""
-    if hasattr(x, "dtype") and jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
-        return x
-    return np.asarray(x)
+    extended = hasattr(x, "dtype") and jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended)
+    return x if extended else np.asarray(x)
 
 
 def fold(eqn: Any, inputs: list[Any]) -> list[Any]:
     """Outputs of an equation whose inputs are all constant."""
     quick = _QUICK.get(eqn.primitive.name)
     if quick is not None and all(isinstance(x, np.ndarray) for x in inputs):
-        aval = eqn.outvars[0].aval
         with np.errstate(all="ignore"):
-            out = np.asarray(quick(eqn.params, *inputs))
-        return [out if out.dtype == aval.dtype else out.astype(aval.dtype)]
+            return [np.asarray(quick(eqn.params, *inputs)).astype(eqn.outvars[0].aval.dtype, copy=False)]
     outs = eqn.primitive.bind(*inputs, **eqn.primitive.get_bind_params(eqn.params))
     return [as_constant(x) for x in (outs if eqn.primitive.multiple_results else [outs])]
 
@@ -36,15 +32,19 @@ def _broadcast(params: dict, x: np.ndarray) -> np.ndarray:
     return np.broadcast_to(x.reshape(expanded), params["shape"])
 
 
-_UFUNCS = {
-    **{n: getattr(np, n) for n in ("add", "exp", "log", "sqrt", "square")},
-    **{"sub": np.subtract, "mul": np.multiply, "neg": np.negative, "max": np.maximum, "min": np.minimum},
-    **{"eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater},
-    **{"ge": np.greater_equal, "copy": np.asarray, "stop_gradient": np.asarray, "convert_element_type": np.asarray},
-    "div": lambda x, y: x / y if np.issubdtype(x.dtype, np.inexact) else np.trunc(x / y),
-}
+def _plain(ufunc: Callable) -> Callable:
+    return lambda params, *xs: ufunc(*xs)
+
+
+_UFUNCS = (
+    "add exp log sqrt square sub:subtract mul:multiply neg:negative max:maximum min:minimum eq:equal ne:not_equal "
+)
+_UFUNCS += (
+    "lt:less le:less_equal gt:greater ge:greater_equal copy:asarray stop_gradient:asarray convert_element_type:asarray"
+)
 _QUICK: dict[str, Callable] = {
-    **{name: partial(lambda f, params, *xs: f(*xs), f) for name, f in _UFUNCS.items()},
+    **{name.split(":")[0]: _plain(getattr(np, name.split(":")[-1])) for name in _UFUNCS.split()},
+    "div": lambda p, x, y: x / y if np.issubdtype(x.dtype, np.inexact) else np.trunc(x / y),
     "broadcast_in_dim": _broadcast,
     "reshape": lambda p, x: x.reshape(p["new_sizes"]),
     "squeeze": lambda p, x: np.squeeze(x, p["dimensions"]),

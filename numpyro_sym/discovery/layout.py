@@ -1,23 +1,23 @@
 """Types of axes: which interchangeable positions an axis of an array runs over.
 
-An axis is a sum (positions one run after another) of products (major factor first) of variables.
-A variable stands for some number of positions that a permutation may exchange, the same
-permutation wherever it occurs. ``align`` makes two axes the same by splitting variables: a reshape
-splits one into a product, a slice or a concatenation into a sum. A variable with reasons is dead:
-something tells its positions apart, nothing may exchange them; they stay aligned, so that signs
-survive. An axis along which a value is constant has the type ``None``: it fits anything.
+An axis is a sum (positions one run after another) of products (major factor first) of variables. A variable stands for
+some number of positions that a permutation may exchange, the same permutation wherever it occurs. ``align`` makes two
+axes the same by splitting variables: a reshape splits one into a product, a slice or a concatenation into a sum. A
+variable with reasons is dead: something tells its positions apart, nothing may exchange them; they stay aligned, so
+that signs survive. An axis along which a value is constant has the type ``None``: it fits anything.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
-from .characters import Char
+from .characters import ONE, Char
 
 MOST_RUNS = 64  # an axis cut into more runs than this is told apart position by position
+MOST_REASONS = 8  # that a variable remembers
 
 
 class Reason(NamedTuple):
@@ -35,19 +35,25 @@ class Var:
 
     __slots__ = ("parts", "reasons", "size")
 
-    def __init__(self, size: int, reasons: tuple[Reason, ...] = ()) -> None:
+    def __init__(self, size: int, reasons: Sequence[Reason] = ()) -> None:
         self.size = size
-        self.parts: tuple[tuple[Var, ...], ...] | None = None
+        self.parts: Layout | None = None
         self.reasons: dict[Reason, None] = dict.fromkeys(reasons)
 
-    def become(self, parts: tuple[tuple[Var, ...], ...], reason: Reason | None = None) -> None:
+    def become(self, parts: Layout, reason: Reason | None = None) -> None:
         """Bind the variable; its parts are dead where it was."""
         self.parts = parts
         for r in self.reasons:
-            for term in parts:
-                for part in term:
-                    kill(part, r)
+            self.kill(r)
         if reason is not None:
+            self.reasons[reason] = None
+
+    def kill(self, reason: Reason) -> None:
+        """Nothing may exchange these positions any more."""
+        if self.parts is not None:
+            for occ in leaves(self.parts):
+                occ.var.kill(reason)
+        elif len(self.reasons) < MOST_REASONS:
             self.reasons[reason] = None
 
 
@@ -55,10 +61,11 @@ class Occ(NamedTuple):
     """One occurrence of a variable on an axis, and the exponents with which factors act there."""
 
     var: Var
-    char: Char
+    char: Char = ONE
 
 
-Term = tuple[Occ, ...]
+Factor = Union[Occ, "Layout"]  # a sum within a product is one of its factors
+Term = tuple[Factor, ...]
 Layout = tuple[Term, ...]
 
 
@@ -66,71 +73,72 @@ class MisalignedError(Exception):
     """Two axes for which no common refinement was found."""
 
 
-def kill(var: Var, reason: Reason) -> None:
-    """Nothing may exchange these positions any more."""
-    if var.parts is None:
-        if len(var.reasons) < 8:
-            var.reasons[reason] = None
-        return
-    for term in var.parts:
-        for part in term:
-            kill(part, reason)
+def size_of(factor: Factor) -> int:
+    return factor.var.size if isinstance(factor, Occ) else sum(map(term_size, factor))
 
 
 def term_size(term: Term) -> int:
-    return prod(o.var.size for o in term)
+    return prod(map(size_of, term))
 
 
-def expand(occ: Occ) -> list[Term]:
+def _opened(factor: Factor) -> Layout:
     """One step from a bound variable to its parts.
 
-    Exponents on a variable of several positions may differ from part to part; that of a single
-    position is one number, which other values may share, and stays the same unknown.
+    Exponents on a variable of several positions may differ from part to part; that of a single position is one number,
+    which other values may share, and stays the same unknown.
     """
-    assert occ.var.parts is not None
-    return [
-        tuple(Occ(v, occ.char.at((i, j)) if occ.var.size > 1 else occ.char) for j, v in enumerate(term))
-        for i, term in enumerate(occ.var.parts)
-    ]
+    if not isinstance(factor, Occ):
+        return factor
+    assert factor.var.parts is not None
+    single = factor.var.size == 1
+    return _relabelled(factor.var.parts, lambda path: factor.char if single else factor.char.at(path))
 
 
-def normal(layout: Layout) -> Layout:
-    """The sum of products as long as possible: ``(a + b) * c`` is ``a * c + b * c``.
+def _relabelled(parts: Layout, char: Callable[[tuple], Char], path: tuple = ()) -> Layout:
+    def one(f: Factor, here: tuple) -> Factor:
+        return Occ(f.var, char(here)) if isinstance(f, Occ) else _relabelled(f, char, here)
 
-    ``c * (a + b)`` is no sum of runs and stays a product with a bound factor.
-    """
-    out: list[Term] = []
-    todo = deque(layout)
-    while todo:
-        term = todo.popleft()
-        for i, occ in enumerate(term):
-            parts = occ.var.parts
-            if parts is not None and (len(parts) == 1 or term_size(term[:i]) == 1):
-                todo.extendleft(term[:i] + part + term[i + 1 :] for part in reversed(expand(occ)))
-                break
-        else:
-            out.append(term)
-    return tuple(out)
+    return tuple(tuple(one(f, (*path, (i, j))) for j, f in enumerate(term)) for i, term in enumerate(parts))
+
+
+def _is_leaf(factor: Factor) -> bool:
+    return isinstance(factor, Occ) and factor.var.parts is None
 
 
 def leaves(layout: Layout) -> Iterator[Occ]:
     """Every occurrence of an unbound variable."""
     for term in layout:
-        for occ in term:
-            if occ.var.parts is None:
-                yield occ
+        for f in term:
+            if isinstance(f, Occ) and f.var.parts is None:
+                yield f
             else:
-                yield from leaves(tuple(expand(occ)))
+                yield from leaves(_opened(f))
+
+
+def normal(layout: Layout) -> Layout:
+    """The same axis with bound variables opened, as a sum of as many runs as it has."""
+    return tuple(t for term in layout for t in product([((f,),) if _is_leaf(f) else normal(_opened(f)) for f in term]))
+
+
+def product(factors: Sequence[Layout]) -> Layout:
+    """``(a + b) * c`` is ``a * c + b * c``; ``c * (a + b)`` is no sum of runs and keeps a sum as its factor."""
+    out: Layout = ((),)
+    for f in reversed(factors):
+        single = len(f) == 1 and term_size(f[0]) == 1
+        rest = out if len(out) == 1 or single else ((out,),)
+        out = tuple(term + r for term in f for r in rest)
+    return out
 
 
 def cut(term: Term, k: int, reason: Reason) -> None:
     """Split the variables of a normal term so that a run ends after ``k`` positions."""
-    first, rest = term[0].var, term_size(term[1:])
-    if first.size == 1:
+    first, rest = term[0], term_size(term[1:])
+    assert isinstance(first, Occ)  # a normal term begins with a sum nowhere
+    n = first.var.size
+    if n == 1:
         return cut(term[1:], k, reason)
     q, r = divmod(k, rest)
-    sizes = [q, first.size - q] if r == 0 else [q, 1, first.size - q - 1]
-    first.become(tuple((Var(s),) for s in sizes if s), reason)
+    first.var.become(tuple((Occ(Var(s)),) for s in ([q, n - q] if r == 0 else [q, 1, n - q - 1]) if s), reason)
 
 
 def align(a: Layout, b: Layout, reason: Reason) -> None:
@@ -142,40 +150,35 @@ def align(a: Layout, b: Layout, reason: Reason) -> None:
     for _ in range(4 * MOST_RUNS):
         if not left:
             return
-        # Earlier steps may have split what stands here.
-        left.extendleft(reversed(normal((left.popleft(),))))
-        right.extendleft(reversed(normal((right.popleft(),))))
+        for side in (left, right):  # earlier steps may have split what stands here
+            side.extendleft(reversed(normal((side.popleft(),))))
         s, t = term_size(left[0]), term_size(right[0])
         if s == t:
             _align_terms(left.popleft(), right.popleft(), reason)
-        elif s > t:
-            cut(left[0], t, reason)
         else:
-            cut(right[0], s, reason)
+            cut(left[0] if s > t else right[0], min(s, t), reason)
     raise MisalignedError
 
 
 def _align_terms(a: Term, b: Term, reason: Reason) -> None:
     while a and b:
-        if normal((a,)) != (a,) or normal((b,)) != (b,):
-            return align(normal((a,)), normal((b,)), reason)
-        if len(a) == 1 and a[0].var.parts is None:
-            return _bind(a[0].var, b)
-        if len(b) == 1 and b[0].var.parts is None:
-            return _bind(b[0].var, a)
-        f, g = a[0].var, b[0].var
-        if f.size == g.size:
-            if f.parts is None:
-                _bind(f, b[:1])
-            elif g.parts is None:
-                _bind(g, a[:1])
-            elif f is not g:
-                align((a[:1],), (b[:1],), reason)
+        left, right = normal((a,)), normal((b,))
+        if len(left) + len(right) > 2:
+            return align(left, right, reason)
+        (a,), (b,) = left, right
+        f, g = a[0], b[0]
+        m, n = size_of(f), size_of(g)
+        if len(a) == 1 and isinstance(f, Occ):
+            return _bind(f.var, b)
+        if len(b) == 1 and isinstance(g, Occ):
+            return _bind(g.var, a)
+        if m == n:
+            align(((f,),), ((g,),), reason)
             a, b = a[1:], b[1:]
-        elif f.size % g.size == 0 and f.parts is None:
-            f.become(((Var(g.size), Var(f.size // g.size)),), reason)
-        elif g.size % f.size == 0 and g.parts is None:
-            g.become(((Var(f.size), Var(g.size // f.size)),), reason)
+        elif isinstance(f, Occ) and m % n == 0:
+            f.var.become(((Occ(Var(n)), Occ(Var(m // n))),), reason)
+        elif isinstance(g, Occ) and n % m == 0:
+            g.var.become(((Occ(Var(m)), Occ(Var(n // m))),), reason)
         else:
             raise MisalignedError
     if a or b:
@@ -183,8 +186,8 @@ def _align_terms(a: Term, b: Term, reason: Reason) -> None:
 
 
 def _bind(var: Var, term: Term) -> None:
-    if len(term) == 1 and term[0].var is var:
+    if len(term) == 1 and isinstance(term[0], Occ) and term[0].var is var:
         return
     if any(o.var is var for o in leaves((term,))):
         raise MisalignedError
-    var.become((tuple(o.var for o in term),))
+    var.become((term,))

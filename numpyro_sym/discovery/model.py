@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -17,37 +16,25 @@ from numpyro.infer.util import compute_log_probs
 from ..symmetry import ModelView, SymmetryError, register_reader
 
 Point = Mapping[str, Any]
+Trace = dict[str, dict]
 
 
-@dataclass(frozen=True)
-class NumPyroModel(ModelView):
-    """A NumPyro model as a :class:`ModelView` that JAX can trace.
-
-    :param draw_from: NumPy generator (and how far from the centre) -> a random point, on the host.
-    :param evaluate: point -> log density of each latent site, of each observed site (and factor),
-        and for each latent site whether its value lies in its support.
-    :param observed: names of the observed sites and factors.
-    :param plates: site name -> {axis: name of the plate that the axis runs over}.
-    """
-
-    draw_from: Callable[..., dict[str, np.ndarray]] = field(kw_only=True)
-    evaluate: Callable[[Point], tuple[dict, dict, dict]] = field(kw_only=True)
-    observed: tuple[str, ...] = field(kw_only=True)
-    plates: Mapping[str, Mapping[int, str]] = field(kw_only=True)
-
-
-def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[dict[str, dict], tuple[str, ...]]:
+def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[Trace, tuple[str, ...]]:
     """The model's unobserved sample sites, each as NumPyro's trace tells it, and the names of its deterministic ones.
 
     Random choices of the model, a minibatch's rows among them, are those of one fixed seed.
     """
-    with handlers.block():
-        seeded = handlers.substitute(handlers.seed(model, jax.random.key(0)), substitute_fn=init_to_uniform)
-        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+    trace = _run(model, args, kwargs, init_to_uniform)
     return _latent(trace), tuple(name for name, site in trace.items() if site["type"] == "deterministic")
 
 
-def _latent(trace: Mapping[str, dict]) -> dict[str, dict]:
+def _run(model: Callable[..., Any], args: tuple, kwargs: dict, values: Callable[[dict], Any]) -> Trace:
+    with handlers.block():
+        seeded = handlers.substitute(handlers.seed(model, jax.random.key(0)), substitute_fn=values)
+        return handlers.trace(seeded).get_trace(*args, **kwargs)
+
+
+def _latent(trace: Trace) -> Trace:
     sites = {
         name: {**site, "frames": tuple(site["cond_indep_stack"])}
         for name, site in trace.items()
@@ -59,64 +46,51 @@ def _latent(trace: Mapping[str, dict]) -> dict[str, dict]:
     return sites
 
 
-def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> NumPyroModel:
+def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
     """A NumPyro model as densities and supports of its latent sites' constrained values.
 
-    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or
-        discrete ones.
+    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or discrete ones.
     """
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
     args, kwargs = jax.tree.map(_widest, (args, kwargs))
-
-    def simulate(free: Point | None) -> dict[str, dict]:
-        """A trace at unconstrained values; at zeros where none are given."""
-        with handlers.block():
-            seeded = handlers.seed(model, jax.random.key(0))
-            placed = handlers.substitute(seeded, substitute_fn=_constrained(free))
-            return handlers.trace(placed).get_trace(*args, **kwargs)
-
-    sites, observed = _described(model, simulate)
-    shapes = {n: biject_to(s["fn"].support).inverse_shape(np.shape(s["value"])) for n, s in sites.items()}
+    trace = _shapes_of_a_run(model, args, kwargs)
+    sites = _latent(trace)
+    if not sites:
+        raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
+    free_shapes = {n: biject_to(s["fn"].support).inverse_shape(np.shape(s["value"])) for n, s in sites.items()}
     curved = [n for n, s in sites.items() if s["fn"].support is not constraints.real]
 
-    def constrain(free: Point) -> dict[str, Any]:
-        trace = simulate(free)
-        return {n: trace[n]["value"] for n in curved}
+    @jax.jit
+    def constrained(free: Point) -> dict[str, Any]:
+        run = _run(model, args, kwargs, _constrained(free))
+        return {n: run[n]["value"] for n in curved}
 
-    constrained = jax.jit(constrain)
-
-    def draw_from(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
-        free = {n: rng.normal(scale=scale, size=shape) for n, shape in shapes.items()}
+    def draw(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
+        free = {n: rng.normal(scale=scale, size=shape) for n, shape in free_shapes.items()}
         return free | (jax.device_get(constrained(free)) if curved else {})
 
+    @jax.jit
     def evaluate(point: Point) -> tuple[dict, dict, dict]:
         with handlers.block():
-            seeded = handlers.seed(model, jax.random.key(0))
-            every, trace = compute_log_probs(seeded, args, kwargs, dict(point))
+            every, run = compute_log_probs(handlers.seed(model, jax.random.key(0)), args, kwargs, dict(point))
         latent = {name: every.pop(name) for name in sites}
-        inside = {name: jnp.all(trace[name]["fn"].support(trace[name]["value"])) for name in sites}
-        return latent, every, inside
+        return latent, every, {name: jnp.all(run[name]["fn"].support(run[name]["value"])) for name in sites}
 
-    evaluated = jax.jit(evaluate)
-    return NumPyroModel(
+    return ModelView(
         shapes={name: tuple(np.shape(site["value"])) for name, site in sites.items()},
-        draw=lambda rng_key: draw_from(np.random.default_rng(np.asarray(jax.random.key_data(rng_key)))),
-        log_probs=lambda point: evaluated(point)[:2],
-        in_support=lambda point: {name: bool(x) for name, x in evaluated(point)[2].items()},
+        draw=draw,
+        evaluate=evaluate,
+        observed=tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"]),
         local=frozenset(name for name, site in sites.items() if site["subsampled"]),
-        draw_from=draw_from,
-        evaluate=evaluated,
-        observed=observed,
         plates={name: _plates_of(site) for name, site in sites.items()},
     )
 
 
-def _described(model: Callable[..., Any], simulate: Callable[..., Any]) -> tuple[dict[str, dict], tuple[str, ...]]:
-    """The latent sites and the names of the observed ones, from a run on shapes alone."""
-    traces: list[dict[str, dict]] = []
+def _shapes_of_a_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> Trace:
+    traces: list[Trace] = []
     try:
-        jax.eval_shape(lambda: traces.append(simulate(None)))
+        jax.eval_shape(lambda: traces.append(_run(model, args, kwargs, _constrained(None))))
     except SymmetryError:
         raise
     except Exception as error:
@@ -125,14 +99,11 @@ def _described(model: Callable[..., Any], simulate: Callable[..., Any]) -> tuple
             f"The model {name!r} raised {type(error).__name__} when it was run: {error}. Pass the model's own "
             "arguments after it, as one would to run it."
         ) from error
-    sites = _latent(traces[0])
-    if not sites:
-        raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
-    return sites, tuple(n for n, s in traces[0].items() if s["type"] == "sample" and s["is_observed"])
+    return traces[0]
 
 
 def _constrained(free: Point | None) -> Callable[[dict], Any]:
-    """A substitution of latent sites by unconstrained values carried into their supports."""
+    """A substitution of latent sites by unconstrained values, or zeros, carried into their supports."""
 
     def value(site: dict) -> Any:
         if site["type"] != "sample" or site["is_observed"]:
@@ -157,9 +128,8 @@ def _plates_of(site: dict) -> dict[int, str]:
 
 def _widest(x: Any) -> Any:
     """Floating arrays in the session's widest precision; anything else as it came."""
-    if isinstance(x, (jax.Array, np.ndarray)) and jnp.issubdtype(x.dtype, jnp.floating):
-        return jnp.asarray(x, float)
-    return x
+    is_floating = isinstance(x, (jax.Array, np.ndarray)) and jnp.issubdtype(x.dtype, jnp.floating)
+    return jnp.asarray(x, float) if is_floating else x
 
 
 register_reader(read_numpyro_model)

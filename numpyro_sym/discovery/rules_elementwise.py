@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from .characters import ONE, Char
-from .inference import Combine, Value, Walk, register_rule
+from .inference import WHOLE, Combine, Value, Walk, register_rule
 from .layout import Var
 
-# What a primitive does with a sign, and with a positive factor: "keep" it (the same one of every
-# input), let it "vanish" (allow none), need the "same" of every input and lose it, or lose "any".
+# What a primitive does with a sign, and with a positive factor: "keep" it (the same one of every input), let it
+# "vanish" (allow none), need the "same" of every input and lose it, or lose "any".
 TABLE = {
     ("keep", "keep"): "neg copy reduce_precision stop_gradient add sub add_any",
     ("keep", "vanish"): "tanh sin tan sinh asin asinh atan atanh erf erf_inv bessel_i1e",
@@ -29,98 +29,82 @@ TABLE = {
         "not population_count clz shift_left shift_right_logical shift_right_arithmetic"
     ),
 }
-POWERS: dict[str, int | Fraction] = {
-    "square": 2,
-    "sqrt": Fraction(1, 2),
-    "rsqrt": Fraction(-1, 2),
-    "cbrt": Fraction(1, 3),
-}
+POWERS = {"square": Fraction(2), "sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2), "cbrt": Fraction(1, 3)}
 
 
-def elementwise(walk: Walk, eqn: Any, inputs: Sequence[Any], combine: Combine) -> list[Value]:
+def elementwise(walk: Walk, eqn: Any, inputs: Sequence[Value], combine: Combine) -> Value:
     """Axes of all inputs aligned, one of length 1 with any; characters as ``combine`` says.
 
     A constant 0 answers to every factor, so ``combine`` does not see it.
     """
     shape = eqn.outvars[0].aval.shape
-    values = walk.values(inputs)
-    active = [v for v in values if not v.zero] or values[:1]
+    active = [v for v in inputs if not v.zero] or inputs[:1]
     axes = [walk.merge([v.axes[i] if v.shape else None for v in active], combine) for i in range(len(shape))]
-    return [walk.value(shape, axes, combine(None, [v.char for v in active]))]
+    return walk.value(shape, axes, combine(WHOLE, [v.char for v in active]))
 
 
 def passing(walk: Walk, sign: str, scale: str) -> Combine:
     """The ``combine`` of one line of the table."""
 
-    def combine(var: Var | None, chars: list[Char]) -> Char:
-        out = []
-        for mode, only in ((sign, lambda c: Char(c.parity, ())), (scale, lambda c: Char((), c.degree))):
-            parts = [only(c) for c in chars]
+    def combine(var: Var, chars: list[Char]) -> Char:
+        out = ONE
+        for mode, is_sign in ((sign, True), (scale, False)):
+            forms = [c.of(is_sign) for c in chars]
             if mode == "vanish":
-                for c in parts:
-                    walk.demand(var, c)
+                for form in forms:
+                    walk.demand(var, form)
             elif mode != "any":
-                walk.same(var, parts)
-            out.append(parts[0] if mode == "keep" else ONE)
-        return Char(out[0].parity, out[1].degree)
+                walk.same(var, forms)
+            out = out.times(forms[0]) if mode == "keep" else out
+        return out
 
     return combine
 
 
 def _register(sign: str, scale: str, names: str) -> None:
-    @register_rule(*names.split())
-    def rule(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
-        return elementwise(walk, eqn, inputs, passing(walk, sign, scale))
+    register_rule(*names.split())(lambda walk, eqn, *xs: elementwise(walk, eqn, xs, passing(walk, sign, scale)))
 
 
-for (_sign, _scale), _names in TABLE.items():
-    _register(_sign, _scale, _names)
+for _modes, _names in TABLE.items():
+    _register(*_modes, _names)
 
 
 @register_rule("mul", "div")
-def mul(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
+def mul(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     power = 1 if eqn.primitive.name == "mul" else -1
     return elementwise(walk, eqn, inputs, lambda _, chars: chars[0].times(chars[1], power) if chars[1:] else chars[0])
 
 
 @register_rule("eq", "ne")
-def equality(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
+def equality(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     """Equal values stay equal; what is compared with infinity is finite whatever its factor."""
-    rest = [x for x in inputs if isinstance(x, Value) or not np.all(np.isinf(x))]
+    rest = [x for x in inputs if x.known is None or not np.all(np.isinf(x.known))]
     mode = "same" if len(rest) == len(inputs) else "any"
     return elementwise(walk, eqn, rest, passing(walk, mode, mode))
 
 
 @register_rule("integer_pow", *POWERS)
-def power(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    """A root of an even order has no sign; a cube root keeps it."""
-    exponent = Fraction(POWERS[eqn.primitive.name] if eqn.primitive.name in POWERS else eqn.params["y"])
-
-    def combine(var: Var | None, chars: list[Char]) -> Char:
-        out = chars[0].to_power(exponent)
-        if exponent == Fraction(1, 3):
-            return Char(chars[0].parity, out.degree)
-        if exponent.denominator != 1:
-            walk.demand(var, Char(chars[0].parity, ()))
-        return out
-
-    return elementwise(walk, eqn, [x], combine)
+def power(walk: Walk, eqn: Any, x: Value) -> Value:
+    """An odd power keeps the sign, a cube root too; an even one loses it; a root of an even order has none."""
+    exponent = POWERS.get(eqn.primitive.name) or Fraction(eqn.params["y"])
+    whole = exponent.denominator == 1
+    sign = ("keep" if exponent % 2 else "any") if whole else "keep" if exponent.denominator % 2 else "vanish"
+    passed = passing(walk, sign, "any")
+    return elementwise(walk, eqn, [x], lambda var, chars: passed(var, chars).times(chars[0].of(sign=False), exponent))
 
 
 @register_rule("convert_element_type")
-def convert_element_type(walk: Walk, eqn: Any, x: Value) -> list[Value]:
+def convert_element_type(walk: Walk, eqn: Any, x: Value) -> Value:
     """Another float type is the same number; a cast to int or bool answers to no factor."""
     mode = "keep" if np.issubdtype(eqn.params["new_dtype"], np.inexact) else "vanish"
     return elementwise(walk, eqn, [x], passing(walk, mode, mode))
 
 
 @register_rule("select_n")
-def select_n(walk: Walk, eqn: Any, which: Any, *cases: Any) -> list[Value]:
+def select_n(walk: Walk, eqn: Any, which: Value, *cases: Value) -> Value:
     """The choice answers to no factor, the cases all alike."""
-    (value,) = elementwise(walk, eqn, cases, walk.same)
-    (chooser,) = walk.values([which])
-    walk.vanish(chooser)
-    choice = chooser.axes if chooser.shape else (None,) * len(value.shape)
-    first: Callable = lambda _, chars: chars[0]  # noqa: E731 - the choice has no character left
-    axes = [walk.merge([a, b], first) for a, b in zip(value.axes, choice, strict=True)]
-    return [walk.value(value.shape, axes, value.char)]
+    value = elementwise(walk, eqn, cases, walk.same)
+    walk.vanish(which)
+    choice = which.axes if which.shape else (None,) * len(value.shape)
+    axes = [walk.merge(pair, lambda _, chars: chars[0]) for pair in zip(value.axes, choice, strict=True)]
+    return walk.value(value.shape, axes, value.char)

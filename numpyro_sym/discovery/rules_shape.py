@@ -10,202 +10,179 @@ from typing import Any
 import numpy as np
 
 from .characters import ONE
-from .inference import Value, Walk, opaque, register_rule
+from .inference import WHOLE, Value, Walk, opaque, register_rule
 from .layout import Layout, Occ, Var
+from .rules_linear import flattened
 
 
 @register_rule("transpose")
-def transpose(walk: Walk, eqn: Any, x: Value) -> list[Value]:
+def transpose(walk: Walk, eqn: Any, x: Value) -> Value:
     order = eqn.params["permutation"]
-    return [walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.char)]
+    return walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.char)
 
 
 @register_rule("broadcast_in_dim")
-def broadcast_in_dim(walk: Walk, eqn: Any, x: Value, *_: Any) -> list[Value]:
-    axes: list[Layout | None] = [None] * len(eqn.params["shape"])
-    for i, d in enumerate(eqn.params["broadcast_dimensions"]):
-        axes[d] = x.axes[i]
-    return [walk.value(eqn.params["shape"], axes, x.char)]
+def broadcast_in_dim(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
+    where = {d: x.axes[i] for i, d in enumerate(eqn.params["broadcast_dimensions"])}
+    return walk.value(eqn.params["shape"], [where.get(d) for d in range(len(eqn.params["shape"]))], x.char)
 
 
 @register_rule("squeeze", "reshape")
-def reshape(walk: Walk, eqn: Any, x: Value, *_: Any) -> list[Value]:
+def reshape(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
     """Neighbouring axes whose lengths multiply to the same are flattened together and cut anew."""
     new = eqn.outvars[0].aval.shape
-    axes: list[Layout | None] = []
+    axes: dict[int, Layout | None] = {}
     for old_axes, new_axes in _groups(x.shape, new):
-        flat = walk.product([(x.shape[i], x.axes[i]) for i in old_axes])
-        long = [i for i in new_axes if new[i] > 1]
-        pieces = [flat] if len(long) == 1 else walk.unflatten(flat, [new[i] for i in long])
-        by_axis = dict(zip(long, pieces, strict=True)) if long else {}
-        axes += [by_axis.get(i) for i in new_axes]
-    return [walk.value(new, axes, x.char)]
+        flat = flattened(walk, [(x.shape[i], x.axes[i]) for i in old_axes])
+        parts = [flat] if len(new_axes) == 1 else walk.unflatten(flat, [new[i] for i in new_axes])
+        axes |= zip(new_axes, parts, strict=True)
+    return walk.value(new, [axes.get(i) for i in range(len(new))], x.char)
 
 
 def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    groups, i, j = [], 0, 0
-    while i < len(old) or j < len(new):
-        a, b = ([i] if i < len(old) else []), ([j] if j < len(new) else [])
-        i, j = i + len(a), j + len(b)
-        while prod(old[k] for k in a) != prod(new[k] for k in b):
-            if prod(old[k] for k in a) < prod(new[k] for k in b):
-                a.append(i)
-                i += 1
-            else:
-                b.append(j)
-                j += 1
+    """Shortest runs of axes longer than 1, of equal product."""
+    groups: list[tuple[list[int], list[int]]] = []
+    left, right = ([i for i, n in reversed(list(enumerate(s))) if n > 1] for s in (old, new))
+    while left and right:
+        a, b = [left.pop()], [right.pop()]
+        while (m := prod(old[i] for i in a)) != (n := prod(new[i] for i in b)):
+            (a if m < n else b).append((left if m < n else right).pop())
         groups.append((a, b))
     return groups
 
 
 @register_rule("rev")
-def rev(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    return [walk.retold(x, "its order is reversed", {d: x.shape[d] for d in eqn.params["dimensions"]})]
+def rev(walk: Walk, eqn: Any, x: Value) -> Value:
+    return walk.retold(x, "its order is reversed", {d: x.shape[d] for d in eqn.params["dimensions"]})
 
 
 @register_rule("slice")
-def slice_(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    p = eqn.params
-    strides = p["strides"] or (1,) * len(x.shape)
-    for axis, (start, stop, stride) in enumerate(zip(p["start_indices"], p["limit_indices"], strides, strict=True)):
+def slice_(walk: Walk, eqn: Any, x: Value) -> Value:
+    starts, stops = eqn.params["start_indices"], eqn.params["limit_indices"]
+    strides = eqn.params["strides"] or (1,) * len(starts)
+    for axis, (start, stop, stride) in enumerate(zip(starts, stops, strides, strict=True)):
         if stride == 1:
             x = take_run(walk, x, axis, start, stop)
         else:
             sizes = {axis: len(range(start, stop, stride))}
             x = walk.retold(x, f"every {stride}th position is used apart", sizes, opaque=True)
-    return [x]
+    return x
 
 
 def take_run(walk: Walk, x: Value, axis: int, start: int, stop: int) -> Value:
     """Positions ``start .. stop - 1`` along one axis."""
     shape, axes = list(x.shape), list(x.axes)
-    axes[axis] = walk.run(axes[axis], start, stop)
-    shape[axis] = stop - start
+    shape[axis], axes[axis] = stop - start, walk.run(axes[axis], start, stop)
     return walk.value(shape, axes, x.char)
 
 
-@register_rule("split")
+@register_rule("split", "unstack")
 def split(walk: Walk, eqn: Any, x: Value) -> list[Value]:
-    edges = np.cumsum([0, *eqn.params["sizes"]]).tolist()
-    return [take_run(walk, x, eqn.params["axis"], a, b) for a, b in pairwise(edges)]
-
-
-@register_rule("unstack")
-def unstack(walk: Walk, eqn: Any, x: Value) -> list[Value]:
+    """Runs along one axis, or its positions one by one."""
     k = eqn.params["axis"]
-    pieces = [take_run(walk, x, k, i, i + 1) for i in range(x.shape[k])]
+    edges = np.cumsum([0, *eqn.params.get("sizes", [1] * x.shape[k])]).tolist()
+    pieces = [take_run(walk, x, k, a, b) for a, b in pairwise(edges)]
+    if "sizes" in eqn.params:
+        return pieces
     return [walk.value(p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :], p.char) for p in pieces]
 
 
-@register_rule("stack")
-def stack(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
+@register_rule("concatenate", "stack")
+def concatenate(walk: Walk, eqn: Any, *pieces: Value) -> Value:
+    if "dimension" in eqn.params:
+        return concatenated(walk, pieces, eqn.params["dimension"])
     k = eqn.params["axis"]
-    values = walk.values(inputs)
-    pieces = [v._replace(shape=(*v.shape[:k], 1, *v.shape[k:]), axes=(*v.axes[:k], None, *v.axes[k:])) for v in values]
-    return [concatenated(walk, pieces, k)]
-
-
-@register_rule("concatenate")
-def concatenate(walk: Walk, eqn: Any, *inputs: Any) -> list[Value]:
-    return [concatenated(walk, walk.values(inputs), eqn.params["dimension"])]
+    long = [p._replace(shape=(*p.shape[:k], 1, *p.shape[k:]), axes=(*p.axes[:k], None, *p.axes[k:])) for p in pieces]
+    return concatenated(walk, long, k)
 
 
 def concatenated(walk: Walk, pieces: Sequence[Value], dim: int) -> Value:
-    """A sum of runs along ``dim``. A piece of length 1 keeps its factor as its position's own."""
+    """A sum of runs along ``dim``. A piece of length 1 keeps its factor as its position's own; zeros answer to any."""
     pieces = [p for p in pieces if p.shape[dim]]
+    if len(pieces) == 1:
+        return pieces[0]
     active = [p for p in pieces if not p.zero] or pieces[:1]
     shape = list(pieces[0].shape)
     shape[dim] = sum(p.shape[dim] for p in pieces)
-    if len(pieces) == 1:
-        return pieces[0]
     axes = [walk.tie([p.axes[i] for p in active]) if i != dim else None for i in range(len(shape))]
     long = [p.char for p in active if p.shape[dim] > 1]
-    char = walk.same(None, long) if long else ONE
-    layout: Layout = ()
+    char = walk.same(WHOLE, long) if long else ONE
+    runs: Layout = ()
     for p in pieces:
-        if p.shape[dim] == 1:
-            own = walk.unknown_char() if p.zero else p.char.times(char, -1)
-            layout += ((Occ(Var(1), own),),)
-        elif p.zero:
-            layout += ((Occ(Var(p.shape[dim]), walk.unknown_char()),),)
+        n = p.shape[dim]
+        if p.zero:
+            runs += ((Occ(Var(n), walk.unknown_char()),),)
+        elif n == 1:
+            runs += ((Occ(Var(1), p.char.times(char, -1)),),)
         else:
-            layout += p.axes[dim] or walk.fresh(p.shape[dim]) or ()
-    axes[dim] = layout
+            runs += p.axes[dim] or walk.fresh(n) or ()
+    axes[dim] = runs
     return walk.value(shape, axes, char)
 
 
 @register_rule("pad")
-def pad(walk: Walk, eqn: Any, x: Any, fill: Any) -> list[Value]:
-    """A concatenation with constants; zeros answer to any factor."""
-    value, config = walk.values([x])[0], eqn.params["padding_config"]
-    if isinstance(fill, Value) or any(low < 0 or high < 0 or inside for low, high, inside in config):
-        return list(opaque(walk, eqn, x, fill))
+def pad(walk: Walk, eqn: Any, x: Value, fill: Value) -> Value | Sequence[Value]:
+    """A concatenation with constants."""
+    config = eqn.params["padding_config"]
+    if fill.known is None or any(low < 0 or high < 0 or inside for low, high, inside in config):
+        return opaque(walk, eqn, x, fill)
     for dim, (low, high, _) in enumerate(config):
-        ends = []
-        for n in (low, high):
-            shape = (*value.shape[:dim], n, *value.shape[dim + 1 :])
-            ends.append(walk.constant(np.broadcast_to(fill, shape)))
-        value = concatenated(walk, [ends[0], value, ends[1]], dim)
-    return [value]
+        shapes = [(*x.shape[:dim], n, *x.shape[dim + 1 :]) for n in (low, high)]
+        before, after = (walk.constant(np.broadcast_to(fill.known, shape)) for shape in shapes)
+        x = concatenated(walk, [before, x, after], dim)
+    return x
 
 
 @register_rule("dynamic_slice")
-def dynamic_slice(walk: Walk, eqn: Any, x: Any, *starts: Any) -> list[Value]:
+def dynamic_slice(walk: Walk, eqn: Any, x: Value, *starts: Value) -> Value:
     """A slice where its start is constant; else the axis is told apart by position."""
-    (value,) = walk.values([x])
     for axis, (start, size) in enumerate(zip(starts, eqn.params["slice_sizes"], strict=True)):
-        if not isinstance(start, Value):
-            begin = int(np.clip(start, 0, value.shape[axis] - size))
-            value = take_run(walk, value, axis, begin, begin + size)
+        if start.known is not None:
+            begin = int(np.clip(start.known, 0, x.shape[axis] - size))
+            x = take_run(walk, x, axis, begin, begin + size)
             continue
         walk.vanish(start)
-        if size < value.shape[axis]:
-            value = walk.retold(value, "a position is looked up", {axis: size})
-    return [value]
+        if size < x.shape[axis]:
+            x = walk.retold(x, "a position is looked up", {axis: size})
+    return x
 
 
 @register_rule("gather")
-def gather(walk: Walk, eqn: Any, x: Any, indices: Any) -> list[Value]:
+def gather(walk: Walk, eqn: Any, x: Value, indices: Value) -> Value:
     """Axes taken whole pass; one that is looked up passes where its indices are a run."""
-    dims, sizes = eqn.params["dimension_numbers"], eqn.params["slice_sizes"]
-    value, where = walk.values([x, indices])
-    looked_up, dropped = list(dims.start_index_map), [*dims.collapsed_slice_dims, *dims.operand_batching_dims]
-    out = eqn.outvars[0].aval.shape
-    batch = [i for i in range(len(out)) if i not in dims.offset_dims]
-    axes: list[Layout | None] = [None] * len(out)
-
+    dims, sizes, out = eqn.params["dimension_numbers"], eqn.params["slice_sizes"], eqn.outvars[0].aval.shape
+    looked_up, dropped = dims.start_index_map, {*dims.collapsed_slice_dims, *dims.operand_batching_dims}
     if eqn.params.get("fill_value") not in (None, 0):
-        walk.vanish(value)
-    run = _run_of(indices, sizes, dims, value.shape) if isinstance(indices, np.ndarray) else None
+        walk.vanish(x)
+    run = None if indices.known is None else _run_of(indices.known, sizes, dims, x.shape)
+    text = "positions are looked up one by one"
+    axes = [walk.fresh(n, walk.because(text)) for n in out]
     if run is not None:
-        start, length = run
-        axis = looked_up[0]
-        value = take_run(walk, value, axis, start, start + length)
-        if len(batch) == 1:
-            axes[batch[0]] = value.axes[axis]
+        x = take_run(walk, x, looked_up[0], *run)
+        for i in set(range(len(out))) - set(dims.offset_dims):
+            axes[i] = x.axes[looked_up[0]]
     else:
-        text = "positions are looked up one by one"
-        walk.kill(where, text)
-        partial = [i for i in range(len(value.shape)) if i in looked_up or i in dropped]
-        walk.kill(value, text, partial, opaque=isinstance(indices, np.ndarray))
-        for i in batch:
-            axes[i] = walk.fresh(out[i], walk.because(text))
-    windows = [i for i in range(len(value.shape)) if i not in dropped]
+        walk.kill(indices, text)
+        walk.kill(x, text, sorted({*looked_up, *dropped}), opaque=indices.known is not None)
+    windows = [i for i in range(len(x.shape)) if i not in dropped]
     for i, axis in zip(dims.offset_dims, windows, strict=True):
-        dead = run is None and axis in looked_up
-        reason = walk.because("a window is looked up")
-        axes[i] = walk.fresh(out[i], reason) if dead else walk.run(value.axes[axis], 0, out[i])
-    return [walk.value(out, axes, value.char)]
+        if run is not None or axis not in looked_up:
+            axes[i] = walk.run(x.axes[axis], 0, out[i])
+    return walk.value(out, axes, x.char)
 
 
 def _run_of(indices: np.ndarray, sizes: Sequence[int], dims: Any, shape: Sequence[int]) -> tuple[int, int] | None:
-    """Where one axis is looked up by indices that count up by one: the first of them and how many."""
-    axes = dims.start_index_map
-    if len(axes) != 1 or dims.operand_batching_dims or indices.ndim > 2 or indices.size == 0:
+    """Where one axis is looked up by indices that count up by one: the first of them and one past the last."""
+    axes, flat = dims.start_index_map, indices.reshape(-1)
+    if (
+        len(axes) != 1
+        or dims.operand_batching_dims
+        or indices.ndim > 2
+        or indices.size == 0
+        or np.any(np.diff(flat) != 1)
+    ):
         return None
-    flat = indices.reshape(-1)
     single = axes[0] in dims.collapsed_slice_dims
-    if np.any(np.diff(flat) != 1) or not (single or flat.size == 1 == indices.ndim):
-        return None
     start, length = int(flat[0]), int(flat.size if single else sizes[axes[0]])
-    return (start, length) if 0 <= start <= shape[axes[0]] - length else None
+    whole = single or flat.size == 1 == indices.ndim
+    return (start, start + length) if whole and 0 <= start <= shape[axes[0]] - length else None

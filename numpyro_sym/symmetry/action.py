@@ -1,12 +1,23 @@
-"""How one element moves one array along one axis."""
+"""How one element moves arrays along their axes."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from .axis import Axis
 from .element import Array, Element, namespace
 from .units import Units
+
+
+def act_on_sites(units: Units, element: Element, sites: Mapping[str, Array], lead: int = 0) -> dict[str, Array]:
+    """Apply an element wherever its units lie; ``lead`` leading dimensions are those of samples."""
+    out = dict(sites)
+    for site, axes in units.placements:
+        for axis in axes:
+            out[site] = act_on_axis(units, element, out[site], axis, lead)
+    return out
 
 
 def act_on_axis(units: Units, element: Element, x: Array, axis: Axis, lead: int) -> Array:

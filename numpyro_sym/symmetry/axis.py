@@ -49,6 +49,21 @@ class Axis:
                 raise SymmetryError(f"Axis: {name} must be at least {least}; got {value}.")
             object.__setattr__(self, name, int(value))
 
+    @classmethod
+    def of_entries(cls, axis: int, positions: np.ndarray, length: int, power: int | None = None) -> list[Axis] | None:
+        """Entries along an axis of some length as runs of units, blocks that follow on each other in one.
+
+        :param positions: ints of shape ``(outer, n, inner)``.
+        :returns: the axes; ``None`` where the entries of a block do not follow on each other.
+        """
+        outer, n, inner = positions.shape
+        flat = positions.reshape(outer, n * inner)
+        flat = flat[np.argsort(flat[:, 0])]
+        if np.any(np.diff(flat, axis=1) != 1):
+            return None
+        runs = np.split(flat, np.flatnonzero(np.diff(flat[:, 0]) != n * inner) + 1)
+        return [cls(axis, None if run.size == length else int(run[0, 0]), len(run), inner, power) for run in runs]
+
     @property
     def offset(self) -> int:
         """Where the block begins, 0 for a whole axis."""

@@ -13,13 +13,14 @@ import jax
 import numpy as np
 
 from . import element as el
-from .action import act_on_axis
+from .action import act_on_axis, act_on_sites
 from .axis import Axis
-from .check import CheckReport, check_symmetry, read_model
+from .check import CheckReport, check_symmetry
 from .element import Array, Element
 from .errors import SymmetryError
 from .table import text_table
 from .units import KINDS, Kind, Units
+from .view import read_model
 
 Elements = dict[str, Element]
 Sites = Mapping[str, Array]
@@ -231,9 +232,7 @@ class Symmetry:
                 )
         self.check_shapes({s: np.shape(x) for s, x in sites.items()}, sample)
         for u in self.units:
-            for site, axs in u.placements:
-                for axis in axs:
-                    out[site] = act_on_axis(u, g[u.name], out[site], axis, len(sample))
+            out = act_on_sites(u, g[u.name], out, len(sample))
         return out
 
     def _element(self, g: Elements, u: Units) -> Element:
@@ -310,7 +309,7 @@ class Symmetry:
         with jax.enable_x64(True):
             view = read_model(model, args, kwargs)
             self.check_shapes(view.shapes)
-            return check_symmetry(self, view, num_points, num_elements, jax.random.key(rng_seed))
+            return check_symmetry(self.units, view, num_points, num_elements, rng_seed)
 
 
 def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None:

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from numpyro_sym import Symmetry, Units
-from numpyro_sym.discovery.find import _proved, read_program
-from numpyro_sym.discovery.names import Namer
+from numpyro_sym.discovery.find import proved, read_program
+from numpyro_sym.discovery.words import Namer
 from numpyro_sym.symmetry import Element
 
 LENGTHS = (1, 2, 3, 3, 4, 6)
@@ -340,7 +340,7 @@ def claims(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
     reading = read_program(view, jaxpr)
     units = []
     for kinds in (("permutation", "signed"), ("permutation", "scaled")):
-        units += [u for u in _proved(view, reading, kinds, Namer(view), []) if u not in units]
+        units += [u for u in proved(view, reading, kinds, Namer(view), []) if u not in units]
     if not units:
         return
     value = jax.jit(program)

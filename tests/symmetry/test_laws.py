@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro import handlers
-from registry import CASES, moving, view
+from registry import CASES, moving, random_point, view
 
 import numpyro_sym as nsym
 
@@ -25,7 +25,7 @@ def predictions(case, sites):
 
 @over_cases
 def test_group_laws(case, rng_key):
-    sym, point = case.sym, view(case.name).draw(rng_key)
+    sym, point = case.sym, random_point(case.name)
     g, h = (moving(sym, k) for k in jax.random.split(rng_key))
     close(sym.act(sym.compose(g, h), point), sym.act(g, sym.act(h, point)))
     close(sym.act(sym.inverse(g), sym.act(g, point)), point)
@@ -37,9 +37,9 @@ def test_group_laws(case, rng_key):
 @over_cases
 def test_density_and_predictions_are_invariant(case, rng_key):
     model, scaled = view(case.name), any(u.kind == "scaled" for u in case.sym)
-    point = model.draw(rng_key)
+    point = random_point(case.name)
     moved = case.sym.act(moving(case.sym, rng_key), point)
-    (latent, observed), (latent_moved, observed_moved) = model.log_probs(point), model.log_probs(moved)
+    (latent, observed), (latent_moved, observed_moved) = model.evaluate(point)[:2], model.evaluate(moved)[:2]
     np.testing.assert_allclose(sum(observed_moved.values()), sum(observed.values()), rtol=1e-11)
     joint, joint_moved = sum(latent.values()), sum(latent_moved.values())
     if scaled:
@@ -53,19 +53,19 @@ def test_density_and_predictions_are_invariant(case, rng_key):
 def test_acting_on_one_site_alone_is_no_symmetry(case, rng_key):
     """Negative control: a class that loses a site changes the density, so the law above can fail."""
     model = view(case.name)
-    point = model.draw(rng_key)
+    point = random_point(case.name)
     moved = case.sym.act(moving(case.sym, rng_key), point)
     site = case.sym.sites[0]
     if case.sym.sites == (site,):
         pytest.skip("there is only one site")
-    before, after = (sum(model.log_probs(p)[1].values()) for p in (point, {**point, site: moved[site]}))
+    before, after = (sum(model.evaluate(p)[1].values()) for p in (point, {**point, site: moved[site]}))
     assert abs(before - after) > 1e-6
 
 
 @over_cases
 def test_jit_vmap_and_numpy_agree(case, rng_key):
     sym, model = case.sym, view(case.name)
-    draws = [model.draw(key) for key in jax.random.split(rng_key, 6)]
+    draws = [random_point(case.name, seed) for seed in range(6)]
     points = {site: jnp.stack([draw[site] for draw in draws]) for site in model.shapes}
     g = sym.sample(rng_key, (6,))
     batched = sym.act(g, points)

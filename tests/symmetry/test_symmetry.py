@@ -131,3 +131,16 @@ def test_samples_must_agree():
         sym.act(sym.identity((5,)), {"mu": np.zeros((4, 3))})
     with pytest.raises(SymmetryError, match="lacks Units 'component'"):
         sym.act({}, {"mu": np.zeros(3)})
+
+
+@pytest.mark.parametrize("axis", [Axis(1), Axis(1, start=2, outer=2, inner=3), Axis(0, start=0, inner=2, power=-1)])
+def test_axis_of_its_entries(axis):
+    positions, length = axis.positions(4), axis.length(4) + (0 if axis.start is None else 5)
+    shuffled = positions[::-1]  # blocks may come in any order
+    assert Axis.of_entries(axis.axis, shuffled, length, axis.power) == [axis]
+
+
+def test_entries_in_runs_that_are_apart():
+    positions = Axis(0, start=1, outer=3, inner=2).positions(2)
+    assert Axis.of_entries(0, positions[[0, 2]], 20) == [Axis(0, start=1, inner=2), Axis(0, start=9, inner=2)]
+    assert Axis.of_entries(0, positions[:, ::-1], 20) is None

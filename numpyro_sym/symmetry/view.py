@@ -1,0 +1,44 @@
+"""A model as functions of plain arrays. Whoever knows a model's language registers a reader; this layer knows none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Point = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A model as functions of a dict of latent values, on their constrained supports.
+
+    :param shapes: latent site name -> shape.
+    :param draw: NumPy generator, and how far from the centre -> a random point, on the host.
+    :param evaluate: point -> log density of each latent site, of each observed site (and factor), and for each latent
+        site whether its value lies in its support; JAX can trace it.
+    :param observed: names of the observed sites and factors.
+    :param local: names of latent sites that stand in a subsampled plate.
+    :param plates: site name -> {axis: name of the plate that the axis runs over}.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    draw: Callable[..., dict[str, Any]]
+    evaluate: Callable[[Point], tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]
+    observed: tuple[str, ...] = ()
+    local: frozenset[str] = frozenset()
+    plates: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+
+Reader = Callable[[Callable[..., Any], tuple, dict], ModelView]
+_readers: list[Reader] = []
+
+
+def register_reader(reader: Reader) -> None:
+    """Let ``Symmetry.check`` read models; the layer that knows their language calls this."""
+    _readers[:] = [reader]
+
+
+def read_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
+    """The model as a :class:`ModelView`, by the registered reader."""
+    return _readers[0](model, args, kwargs)
