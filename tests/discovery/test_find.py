@@ -249,7 +249,7 @@ def test_unknown_primitive_claims_nothing_false(differentiable):
     assert "no rule says what 'ranked' does with its axes (ranked at test_find.py:" in sym.explain()
 
 
-@pytest.mark.parametrize("f, kind", [(lambda x: x / (1 + jnp.abs(x)), "signed"), (jax.nn.softplus, "permutation")])
+@pytest.mark.parametrize(("f", "kind"), [(lambda x: x / (1 + jnp.abs(x)), "signed"), (jax.nn.softplus, "permutation")])
 def test_evaluation_finds_what_an_unknown_primitive_hides(f, kind):
     sym = find_symmetry(through(primitive(f"hidden_{kind}", f)), X, Y)
     assert found(sym) == expected([(4, kind, {"w1": 1, "w2": 0})])
