@@ -175,9 +175,9 @@ def _align_terms(a: Term, b: Term, reason: Reason) -> None:
         if m == n:
             align(((f,),), ((g,),), reason)
             a, b = a[1:], b[1:]
-        elif isinstance(f, Occ) and m % n == 0:
+        elif isinstance(f, Occ) and m % n == 0 and not _occurs(f.var, b):
             f.var.become(((Occ(Var(n)), Occ(Var(m // n))),), reason)
-        elif isinstance(g, Occ) and n % m == 0:
+        elif isinstance(g, Occ) and n % m == 0 and not _occurs(g.var, a):
             g.var.become(((Occ(Var(m)), Occ(Var(n // m))),), reason)
         else:
             raise MisalignedError
@@ -185,9 +185,13 @@ def _align_terms(a: Term, b: Term, reason: Reason) -> None:
         raise MisalignedError
 
 
+def _occurs(var: Var, term: Term) -> bool:
+    return any(o.var is var for o in leaves((term,)))
+
+
 def _bind(var: Var, term: Term) -> None:
     if len(term) == 1 and isinstance(term[0], Occ) and term[0].var is var:
         return
-    if any(o.var is var for o in leaves((term,))):
+    if _occurs(var, term):
         raise MisalignedError
     var.become((term,))

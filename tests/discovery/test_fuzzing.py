@@ -8,6 +8,7 @@ import pytest
 from fuzzing import claims
 
 from numpyro_sym.discovery.inference import rules
+from numpyro_sym.discovery.layout import MisalignedError, Occ, Reason, Var, align, product
 
 
 def judge(seeds):
@@ -28,6 +29,13 @@ def test_no_false_claim():
     made, false = judge(range(30))
     assert made > 100
     assert false == []
+
+
+def test_an_axis_meets_itself_behind_one_position():
+    """A variable on both sides, once behind a factor of length 1, has no end of refinements."""
+    x, one, two = (((Occ(Var(n)),),) for n in (3, 1, 2))
+    with pytest.raises(MisalignedError):
+        align(product([x, two]), product([one, x, two]), Reason("it meets itself"))
 
 
 #: Claims that hold, of programs whose value hangs on rounding where the judge cannot see it: the
