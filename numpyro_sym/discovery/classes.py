@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
@@ -92,11 +92,12 @@ class Reading:
     signs: tuple[Char, ...]
 
 
-def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str]) -> Reading:
+def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str], scalable: Collection[str]) -> Reading:
     """What a walk that has seen the whole model says of its sites.
 
     :param sites: the types that the latent sites were given at its start.
     :param likelihood: sites whose densities make the likelihood; degrees are asked of those alone.
+    :param scalable: latent sites that the likelihood depends on; scales of others say nothing.
     """
     rows: dict[Var, list[tuple[Char, bool]]] = {}
     likelihood = frozenset(likelihood)
@@ -113,6 +114,7 @@ def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str])
             signs = solutions((char.of(sign=True) for char, _ in mine), keys)
             degrees = [k._replace(sign=False) for k in keys]
             scales = solutions((char.of(sign=False) for char, likely in mine if likely), degrees)
+            scales = [v for v in scales if any(v.get(p.key._replace(sign=False)) and p.site in scalable for p in where)]
             parities = tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs)
             by_place = [v.get(p.key._replace(sign=False), Fraction(0)) for v in scales[:1] for p in where]
             classes.append(Class(var, tuple(where), parities, _integers(by_place) if scales else None))

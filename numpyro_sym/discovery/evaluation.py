@@ -62,7 +62,10 @@ class Derivatives:
     def candidates(self, axes: Sequence[SiteAxis], involution: Involution) -> list[tuple[SiteAxis, ...]]:
         """Sets of axes on which the involution may be a symmetry: a basis of what every equation leaves."""
         keys = {axis: Key(sign=True, symbol=i) for i, axis in enumerate(axes)}
-        odd = [s for p in self.points for s in self._odd_parts(p, axes, involution)]
+        try:
+            odd = [s for p in self.points for s in self._odd_parts(p, axes, involution)]
+        except Exception:  # a program without derivatives, which JAX says in many ways
+            return []
         rows = [Char({keys[a]: Fraction(1) for a in part}) for part in odd]
         return [tuple(a for a in axes if v.get(keys[a])) for v in solutions(rows, list(keys.values()))]
 
@@ -112,10 +115,7 @@ def found_by_evaluation(
     """
     axes = axes[:MOST_AXES]
     pairs = [(i, i + 1) for i in range(n - 1)] if n <= MOST_PAIRS else [(0, 1)]
-    try:
-        candidates = [derivatives.candidates(axes, swap(*pair)) for pair in pairs]
-    except NotImplementedError:  # a primitive without derivatives
-        return
+    candidates = [derivatives.candidates(axes, swap(*pair)) for pair in pairs]
     for chosen in dict.fromkeys(c for found in candidates for c in found):
         together = [chosen in found for found in candidates]
         for start, stop in _runs(together) if len(pairs) == n - 1 else [(0, n)]:

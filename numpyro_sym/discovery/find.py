@@ -13,12 +13,13 @@ import numpy as np
 
 from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
 from ..symmetry.units import KINDS, Kind
+from ..symmetry.view import in_double_precision
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
 from .classes import Reading, read_classes
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
-from .inference import MET, Value, Walk, walk_jaxpr
+from .inference import MET, Value, Walk, needed, walk_jaxpr
 from .model import read_numpyro_model
-from .signs import MOST_SINGLE_SIGNS, Flip, array_flips, class_flips, flip_units
+from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .words import Namer, explain, reasons_of
 
 MOST_ENTRIES = 20_000  # larger models are not searched by evaluation
@@ -65,12 +66,15 @@ def find_symmetry(
             raise SymmetryError(f"find_symmetry: include must be among {KINDS}; got {kind!r}.")
     if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((args, kwargs))):
         raise SymmetryError("find_symmetry: the model's arguments are being traced; pass concrete arrays.")
+
+    def find() -> Symmetry:
+        view = read_numpyro_model(model, args, kwargs)
+        return symmetry_of(Trial(view, 2, np.random.default_rng(rng_seed)), kinds)
+
     # Inside a traced function what has concrete arguments runs now; outside, that would cost compilations.
     traced = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
-    with jax.enable_x64(True), jax.ensure_compile_time_eval() if traced else nullcontext():
-        view = read_numpyro_model(model, args, kwargs)
-        trial = Trial(view, 2, np.random.default_rng(rng_seed))
-        return symmetry_of(trial, kinds)
+    with jax.ensure_compile_time_eval() if traced else nullcontext():
+        return in_double_precision(find)
 
 
 def symmetry_of(trial: Trial, kinds: Sequence[str]) -> Symmetry:
@@ -79,7 +83,8 @@ def symmetry_of(trial: Trial, kinds: Sequence[str]) -> Symmetry:
     notes: list[str] = []
     jaxpr = jax.make_jaxpr(view.evaluate)(trial.points[0])
     joint, likelihood = read_program(view, jaxpr), read_program(view, jaxpr, only=view.observed)
-    claimed = _commuting(list(proved(view, joint, kinds, namer, notes)), notes)
+    claimed = without_redundant(proved(view, joint, kinds, namer, notes), view.shapes)
+    claimed = _commuting(claimed, notes)
     units = _verified(trial, claimed)
     for u in claimed:
         if u not in units:
@@ -87,9 +92,13 @@ def symmetry_of(trial: Trial, kinds: Sequence[str]) -> Symmetry:
     evaluated = [namer(u) for u in _evaluated(trial, joint, likelihood, units, kinds, notes)]
     for u in evaluated:
         notes.append(f"{u.name}: found by evaluation, not proved: no rule shows it, but it held at every point tried.")
-    together = _commuting([*units, *evaluated], notes)
+    together = _commuting(without_redundant([*units, *evaluated], view.shapes), notes)
+    if not view.observed:
+        notes.append("The model has no observed sites: was it given its data?")
     first = f"{len(units)} Units proved from the model's program"
-    first += f", verified in float64 at {len(trial.points)} random points."
+    first += f", verified in {trial.precision} at {len(trial.points)} random points."
+    if trial.precision == "float32":
+        notes.append("The model fixes its own precision and does not run in float64: a change below 1e-4 is not seen.")
     return Symmetry(together, notes=dict.fromkeys([first, *notes, *explain(joint, likelihood, together)]))
 
 
@@ -108,15 +117,15 @@ def read_program(view: ModelView, jaxpr: Any, only: Iterable[str] | None = None)
         if feed is not None and isinstance(value, Value):
             walk.feeds = feed
             walk.vanish(value)
-    return read_classes(walk, sites, [*view.observed, *supports.values()])
+    use = needed(jaxpr.jaxpr, feeds)[1]
+    scalable = {n for n, v in zip(names, jaxpr.jaxpr.invars, strict=True) if use.get(v, frozenset()) & {*view.observed}}
+    return read_classes(walk, sites, [*view.observed, *supports.values()], scalable)
 
 
 def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer, notes: list[str]) -> Iterator[Units]:
     """Units of every class of the program, then signs of whole arrays."""
-    known: list[Flip] = []
     for c in reading.classes:
         flips = list(class_flips(c))
-        known += [flip for _, flip in flips]
         kind = c.kind(kinds)
         units = c.units(kind, view.shapes) if c.alive and kind is not None else None
         if isinstance(units, str):
@@ -139,7 +148,7 @@ def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer
                 notes.append(
                     f"The {c.var.size} positions of {c} each have a sign of their own; only the sign of all is listed."
                 )
-    for flip in array_flips(reading, known) if "signed" in kinds else ():
+    for flip in array_flips(reading) if "signed" in kinds else ():
         if all(view.shapes[name] for name, _, _ in flip):
             yield namer(flip_units(flip, view.shapes), ".sign")
         else:
@@ -198,8 +207,7 @@ def _evaluated(
                 yield with_signs(trial, derivatives, units) if signs else units
     by_length: dict[int, list[tuple[str, int]]] = {}
     for (site, axis), reasons in why.items():
-        reasons = [r for r in reasons if r.text != MET]
-        if (site, axis) not in moved and reasons and all(r.opaque for r in reasons):
+        if (site, axis) not in moved and reasons and all(r.opaque or r.text == MET for r in reasons):
             by_length.setdefault(shapes[site][axis], []).append((site, axis))
     for n, axes in by_length.items():
         yield from found_by_evaluation(trial, derivatives, axes, n, signs)

@@ -46,7 +46,7 @@ _QUICK: dict[str, Callable] = {
     **{name.split(":")[0]: _plain(getattr(np, name.split(":")[-1])) for name in _UFUNCS.split()},
     "div": lambda p, x, y: x / y if np.issubdtype(x.dtype, np.inexact) else np.trunc(x / y),
     "broadcast_in_dim": _broadcast,
-    "reshape": lambda p, x: x.reshape(p["new_sizes"]),
+    "reshape": lambda p, x: (x if p["dimensions"] is None else x.transpose(p["dimensions"])).reshape(p["new_sizes"]),
     "squeeze": lambda p, x: np.squeeze(x, p["dimensions"]),
     "transpose": lambda p, x: x.transpose(p["permutation"]),
     "integer_pow": lambda p, x: x ** p["y"],

@@ -166,9 +166,9 @@ class Walk:
         return self.merge(layouts, self.same)
 
     def unify(self, x: Value, y: Value) -> Value:
-        """Both values have one type from now on; a constant 0 has any character."""
+        """Both values have one type from now on; a constant 0 has any character. Which of them it is, is not known."""
         if x.zero or y.zero:
-            return y if x.zero else x
+            return (y if x.zero else x)._replace(known=None)
         axes = [self.tie(pair) for pair in zip(x.axes, y.axes, strict=True)]
         return self.value(x.shape, axes, self.same(WHOLE, [x.char, y.char]))
 
@@ -209,11 +209,12 @@ class Walk:
         shape = np.shape(x)
         if not isinstance(x, np.ndarray):  # random keys and the like
             return Value(shape, tuple(self.fresh(n, self.because("a constant", True)) for n in shape), known=x)
-        axes = [self._constant_axis(x, i) for i in range(x.ndim)]
+        axes, paired = [self._constant_axis(x, i) for i in range(x.ndim)], set[int]()
         for i in range(x.ndim):
             for j in range(i + 1, x.ndim):
-                if axes[i] is not None and axes[j] is not None and _is_scaled_identity(x, i, j):
+                if axes[i] is not None and axes[j] is not None and not paired & {i, j} and _is_scaled_identity(x, i, j):
                     axes[i] = axes[j] = self.fresh(shape[i])
+                    paired |= {i, j}
         return Value(shape, tuple(axes), known=x)
 
     def _constant_axis(self, x: np.ndarray, axis: int) -> Layout | None:
@@ -282,7 +283,7 @@ def walk_jaxpr(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[An
         return as_constant(atom.val) if hasattr(atom, "val") else env[atom]
 
     outer = walk.eqn, walk.feeds, walk.out_feeds
-    for eqn, out_feeds in zip(jaxpr.eqns, _needed(jaxpr, feeds), strict=True):
+    for eqn, out_feeds in zip(jaxpr.eqns, needed(jaxpr, feeds)[0], strict=True):
         if feeding := [f for f in out_feeds if f is not None]:
             walk.eqn, walk.feeds, walk.out_feeds = eqn, frozenset().union(*feeding), out_feeds
             env.update(zip(eqn.outvars, apply_rule(walk, eqn, [read(a) for a in eqn.invars]), strict=True))
@@ -290,10 +291,10 @@ def walk_jaxpr(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[An
     return [read(a) if f is not None else None for a, f in zip(jaxpr.outvars, feeds, strict=True)]
 
 
-def _needed(jaxpr: Any, feeds: Sequence[frozenset[str] | None]) -> list[list[frozenset[str] | None]]:
-    """For each output of each equation, the sites whose densities need it; ``None`` where none does."""
+def needed(jaxpr: Any, feeds: Sequence[frozenset[str] | None]) -> tuple[list[list], dict[Any, frozenset[str]]]:
+    """For each output of each equation, the sites whose densities need it (``None``: none does); and by variable."""
     use: dict[Any, frozenset[str]] = {}
-    needed: list[list[frozenset[str] | None]] = []
+    by_equation: list[list[frozenset[str] | None]] = []
 
     def mark(atoms: Iterable[Any], feed: frozenset[str]) -> None:
         use.update({a: use.get(a, frozenset()) | feed for a in atoms if not hasattr(a, "val")})
@@ -302,11 +303,11 @@ def _needed(jaxpr: Any, feeds: Sequence[frozenset[str] | None]) -> list[list[fro
         if feed is not None:
             mark([atom], feed)
     for eqn in reversed(jaxpr.eqns):
-        needed.append([use.get(v) for v in eqn.outvars])
-        for feed in needed[-1]:
+        by_equation.append([use.get(v) for v in eqn.outvars])
+        for feed in by_equation[-1]:
             if feed is not None:
                 mark(eqn.invars, feed)
-    return needed[::-1]
+    return by_equation[::-1], use
 
 
 def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:

@@ -12,6 +12,7 @@ from numpyro import handlers
 from numpyro.distributions import biject_to, constraints
 from numpyro.infer import init_to_uniform
 from numpyro.infer.util import compute_log_probs
+from numpyro.primitives import Messenger
 
 from ..symmetry import ModelView, SymmetryError, register_reader
 
@@ -29,7 +30,7 @@ def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[
 
 
 def _run(model: Callable[..., Any], args: tuple, kwargs: dict, values: Callable[[dict], Any]) -> Trace:
-    with handlers.block():
+    with handlers.block(), _ToldApart():
         seeded = handlers.substitute(handlers.seed(model, jax.random.key(0)), substitute_fn=values)
         return handlers.trace(seeded).get_trace(*args, **kwargs)
 
@@ -54,11 +55,10 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
     args, kwargs = jax.tree.map(_widest, (args, kwargs))
-    trace = _shapes_of_a_run(model, args, kwargs)
+    trace, free_shapes = _shapes_of_a_run(model, args, kwargs)
     sites = _latent(trace)
     if not sites:
         raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
-    free_shapes = {n: biject_to(s["fn"].support).inverse_shape(np.shape(s["value"])) for n, s in sites.items()}
     curved = [n for n, s in sites.items() if s["fn"].support is not constraints.real]
 
     @jax.jit
@@ -72,7 +72,7 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
 
     @jax.jit
     def evaluate(point: Point) -> tuple[dict, dict, dict]:
-        with handlers.block():
+        with handlers.block(), _ToldApart():
             every, run = compute_log_probs(handlers.seed(model, jax.random.key(0)), args, kwargs, dict(point))
         latent = {name: every.pop(name) for name in sites}
         return latent, every, {name: jnp.all(run[name]["fn"].support(run[name]["value"])) for name in sites}
@@ -87,10 +87,17 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     )
 
 
-def _shapes_of_a_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> Trace:
-    traces: list[Trace] = []
+def _shapes_of_a_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[Trace, dict[str, tuple]]:
+    """A trace without values, and the shapes of the latent sites' unconstrained values."""
+    seen: list[tuple[Trace, dict[str, tuple]]] = []
+
+    def run() -> None:
+        trace = _run(model, args, kwargs, _constrained(None))
+        supports = {n: biject_to(s["fn"].support) for n, s in _latent(trace).items()}
+        seen.append((trace, {n: t.inverse_shape(np.shape(trace[n]["value"])) for n, t in supports.items()}))
+
     try:
-        jax.eval_shape(lambda: traces.append(_run(model, args, kwargs, _constrained(None))))
+        jax.eval_shape(run)
     except SymmetryError:
         raise
     except Exception as error:
@@ -99,7 +106,7 @@ def _shapes_of_a_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> Tr
             f"The model {name!r} raised {type(error).__name__} when it was run: {error}. Pass the model's own "
             "arguments after it, as one would to run it."
         ) from error
-    return traces[0]
+    return seen[0]
 
 
 def _constrained(free: Point | None) -> Callable[[dict], Any]:
@@ -119,6 +126,21 @@ def _constrained(free: Point | None) -> Callable[[dict], Any]:
         return transform(jnp.zeros(shape) if free is None else free[site["name"]])
 
     return value
+
+
+class _ToldApart(Messenger):
+    """Random values for parameters: training moves them, and then they tell their positions apart."""
+
+    def postprocess_message(self, msg: dict) -> None:
+        if msg["type"] == "param":
+            transform = biject_to(msg["kwargs"].get("constraint", constraints.real))
+            rng = np.random.default_rng(0)
+
+            def moved(x: Any) -> Any:
+                free = transform.inv(jnp.asarray(x))
+                return transform(free + rng.normal(size=free.shape).astype(free.dtype))
+
+            msg["value"] = jax.tree.map(moved, msg["value"])
 
 
 def _plates_of(site: dict) -> dict[int, str]:

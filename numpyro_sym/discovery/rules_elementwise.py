@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import jax
 import numpy as np
 
 from .characters import ONE, Char
@@ -78,9 +79,8 @@ def mul(walk: Walk, eqn: Any, *inputs: Value) -> Value:
 @register_rule("eq", "ne")
 def equality(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     """Equal values stay equal; what is compared with infinity is finite whatever its factor."""
-    rest = [x for x in inputs if x.known is None or not np.all(np.isinf(x.known))]
-    mode = "same" if len(rest) == len(inputs) else "any"
-    return elementwise(walk, eqn, rest, passing(walk, mode, mode))
+    mode = "any" if any(x.known is not None and np.all(np.isinf(x.known)) for x in inputs) else "same"
+    return elementwise(walk, eqn, inputs, passing(walk, mode, mode))
 
 
 @register_rule("integer_pow", *POWERS)
@@ -96,7 +96,7 @@ def power(walk: Walk, eqn: Any, x: Value) -> Value:
 @register_rule("convert_element_type")
 def convert_element_type(walk: Walk, eqn: Any, x: Value) -> Value:
     """Another float type is the same number; a cast to int or bool answers to no factor."""
-    mode = "keep" if np.issubdtype(eqn.params["new_dtype"], np.inexact) else "vanish"
+    mode = "keep" if jax.dtypes.issubdtype(eqn.params["new_dtype"], np.inexact) else "vanish"
     return elementwise(walk, eqn, [x], passing(walk, mode, mode))
 
 

@@ -31,6 +31,8 @@ def broadcast_in_dim(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
 def reshape(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
     """Neighbouring axes whose lengths multiply to the same are flattened together and cut anew."""
     new = eqn.outvars[0].aval.shape
+    order = (eqn.primitive.name == "reshape" and eqn.params["dimensions"]) or range(len(x.shape))
+    x = walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.char)
     axes: dict[int, Layout | None] = {}
     for old_axes, new_axes in _groups(x.shape, new):
         flat = flattened(walk, [(x.shape[i], x.axes[i]) for i in old_axes])
@@ -51,6 +53,13 @@ def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], lis
     return groups
 
 
+@register_rule("tile")
+def tile(walk: Walk, eqn: Any, x: Value) -> Value:
+    repeated = zip(eqn.params["reps"], x.shape, x.axes, strict=True)
+    axes = [flattened(walk, [(r, None), (n, a)]) if a is not None else None for r, n, a in repeated]
+    return walk.value(eqn.outvars[0].aval.shape, axes, x.char)
+
+
 @register_rule("rev")
 def rev(walk: Walk, eqn: Any, x: Value) -> Value:
     return walk.retold(x, "its order is reversed", {d: x.shape[d] for d in eqn.params["dimensions"]})
@@ -65,7 +74,7 @@ def slice_(walk: Walk, eqn: Any, x: Value) -> Value:
             x = take_run(walk, x, axis, start, stop)
         else:
             sizes = {axis: len(range(start, stop, stride))}
-            x = walk.retold(x, f"every {stride}th position is used apart", sizes, opaque=True)
+            x = walk.retold(x, f"positions {stride} apart are used together", sizes, opaque=True)
     return x
 
 
@@ -163,6 +172,7 @@ def gather(walk: Walk, eqn: Any, x: Value, indices: Value) -> Value:
             axes[i] = x.axes[looked_up[0]]
     else:
         walk.kill(indices, text)
+        # What a latent value chooses, evaluation might never see chosen otherwise.
         walk.kill(x, text, sorted({*looked_up, *dropped}), opaque=indices.known is not None)
     windows = [i for i in range(len(x.shape)) if i not in dropped]
     for i, axis in zip(dims.offset_dims, windows, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -34,21 +34,36 @@ def class_flips(c: Class) -> Iterator[tuple[int | None, Flip]]:
             yield unit, flip
 
 
-def array_flips(reading: Reading, known: Sequence[Flip]) -> Iterator[Flip]:
-    """Signs of whole arrays and single positions that are no product of the flips already known."""
-    shapes = {name: v.shape or (1,) for name, v in reading.sites.items()}
-    span: dict[tuple, Flip] = {}
-    for flip in known:
-        _independent(flip, shapes, span)
+def array_flips(reading: Reading) -> Iterator[Flip]:
+    """Signs of whole arrays and of single positions."""
     for vector in reading.signs:
-        flip = frozenset()
+        flip: Flip = frozenset()
         for name, value in reading.sites.items():
             for var, place in places(name, value):
                 flip ^= _at(place) if var.size == 1 and vector.get(place.key) else frozenset()
             if any(vector.get(key) for key in value.char):
-                flip ^= {(name, 0, p) for p in range(shapes[name][0])}
-        if _independent(flip, shapes, span):
+                flip ^= {(name, 0, p) for p in range((value.shape or (1,))[0])}
+        if flip:
             yield flip
+
+
+def without_redundant(units: Iterable[Units], shapes: Mapping[str, Sequence[int]]) -> list[Units]:
+    """Units less the single signs that are products of signs that others have."""
+    span: dict[tuple, Flip] = {}
+    kept = []
+    for u in sorted(units, key=lambda u: u.n == 1):
+        each = range(u.n) if u.n <= MOST_SINGLE_SIGNS else [slice(None)]
+        flips = [_flip_of(u, i) for i in each] if u.kind == "signed" else []
+        if [_independent(flip, shapes, span) for flip in flips].count(True) or u.n > 1:
+            kept.append(u)
+    return kept
+
+
+def _flip_of(u: Units, which: int | slice) -> Flip:
+    flip: Flip = frozenset()
+    for site, axis in ((site, a) for site, axes in u.placements for a in axes if (a.power or 0) % 2):
+        flip ^= {(site, axis.axis, int(p)) for p in axis.positions(u.n)[:, which].ravel()}
+    return flip
 
 
 def _independent(flip: Flip, shapes: Mapping[str, Sequence[int]], span: dict[tuple, Flip]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..symmetry import ModelView, Units
 from .classes import Class, Reading
+from .inference import MET
 from .layout import Layout, Occ, Reason
 
 MOST_REASONS = 3
@@ -49,7 +50,8 @@ def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iter
     """
     explained = {(s, a.axis) for u in units if u.n > 1 for s, axs in u.placements for a in axs}
     for c in likelihood.classes:
-        if c.alive and not explained.issuperset(c.where):
+        told_apart = any(reasons_of(joint.sites[site].axes[axis]) for site, axis in c.where)
+        if c.alive and told_apart and not explained.issuperset(c.where):
             explained.update(c.where)
             yield _forbidden(c, joint)
     groups: dict[tuple[Reason, ...], list[str]] = {}
@@ -57,8 +59,8 @@ def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iter
         for axis, layout in enumerate(value.axes):
             if layout is not None and (name, axis) not in explained:
                 groups.setdefault(tuple(reasons_of(layout)[:MOST_REASONS]), []).append(f"{name}[{axis}]")
-    for reasons, places in groups.items():
-        unsure = any(r.opaque for r in reasons)
+    for reasons, places in ((r, p) for r, p in groups.items() if r):
+        unsure = any(r.opaque for r in reasons) or all(r.text == MET for r in reasons)
         head = "could not prove that its positions may be exchanged" if unsure else "not exchangeable"
         yield f"{' '.join(places)}: {head}: {_listed(reasons)}."
 
@@ -80,4 +82,4 @@ def _forbidden(c: Class, joint: Reading) -> str:
 
 def _listed(reasons: Sequence[Reason]) -> str:
     where = {r: f" ({r.primitive}{' at ' + r.source if r.source else ''})" if r.primitive else "" for r in reasons}
-    return "; ".join(r.text + where[r] for r in reasons) or "its units belong to classes that cannot be listed"
+    return "; ".join(r.text + where[r] for r in reasons)

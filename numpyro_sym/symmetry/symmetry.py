@@ -20,7 +20,7 @@ from .element import Array, Element
 from .errors import SymmetryError
 from .table import text_table
 from .units import KINDS, Kind, Units
-from .view import read_model
+from .view import in_double_precision, read_model
 
 Elements = dict[str, Element]
 Sites = Mapping[str, Array]
@@ -306,10 +306,13 @@ class Symmetry:
             ...
         numpyro_sym.symmetry.errors.SymmetryError: Units 'component' ... prior of site 'mu' tells its 2 entries apart...
         """
-        with jax.enable_x64(True):
+
+        def check() -> CheckReport:
             view = read_model(model, args, kwargs)
             self.check_shapes(view.shapes)
             return check_symmetry(self.units, view, num_points, num_elements, rng_seed)
+
+        return in_double_precision(check)
 
 
 def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .action import act_on_sites
@@ -30,6 +31,7 @@ class Trial:
 
     :param points: the points, on the host.
     :param num_elements: random elements tried at each point.
+    :param precision: the dtype in which the model runs.
     :param tolerance: the largest relative change that rounding explains.
     :raises SymmetryError: where too few such points are found.
     """
@@ -47,9 +49,9 @@ class Trial:
             )
         # Sums of N terms carry rounding of about 1e-16 * N of their size; a model that computes in float32 whatever it
         # is given can be held to no more than single precision.
-        densities = self.evaluate(self.points[0])[:2]
-        single = any(v.dtype == np.float32 for group in densities for v in group.values())
-        self.tolerance = 1e-4 if single else 1e-9
+        self.precision = str(jnp.zeros(()).dtype)
+        single = [any(v.dtype == np.float32 for v in group.values()) for group in self.evaluate(self.points[0])[:2]]
+        self.prior_tolerance, self.tolerance = (1e-4 if is_single else 1e-9 for is_single in (single[0], any(single)))
 
     def evaluate(self, point: Any) -> tuple[dict, dict, dict]:
         """Log densities of latent and of observed sites, and which values lie in their support."""
@@ -63,21 +65,25 @@ class Trial:
         found = Changes({}, {}, 0.0, 0.0, ())
         for point in self.points if points is None else points:
             before = self.evaluate(point)
-            size = 1.0 + sum(abs(float(v)) for group in before[:2] for v in group.values())
+            prior_size, size = (
+                1.0 + sum(abs(float(v)) for group in before[:k] for v in group.values()) for k in (1, 2)
+            )
             for _ in range(self.num_elements):
                 moved = point
                 for u in units:
                     moved = act_on_sites(u, moving_element(u, self.rng), moved)
                 after = self.evaluate(moved)
-                latent, observed = (
-                    {s: float(b[s] - a[s]) / size for s in a} for a, b in zip(before, after[:2], strict=False)
-                )
+                latent = {s: float(after[0][s] - v) for s, v in before[0].items()}
+                observed = {s: float(after[1][s] - v) for s, v in before[1].items()}
+                prior, likelihood = sum(latent.values()), sum(observed.values())
+                # Where the prior changes, the likelihood has to undo that change: being large does not excuse it.
+                scale = size if abs(prior) <= self.prior_tolerance * prior_size else min(size, abs(prior))
                 left = {s for s, inside in before[2].items() if inside and not after[2][s]}
                 found = Changes(
-                    {s: _larger(found.latent.get(s, 0.0), d) for s, d in latent.items()},
-                    {s: _larger(found.observed.get(s, 0.0), d) for s, d in observed.items()},
-                    _larger(found.joint, sum(latent.values()) + sum(observed.values())),
-                    _larger(found.likelihood, sum(observed.values())),
+                    {s: _larger(found.latent.get(s, 0.0), d / prior_size) for s, d in latent.items()},
+                    {s: _larger(found.observed.get(s, 0.0), d / size) for s, d in observed.items()},
+                    _larger(found.joint, (prior + likelihood) / scale),
+                    _larger(found.likelihood, likelihood / size),
                     tuple(sorted({*found.left_support, *left})),
                 )
         return found

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+import jax
+
+from .errors import SymmetryError
+
+T = TypeVar("T")
 Point = Mapping[str, Any]
 
 
@@ -42,3 +47,18 @@ def register_reader(reader: Reader) -> None:
 def read_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
     """The model as a :class:`ModelView`, by the registered reader."""
     return _readers[0](model, args, kwargs)
+
+
+def in_double_precision(work: Callable[[], T]) -> T:
+    """What work on a model gives in float64; in float32 where a model fixes its own precision and needs that."""
+    try:
+        with jax.enable_x64(True):
+            return work()
+    except SymmetryError as error:
+        if not isinstance(error.__cause__, TypeError):
+            raise
+        try:
+            with jax.enable_x64(False):
+                return work()
+        except SymmetryError:
+            raise error from error.__cause__

@@ -257,7 +257,7 @@ def resnet_block(x, y):
         (2, "signed", {"q": 2, "k": 2}),
         (2, "signed", {"v": 2, "o": 1}),
     ],
-    signs=1,
+    signs=0,
 )  # fmt: skip
 def attention(x, y):
     q, k, v = (jnp.einsum("bti,ihd->bthd", x, normal(n, 6, 3, 2)) for n in "qkv")
