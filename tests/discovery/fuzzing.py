@@ -245,7 +245,8 @@ class Grammar:
 
     def until(self, pool):
         x = self.pick(pool)
-        return jax.lax.while_loop(lambda v: jnp.sum(v * v) > 2.0, lambda v: v * 0.5, x)
+        large = lambda v: (jnp.sum(v * v) > 2.0) & (jnp.sum(v * v) < jnp.inf)  # noqa: E731 - infinities have no half
+        return jax.lax.while_loop(large, lambda v: v * 0.5, x)
 
     def matrix(self, pool):
         x = self.pick([v for v in pool if v.ndim >= 2] or pool)
