@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from fuzzing import claims
 
@@ -48,6 +49,53 @@ def test_no_false_claim_in_two_thousand_programs():
     made, false = judge(range(2000))
     assert made > 5000
     assert [(seed, units) for seed, units in false if (seed, units.name) not in TURN_ON_ROUNDING] == []
+
+
+#: Programs in which one operation alone tells positions, or signs, apart: without its rule's care a claim is false.
+TOLD_APART = {
+    "reversal": lambda x, m: jnp.sum(jnp.flip(x) * jnp.sin(x)),
+    "look-up out of order": lambda x, m: jnp.sum(x[np.array([1, 0, 3, 2])] * jnp.sin(x)),
+    "look-up in reverse": lambda x, m: jnp.sum(x[np.array([3, 2, 1, 0])] * jnp.sin(x)),
+    "look-up by a latent value": lambda x, m: jnp.take(x, jnp.argmax(m[0])),
+    "sort of two": lambda x, m: jnp.sum(jnp.cos(jnp.argsort(x) + 1.0)),
+    "maximum's position": lambda x, m: jnp.argmax(x) * 1.0,
+    "running sum": lambda x, m: jnp.sum(jnp.cumsum(x) ** 2),
+    "triangular solve": lambda x, m: jnp.sum(jax.scipy.linalg.solve_triangular(m @ m.T + 4 * jnp.eye(4), x) ** 2),
+    "Cholesky": lambda x, m: jnp.sum(jnp.linalg.cholesky(m @ m.T + 4 * jnp.eye(4)) ** 3),
+    "runs with one sign": lambda x, m: jnp.sum(jnp.sin(jnp.concatenate([x, m[0]])) ** 2 * jnp.concatenate([m[0], x])),
+    "pooling": lambda x, m: jnp.sum(jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (2,), (1,), "VALID") ** 2),
+    "convolution": lambda x, m: jnp.sum(jnp.convolve(x, m[0]) ** 2),
+    "scan in order": lambda x, m: jax.lax.scan(lambda c, v: (jnp.tanh(c + v), None), 0.3, x)[0],
+    "carry that grows": lambda x, m: jnp.sum(jax.lax.scan(lambda c, _: (c * x, None), jnp.ones(4), None, 3)[0]),
+    "branch": lambda x, m: jax.lax.cond(x[0] > 0, lambda: jnp.sum(x), lambda: jnp.sum(x**2)),
+    "loop's end": lambda x, m: jnp.sum(jax.lax.while_loop(lambda s: s[0] > 0.1, lambda s: s / 2, x)),
+    "mapped sum": lambda x, m: jax.lax.map(lambda v: jnp.sin(v), x).sum() + jnp.prod(x),
+    "choice": lambda x, m: jnp.sum(jnp.where(x > 0, x, m[0]) ** 2),
+    "step": lambda x, m: jnp.sum(x * (x > jnp.array([0.0, 0.0, 0.5, 0.5]))),
+    "half": lambda x, m: jnp.sum(x[:2] ** 2) - jnp.sum(x[2:] ** 3),
+    "every second": lambda x, m: jnp.sum(x[::2] ** 2) - jnp.sum(x[1::2] ** 3),
+    "reshape": lambda x, m: jnp.sum(jnp.tanh(x.reshape(2, 2) @ m[:2, :2]) ** 2),
+    "transposing reshape": lambda x, m: jnp.sum(jnp.sin(jax.lax.reshape(m, (16,), (1, 0)) * m.reshape(16))),
+    "branch of zeros": lambda x, m: x[jax.lax.cond(m[0, 0] > 0, lambda: 0, lambda: 2)] ** 2,
+    "infinities": lambda x, m: jnp.sum(jnp.log(jax.nn.relu(x)) == jnp.array([-jnp.inf, jnp.inf, jnp.inf, jnp.inf])),
+    "tile": lambda x, m: jnp.sum(jnp.tile(x, 2) ** 2 * jnp.arange(8.0)),
+    "pad": lambda x, m: jnp.sum(jnp.pad(x, (1, 0))[:4] * jnp.sin(x)),
+    "powers": lambda x, m: jnp.sum(x**3) + jnp.sum(jnp.sqrt(jnp.abs(x))) + jnp.sum(x**2),
+    "product": lambda x, m: jnp.prod(x) + jnp.prod(m, 0).sum(),
+    "running extremes": lambda x, m: jnp.sum(jax.lax.cummax(x) * x),
+    "exclusive or": lambda x, m: jnp.einsum(
+        "ijk,i,j,k", (np.indices((2, 2, 2)).sum(0) % 2) * 1.0, x[:2], x[2:], m[0, :2]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOLD_APART)
+def test_what_one_operation_tells_apart(name):
+    def program(point):
+        return TOLD_APART[name](point["x"], point["m"]) * 1.0
+
+    with jax.enable_x64(True):
+        assert [units for units, good in claims(0, ({"x": (4,), "m": (4, 4)}, program)) if not good] == []
 
 
 BROKEN = {
