@@ -23,17 +23,25 @@ def get_group(data: Any, group: str) -> xr.Dataset:
     return node.to_dataset() if isinstance(node, xr.DataTree) else node
 
 
-def with_groups(data: Any, changed: dict[str, xr.Dataset]) -> Any:
-    """A copy of the same type with some groups replaced, all else and the groups' order kept."""
+def with_groups(data: Any, changed: dict[str, xr.Dataset | None]) -> Any:
+    """A copy of the same type with groups replaced, added or (where ``None``) dropped; all else as it was."""
+    kept = {name: dataset for name, dataset in changed.items() if dataset is not None}
     if isinstance(data, xr.DataTree):
         children = {
-            name: xr.DataTree(changed[name], name=name, children=dict(node.children)) if name in changed else node
+            name: xr.DataTree(kept[name], name=name, children=dict(node.children)) if name in kept else node
             for name, node in data.children.items()
+            if name in kept or name not in changed
         }
+        children |= {name: xr.DataTree(dataset, name=name) for name, dataset in kept.items() if name not in children}
         return xr.DataTree(data.to_dataset(), children=children, name=data.name)
     out = data.copy()
-    for name, dataset in changed.items():
-        setattr(out, name, dataset)
+    for name in changed:
+        if name in group_names(out) and name not in kept:
+            delattr(out, name)
+        elif name in group_names(out):
+            setattr(out, name, kept[name])
+        elif name in kept:
+            out.add_groups({name: kept[name]}, warn_on_custom_groups=False)
     return out
 
 
