@@ -1,5 +1,7 @@
 """Draws with planted label switching, as ArviZ objects of the generation that is installed."""
 
+import hashlib
+
 import arviz as az
 import jax.numpy as jnp
 import numpy as np
@@ -72,3 +74,46 @@ def rhat(posterior):
 def dataset(data, group="posterior"):
     node = data[group]
     return node.to_dataset() if isinstance(node, xr.DataTree) else node
+
+
+def chains(seed=0, num_chains=4, num_draws=400, switch=True, mode_of=None, memory=0.0, spread=0.2):
+    """Chains of a mixture's locations with all that can be wrong planted, and what they predict.
+
+    :param switch: whether chains name components in random orders.
+    :param mode_of: ``{chain: shift}``: those chains' middle component lies elsewhere.
+    :param memory: of the autoregression within a chain; its stationary spread is the same.
+    """
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(num_chains, num_draws, K))
+    for i in range(1, num_draws):
+        noise[:, i] = memory * noise[:, i - 1] + np.sqrt(1 - memory**2) * noise[:, i]
+    mu = np.array([-4.0, 0.0, 4.0]) + spread * noise
+    for chain, shift in (mode_of or {}).items():
+        mu[chain, :, 1] += shift
+    f = np.stack([np.sin(mu).sum(-1), (mu**2).sum(-1), (mu**3).sum(-1)], -1)
+    if switch:
+        orders = [[0, 1, 2], [2, 0, 1], [1, 0, 2], [2, 1, 0]]
+        mu = np.stack([x[:, orders[i % 4]] for i, x in enumerate(mu)])
+    return arviz({"posterior": {"mu": mu, "f": f}})
+
+
+LOCATIONS = nsym.mixture(K, {"mu": 0})
+
+
+def fingerprint(data):
+    """A hash of every value, name, order and attribute of an ArviZ object."""
+    names = list(data.children) if isinstance(data, xr.DataTree) else list(data.groups())
+    seen = hashlib.sha256(repr([type(data).__name__, names, dict(data.attrs)]).encode())
+    for group in names:
+        ds = dataset(data, group)
+        seen.update(repr([group, list(ds.data_vars), list(ds.coords), dict(ds.sizes), ds.attrs]).encode())
+        for name, x in ds.variables.items():
+            seen.update(repr([name, x.dims, str(x.dtype), x.attrs, np.asarray(x.values).tobytes()]).encode())
+    return seen.hexdigest()
+
+
+def rebuilt(data, posterior):
+    """An ArviZ object of the same type with this posterior alone."""
+    if isinstance(data, xr.DataTree):
+        return xr.DataTree.from_dict({"posterior": posterior})
+    return az.InferenceData(posterior=posterior)
