@@ -117,3 +117,27 @@ def rebuilt(data, posterior):
     if isinstance(data, xr.DataTree):
         return xr.DataTree.from_dict({"posterior": posterior})
     return az.InferenceData(posterior=posterior)
+
+
+TWO_LAYERS = nsym.mlp(["w1", "w2", "w3"], [6, 5], biases=["b1", "b2", None], kind="signed")
+SHAPES = {"w1": (3, 6), "b1": (6,), "w2": (6, 5), "b2": (5,), "w3": (5, 2)}
+
+
+def gaussian_network(num_draws=600, seed=0):
+    """A Gaussian over a network's weights, draws of it, and the same draws with units renamed at random."""
+    rng = np.random.default_rng(seed)
+    loc = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
+    scale = {name: rng.uniform(0.05, 0.2, size=shape) for name, shape in SHAPES.items()}
+    draws = {name: loc[name] + scale[name] * rng.normal(size=(num_draws, *s)) for name, s in SHAPES.items()}
+    g = {
+        u.name: nsym.Element(
+            rng.permuted(np.tile(np.arange(u.n), (num_draws, 1)), axis=1), rng.choice([-1.0, 1.0], (num_draws, u.n))
+        )
+        for u in TWO_LAYERS
+    }
+    return (loc, scale), draws, TWO_LAYERS.act(g, draws)
+
+
+def two_layers(point, x):
+    """What the network predicts: logits ``(point, class)``."""
+    return jnp.tanh(jnp.tanh(x @ point["w1"] + point["b1"]) @ point["w2"] + point["b2"]) @ point["w3"]

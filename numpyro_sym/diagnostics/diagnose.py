@@ -151,8 +151,8 @@ def diagnose(
 def _among(chains: np.ndarray, before: xr.Dataset, after: xr.Dataset, functions: xr.Dataset, names: Any) -> tuple:
     """The verdict on the chains of the greatest mode alone."""
     some = [draws.isel(chain=chains) for draws in (before, after, functions)]
-    tables = (worst(figures_of(d), dim) for d, dim in zip(some, ("site", "site", "function"), strict=True))
-    lines = verdicts(*tables, functional_modes(some[2]), names[chains], before.sizes["draw"], True)
+    raw, aligned, told = (worst(figures_of(d), dim) for d, dim in zip(some, ("site", "site", "function"), strict=True))
+    lines = verdicts(raw, aligned, told, functional_modes(some[2]), names[chains], before.sizes["draw"], True)
     who = chains_of(names, np.isin(np.arange(len(names)), chains))
     return tuple(f"{who} alone: {line}" for line in lines)
 

@@ -83,7 +83,7 @@ def functional_modes(functions: Any) -> FunctionalModes:
     sizes = np.bincount(component)
     first = [int(np.argmax(component == c)) for c in range(len(sizes))]
     ranked = sorted(range(len(sizes)), key=lambda c: (-sizes[c], first[c]))
-    return FunctionalModes(np.argsort(ranked)[component], distance, settled.all(-1))
+    return FunctionalModes(np.argsort(ranked)[component], distance, np.asarray(settled.all(-1)))
 
 
 class ModesSeen(NamedTuple):

@@ -78,12 +78,13 @@ def elements_of(data: Any, sym: Symmetry, group: str = "posterior") -> Elements:
     kept = get_group(data, name)
     out = {}
     for u in sym:
-        arrays = [kept.get(_name(u.name, part)) for part in Element._fields]
-        if any(a is None or a.shape[-1] != u.n for a in arrays):
+        names = [_name(u.name, part) for part in Element._fields]
+        if any(name not in kept or kept[name].shape[-1] != u.n for name in names):
+            there = {str(name): x.shape[-1] for name, x in kept.items() if str(name).endswith("_permutation")}
             raise SymmetryError(
-                f"elements_of: the elements kept are not of Units {u.name!r} with n = {u.n}; they are "
-                f"{ {name: a.shape[-1] for name, a in kept.items() if name.endswith('permutation')} }."
+                f"elements_of: the elements kept are not of Units {u.name!r} with n = {u.n}; there are {there}."
             )
+        arrays = [kept[name] for name in names]
         out[u.name] = Element(*(a.transpose("chain", "draw", ...).values for a in arrays))
     return out
 

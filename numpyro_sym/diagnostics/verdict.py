@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import xarray as xr
 
@@ -28,7 +26,7 @@ def verdicts(
     aligned: xr.Dataset,
     invariant: xr.Dataset,
     modes: FunctionalModes | None,
-    names: Sequence,
+    names: np.ndarray,
     draws: int,
     finite: bool,
 ) -> tuple[str, ...]:
@@ -69,7 +67,7 @@ def doubts(chance: np.ndarray) -> tuple[str, ...]:
     return (f"alignment ambiguous in {share:.0%} of draws",) if share > DOUBTFUL else ()
 
 
-def chains_of(names: Sequence, chosen: np.ndarray) -> str:
+def chains_of(names: np.ndarray, chosen: np.ndarray) -> str:
     """``chain 3``, ``chains 1 and 2``, ``chains 0, 1 and 2``."""
     some = [str(name) for name, yes in zip(names, chosen, strict=True) if yes]
     if len(some) == 1:
