@@ -12,7 +12,7 @@ from ..symmetry import Symmetry, SymmetryError
 from .groups import get_group, group_names, posterior_of
 
 #: So many observations, evenly spaced, stand for all where each is looked at.
-OBSERVATIONS = 200
+OBSERVATIONS = 100
 
 
 def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | None = None) -> xr.Dataset:
@@ -23,7 +23,7 @@ def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | N
     :param names: posterior variables that the symmetry leaves as they are, such as predictions.
         Left out: the log likelihood where there is such a group, summed and (since two functions
         can be equally likely) of each observation, evenly spaced ones where there are more than
-        200; else ``lp`` of the sample statistics; else every variable that is no site of the symmetry.
+        100; else ``lp`` of the sample statistics; else every variable that is no site of the symmetry.
     :returns: a Dataset over ``chain`` and ``draw``.
     :raises SymmetryError: where a name is unknown or moved by the symmetry, or nothing is there.
     """

@@ -84,9 +84,8 @@ def test_a_symmetry_that_is_not_named():
     squares = (mu**2).sum(-1)
     other = arviz({"posterior": {"mu": mu, "weights": np.abs(mu), "f": squares}})
     sym = mixture(K, {"mu": 0, "weights": 0})
-    assert diagnose(other, sym, invariant="f").verdicts[0] == (
-        "same functions, other weights: aligned chains disagree in mu"
-    )
+    line = diagnose(other, sym, invariant="f").verdicts[0]
+    assert line.startswith("same functions, other weights: aligned chains disagree in mu")
 
 
 def test_units_that_are_alike_are_ambiguous():
