@@ -1,5 +1,7 @@
 """What draws say once they are aligned, for people who use ArviZ."""
 
+from .accessor import SymmetryAccessor as SymmetryAccessor
+from .accessor import register_accessor as register_accessor
 from .agreement import agreement as agreement
 from .agreement import total_variation as total_variation
 from .compact import CompactPosterior as CompactPosterior
