@@ -81,7 +81,7 @@ def main():
     single = compact_posterior({n: v[: options.draws] for n, v in draws.items()}, sym)
     gaussians = {
         "compact, aligned": aligned,
-        "compact, aligned, rank 20": compact_posterior(draws, sym, rank=20),
+        **{f"compact, aligned, rank {r}": compact_posterior(draws, sym, rank=r) for r in (20, 100)},
         "compact, one chain aligned": single,
         "compact, not aligned": compact_posterior(draws),
     }

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Symmetry, SymmetryError
-from .groups import get_group, group_names, posterior_of
+from .groups import get_group, group_names, posterior_of, sample_dims
 
 #: So many observations, evenly spaced, stand for all where each is looked at.
 OBSERVATIONS = 100
@@ -28,6 +28,11 @@ def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | N
     :raises SymmetryError: where a name is unknown or moved by the symmetry, or nothing is there.
     """
     posterior = posterior_of(data)
+    if sample_dims(posterior) != ("chain", "draw"):
+        raise SymmetryError(
+            "diagnose compares chains, and these are independent draws of a guide. Use rebasin, or compare guides "
+            "with numpyro_sym.diagnostics.compare_gaussians."
+        )
     if names is not None:
         names = [names] if isinstance(names, str) else list(names)
         for name in names:

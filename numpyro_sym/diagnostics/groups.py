@@ -57,7 +57,7 @@ def posterior_of(data: Any) -> xr.Dataset:
             f"{type(data).__name__} with {names or 'no groups'}. Make one with arviz.from_numpyro(mcmc)."
         )
     posterior = get_group(data, "posterior")
-    for dim in ("chain", "draw"):
+    for dim in sample_dims(posterior):
         if dim not in posterior.sizes:
             raise SymmetryError(f"The posterior has no dimension {dim!r}; it has {dict(posterior.sizes)}.")
         if posterior.sizes[dim] == 0:
@@ -65,8 +65,13 @@ def posterior_of(data: Any) -> xr.Dataset:
     return posterior
 
 
+def sample_dims(dataset: xr.Dataset) -> tuple[str, ...]:
+    """The dimensions of draws: chains of a sampler, or the ``sample`` of a guide (ArviZ 1.x)."""
+    return ("sample",) if "sample" in dataset.sizes and "chain" not in dataset.sizes else ("chain", "draw")
+
+
 def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Draws of the named sites as arrays ``(chain, draw, *site shape)``.
+    """Draws of the named sites as arrays ``(chain, draw, *site shape)``, of a guide ``(sample, *site shape)``.
 
     :raises SymmetryError: where a site is missing, naming those there are.
     """
@@ -76,4 +81,4 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.nda
                 f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
                 f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
             )
-    return {site: np.asarray(dataset[site].transpose("chain", "draw", ...).values) for site in sites}
+    return {site: np.asarray(dataset[site].transpose(*sample_dims(dataset), ...).values) for site in sites}

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..alignment import Euclidean, Metric, align
 from ..symmetry import Symmetry
-from .groups import get_group, group_names, posterior_of, site_arrays, with_groups
+from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups
 from .record import RECORDS, record_of, summary_of, with_sites
 
 #: The groups whose draws are brought to the reference.
@@ -35,10 +35,11 @@ def rebasin(
     the spread a little; :func:`numpyro_sym.diagnose` shows raw and aligned figures beside those of
     an invariant function (Ainsworth et al. 2023, Git Re-Basin; Xiao et al. 2023).
 
-    :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x).
+    :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x), of a sampler or
+        (``arviz.from_numpyro_svi``) of a guide.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`; of any kind.
     :param reference: ``"mean"``: the mean of the aligned draws, repeated until it is still;
-        ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw; a dict
+        ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw (of a guide, its number); a dict
         site name -> array, a point; or an aligned ArviZ object, whose mean it is: so several runs
         come to one labelling.
     :param metric: in what sense near, as in :func:`numpyro_sym.align`.
@@ -69,7 +70,7 @@ def rebasin(
             continue
         dataset = posterior if group == "posterior" else get_group(data, group)
         draws = site_arrays(dataset, sym.sites)
-        found = align(draws, point, sym, sample_ndim=2, metric=metric, starts=starts)
+        found = align(draws, point, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)
         point = found.reference
         changed[group] = with_sites(dataset, found.sites)
         changed[group].attrs["rebasin"] = summary_of(found, sym, told, type(metric).__name__)
@@ -84,5 +85,6 @@ def _point(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
         return reference, str(reference)
     if "posterior" not in group_names(reference):
         return reference, "point"
-    draws = site_arrays(posterior_of(reference), sym.sites)
-    return {name: x.mean((0, 1)) for name, x in draws.items()}, "mean of another posterior"
+    posterior = posterior_of(reference)
+    lead = tuple(range(len(sample_dims(posterior))))
+    return {n: x.mean(lead) for n, x in site_arrays(posterior, sym.sites).items()}, "mean of another posterior"

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ..alignment import Alignment
 from ..symmetry import Element, Symmetry, SymmetryError
-from .groups import get_group, group_names, site_arrays, with_groups
+from .groups import get_group, group_names, sample_dims, site_arrays, with_groups
 
 Elements = dict[str, Element]
 
@@ -34,15 +34,16 @@ def summary_of(found: Alignment, sym: Symmetry, reference: str, metric: str) -> 
 
 
 def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
-    """Elements, distances and gaps of each draw as a Dataset over ``chain`` and ``draw``."""
+    """Elements, distances and gaps of each draw as a Dataset over the draws' dimensions."""
     variables: dict[str, Any] = {}
+    sample = sample_dims(draws)
     for u in sym:
-        dims = ("chain", "draw", _name(u.name, "slot"))
+        dims = (*sample, _name(u.name, "slot"))
         variables[_name(u.name, "permutation")] = (dims, np.asarray(found.elements[u.name].permutation))
         variables[_name(u.name, "factor")] = (dims, np.asarray(found.elements[u.name].factor))
     for name in ("distance_before", "distance", "gap", "exact"):
-        variables[name] = (("chain", "draw"), np.asarray(getattr(found, name)))
-    return xr.Dataset(variables, {dim: draws[dim] for dim in ("chain", "draw") if dim in draws.coords})
+        variables[name] = (sample, np.asarray(getattr(found, name)))
+    return xr.Dataset(variables, {dim: draws[dim] for dim in sample if dim in draws.coords})
 
 
 def elements_of(data: Any, sym: Symmetry, group: str = "posterior") -> Elements:
@@ -85,7 +86,7 @@ def elements_of(data: Any, sym: Symmetry, group: str = "posterior") -> Elements:
                 f"elements_of: the elements kept are not of Units {u.name!r} with n = {u.n}; there are {there}."
             )
         arrays = [kept[name] for name in names]
-        out[u.name] = Element(*(a.transpose("chain", "draw", ...).values for a in arrays))
+        out[u.name] = Element(*(a.transpose(*sample_dims(kept), ...).values for a in arrays))
     return out
 
 
@@ -115,7 +116,7 @@ def with_sites(dataset: xr.Dataset, sites: dict[str, Any]) -> xr.Dataset:
     out = dataset.copy()
     for site, x in sites.items():
         old = dataset[site]
-        new = old.transpose("chain", "draw", ...).copy(data=np.asarray(x, old.dtype))
+        new = old.transpose(*sample_dims(dataset), ...).copy(data=np.asarray(x, old.dtype))
         out[site] = new.transpose(*old.dims)
     return out
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..symmetry import SymmetryError
-from .groups import group_names, posterior_of
+from .groups import group_names, posterior_of, sample_dims
 
 
 def flat_draws(data: Any, sites: Iterable[str] | None = None) -> dict[str, np.ndarray]:
@@ -22,8 +22,9 @@ def flat_draws(data: Any, sites: Iterable[str] | None = None) -> dict[str, np.nd
     """
     if "posterior" in group_names(data):
         dataset = posterior_of(data)
-        arrays = {str(n): x.transpose("chain", "draw", ...).values for n, x in dataset.items()}
-        arrays = {n: x.reshape(-1, *x.shape[2:]) for n, x in arrays.items()}
+        lead = sample_dims(dataset)
+        arrays = {str(n): x.transpose(*lead, ...).values for n, x in dataset.items()}
+        arrays = {n: x.reshape(-1, *x.shape[len(lead) :]) for n, x in arrays.items()}
     elif isinstance(data, Mapping):
         arrays = {name: np.asarray(x) for name, x in data.items()}
     else:

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnostics.groups import posterior_of
+from ..diagnostics.groups import posterior_of, sample_dims
 from ..symmetry import SymmetryError
 
 Entry = str | tuple
 
 
 def entry_values(data: Any, entry: Entry) -> np.ndarray:
-    """Draws of one number, ``(chain, draw)``.
+    """Draws of one number, ``(chain, draw)``; those of a guide are one chain.
 
     :param entry: ``"noise"``, or a name and an index: ``("w1", 0, 3)``.
     :raises SymmetryError: where there is no such entry.
@@ -22,7 +22,9 @@ def entry_values(data: Any, entry: Entry) -> np.ndarray:
     posterior = posterior_of(data)
     if name not in posterior:
         raise SymmetryError(f"The posterior has no variable {name!r}; it has {list(posterior.data_vars)}.")
-    values = posterior[name].transpose("chain", "draw", ...).values
+    lead = sample_dims(posterior)
+    values = posterior[name].transpose(*lead, ...).values
+    values = values if len(lead) == 2 else values[None]
     try:
         found = values[(slice(None), slice(None), *index)]
     except IndexError:

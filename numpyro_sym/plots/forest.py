@@ -16,7 +16,7 @@ def plot_rhat(diagnosis: Diagnosis, *, ax: Any = None) -> Any:
 
     :param diagnosis: what :func:`numpyro_sym.diagnose` found.
     :param ax: a matplotlib axes to draw on; a new one by default.
-    :returns: the axes; its title is the first verdict.
+    :returns: the axes; its title is the verdicts.
     """
     sites = [str(s) for s in diagnosis.sites["site"].values]
     functions = [str(f) for f in diagnosis.invariant["function"].values]
@@ -35,7 +35,8 @@ def plot_rhat(diagnosis: Diagnosis, *, ax: Any = None) -> Any:
     ax.axvline(LIMIT, color="0.6", lw=1, ls="--", zorder=0)
     ax.set_yticks(range(rows), [*sites, *functions])
     ax.set_ylim(rows - 0.5, -0.5)
-    ax.set(xlabel="R-hat", title=diagnosis.verdicts[0])
+    ax.set_xlabel("R-hat")
+    ax.set_title("\n".join(diagnosis.verdicts), fontsize="medium", loc="left")
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
     tidy(ax)
     return ax

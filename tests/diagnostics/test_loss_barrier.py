@@ -73,7 +73,7 @@ def test_a_renamed_network_is_far_until_it_is_aligned(network):
 
 def test_a_renamed_gaussian_is_far_until_it_is_aligned(network):
     log_likelihood, here, there = network
-    keys = jax.random.split(jax.random.key(0), 3)
+    keys = jax.random.split(jax.random.key(0), 2)
     found = align_gaussians(*there, *here, TWO_LAYERS)
     before, after = (
         np.array([marginalised_barrier(log_likelihood, here, end, k, num_draws=16, num_points=5).height for k in keys])

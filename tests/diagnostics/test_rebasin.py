@@ -5,16 +5,22 @@ import json
 import pickle
 
 import arviz as az
+import jax
+import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 import runs
 import xarray as xr
+from numpyro.infer import SVI, Trace_ELBO, init_to_value
+from numpyro.infer.autoguide import AutoNormal
 from planted import MIXTURE, K, arviz, dataset, fingerprint, log_likelihood, planted, rebuilt, rhat, switched
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
 from numpyro_sym.alignment import Whitened
-from numpyro_sym.diagnostics import act_on_group, elements_of
+from numpyro_sym.diagnostics import act_on_group, compact_posterior, elements_of
 
 
 @pytest.fixture
@@ -186,6 +192,42 @@ def test_several_runs_come_to_one_labelling(data):
     assert np.abs(means[0] - means[1]).max() > 3
     np.testing.assert_allclose(means[2], means[0], atol=0.05)
     assert json.loads(dataset(together).attrs["rebasin"])["reference"] == "mean of another posterior"
+
+
+def test_draws_of_a_guide():
+    """Two SVI runs whose guides sit in two labellings, each one chain, come to one."""
+    y = jnp.concatenate([jnp.linspace(-4.5, -3.5, 20), jnp.linspace(3.5, 4.5, 20)])
+
+    def model():
+        mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
+        mixture = dist.MixtureSameFamily(dist.Categorical(probs=jnp.ones(2) / 2), dist.Normal(mu, 1.0))
+        numpyro.sample("y", mixture.expand([40]).to_event(1), obs=y)
+
+    sym = nsym.mixture(2, {"mu": 0})
+    guides = []
+    for start in ([-3.0, 3.0], [3.0, -3.0]):
+        guide = AutoNormal(model, init_loc_fn=init_to_value(values={"mu": jnp.array(start)}))
+        svi = SVI(model, guide, numpyro.optim.Adam(0.05), Trace_ELBO())
+        result = svi.run(jax.random.key(0), 100, progress_bar=False)
+        if hasattr(az, "from_numpyro_svi"):
+            guides.append(az.from_numpyro_svi(svi, svi_result=result, num_samples=200))
+        else:
+            draws = guide.sample_posterior(jax.random.key(1), result.params, sample_shape=(1, 200))
+            guides.append(arviz({"posterior": {"mu": np.asarray(draws["mu"])}}))
+    first = nsym.rebasin(guides[0], sym)
+    second = nsym.rebasin(guides[1], sym, reference=first)
+    assert type(second) is type(guides[1])
+    means = [dataset(d)["mu"].values.reshape(-1, 2).mean(0) for d in (guides[1], first, second)]
+    np.testing.assert_allclose(means[0], -means[1], atol=0.5)
+    np.testing.assert_allclose(means[2], means[1], atol=0.5)
+    assert dict(dataset(second).sizes) == dict(dataset(guides[1]).sizes)
+    kept = nsym.rebasin(guides[1], sym, reference=first, keep_elements=True)
+    back = act_on_group(kept, sym, sym.inverse(elements_of(kept, sym)))
+    xr.testing.assert_equal(dataset(back)["mu"], dataset(guides[1])["mu"])
+    np.testing.assert_allclose(np.sort(compact_posterior(second).loc["mu"]), np.sort(means[2]), rtol=1e-5)
+    if "sample" in dataset(second).sizes:
+        with pytest.raises(SymmetryError, match="independent draws of a guide"):
+            nsym.diagnose(second, sym)
 
 
 def test_metric_of_the_engine(data):

@@ -5,6 +5,7 @@ import builtins
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 from planted import LOCATIONS, MIXTURE, TWO_LAYERS, chains, dataset, gaussian_network, switched
 
 import numpyro_sym as nsym
@@ -48,6 +49,14 @@ def test_one_number_a_draw_needs_no_index(data, aligned):
     assert axes[0].get_ylabel() == "shift"
 
 
+def test_draws_of_a_guide_are_one_chain():
+    draws = xr.Dataset({"mu": (("sample", "component"), np.random.default_rng(0).normal(size=(30, 2)))})
+    guide = xr.DataTree.from_dict({"posterior": draws})
+    axes = plots.plot_traces(guide, guide, ("mu", 1))
+    (line,) = axes[0].get_lines()
+    np.testing.assert_array_equal(line.get_ydata(), draws["mu"].values[:, 1])
+
+
 def test_pairs(data, aligned):
     axes = plots.plot_pairs(data, aligned, ("mu", 0), ("weights", 2))
     for ax, shown in zip(axes, (data, aligned), strict=True):
@@ -70,7 +79,7 @@ def test_forest(data):
     (diamonds,) = [line for line in ax.get_lines() if line.get_marker() == "D"]
     np.testing.assert_array_equal(diamonds.get_xdata(), found.invariant["rhat"].values)
     assert [t.get_text() for t in ax.get_yticklabels()] == [*sites, *map(str, found.invariant["function"].values)]
-    assert ax.get_title() == "label switching only"
+    assert ax.get_title(loc="left") == "\n".join(found.verdicts) == "label switching only"
     assert texts(ax.get_legend()) == ["raw", "aligned", "invariant"]
 
 
@@ -79,7 +88,7 @@ def test_forest_of_figures_that_are_not_finite():
     for name in ("mu", "f"):
         dataset(stuck)[name].values[:] = dataset(stuck)[name].values[:, :1]
     ax = plots.plot_rhat(nsym.diagnose(stuck, LOCATIONS, invariant="f"))
-    assert "mixing badly" in ax.get_title()
+    assert "mixing badly" in ax.get_title(loc="left")
 
 
 T = np.linspace(0, 1, 5)
