@@ -58,12 +58,14 @@ def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | N
 
 
 def _log_likelihood(each: xr.Dataset) -> xr.Dataset:
-    total = sum(x.sum([d for d in x.dims if d not in ("chain", "draw")]) for x in each.values())
-    out = {"log_likelihood": total}
+    out: dict[str, xr.DataArray] = {}
+    total: xr.DataArray | float = 0.0
     for name, x in each.items():
-        flat = x.stack({f"{name}_observation": [d for d in x.dims if d not in ("chain", "draw")]}, create_index=False)
-        size = flat.sizes[f"{name}_observation"]
-        if size > 1:
-            some = np.unique(np.linspace(0, size - 1, min(size, OBSERVATIONS)).astype(int))
-            out[f"each {name}"] = flat.isel({f"{name}_observation": some}).reset_coords(drop=True)
-    return xr.Dataset(out)
+        observed = [d for d in x.dims if d not in ("chain", "draw")]
+        total = total + x.sum(observed)
+        if observed:
+            dim = f"{name}_observation"
+            flat = x.stack({dim: observed}, create_index=False)
+            some = np.unique(np.linspace(0, flat.sizes[dim] - 1, min(flat.sizes[dim], OBSERVATIONS)).astype(int))
+            out[f"each {name}"] = flat.isel({dim: some}).reset_coords(drop=True)
+    return xr.Dataset({"log_likelihood": total, **out})

@@ -104,6 +104,16 @@ def test_many_observations_are_thinned_evenly():
     assert found.invariant["rhat"].sel(function="each y") == pytest.approx(float(expected))
 
 
+def test_an_observation_that_is_a_whole_series_has_no_parts():
+    """A hidden Markov model has one log likelihood a draw; a second observed site has its own observations."""
+    rng = np.random.default_rng(0)
+    alone, parts = rng.normal(size=(4, 250)), rng.normal(size=(4, 250, 7))
+    found = diagnose(arviz({"posterior": planted(), "log_likelihood": {"series": alone, "y": parts}}), MIXTURE)
+    assert set(found.invariant["function"].values) == {"log_likelihood", "each y"}
+    total = az.rhat(az.convert_to_dataset({"total": alone + parts.sum(-1)}))["total"]
+    assert found.invariant["rhat"].sel(function="log_likelihood") == pytest.approx(float(total))
+
+
 REFUSED = {
     "no variable 'f'": {"invariant": "f"},
     "'mu' is moved by the symmetry": {"invariant": ["mu"]},
