@@ -85,10 +85,8 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: int = 4, a
         ax.set_title(f"{units} {i}", fontsize="small")
         ax.set_xticks([])
         tidy(ax)
-    if len(cards) > 1 or axes[0].get_legend() is None:
-        axes[0].figure.legend(
-            *axes[0].get_legend_handles_labels(), frameon=False, fontsize="small", loc="outside right upper"
-        )
+    legend = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(*legend, frameon=False, fontsize="small", loc="outside right upper")
     return axes
 
 
