@@ -1,5 +1,31 @@
 """What draws say once they are aligned, for people who use ArviZ."""
 
+from .accessor import SymmetryAccessor as SymmetryAccessor
+from .accessor import register_accessor as register_accessor
+from .agreement import agreement as agreement
+from .agreement import total_variation as total_variation
+from .compact import CompactPosterior as CompactPosterior
+from .compact import compact_posterior as compact_posterior
 from .diagnose import Diagnosis as Diagnosis
 from .diagnose import diagnose as diagnose
+from .diversity import mutual_information as mutual_information
+from .functional_modes import FunctionalModes as FunctionalModes
+from .functional_modes import ModesSeen as ModesSeen
+from .functional_modes import functional_modes as functional_modes
+from .functional_modes import modes_seen as modes_seen
+from .kendall import kendall_tau as kendall_tau
+from .loss_barrier import LossBarrier as LossBarrier
+from .loss_barrier import loss_barrier as loss_barrier
+from .loss_barrier import marginalised_barrier as marginalised_barrier
+from .lppd import lppd as lppd
+from .mmd import MMD as MMD
+from .mmd import mmd as mmd
+from .pruning import PruningCurve as PruningCurve
+from .pruning import pruning_curve as pruning_curve
+from .pruning import pruning_masks as pruning_masks
 from .rebasin import rebasin as rebasin
+from .record import act_on_group as act_on_group
+from .record import elements_of as elements_of
+from .transpositions import num_transpositions as num_transpositions
+from .transpositions import transpositions as transpositions
+from .weight_space import compare_gaussians as compare_gaussians

@@ -23,17 +23,25 @@ def get_group(data: Any, group: str) -> xr.Dataset:
     return node.to_dataset() if isinstance(node, xr.DataTree) else node
 
 
-def with_groups(data: Any, changed: dict[str, xr.Dataset]) -> Any:
-    """A copy of the same type with some groups replaced, all else and the groups' order kept."""
+def with_groups(data: Any, changed: dict[str, xr.Dataset | None]) -> Any:
+    """A copy of the same type with groups replaced, added or (where ``None``) dropped; all else as it was."""
+    kept = {name: dataset for name, dataset in changed.items() if dataset is not None}
     if isinstance(data, xr.DataTree):
         children = {
-            name: xr.DataTree(changed[name], name=name, children=dict(node.children)) if name in changed else node
+            name: xr.DataTree(kept[name], name=name, children=dict(node.children)) if name in kept else node
             for name, node in data.children.items()
+            if name in kept or name not in changed
         }
+        children |= {name: xr.DataTree(dataset, name=name) for name, dataset in kept.items() if name not in children}
         return xr.DataTree(data.to_dataset(), children=children, name=data.name)
     out = data.copy()
-    for name, dataset in changed.items():
-        setattr(out, name, dataset)
+    for name in changed:
+        if name in group_names(out) and name not in kept:
+            delattr(out, name)
+        elif name in group_names(out):
+            setattr(out, name, kept[name])
+        elif name in kept:
+            out.add_groups({name: kept[name]}, warn_on_custom_groups=False)
     return out
 
 
@@ -49,7 +57,7 @@ def posterior_of(data: Any) -> xr.Dataset:
             f"{type(data).__name__} with {names or 'no groups'}. Make one with arviz.from_numpyro(mcmc)."
         )
     posterior = get_group(data, "posterior")
-    for dim in ("chain", "draw"):
+    for dim in sample_dims(posterior):
         if dim not in posterior.sizes:
             raise SymmetryError(f"The posterior has no dimension {dim!r}; it has {dict(posterior.sizes)}.")
         if posterior.sizes[dim] == 0:
@@ -57,8 +65,13 @@ def posterior_of(data: Any) -> xr.Dataset:
     return posterior
 
 
+def sample_dims(dataset: xr.Dataset) -> tuple[str, ...]:
+    """The dimensions of draws: chains of a sampler, or the ``sample`` of a guide (ArviZ 1.x)."""
+    return ("sample",) if "sample" in dataset.sizes and "chain" not in dataset.sizes else ("chain", "draw")
+
+
 def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Draws of the named sites as arrays ``(chain, draw, *site shape)``.
+    """Draws of the named sites as arrays ``(chain, draw, *site shape)``, of a guide ``(sample, *site shape)``.
 
     :raises SymmetryError: where a site is missing, naming those there are.
     """
@@ -68,4 +81,4 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.nda
                 f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
                 f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
             )
-    return {site: np.asarray(dataset[site].transpose("chain", "draw", ...).values) for site in sites}
+    return {site: np.asarray(dataset[site].transpose(*sample_dims(dataset), ...).values) for site in sites}

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
-from ..alignment import align
+from ..alignment import Euclidean, Metric, align
 from ..symmetry import Symmetry
-from .groups import get_group, group_names, posterior_of, site_arrays, with_groups
+from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups
+from .record import RECORDS, record_of, summary_of, with_sites
 
 #: The groups whose draws are brought to the reference.
 ALIGNED_GROUPS = ("posterior", "warmup_posterior")
 
-Reference = str | tuple[int, int] | Mapping[str, Any]
+EUCLIDEAN = Euclidean()
+#: What :func:`rebasin` takes: a name, a draw, a point, or an ArviZ object.
+Reference = Any
 
 
-def rebasin(data: Any, sym: Symmetry, *, reference: Reference = "mean") -> Any:
+def rebasin(
+    data: Any,
+    sym: Symmetry,
+    *,
+    reference: Reference = "mean",
+    metric: Metric = EUCLIDEAN,
+    starts: Sequence[str] | None = None,
+    keep_elements: bool = False,
+) -> Any:
     """Align every draw to one reference by the element of the symmetry that brings it closest.
 
     Chains and draws that differ only by labels, order or signs come to lie on each other, so that
@@ -27,14 +35,22 @@ def rebasin(data: Any, sym: Symmetry, *, reference: Reference = "mean") -> Any:
     the spread a little; :func:`numpyro_sym.diagnose` shows raw and aligned figures beside those of
     an invariant function (Ainsworth et al. 2023, Git Re-Basin; Xiao et al. 2023).
 
-    :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x).
+    :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x), of a sampler or
+        (``arviz.from_numpyro_svi``) of a guide.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`; of any kind.
     :param reference: ``"mean"``: the mean of the aligned draws, repeated until it is still;
-        ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw; or a dict
-        site name -> array, a point.
+        ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw (of a guide, its number); a dict
+        site name -> array, a point; or an aligned ArviZ object, whose mean it is: so several runs
+        come to one labelling.
+    :param metric: in what sense near, as in :func:`numpyro_sym.align`.
+    :param starts: where the search for the nearest begins, as in :func:`numpyro_sym.align`.
+    :param keep_elements: add a group ``rebasin`` (and ``warmup_rebasin``) with each draw's element,
+        distances and gap, for :func:`numpyro_sym.diagnostics.elements_of`.
     :returns: an object of the same type. Posterior and warm-up draws of the symmetry's sites are
         aligned; dims, coords, attrs, dtypes and every other variable and group are as they were,
-        and ``data`` is not changed. Deterministics that name single units are among those others.
+        and ``data`` is not changed. What was done is told by the attribute ``rebasin`` of the
+        groups that moved. Deterministics that name single units stay: see
+        :func:`numpyro_sym.diagnostics.act_on_group`.
     :raises SymmetryError: where there is no posterior, it is empty, holds NaN or infinite draws,
         lacks a site, or a shape does not fit.
 
@@ -47,21 +63,28 @@ def rebasin(data: Any, sym: Symmetry, *, reference: Reference = "mean") -> Any:
     True
     """
     posterior = posterior_of(data)
-    draws = site_arrays(posterior, sym.sites)
-    found = align(draws, reference, sym, sample_ndim=2)
-    changed = {"posterior": _with_sites(posterior, found.sites)}
-    for group in ALIGNED_GROUPS[1:]:
-        if group in group_names(data):
-            dataset = get_group(data, group)
-            more = align(site_arrays(dataset, sym.sites), found.reference, sym, sample_ndim=2)
-            changed[group] = _with_sites(dataset, more.sites)
+    point, told = _point(reference, sym)
+    changed: dict[str, Any] = {}
+    for group in ALIGNED_GROUPS:
+        if group not in group_names(data):
+            continue
+        dataset = posterior if group == "posterior" else get_group(data, group)
+        draws = site_arrays(dataset, sym.sites)
+        found = align(draws, point, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)
+        point = found.reference
+        changed[group] = with_sites(dataset, found.sites)
+        changed[group].attrs["rebasin"] = summary_of(found, sym, told, type(metric).__name__)
+        # Elements of an earlier alignment are no longer what moved these draws.
+        changed[RECORDS[group]] = record_of(found, dataset, sym) if keep_elements else None
     return with_groups(data, changed)
 
 
-def _with_sites(dataset: xr.Dataset, sites: Mapping[str, np.ndarray]) -> xr.Dataset:
-    out = dataset.copy()
-    for site, x in sites.items():
-        old = dataset[site]
-        new = old.transpose("chain", "draw", ...).copy(data=np.asarray(x, old.dtype))
-        out[site] = new.transpose(*old.dims)
-    return out
+def _point(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
+    """A reference as :func:`align` takes it, where an ArviZ object is the mean of its draws; and its name."""
+    if isinstance(reference, (str, int, tuple)):
+        return reference, str(reference)
+    if "posterior" not in group_names(reference):
+        return reference, "point"
+    posterior = posterior_of(reference)
+    lead = tuple(range(len(sample_dims(posterior))))
+    return {n: x.mean(lead) for n, x in site_arrays(posterior, sym.sites).items()}, "mean of another posterior"

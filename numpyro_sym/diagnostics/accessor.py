@@ -1,0 +1,76 @@
+"""``data.nsym``: what this package does to an ArviZ object, as methods of the object."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import xarray as xr
+
+from ..symmetry import Symmetry
+from . import compact, diagnose, functional_modes, functions, lppd, rebasin, record
+
+NAME = "nsym"
+
+
+class SymmetryAccessor:
+    """Methods of this package on an ArviZ object: ``data.nsym.rebasin(sym)`` is ``rebasin(data, sym)``.
+
+    On xarray's DataTree (ArviZ 1.x) as a registered accessor, and on ArviZ 0.x's InferenceData.
+
+    >>> import arviz as az, numpy as np, numpyro_sym as nsym
+    >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
+    >>> mu[2:] = mu[2:, :, ::-1]
+    >>> data = az.from_dict({"posterior": {"mu": mu}}) if az.__version__ >= "1" else az.from_dict({"mu": mu})
+    >>> nsym.diagnostics.register_accessor()
+    >>> aligned = data.nsym.rebasin(nsym.mixture(2, {"mu": 0}))
+    >>> type(aligned) is type(data)
+    True
+    """
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def rebasin(self, sym: Symmetry, **options: Any) -> Any:
+        """:func:`numpyro_sym.rebasin` of this object."""
+        return rebasin.rebasin(self._data, sym, **options)
+
+    def diagnose(self, sym: Symmetry, **options: Any) -> diagnose.Diagnosis:
+        """:func:`numpyro_sym.diagnose` of this object."""
+        return diagnose.diagnose(self._data, sym, **options)
+
+    def elements(self, sym: Symmetry, group: str = "posterior") -> record.Elements:
+        """:func:`numpyro_sym.diagnostics.elements_of` this object."""
+        return record.elements_of(self._data, sym, group)
+
+    def act(self, sym: Symmetry, elements: record.Elements, group: str = "posterior") -> Any:
+        """:func:`numpyro_sym.diagnostics.act_on_group` of this object."""
+        return record.act_on_group(self._data, sym, elements, group)
+
+    def compact(self, sym: Symmetry | None = None, **options: Any) -> compact.CompactPosterior:
+        """:func:`numpyro_sym.diagnostics.compact_posterior` of this object."""
+        return compact.compact_posterior(self._data, sym, **options)
+
+    def functional_modes(self, sym: Symmetry, invariant: Any = None) -> functional_modes.FunctionalModes:
+        """:func:`numpyro_sym.diagnostics.functional_modes` of this object's invariant functions."""
+        return functional_modes.functional_modes(functions.invariant_functions(self._data, sym, invariant))
+
+    def lppd(self, **options: Any) -> Any:
+        """:func:`numpyro_sym.diagnostics.lppd` of this object."""
+        return lppd.lppd(self._data, **options)
+
+
+def register_accessor() -> None:
+    """Give ArviZ objects the attribute ``nsym``.
+
+    Done when this package is imported, for DataTree and, where ArviZ 0.x was imported before, for
+    InferenceData. Where it is imported after, call this once.
+    """
+    if NAME not in vars(xr.DataTree):
+        xr.register_datatree_accessor(NAME)(SymmetryAccessor)
+    old = getattr(sys.modules.get("arviz.data.inference_data"), "InferenceData", None)
+    if old is not None and not hasattr(old, NAME):
+        setattr(old, NAME, property(SymmetryAccessor))
+
+
+register_accessor()

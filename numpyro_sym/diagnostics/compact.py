@@ -1,0 +1,144 @@
+"""The posterior in two numbers a weight: means and standard deviations of aligned draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..alignment import align
+from ..symmetry import Symmetry, SymmetryError
+from .figures import load_arviz
+from .samples import flat_draws
+
+
+@dataclass(frozen=True, repr=False)
+class CompactPosterior:
+    """A Gaussian over all sites, made by :func:`compact_posterior`.
+
+    In a NumPyro model it is a prior, ``numpyro.sample("w1", dist.Normal(c.loc["w1"], c.scale["w1"]).to_event())``;
+    as a guide, give :meth:`auto_normal_params` to an ``AutoNormal`` of the model.
+
+    :param loc: site name -> means.
+    :param scale: site name -> marginal standard deviations, whatever the rank.
+    :param factor: site name -> array ``(*site, rank)``: the covariance between entries is the product of
+        their rows, across sites too.
+    """
+
+    loc: dict[str, np.ndarray]
+    scale: dict[str, np.ndarray]
+    factor: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> int:
+        """How many directions the covariance has beside its diagonal."""
+        return next(iter(self.factor.values())).shape[-1] if self.factor else 0
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return sum(x.size for part in (self.loc, self.scale, self.factor) for x in part.values())
+
+    def sample(self, rng_key: jax.Array, sample_shape: tuple[int, ...] = ()) -> dict[str, jax.Array]:
+        """Draws, site name -> array of shape ``(*sample_shape, *site)``."""
+        key, shared_key = jax.random.split(rng_key)
+        shared = jax.random.normal(shared_key, (*sample_shape, self.rank))
+        out = {}
+        for name, own_key in zip(self.loc, jax.random.split(key, len(self.loc)), strict=True):
+            loc, scale = jnp.asarray(self.loc[name]), jnp.asarray(self.scale[name])
+            noise = jax.random.normal(own_key, (*sample_shape, *loc.shape), loc.dtype)
+            if self.rank:
+                factor = jnp.asarray(self.factor[name])
+                left = jnp.sqrt(jnp.maximum(scale**2 - (factor**2).sum(-1), 0.0))
+                out[name] = loc + left * noise + jnp.tensordot(shared.astype(loc.dtype), factor, (-1, -1))
+            else:
+                out[name] = loc + scale * noise
+        return out
+
+    def auto_normal_params(self, prefix: str = "auto") -> dict[str, np.ndarray]:
+        """The parameters of NumPyro's ``AutoNormal`` that is this Gaussian, for sites on the whole real line.
+
+        :param prefix: the guide's prefix.
+        :returns: ``{site}_{prefix}_loc`` and ``_scale``, to be passed as ``params``.
+        """
+        return {f"{n}_{prefix}_loc": x for n, x in self.loc.items()} | {
+            f"{n}_{prefix}_scale": x for n, x in self.scale.items()
+        }
+
+    def to_arviz(self, rng_key: jax.Array, num_draws: int = 1000) -> Any:
+        """Draws as an ArviZ object, one chain, of the generation that is installed.
+
+        :raises ImportError: where ArviZ is not installed.
+        """
+        az = load_arviz("to_arviz")
+        draws = {name: np.asarray(x)[None] for name, x in self.sample(rng_key, (num_draws,)).items()}
+        return az.from_dict({"posterior": draws}) if az.__version__ >= "1" else az.from_dict(posterior=draws)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}{list(x.shape)}" for name, x in self.loc.items())
+        return f"CompactPosterior({shapes}, rank={self.rank})"
+
+
+def compact_posterior(
+    data: Any,
+    sym: Symmetry | None = None,
+    *,
+    sites: Iterable[str] | None = None,
+    rank: int = 0,
+    reference: Any = "mean",
+    **options: Any,
+) -> CompactPosterior:
+    """Mean and standard deviation of each weight over aligned draws (Xiao, Liu and Bamler 2023).
+
+    Draws that name their units differently have means near zero and standard deviations that say
+    how far units lie apart, not how sure they are: align them first (arXiv 2401.00611).
+
+    :param data: an ArviZ object, or a mapping of draws ``(draw, *site)``.
+    :param sym: align by this symmetry; left out, the draws are taken as they are.
+    :param sites: which; by default all that hold floats. Name them where the posterior holds predictions.
+    :param rank: how many directions of correlation to keep: the leading ones of the correlation matrix,
+        which leave every marginal standard deviation as it is.
+    :param reference: as in :func:`numpyro_sym.align`, counted over all draws.
+    :param options: of :func:`numpyro_sym.align`.
+    :returns: a :class:`CompactPosterior`.
+    :raises SymmetryError: where there are fewer than two draws, more directions than draws, or as
+        :func:`numpyro_sym.align`.
+
+    >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(400, 2))
+    >>> mu[200:] = mu[200:, ::-1]
+    >>> from numpyro_sym import mixture
+    >>> compact_posterior({"mu": mu}, mixture(2, {"mu": 0})).scale["mu"].round(1).tolist()
+    [0.1, 0.1]
+    >>> compact_posterior({"mu": mu}).scale["mu"].round(1).tolist()
+    [3.0, 3.0]
+    """
+    draws = flat_draws(data, sites)
+    count = len(next(iter(draws.values()), ()))
+    if count < 2 or not 0 <= rank < count:
+        raise SymmetryError(f"compact_posterior: {count} draws do not give standard deviations and {rank} directions.")
+    if sym is not None:
+        draws = align(draws, reference, sym, sample_ndim=1, **options).sites
+    loc = {name: x.mean(0) for name, x in draws.items()}
+    scale = {name: x.std(0, ddof=1) for name, x in draws.items()}
+    return CompactPosterior(loc, scale, _factor(draws, loc, scale, rank) if rank else {})
+
+
+def _factor(
+    draws: dict[str, np.ndarray], loc: dict[str, np.ndarray], scale: dict[str, np.ndarray], rank: int
+) -> dict[str, np.ndarray]:
+    """The leading directions of the correlation matrix, in the units of the weights."""
+    count = len(next(iter(draws.values())))
+    standard = np.concatenate(
+        [((x - loc[n]) / np.where(scale[n] > 0, scale[n], 1.0)).reshape(count, -1) for n, x in draws.items()], -1
+    )
+    _, spread, directions = np.linalg.svd(standard, full_matrices=False)
+    wide = (directions[:rank] * spread[:rank, None]).T / np.sqrt(count - 1)
+    ends = np.cumsum([s.size for s in scale.values()])[:-1]
+    return {
+        name: (s[..., None] * part.reshape(*s.shape, rank)).astype(s.dtype)
+        for (name, s), part in zip(scale.items(), np.split(wide, ends), strict=True)
+    }

@@ -1,0 +1,120 @@
+"""The loss on the straight way between two networks, or between two Gaussians over networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+
+from ..alignment import wasserstein_geodesic
+from ..symmetry import SymmetryError
+
+Sites = Mapping[str, Any]
+
+
+class LossBarrier(NamedTuple):
+    """The loss along a way between two ends.
+
+    :param height: the barrier: the largest excess. 0 where the way never rises above the straight
+        line between the ends' losses.
+    :param t: where on the way, from 0 to 1.
+    :param loss: the loss there.
+    :param excess: the loss less ``(1 - t) loss(0) + t loss(1)``.
+    """
+
+    height: float
+    t: np.ndarray
+    loss: np.ndarray
+    excess: np.ndarray
+
+
+def loss_barrier(loss: Callable[[Sites], Any], start: Sites, end: Sites, *, num_points: int = 25) -> LossBarrier:
+    """The loss barrier between two points, along the straight line.
+
+    ``max_t loss((1 - t) a + t b) - (1 - t) loss(a) - t loss(b)``: Ainsworth, Hayase and Srinivasa 2023,
+    arXiv 2209.04836. Two networks in one basin up to symmetry have none once they are aligned.
+
+    :param loss: site name -> array to a number; traced by JAX.
+    :param start: site name -> array.
+    :param end: likewise, with the same sites.
+    :param num_points: points on the way, ends included.
+    :returns: a :class:`LossBarrier`.
+    :raises SymmetryError: where sites or shapes differ.
+
+    >>> import numpy as np
+    >>> loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, {"w": np.float32(-1)}, {"w": np.float32(1)}).height
+    1.0
+    """
+    _refuse_unlike(start, end)
+    zero = {name: np.zeros_like(x) for name, x in start.items()}
+    t = _points(num_points)
+    points, _ = wasserstein_geodesic(start, zero, end, zero, t)
+    return _barrier(t, jax.lax.map(loss, jax.tree.map(jnp.asarray, points)))
+
+
+def marginalised_barrier(
+    log_likelihood: Callable[[Sites], Any],
+    start: tuple[Sites, Sites],
+    end: tuple[Sites, Sites],
+    rng_key: jax.Array,
+    *,
+    num_draws: int = 64,
+    num_points: int = 25,
+) -> LossBarrier:
+    """The barrier of the marginalised loss between two diagonal Gaussians, along the Wasserstein geodesic.
+
+    ``L(q) = -sum_i log E_q p(y_i | x_i, w)``, the expectation inside the logarithm: Rossi, Singh and
+    Hannagan 2023, arXiv 2310.10171. All points on the way share their standard normal draws, so
+    that the barrier's Monte Carlo error is far below that of the losses.
+
+    :param log_likelihood: site name -> array to the log density of each observation, ``(observation,)``; traced by JAX.
+    :param start: means and standard deviations, each site name -> array.
+    :param end: likewise.
+    :param rng_key: a JAX random key.
+    :param num_draws: draws for the expectation.
+    :param num_points: points on the way, ends included.
+    :returns: a :class:`LossBarrier`, in nats summed over observations.
+    :raises SymmetryError: where sites or shapes differ.
+
+    >>> import jax, jax.numpy as jnp, numpy as np
+    >>> def log_likelihood(point):
+    ...     return jax.scipy.stats.norm.logpdf(jnp.zeros(3), jnp.prod(point["w"]), 1.0)
+    >>> a, b, s = ({"w": np.array(x, np.float32)} for x in ([4, 0], [0, 4], [0.1, 0.1]))
+    >>> marginalised_barrier(log_likelihood, (a, s), (b, s), jax.random.key(0)).height > 1
+    True
+    """
+    for first, second in ((start[0], end[0]), (start[0], start[1]), (end[0], end[1])):
+        _refuse_unlike(first, second)
+    t = _points(num_points)
+    loc, scale = wasserstein_geodesic(*start, *end, t)
+    keys = dict(zip(start[0], jax.random.split(rng_key, len(start[0])), strict=True))
+    noise = {n: jax.random.normal(k, (num_draws, *np.shape(start[0][n]))) for n, k in keys.items()}
+
+    def marginal(at: tuple[Sites, Sites]) -> jax.Array:
+        mean, spread = at
+        each = jax.lax.map(lambda eps: log_likelihood({n: mean[n] + spread[n] * eps[n] for n in mean}), noise)
+        return -(logsumexp(each, axis=0) - jnp.log(num_draws)).sum()
+
+    return _barrier(t, jax.lax.map(marginal, jax.tree.map(jnp.asarray, (loc, scale))))
+
+
+def _points(num_points: int) -> np.ndarray:
+    if num_points < 3:
+        raise SymmetryError(f"A barrier needs at least 3 points on the way; got num_points={num_points}.")
+    return np.linspace(0, 1, num_points)
+
+
+def _barrier(t: np.ndarray, losses: Any) -> LossBarrier:
+    loss = np.asarray(losses, float)
+    excess = loss - (1 - t) * loss[0] - t * loss[-1]
+    return LossBarrier(float(excess.max()), t, loss, excess)
+
+
+def _refuse_unlike(first: Sites, second: Sites) -> None:
+    shapes = [{name: np.shape(x) for name, x in sites.items()} for sites in (first, second)]
+    if shapes[0] != shapes[1]:
+        raise SymmetryError(f"A way leads between the same sites of the same shapes; got {shapes[0]} and {shapes[1]}.")

@@ -1,0 +1,99 @@
+"""Which weights matter: those whose posterior is narrow, or far from zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..symmetry import SymmetryError
+
+Sites = Mapping[str, Any]
+#: What is pruned first.
+RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "sd": lambda mean, sd: -sd,
+    "snr": lambda mean, sd: np.abs(mean) / np.where(sd > 0, sd, np.finfo(float).tiny),
+    "magnitude": lambda mean, sd: np.abs(mean),
+}
+
+
+class PruningCurve(NamedTuple):
+    """What is left of a score as weights are set to zero.
+
+    :param fraction: share of the weights that are zero.
+    :param score: the score there.
+    :param by: the rule.
+    """
+
+    fraction: np.ndarray
+    score: np.ndarray
+    by: str
+
+
+def pruning_masks(loc: Sites, scale: Sites, fractions: Any, *, by: str = "sd") -> dict[str, np.ndarray]:
+    """Which weights are kept when so large a share is pruned, all sites together.
+
+    :param loc: site name -> posterior means of aligned draws.
+    :param scale: site name -> posterior standard deviations.
+    :param fractions: shares to prune, between 0 and 1.
+    :param by: ``"sd"``: the largest standard deviation first (Xiao, Liu and Bamler 2023, arXiv
+        2401.00611); ``"snr"``: the smallest ``|mean| / sd`` first; ``"magnitude"``: the smallest ``|mean|`` first.
+    :returns: site name -> booleans ``(fraction, *site)``, true where a weight is kept.
+    :raises SymmetryError: where the rule is unknown, a share is out of range, or shapes differ.
+
+    >>> pruning_masks({"w": np.array([1.0, 2.0])}, {"w": np.array([3.0, 0.1])}, [0.5])["w"].tolist()
+    [[False, True]]
+    """
+    if by not in RULES:
+        raise SymmetryError(f"pruning: by must be among {sorted(RULES)}; got {by!r}.")
+    share = np.asarray(fractions, float)
+    if share.ndim != 1 or not ((share >= 0) & (share <= 1)).all():
+        raise SymmetryError(f"pruning: fractions must lie between 0 and 1; got {fractions!r}.")
+    for name, mean in loc.items():
+        if name not in scale or np.shape(scale[name]) != np.shape(mean):
+            raise SymmetryError(f"pruning: site {name!r} needs means and standard deviations of one shape.")
+    worth = np.concatenate(
+        [RULES[by](np.asarray(m, float), np.asarray(scale[n], float)).ravel() for n, m in loc.items()]
+    )
+    rank = np.empty(worth.size, int)
+    rank[np.argsort(worth, kind="stable")] = np.arange(worth.size)
+    kept = rank >= np.round(share * worth.size)[:, None]
+    ends = np.cumsum([np.size(m) for m in loc.values()])[:-1]
+    return {
+        name: part.reshape(-1, *np.shape(mean))
+        for (name, mean), part in zip(loc.items(), np.split(kept, ends, axis=1), strict=True)
+    }
+
+
+def pruning_curve(
+    score: Callable[[Sites], Any],
+    loc: Sites,
+    scale: Sites,
+    fractions: Any = None,
+    *,
+    by: str = "sd",
+    fixed: Sites | None = None,
+) -> PruningCurve:
+    """A score of the posterior mean as more and more weights are set to zero.
+
+    :param score: site name -> array to a number (accuracy, log density); traced by JAX.
+    :param loc: as for :func:`pruning_masks`.
+    :param scale: as for :func:`pruning_masks`.
+    :param fractions: as for :func:`pruning_masks`; 0, .05, ..., 1 by default.
+    :param by: as for :func:`pruning_masks`.
+    :param fixed: other sites that the score reads, which are not pruned.
+    :returns: a :class:`PruningCurve`.
+    :raises SymmetryError: as :func:`pruning_masks`.
+
+    >>> mean, sd = {"w": np.array([1.0, 5.0])}, {"w": np.array([0.1, 0.2])}
+    >>> pruning_curve(lambda p: p["w"].sum(), mean, sd, [0.0, 0.5, 1.0]).score.tolist()
+    [6.0, 1.0, 0.0]
+    """
+    share = np.linspace(0, 1, 21) if fractions is None else np.asarray(fractions, float)
+    masks = pruning_masks(loc, scale, share, by=by)
+    points = {name: jnp.asarray(loc[name]) * jnp.asarray(mask) for name, mask in masks.items()}
+    scores = jax.lax.map(lambda point: score({**(fixed or {}), **point}), points)
+    return PruningCurve(share, np.asarray(scores), by)

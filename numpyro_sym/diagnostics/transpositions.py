@@ -1,0 +1,72 @@
+"""How far apart two permutations are: the least number of exchanges that turn one into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil, log2
+from typing import Any
+
+import numpy as np
+
+from ..symmetry import Element, SymmetryError
+from ..symmetry.element import compose, inverse
+
+
+def num_transpositions(permutation: Any) -> np.ndarray:
+    """The least number of exchanges of two that make up a permutation: ``n`` less its cycles.
+
+    Xiao, Liu and Bamler 2023, arXiv 2401.00611. Each slot learns the least slot of its cycle by
+    doubling steps, so that a whole batch takes ``log n`` of them.
+
+    :param permutation: ints of shape ``(..., n)``.
+    :returns: ints of shape ``(...)``.
+    :raises SymmetryError: where a row is no permutation.
+
+    >>> num_transpositions([[0, 1, 2], [1, 2, 0]]).tolist()
+    [0, 2]
+    """
+    jump = np.asarray(permutation)
+    n = jump.shape[-1] if jump.ndim else 0
+    slots = np.arange(n)
+    if n == 0 or not (np.sort(jump, -1) == slots).all():
+        raise SymmetryError("num_transpositions: every row must be a permutation of 0 .. n-1.")
+    least = np.broadcast_to(slots, jump.shape)
+    for _ in range(ceil(log2(n)) if n > 1 else 0):
+        least = np.minimum(least, np.take_along_axis(least, jump, -1))
+        jump = np.take_along_axis(jump, jump, -1)
+    return n - (least == slots).sum(-1)
+
+
+def transpositions(
+    elements: Mapping[str, Element], other: Mapping[str, Element] | None = None
+) -> dict[str, np.ndarray]:
+    """How many exchanges of units lie between elements; signs and scales do not count.
+
+    For two draws, the elements that align them tell how many of their units must be exchanged to
+    bring one to the other: 0 where a chain never switched labels.
+
+    :param elements: units name -> :class:`~numpyro_sym.Element`, as :func:`numpyro_sym.align` gives or
+        :func:`elements_of` reads.
+    :param other: what to compare with, of shapes that broadcast; by default the identity.
+    :returns: units name -> ints of the sample shape.
+    :raises SymmetryError: where ``other`` lacks units.
+
+    >>> import numpy as np
+    >>> from numpyro_sym import Element
+    >>> g = {"hidden": Element(np.array([[1, 0, 2], [1, 0, 2]]), np.ones((2, 3)))}
+    >>> transpositions(g)["hidden"].tolist(), transpositions(g, g)["hidden"].tolist()
+    ([1, 1], [0, 0])
+    """
+    out = {}
+    for name, g in elements.items():
+        moved = Element(*map(np.asarray, g))
+        if other is not None:
+            if name not in other:
+                raise SymmetryError(
+                    f"transpositions: the other elements lack Units {name!r}; they have {sorted(other)}."
+                )
+            back = inverse(Element(*map(np.asarray, other[name])))
+            shape = np.broadcast_shapes(moved.permutation.shape, back.permutation.shape)
+            moved = compose(*(Element(*(np.broadcast_to(a, shape) for a in e)) for e in (moved, back)))
+        out[name] = num_transpositions(moved.permutation)
+    return out

@@ -1,0 +1,28 @@
+"""Loss barriers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..diagnostics import LossBarrier
+from .canvas import canvas, tidy
+
+
+def plot_barrier(barriers: Mapping[str, LossBarrier] | LossBarrier, *, ax: Any = None) -> Any:
+    """The loss along the way between two ends, one curve a barrier, each with its height.
+
+    :param barriers: one, or label -> barrier, such as before and after alignment.
+    :param ax: a matplotlib axes to draw on; a new one by default.
+    :returns: the axes.
+    """
+    ax = canvas(ax)
+    every = {"": barriers} if isinstance(barriers, LossBarrier) else barriers
+    for i, (label, found) in enumerate(every.items()):
+        height = f"barrier {found.height:.3g}"
+        ax.plot(found.t, found.loss, "o-", ms=3, color=f"C{i % 10}", label=f"{label}: {height}" if label else height)
+        ax.plot(found.t[[0, -1]], found.loss[[0, -1]], ls=":", lw=1, color=f"C{i % 10}", alpha=0.7)
+    ax.set(xlabel="position between the ends", ylabel="loss")
+    ax.legend(frameon=False, fontsize="small")
+    tidy(ax)
+    return ax

@@ -1,0 +1,43 @@
+"""One entry of one variable of an ArviZ object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..diagnostics.groups import posterior_of, sample_dims
+from ..symmetry import SymmetryError
+
+Entry = str | tuple
+
+
+def entry_values(data: Any, entry: Entry) -> np.ndarray:
+    """Draws of one number, ``(chain, draw)``; those of a guide are one chain.
+
+    :param entry: ``"noise"``, or a name and an index: ``("w1", 0, 3)``.
+    :raises SymmetryError: where there is no such entry.
+    """
+    name, *index = (entry,) if isinstance(entry, str) else entry
+    posterior = posterior_of(data)
+    if name not in posterior:
+        raise SymmetryError(f"The posterior has no variable {name!r}; it has {list(posterior.data_vars)}.")
+    lead = sample_dims(posterior)
+    values = posterior[name].transpose(*lead, ...).values
+    values = values if len(lead) == 2 else values[None]
+    try:
+        found = values[(slice(None), slice(None), *index)]
+    except IndexError:
+        found = values
+    if found.ndim != 2:
+        raise SymmetryError(
+            f"{entry!r} is no single number: {name!r} has shape {values.shape[2:]}; give a name and an index, "
+            f"such as {(name, *(0 for _ in values.shape[2:]))!r}."
+        )
+    return found
+
+
+def entry_label(entry: Entry) -> str:
+    """``w1[0, 3]``."""
+    name, *index = (entry,) if isinstance(entry, str) else entry
+    return f"{name}[{', '.join(map(str, index))}]" if index else str(name)

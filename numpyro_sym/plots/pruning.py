@@ -1,0 +1,27 @@
+"""Pruning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..diagnostics import PruningCurve
+from .canvas import canvas, tidy
+
+
+def plot_pruning(curves: Mapping[str, PruningCurve] | PruningCurve, *, ylabel: str = "score", ax: Any = None) -> Any:
+    """What is left of a score as weights are pruned, one curve a rule.
+
+    :param curves: one, or label -> curve.
+    :param ylabel: what the score is.
+    :param ax: a matplotlib axes to draw on; a new one by default.
+    :returns: the axes.
+    """
+    ax = canvas(ax)
+    every = {f"by {curves.by}": curves} if isinstance(curves, PruningCurve) else curves
+    for i, (label, curve) in enumerate(every.items()):
+        ax.plot(100 * curve.fraction, curve.score, "o-", ms=3, color=f"C{i % 10}", label=label)
+    ax.set(xlabel="weights pruned (%)", ylabel=ylabel)
+    ax.legend(frameon=False, fontsize="small")
+    tidy(ax)
+    return ax

@@ -1,0 +1,30 @@
+"""Traces of one number before and after alignment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .canvas import canvas, tidy
+from .entry import Entry, entry_label, entry_values
+
+
+def plot_traces(before: Any, after: Any, entry: Entry, *, axes: Any = None) -> Any:
+    """Each chain's draws of one entry, as sampled and aligned, on one scale.
+
+    :param before: an ArviZ object.
+    :param after: the same, aligned.
+    :param entry: a name, or a name and an index: ``("w1", 0, 3)``.
+    :param axes: two matplotlib axes to draw on; new ones by default.
+    :returns: the two axes.
+    :raises SymmetryError: where there is no such entry.
+    """
+    axes = canvas(axes, 1, 2, size=(9.0, 3.2), sharey=True)
+    for ax, data, title in zip(axes, (before, after), ("as sampled", "aligned"), strict=True):
+        for i, chain in enumerate(entry_values(data, entry)):
+            ax.plot(chain, color=f"C{i % 10}", lw=0.6, alpha=0.85, label=f"chain {i}")
+        ax.set(xlabel="draw", title=title)
+        ax.margins(x=0.01)
+        tidy(ax)
+    axes[0].set_ylabel(entry_label(entry))
+    axes[1].legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1)
+    return axes

@@ -1,0 +1,35 @@
+"""How many exchanges of units lie between draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..symmetry import SymmetryError
+from .canvas import canvas, tidy
+
+
+def plot_transpositions(counts: Any, n: int, *, ax: Any = None) -> Any:
+    """A histogram of numbers of transpositions; dashed, where unrelated orders of ``n`` units lie.
+
+    :param counts: ints, as :func:`numpyro_sym.diagnostics.transpositions` gives for some units.
+    :param n: how many units there are.
+    :param ax: a matplotlib axes to draw on; a new one by default.
+    :returns: the axes.
+    :raises SymmetryError: where a count is none of a permutation of ``n``.
+    """
+    counts = np.asarray(counts).ravel()
+    if not counts.size or counts.min() < 0 or counts.max() > n - 1:
+        raise SymmetryError(f"plot_transpositions: a permutation of {n} has 0 to {n - 1} transpositions; got {counts}.")
+    ax = canvas(ax)
+    expected = n - (1 / np.arange(1, n + 1)).sum()
+    low, high = min(counts.min(), int(expected)), max(counts.max(), int(expected) + 1)
+    width = 1 + (high - low) // 60
+    ax.hist(counts, np.arange(low, high + width + 1, width) - 0.5, color="C0", rwidth=0.9)
+    ax.axvline(expected, color="C1", ls="--", label=f"unrelated orders of {n}: {expected:.1f}")
+    ax.set(xlabel="transpositions", ylabel="draws")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend(frameon=False, fontsize="small", loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    tidy(ax)
+    return ax

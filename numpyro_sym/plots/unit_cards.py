@@ -1,0 +1,98 @@
+"""What each unit reads and writes, with its spread."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..diagnostics.samples import flat_draws
+from ..symmetry import Axis, Symmetry, SymmetryError
+from .canvas import canvas, tidy
+
+ROLES = {1: "in", -1: "out"}
+
+
+class Card(NamedTuple):
+    """One unit's weights on one axis of one site.
+
+    :param label: the site, and whether the weights come in or go out.
+    :param mean: over draws, ``(weight,)``.
+    :param sd: over draws, likewise.
+    """
+
+    label: str
+    mean: np.ndarray
+    sd: np.ndarray
+
+
+def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
+    """Mean and standard deviation of each unit's weights, site by site.
+
+    :param data: aligned draws: an ArviZ object, or a mapping of arrays ``(draw, *site)``.
+    :param sym: the symmetry.
+    :param units: name of the units.
+    :returns: for each unit its cards.
+    :raises SymmetryError: where there are no such units, or a site is missing.
+    """
+    u = sym[units]
+    draws = flat_draws(data, u.sites)
+    sym_of_units = Symmetry([u])
+    sym_of_units.check_shapes({name: x.shape for name, x in draws.items()}, next(iter(draws.values())).shape[:1])
+    cards: list[list[Card]] = [[] for _ in range(u.n)]
+    for site, axes in u.placements:
+        for axis in axes:
+            each = _of_each_unit(draws[site], axis, u.n)
+            role = ROLES.get(axis.power or 0)
+            label = f"{site} ({role})" if role else site
+            for own, x in zip(cards, each, strict=True):
+                own.append(Card(label, x.mean(0), x.std(0, ddof=1)))
+    return cards
+
+
+def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: int = 4, axes: Any = None) -> Any:
+    """One small picture a unit: its incoming and outgoing weights as bars, with a standard deviation each way.
+
+    :param data: as for :func:`unit_cards`.
+    :param sym: the symmetry.
+    :param units: name of the units.
+    :param columns: pictures in a row.
+    :param axes: as many matplotlib axes as there are units to draw on; new ones by default.
+    :returns: an array of axes, one a unit.
+    :raises SymmetryError: as :func:`unit_cards`.
+    """
+    if columns < 1:
+        raise SymmetryError(f"plot_unit_cards: columns must be at least 1; got {columns}.")
+    cards = unit_cards(data, sym, units)
+    columns = min(columns, len(cards))
+    rows = ceil(len(cards) / columns)
+    if axes is None:
+        size = (2.4 * columns + 0.6, 1.7 * rows + 0.5)
+        axes = np.atleast_1d(canvas(None, rows, columns, size=size, sharex=True, sharey=True)).ravel()
+        for spare in axes[len(cards) :]:
+            spare.set_visible(False)
+        axes = axes[: len(cards)]
+    axes = np.ravel(canvas(axes, 1, len(cards)))
+    for i, (ax, own) in enumerate(zip(axes, cards, strict=True)):
+        start = 0
+        for color, card in enumerate(own):
+            at = start + np.arange(card.mean.size)
+            label = card.label if i == 0 else None
+            ax.bar(at, card.mean, width=0.8, color=f"C{color % 10}", yerr=card.sd, error_kw={"lw": 0.8}, label=label)
+            start = at[-1] + 2
+        ax.axhline(0, color="0.4", lw=0.6)
+        ax.set_title(f"{units} {i}", fontsize="small")
+        ax.set_xticks([])
+        tidy(ax)
+    legend = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(*legend, frameon=False, fontsize="small", loc="outside right upper")
+    return axes
+
+
+def _of_each_unit(x: np.ndarray, axis: Axis, n: int) -> np.ndarray:
+    """Draws of every unit's own entries, ``(n, draw, weight)``."""
+    ndim = x.ndim - 1
+    moved = np.moveaxis(x, axis.axis % ndim + 1, -1)[..., axis.positions(n)]  # (draw, ..., outer, n, inner)
+    moved = np.moveaxis(moved, -2, 0)
+    return moved.reshape(n, len(x), -1)

@@ -1,0 +1,62 @@
+"""The discrepancy against its definition; p values uniform under one law, small under two."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from planted import LOCATIONS, chains
+
+import numpyro_sym as nsym
+from numpyro_sym import SymmetryError
+from numpyro_sym.diagnostics import mmd
+from numpyro_sym.diagnostics.mmd import BANDWIDTHS
+
+
+def test_unbiased_estimate_by_its_definition():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(9, 2)), rng.normal(size=(7, 2)) + 1
+    both = np.concatenate([x, y])
+    distance = np.linalg.norm(both[:, None] - both, axis=-1)
+    typical = np.median(distance[np.triu_indices(16, 1)])
+
+    def k(a, b):
+        r = np.linalg.norm(a - b) / typical
+        return np.mean([f for h in BANDWIDTHS for f in (np.exp(-((r / h) ** 2) / 2), np.exp(-r / h))])
+
+    def mean(a, b, same):
+        return np.mean([k(p, q) for i, p in enumerate(a) for j, q in enumerate(b) if not (same and i == j)])
+
+    expected = mean(x, x, True) + mean(y, y, True) - 2 * mean(x, y, False)
+    assert mmd(x, y, num_permutations=9).squared == pytest.approx(expected, abs=1e-6)
+
+
+def test_p_values_of_one_law_are_uniform():
+    rng = np.random.default_rng(0)
+    found = [mmd(rng.normal(size=(40, 3)), rng.normal(size=(30, 3)), num_permutations=199, seed=i) for i in range(150)]
+    assert scipy.stats.kstest([f.p_value for f in found], "uniform").pvalue > 0.01
+    squared = np.array([f.squared for f in found])
+    assert abs(squared.mean()) < 4 * squared.std() / np.sqrt(len(squared))
+
+
+@pytest.mark.parametrize("change", [lambda y: y + 0.7, lambda y: 2.5 * y])
+def test_a_shift_and_a_spread_are_seen(change):
+    rng = np.random.default_rng(0)
+    for seed in range(5):
+        x, y = rng.normal(size=(100, 3)), change(rng.normal(size=(100, 3)))
+        assert mmd(x, y, seed=seed).p_value < 0.01
+
+
+def test_runs_of_one_posterior_differ_until_they_are_aligned():
+    first, second = chains(seed=1), chains(seed=2)
+    a = nsym.rebasin(first, LOCATIONS)
+    b = nsym.rebasin(second, LOCATIONS, reference=a)
+    thin = slice(None, None, 10)
+    raw = mmd(*(d.posterior["mu"].values[1, thin] for d in (first, a)))
+    aligned = mmd(*(d.posterior["mu"].values[:, thin].reshape(-1, 3) for d in (a, b)))
+    assert raw.p_value < 0.01
+    assert aligned.p_value > 0.01
+    assert mmd(a, b, sites=["mu"], num_permutations=20).p_value > 1 / 21 - 1e-9
+
+
+def test_refused():
+    with pytest.raises(SymmetryError, match="two draws each of the same size"):
+        mmd(np.ones((4, 2)), np.ones((4, 3)))
