@@ -2,6 +2,7 @@
 
 from .align import Alignment as Alignment
 from .align import align as align
+from .chunked import align_chunked as align_chunked
 from .gaussians import GaussianAlignment as GaussianAlignment
 from .gaussians import align_gaussians as align_gaussians
 from .gaussians import wasserstein_geodesic as wasserstein_geodesic

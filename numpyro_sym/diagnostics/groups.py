@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from ..symmetry import SymmetryError
@@ -57,8 +57,8 @@ def posterior_of(data: Any) -> xr.Dataset:
     return posterior
 
 
-def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Draws of the named sites as arrays ``(chain, draw, *site shape)``.
+def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
+    """Draws of the named sites as arrays ``(chain, draw, *site shape)``: dask's where one of them is.
 
     :raises SymmetryError: where a site is missing, naming those there are.
     """
@@ -68,4 +68,16 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.nda
                 f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
                 f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
             )
-    return {site: np.asarray(dataset[site].transpose("chain", "draw", ...).values) for site in sites}
+    some = dataset[list(sites)]
+    some = some.chunk() if some.chunks else some
+    return {site: some[site].transpose("chain", "draw", ...).data for site in sites}
+
+
+def with_sites(dataset: xr.Dataset, sites: Mapping[str, Any]) -> xr.Dataset:
+    """A copy with other draws of some sites, ``(chain, draw, *site shape)``; dims and dtypes as they were."""
+    out = dataset.copy()
+    for site, x in sites.items():
+        old = dataset[site]
+        new = old.transpose("chain", "draw", ...).copy(data=x.astype(old.dtype))
+        out[site] = new.transpose(*old.dims)
+    return out

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from ..alignment import align
+from ..alignment import Alignment, align, align_chunked
 from ..symmetry import Symmetry
-from .groups import get_group, group_names, posterior_of, site_arrays, with_groups
+from .groups import get_group, group_names, posterior_of, site_arrays, with_groups, with_sites
 
 #: The groups whose draws are brought to the reference.
 ALIGNED_GROUPS = ("posterior", "warmup_posterior")
@@ -26,6 +25,9 @@ def rebasin(data: Any, sym: Symmetry, *, reference: Reference = "mean") -> Any:
     repaired: two chains in different functional modes stay apart. Aligning to a reference shrinks
     the spread a little; :func:`numpyro_sym.diagnose` shows raw and aligned figures beside those of
     an invariant function (Ainsworth et al. 2023, Git Re-Basin; Xiao et al. 2023).
+
+    Draws that are dask arrays come back as such, aligned chunk by chunk when they are computed;
+    :func:`rebasin_to_zarr` writes them so that an interrupted run can be taken up again.
 
     :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x).
     :param sym: the model's :class:`~numpyro_sym.Symmetry`; of any kind.
@@ -47,21 +49,19 @@ def rebasin(data: Any, sym: Symmetry, *, reference: Reference = "mean") -> Any:
     True
     """
     posterior = posterior_of(data)
-    draws = site_arrays(posterior, sym.sites)
-    found = align(draws, reference, sym, sample_ndim=2)
-    changed = {"posterior": _with_sites(posterior, found.sites)}
+    found = align_dataset(posterior, reference, sym)
+    changed = {"posterior": with_sites(posterior, found.sites)}
     for group in ALIGNED_GROUPS[1:]:
         if group in group_names(data):
             dataset = get_group(data, group)
-            more = align(site_arrays(dataset, sym.sites), found.reference, sym, sample_ndim=2)
-            changed[group] = _with_sites(dataset, more.sites)
+            changed[group] = with_sites(dataset, align_dataset(dataset, found.reference, sym).sites)
     return with_groups(data, changed)
 
 
-def _with_sites(dataset: xr.Dataset, sites: Mapping[str, np.ndarray]) -> xr.Dataset:
-    out = dataset.copy()
-    for site, x in sites.items():
-        old = dataset[site]
-        new = old.transpose("chain", "draw", ...).copy(data=np.asarray(x, old.dtype))
-        out[site] = new.transpose(*old.dims)
-    return out
+def align_dataset(dataset: xr.Dataset, reference: Reference, sym: Symmetry) -> Alignment:
+    """The alignment of a group's draws: of dask arrays where the group holds such."""
+    draws = site_arrays(dataset, sym.sites)
+    if dataset[list(draws)].chunks:
+        return align_chunked(draws, reference, sym, sample_ndim=2)
+    return align(draws, reference, sym, sample_ndim=2)
+
