@@ -116,7 +116,9 @@ def align(
 
     flat = {name: all_sites[name] for name in sym.sites}
     compared_as_they_are = all(compared.get(name) is a for name, a in flat.items())
-    moved = {name: found.sites[name] for name in flat} if compared_as_they_are else act_on_draws(sym, found.elements, flat)
+    moved = (
+        {name: found.sites[name] for name in flat} if compared_as_they_are else act_on_draws(sym, found.elements, flat)
+    )
     if point is None:
         point = {name: a.mean(0) if row == _MEAN else flat[name][row] for name, a in moved.items()}
     return _packed(sites, moved, found, sample, point)

@@ -58,10 +58,11 @@ def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: i
         sym.check_shapes({name: jnp.shape(x) for name, x in given.items()})
     draw = {name: jnp.asarray(sites[name]) for name in sym.sites}
     at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}
+    dtype = jnp.result_type(*draw.values())
 
     def squared_distance(elements: Elements) -> jax.Array:
         moved = sym.act(elements, draw)
-        return sum((jnp.square(moved[name] - r).sum() for name, r in at.items()), start=jnp.zeros(()))
+        return sum((jnp.square(moved[name] - r).sum() for name, r in at.items()), start=jnp.zeros((), dtype))
 
     def sweep(state: tuple) -> tuple:
         elements, least, _, count = state
@@ -74,7 +75,7 @@ def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: i
             least = jnp.where(better, now, least)
         return elements, least, least < before, count + 1
 
-    start = {n: Element(e.permutation, e.factor.astype(draw[sym.sites[0]].dtype)) for n, e in sym.identity().items()}
+    start = {n: Element(e.permutation, e.factor.astype(dtype)) for n, e in sym.identity().items()}
     first = squared_distance(start)
     state = (start, first, jnp.array(True), jnp.array(0))
     elements, least, _, _ = jax.lax.while_loop(lambda s: s[2] & (s[3] < max_sweeps), sweep, state)
@@ -90,10 +91,12 @@ def _best(units: Units, elements: Elements, draw: Sites, reference: Sites, sym: 
             score = blocks(reference[site][None], axis, units.n)[0] @ blocks(held[None], axis, units.n)[0].T
             turned = units.kind == "signed" and (axis.power or 0) % 2
             even, odd = (even, odd + score) if turned else (even + score, odd)
-    permutation = hungarian_algorithm(-(even + jnp.abs(odd)))[1]
+    rows, columns = hungarian_algorithm(-(even + jnp.abs(odd)))
+    permutation = columns[jnp.argsort(rows)]
     sign = jnp.where(odd[jnp.arange(units.n), permutation] < 0, -1, 1) if units.kind == "signed" else 1
     old = elements[units.name]
-    return Element(permutation.astype(old.permutation.dtype), jnp.broadcast_to(sign, (units.n,)).astype(old.factor.dtype))
+    factor = jnp.broadcast_to(sign, (units.n,)).astype(old.factor.dtype)
+    return Element(permutation.astype(old.permutation.dtype), factor)
 
 
 def _held(x: jax.Array, site: str, units: Units, axis: Axis, elements: Elements, sym: Symmetry) -> jax.Array:

@@ -64,4 +64,3 @@ def align_dataset(dataset: xr.Dataset, reference: Reference, sym: Symmetry) -> A
     if dataset[list(draws)].chunks:
         return align_chunked(draws, reference, sym, sample_ndim=2)
     return align(draws, reference, sym, sample_ndim=2)
-

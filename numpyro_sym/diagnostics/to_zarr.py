@@ -84,7 +84,13 @@ def rebasin_to_zarr(
 
 
 def _write(
-    block: xr.Dataset, point: Mapping[str, Any], sym: Symmetry, store: str, group: str, where: Mapping[str, slice], i: int
+    block: xr.Dataset,
+    point: Mapping[str, Any],
+    sym: Symmetry,
+    store: str,
+    group: str,
+    where: Mapping[str, slice],
+    i: int,
 ) -> None:
     """Align one block, write it, and then only say that it is written."""
     import zarr

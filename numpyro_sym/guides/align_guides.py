@@ -104,8 +104,8 @@ class _Reading:
             support = trace[name]["fn"].support
             if not keeps(sym, name, biject_to(support)):
                 raise SymmetryError(
-                    f"align_guides: the constraint of site {name!r} ({support}) ties its entries together, or signs act "
-                    "on it, so that an element does not move the unconstrained Gaussian. Align draws with "
+                    f"align_guides: the constraint of site {name!r} ({support}) ties its entries together, or signs "
+                    "act on it, so that an element does not move the unconstrained Gaussian. Align draws with "
                     "numpyro_sym.align instead."
                 )
 
