@@ -2,9 +2,12 @@
 
 from .align import Alignment as Alignment
 from .align import align as align
+from .chunked import align_chunked as align_chunked
 from .gaussians import GaussianAlignment as GaussianAlignment
 from .gaussians import align_gaussians as align_gaussians
 from .gaussians import wasserstein_geodesic as wasserstein_geodesic
+from .jitted import JitAlignment as JitAlignment
+from .jitted import align_in_jit as align_in_jit
 from .metrics import Activations as Activations
 from .metrics import Euclidean as Euclidean
 from .metrics import Metric as Metric

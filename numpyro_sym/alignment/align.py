@@ -104,7 +104,8 @@ def align(
     threads = num_threads or os.cpu_count() or 1
 
     at = {**reference, **point} if point is not None and isinstance(reference, Mapping) else None
-    view = metric.view(_flattened(sites, draws, lead), at, sym)
+    all_sites = _flattened(sites, draws, lead)
+    view = metric.view(all_sites, at, sym)
     compared = {name: view.draws[name] for name in view.sym.sites}
     if row == _MEAN:
         target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
@@ -113,8 +114,11 @@ def align(
         target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
         found = match(compared, Objective(view.sym, target, view.weights), starts, threads)
 
-    flat = {name: a.reshape(-1, *a.shape[lead:]) for name, a in draws.items()}
-    moved = act_on_draws(sym, found.elements, flat)
+    flat = {name: all_sites[name] for name in sym.sites}
+    compared_as_they_are = all(compared.get(name) is a for name, a in flat.items())
+    moved = (
+        {name: found.sites[name] for name in flat} if compared_as_they_are else act_on_draws(sym, found.elements, flat)
+    )
     if point is None:
         point = {name: a.mean(0) if row == _MEAN else flat[name][row] for name, a in moved.items()}
     return _packed(sites, moved, found, sample, point)

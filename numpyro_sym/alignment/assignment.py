@@ -26,30 +26,33 @@ def assign(score: np.ndarray) -> np.ndarray:
     >>> assign(np.array([[[0.0, 1.0], [1.0, 1.5]]]))
     array([[1, 0]])
     """
-    return assign_from(score, score.argmax(-1))
+    best = score.argmax(-1)
+    return assign_from(score, best, chosen(score, best))
 
 
-def assign_from(score: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """:func:`assign`, given the best column of each row."""
+def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """:func:`assign`, given the best column of each row and its score."""
     batch, n = best.shape
     taken = np.zeros(batch * n, bool)
     taken[(best + np.arange(batch)[:, None] * n).ravel()] = True
-    rows = np.flatnonzero(~taken.reshape(batch, n).all(-1))
-    if not rows.size:
+    doubtful = ~taken.reshape(batch, n).all(-1)
+    if not doubtful.any():
         return best
+    rows = slice(None) if doubtful.all() else np.flatnonzero(doubtful)
     permutation = best.copy()
-    permutation[rows] = _solve(-score[rows])
+    # The same problem with nothing to pay for a row's best: solvers take less to it than to ``-score``.
+    permutation[rows] = _solve(top[rows][..., None] - score[rows])
     return permutation
 
 
 def _solve(cost: np.ndarray) -> np.ndarray:
     # One thread here: whoever has several splits the draws among them.
     if hasattr(lap, "lapjvh_batch"):
-        return np.stack(lap.lapjvh_batch(cost, return_cost=False, n_threads=1)[1])
+        return np.concatenate(lap.lapjvh_batch(cost, return_cost=False, n_threads=1)[1]).reshape(cost.shape[:2])
     return np.stack([linear_sum_assignment(c)[1] for c in cost])
 
 
 def chosen(matrix: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """``matrix[i, permutation[i]]``, shape ``(batch, n)``."""
     batch, n = permutation.shape
-    return matrix[np.arange(batch)[:, None], np.arange(n), permutation]
+    return matrix.reshape(-1).take(permutation + np.arange(0, batch * n * n, n).reshape(batch, n))

@@ -23,6 +23,11 @@ def as_host_arrays(sites: Mapping[str, Any], sym: Symmetry, what: str) -> dict[s
             raise SymmetryError(
                 f"align: site {name!r} of {what} is traced. Alignment runs on the host: call it outside jit."
             )
+        if is_chunked(sites[name]):
+            raise SymmetryError(
+                f"align: site {name!r} of {what} is a dask array, which may not fit into memory. Use align_chunked, or "
+                "compute it first."
+            )
         arrays[name] = np.asarray(sites[name])
         if not np.issubdtype(arrays[name].dtype, np.floating):
             raise SymmetryError(f"align: site {name!r} of {what} has dtype {arrays[name].dtype}; expected floats.")
@@ -32,6 +37,11 @@ def as_host_arrays(sites: Mapping[str, Any], sym: Symmetry, what: str) -> dict[s
     for name, a in arrays.items():
         refuse_not_finite(name, a, what)
     return arrays
+
+
+def is_chunked(x: Any) -> bool:
+    """Whether an array is dask's."""
+    return hasattr(x, "__dask_graph__")
 
 
 def refuse_not_finite(name: str, array: np.ndarray, what: str) -> None:

@@ -19,7 +19,8 @@ class Descent(NamedTuple):
 
     :param elements: units name -> :class:`Element` of shape ``(batch, n)``.
     :param loss: by how much the cheapest single change would lower the score, shape ``(batch,)``.
-    :param settled: whether every unit is the best of all for its slot: a match without conflict.
+    :param settled: whether every unit is the best of all for its slot, or the nearest: a match without
+        conflict.
     """
 
     elements: dict[str, Element]
@@ -68,16 +69,19 @@ class _State:
 
     def visit(self, units: Units, rows: np.ndarray) -> None:
         """Improve one ``Units`` of some draws, and let whom that touches wait again."""
-        name = units.name
-        every = rows if len(rows) < self.scores.batch else slice(None)
+        name, batch = units.name, self.scores.batch
+        if 4 * len(rows) > 3 * batch:  # to visit the others too takes less than to copy these out
+            rows = np.arange(batch)
+        every = rows if len(rows) < batch else slice(None)
         parts = self.scores.parts(units, self.elements, every)
         best = best_factors(units.kind, parts)[0]
         first = best.argmax(-1)
         self.best[name] = _kept(self.best.get(name), every, best)
-        self.top[name] = _kept(self.top.get(name), every, chosen(best, first))
+        top = chosen(best, first)
+        self.top[name] = _kept(self.top.get(name), every, top)
         if units.kind == "signed" and 1 in parts:
             self.odd[name] = _kept(self.odd.get(name), every, parts[1])
-        permutation = assign_from(best, first)
+        permutation = assign_from(best, first, top)
         new = Element(permutation, factors_at(units, parts, permutation))
         if name not in self.elements:
             self.waiting[name][:] = not self.objective.touching[name] <= set(self.elements)
@@ -116,12 +120,22 @@ class _State:
         losses = []
         for units in self.objective.sym:
             name, permutation = units.name, self.elements[units.name].permutation
-            settled &= (chosen(self.best[name], permutation) >= self.top[name]).all(-1)
+            settled &= self._is_settled(units, permutation)
             if name in self.true_loss:
                 losses.append(self.true_loss[name])
             else:
                 losses.append(smallest_loss(units, self.best[name], self.odd.get(name), permutation))
         return Descent(self.elements, np.maximum(np.min(losses, axis=0), 0), settled)
+
+    def _is_settled(self, units: Units, permutation: np.ndarray) -> np.ndarray:
+        """Where each slot's unit has the largest inner product with it of all, or is the nearest of all."""
+        best = self.best[units.name]
+        settled = (chosen(best, permutation) >= self.top[units.name]).all(-1)
+        rows = np.flatnonzero(~settled)
+        if rows.size:
+            nearness = best[rows] - self.scores.squares(units, rows)[:, None, :]
+            settled[rows] = (nearness.argmax(-1) == permutation[rows]).all(-1)
+        return settled
 
 
 def _kept(before: np.ndarray | None, rows: np.ndarray | slice, new: np.ndarray) -> np.ndarray:
@@ -134,5 +148,5 @@ def _kept(before: np.ndarray | None, rows: np.ndarray | slice, new: np.ndarray) 
 
 def _evaluated(parts: Parts, element: Element) -> np.ndarray:
     """The score of one element: ``sum_i sum_q factor[i]**q parts[q][i, permutation[i]]``."""
-    terms = (chosen(part, element.permutation) * element.factor**q for q, part in parts.items())
-    return sum(terms).sum(-1)
+    terms = ((chosen(part, element.permutation), q) for q, part in parts.items())
+    return sum(term * element.factor**q if q else term for term, q in terms).sum(-1)

@@ -91,17 +91,36 @@ def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: 
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
     chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
-    def run(chunk: slice) -> Match:
+    out = _blank(draws, objective)
+
+    def run(chunk: slice) -> None:
         some = {name: a[chunk] for name, a in draws.items()}
         given = {n: take(e, chunk) for n, e in start.items()} if isinstance(start, Mapping) else start
-        return _match_chunk(some, objective, given, seed + chunk.start)
+        done = _match_chunk(some, objective, given, seed + chunk.start)
+        for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
+            whole[chunk] = values
 
     if num_threads == 1 or len(chunks) == 1:
-        done = [run(chunk) for chunk in chunks]
+        for chunk in chunks:
+            run(chunk)
     else:
         with ThreadPoolExecutor(num_threads) as pool:
-            done = list(pool.map(run, chunks))
-    return done[0] if len(done) == 1 else jax.tree.map(lambda *parts: np.concatenate(parts), *done)
+            list(pool.map(run, chunks))
+    return out
+
+
+def _blank(draws: Arrays, objective: Objective) -> Match:
+    """Arrays for the matches of all draws."""
+    some = next(iter(draws.values()))
+    batch = len(some)
+
+    def floats(*shape: int) -> np.ndarray:
+        return np.empty((batch, *shape), some.dtype)
+
+    elements = {u.name: Element(np.empty((batch, u.n), int), floats(u.n)) for u in objective.sym}
+    sites = {name: np.empty(x.shape, x.dtype) for name, x in draws.items()}
+    settled, exact, starts = (np.empty(batch, kind) for kind in (bool, bool, int))
+    return Match(elements, sites, floats(), floats(), floats(), settled, exact, starts)
 
 
 def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, seed: int) -> Match:

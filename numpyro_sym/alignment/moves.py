@@ -1,4 +1,4 @@
-"""Elements applied to arrays on the host: one gather an array, however many axes move."""
+"""Elements applied to arrays on the host, in whole rows."""
 
 from __future__ import annotations
 
@@ -63,17 +63,20 @@ def _positions(units: Units, element: Element, axis: Axis, length: int) -> np.nd
 
 
 def _gathered(x: np.ndarray, index: Mapping[int, np.ndarray], batch: int) -> np.ndarray:
-    ndim = x.ndim - 1
-    if len(x) == 1 and len(index) == 1:  # whole rows of one array
-        ((where, rows),) = index.items()
-        first = np.ascontiguousarray(np.moveaxis(x[0], where, 0))
-        return np.moveaxis(np.take(first, rows, axis=0), 1, where + 1)
-    draw = np.arange(batch) if len(x) > 1 else np.zeros(1, int)
-    along = (
-        _along(index[i], i, ndim) if i in index else _along(np.arange(x.shape[i + 1])[None], i, ndim)
-        for i in range(ndim)
-    )
-    return x[(draw.reshape(-1, *(1 for _ in range(ndim))), *along)]
+    """One axis after the other, each brought to the front, where whole rows are copied."""
+    for where, rows in index.items():
+        front = to_front(x, where + 1)
+        n, rest = front.shape[1], front.shape[2:]
+        if len(x) > 1:
+            rows = rows + n * np.arange(batch)[:, None]
+        taken = front.reshape(len(x) * n, -1).take(rows, axis=0).reshape(batch, n, *rest)
+        x = taken.transpose(0, *range(2, where + 2), 1, *range(where + 2, x.ndim))
+    return x
+
+
+def to_front(x: np.ndarray, axis: int) -> np.ndarray:
+    """A view with one axis directly after the draws'."""
+    return x.transpose(0, axis, *range(1, axis), *range(axis + 1, x.ndim))
 
 
 def _along(values: np.ndarray, where: int, ndim: int) -> np.ndarray:

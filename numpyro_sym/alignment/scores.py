@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..symmetry import Axis, Element, Units
-from .moves import Elements, inverse_permutation, move
+from .moves import Elements, inverse_permutation, move, to_front
 from .objective import Arrays, Objective, Pairing
 
 Parts = dict[int, np.ndarray]  # exponent of the factor -> scores [draw, slot, unit]
@@ -38,7 +38,7 @@ class Scores:
         Units of which ``elements`` say nothing yet are left out of account.
         """
         touching = self.objective.touching[units.name] & set(elements)
-        adjoints = {name: _adjoint(elements[name], rows) for name in touching}
+        adjoints = {name: _adjoint(self.objective.sym[name], elements[name], rows) for name in touching}
 
         def moved(p: Pairing) -> np.ndarray | None:
             if not touching.issuperset(v.name for v, _ in p.others):
@@ -65,6 +65,14 @@ class Scores:
             size = len(np.arange(self.batch)[rows])
             parts[0] = np.zeros((size, units.n, units.n), self.dtype)
         return parts
+
+    def squares(self, units: Units, rows: np.ndarray) -> np.ndarray:
+        """Sums of squares of what belongs to each unit, shape ``(rows, n)``: no element but scales changes them."""
+        out = np.zeros((len(rows), units.n), self.dtype)
+        for p in self.objective.pairings[units.name]:
+            if p.term.moment == 1:
+                out += np.square(blocks(self._data[p.term][rows], p.axis, units.n)).sum(-1)
+        return out
 
     def value(self, units: Units, elements: Elements, rows: np.ndarray) -> np.ndarray:
         """The sum of all terms of these units' sites, shape ``(rows,)``."""
@@ -100,8 +108,7 @@ def blocks(x: np.ndarray, axis: Axis, n: int) -> np.ndarray:
     where = axis.axis % (x.ndim - 1) + 1
     block = x[(slice(None),) * where + (slice(axis.offset, axis.offset + axis.length(n)),)]
     split = block.reshape(*x.shape[:where], axis.outer, n, axis.inner, *x.shape[where + 1 :])
-    front = np.moveaxis(split, where + 1, 1)
-    return front.reshape(len(x), n, int(np.prod(front.shape[2:])))
+    return to_front(split, where + 1).reshape(len(x), n, split[0].size // n)
 
 
 def take(element: Element, rows: np.ndarray | slice) -> Element:
@@ -109,8 +116,8 @@ def take(element: Element, rows: np.ndarray | slice) -> Element:
     return Element(element.permutation[rows], element.factor[rows])
 
 
-def _adjoint(element: Element, rows: np.ndarray | slice) -> Element:
+def _adjoint(units: Units, element: Element, rows: np.ndarray | slice) -> Element:
     """The element h with ``<r, g x> = <h r, x>``."""
     permutation, factor = take(element, rows)
     back = inverse_permutation(permutation)
-    return Element(back, np.take_along_axis(factor, back, -1))
+    return Element(back, factor if units.kind == "permutation" else np.take_along_axis(factor, back, -1))

@@ -29,9 +29,9 @@ def smallest_loss(units: Units, score: np.ndarray, odd: np.ndarray | None, permu
     loss = np.full(batch, np.inf, score.dtype)
     if n > 1:
         # What the slot of unit a would gain by having unit b; an exchange is one such gain each way.
-        here = inverse_permutation(permutation)
-        gain = score[np.arange(batch)[:, None], here]
-        gain -= np.diagonal(gain, axis1=-2, axis2=-1)[..., None].copy()
+        here = inverse_permutation(permutation) + n * np.arange(batch)[:, None]
+        gain = score.reshape(batch * n, n).take(here, axis=0)
+        gain -= np.einsum("bii->bi", gain)[..., None].copy()
         both = (gain + gain.swapaxes(-1, -2)).reshape(batch, n * n)
         both[:, :: n + 1] = -np.inf
         loss = -both[np.arange(batch), both.argmax(-1)]

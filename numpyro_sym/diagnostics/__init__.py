@@ -26,6 +26,7 @@ from .pruning import pruning_masks as pruning_masks
 from .rebasin import rebasin as rebasin
 from .record import act_on_group as act_on_group
 from .record import elements_of as elements_of
+from .to_zarr import rebasin_to_zarr as rebasin_to_zarr
 from .transpositions import num_transpositions as num_transpositions
 from .transpositions import transpositions as transpositions
 from .weight_space import compare_gaussians as compare_gaussians

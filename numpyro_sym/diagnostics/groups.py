@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from ..symmetry import SymmetryError
@@ -70,8 +70,10 @@ def sample_dims(dataset: xr.Dataset) -> tuple[str, ...]:
     return ("sample",) if "sample" in dataset.sizes and "chain" not in dataset.sizes else ("chain", "draw")
 
 
-def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.ndarray]:
+def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
     """Draws of the named sites as arrays ``(chain, draw, *site shape)``, of a guide ``(sample, *site shape)``.
+
+    They are dask's where one of them is.
 
     :raises SymmetryError: where a site is missing, naming those there are.
     """
@@ -81,4 +83,16 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, np.nda
                 f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
                 f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
             )
-    return {site: np.asarray(dataset[site].transpose(*sample_dims(dataset), ...).values) for site in sites}
+    some = dataset[list(sites)]
+    some = some.chunk() if some.chunks else some
+    return {site: some[site].transpose(*sample_dims(dataset), ...).data for site in sites}
+
+
+def with_sites(dataset: xr.Dataset, sites: Mapping[str, Any]) -> xr.Dataset:
+    """A copy with other draws of some sites; order of dimensions, dtypes and attributes kept."""
+    out = dataset.copy()
+    for site, x in sites.items():
+        old = dataset[site]
+        new = old.transpose(*sample_dims(dataset), ...).copy(data=x.astype(old.dtype))
+        out[site] = new.transpose(*old.dims)
+    return out

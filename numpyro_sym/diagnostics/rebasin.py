@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..alignment import Euclidean, Metric, align
+import numpy as np
+import xarray as xr
+
+from ..alignment import Alignment, Euclidean, Metric, align, align_chunked
 from ..symmetry import Symmetry
-from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups
-from .record import RECORDS, record_of, summary_of, with_sites
+from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups, with_sites
+from .record import RECORDS, record_of, summary_of
 
 #: The groups whose draws are brought to the reference.
 ALIGNED_GROUPS = ("posterior", "warmup_posterior")
@@ -34,6 +37,9 @@ def rebasin(
     repaired: two chains in different functional modes stay apart. Aligning to a reference shrinks
     the spread a little; :func:`numpyro_sym.diagnose` shows raw and aligned figures beside those of
     an invariant function (Ainsworth et al. 2023, Git Re-Basin; Xiao et al. 2023).
+
+    Draws that are dask arrays come back as such, aligned chunk by chunk when they are computed;
+    :func:`rebasin_to_zarr` writes them so that an interrupted run can be taken up again.
 
     :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x), of a sampler or
         (``arviz.from_numpyro_svi``) of a guide.
@@ -69,8 +75,7 @@ def rebasin(
         if group not in group_names(data):
             continue
         dataset = posterior if group == "posterior" else get_group(data, group)
-        draws = site_arrays(dataset, sym.sites)
-        found = align(draws, point, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)
+        found = align_dataset(dataset, point, sym, metric, starts)
         point = found.reference
         changed[group] = with_sites(dataset, found.sites)
         changed[group].attrs["rebasin"] = summary_of(found, sym, told, type(metric).__name__)
@@ -87,4 +92,13 @@ def _point(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
         return reference, "point"
     posterior = posterior_of(reference)
     lead = tuple(range(len(sample_dims(posterior))))
-    return {n: x.mean(lead) for n, x in site_arrays(posterior, sym.sites).items()}, "mean of another posterior"
+    return {n: np.asarray(x.mean(lead)) for n, x in site_arrays(posterior, sym.sites).items()}, "mean of another posterior"
+
+
+def align_dataset(
+    dataset: xr.Dataset, reference: Any, sym: Symmetry, metric: Metric = EUCLIDEAN, starts: Sequence[str] | None = None
+) -> Alignment:
+    """The alignment of a group's draws: of dask arrays where the group holds such."""
+    draws = site_arrays(dataset, sym.sites)
+    work = align_chunked if dataset[list(draws)].chunks else align
+    return work(draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ..alignment import Alignment
 from ..symmetry import Element, Symmetry, SymmetryError
-from .groups import get_group, group_names, sample_dims, site_arrays, with_groups
+from .groups import get_group, group_names, sample_dims, site_arrays, with_groups, with_sites
 
 Elements = dict[str, Element]
 
@@ -19,18 +19,18 @@ RECORDS = {"posterior": "rebasin", "warmup_posterior": "warmup_rebasin"}
 
 
 def summary_of(found: Alignment, sym: Symmetry, reference: str, metric: str) -> str:
-    """One line of JSON for an attribute: what was done and how well it went."""
-    return json.dumps(
-        {
-            "by": "numpyro_sym.rebasin",
-            "units": {u.name: f"{u.n} {u.kind}: {u.describe_axes()}" for u in sym},
-            "reference": reference,
-            "metric": metric,
-            "mean_distance_before": round(float(np.mean(found.distance_before)), 6),
-            "mean_distance": round(float(np.mean(found.distance)), 6),
-            "exact_share": round(float(np.mean(found.exact)), 6),
-        }
-    )
+    """One line of JSON for an attribute: what was done and, where that is known by now, how well it went."""
+    told: dict[str, Any] = {
+        "by": "numpyro_sym.rebasin",
+        "units": {u.name: f"{u.n} {u.kind}: {u.describe_axes()}" for u in sym},
+        "reference": reference,
+        "metric": metric,
+    }
+    if isinstance(found.distance, np.ndarray):  # dask's are not computed yet
+        for name, x in (("mean_distance_before", found.distance_before), ("mean_distance", found.distance)):
+            told[name] = round(float(np.mean(x)), 6)
+        told["exact_share"] = round(float(np.mean(found.exact)), 6)
+    return json.dumps(told)
 
 
 def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
@@ -107,18 +107,8 @@ def act_on_group(data: Any, sym: Symmetry, elements: Elements, group: str = "pos
     if group not in group_names(data):
         raise SymmetryError(f"act_on_group: there is no group {group!r}; there are {group_names(data)}.")
     dataset = get_group(data, group)
-    draws = site_arrays(dataset, sym.sites)
+    draws = {site: np.asarray(x) for site, x in site_arrays(dataset, sym.sites).items()}
     return with_groups(data, {group: with_sites(dataset, sym.act(elements, draws))})
-
-
-def with_sites(dataset: xr.Dataset, sites: dict[str, Any]) -> xr.Dataset:
-    """A copy with other draws of some sites; order of dimensions, dtypes and attributes kept."""
-    out = dataset.copy()
-    for site, x in sites.items():
-        old = dataset[site]
-        new = old.transpose(*sample_dims(dataset), ...).copy(data=np.asarray(x, old.dtype))
-        out[site] = new.transpose(*old.dims)
-    return out
 
 
 def _name(units: str, part: str) -> str:

@@ -81,7 +81,7 @@ class Factorised:
         x, loc, variance, exact = {}, {}, {}, True
         for name in sym.sites:
             normal, transform = _normal_of(self.dists[name])
-            if normal is None or not _keeps(sym, name, transform):
+            if normal is None or not keeps(sym, name, transform):
                 exact = False
                 draws = self.dists[name].sample(rng_key, (MOMENT_DRAWS,))
                 coordinate = _coordinate(sym, name, self.dists[name].support)
@@ -140,7 +140,7 @@ class Flat:
             moments = _moments(self.posterior.sample(rng_key, (MOMENT_DRAWS,)))
         free_loc, free_variance = (self.unpack(m) for m in moments)
         x, loc, variance = {}, {}, {}
-        mixing = [name for name in sym.sites if not _keeps(sym, name, self.transforms[name])]
+        mixing = [name for name in sym.sites if not keeps(sym, name, self.transforms[name])]
         draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS)) if mixing else {}
         for name in sym.sites:
             if name in mixing:
@@ -284,13 +284,13 @@ def _turns(sym: Symmetry, site: str) -> bool:
     return any(odd(u, axis) for u in sym.units for axis in u.axes.get(site, ()))
 
 
-def _keeps(sym: Symmetry, site: str, transform: Any) -> bool:
+def keeps(sym: Symmetry, site: str, transform: Any) -> bool:
     """Whether the action is the same before and after a transform: so the coordinates are as good."""
     identity = isinstance(transform, dist.transforms.IdentityTransform) or (
-        isinstance(transform, dist.transforms.ComposeTransform) and all(_keeps(sym, site, t) for t in transform.parts)
+        isinstance(transform, dist.transforms.ComposeTransform) and all(keeps(sym, site, t) for t in transform.parts)
     )
     if isinstance(transform, dist.transforms.IndependentTransform):
-        identity = _keeps(sym, site, transform.base_transform)
+        identity = keeps(sym, site, transform.base_transform)
     return identity or (elementwise(transform) and not _turns(sym, site))
 
 

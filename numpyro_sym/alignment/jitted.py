@@ -1,0 +1,108 @@
+"""Coordinate descent inside a compiled program: for one draw, from the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from optax.assignment import hungarian_algorithm
+
+from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, act_on_axis
+from .scores import blocks
+
+Sites = Mapping[str, jax.Array]
+Elements = dict[str, Element]
+
+
+class JitAlignment(NamedTuple):
+    """One draw, moved.
+
+    :param sites: the draw's sites, moved; others as they came.
+    :param elements: units name -> the element that moved them.
+    :param distance: distance to the reference after the move, never more than before.
+    :param distance_before: distance to the reference as the draw came.
+    """
+
+    sites: dict[str, jax.Array]
+    elements: Elements
+    distance: jax.Array
+    distance_before: jax.Array
+
+
+def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: int = 100) -> JitAlignment:
+    """:func:`align` where arrays are traced: under ``jax.jit``, ``jax.vmap``, in a kernel or a guide.
+
+    One descent from the identity with Optax's Hungarian algorithm: the optimum for ``Units`` that share no
+    array with others, and never farther away than the draw was. Outside of compiled code :func:`align` is
+    faster and tries several starts. Values that are NaN stay where they are.
+
+    :param sites: site name -> floats of the site's shape, without sample dimensions: use ``jax.vmap``.
+    :param reference: site name -> floats of the same shape.
+    :param sym: the symmetry, of permutations and signs.
+    :param max_sweeps: how often all ``Units`` are visited, at most.
+    :returns: a :class:`JitAlignment`.
+    :raises SymmetryError: for ``kind="scaled"`` units; where a site is missing or does not fit.
+
+    >>> from numpyro_sym import mixture
+    >>> sym, reference = mixture(2, {"mu": 0}), {"mu": jnp.array([0.0, 5.0])}
+    >>> jax.jit(lambda x: align_in_jit({"mu": x}, reference, sym).sites["mu"])(jnp.array([5.5, 0.5])).tolist()
+    [0.5, 5.5]
+    """
+    sym.refuse_scaled("align_in_jit")
+    for what, given in (("the draw", sites), ("the reference", reference)):
+        for name in sym.sites:
+            if name not in given:
+                raise SymmetryError(f"align_in_jit: {what} lacks site {name!r}; there are {sorted(given)}.")
+        sym.check_shapes({name: jnp.shape(x) for name, x in given.items()})
+    draw = {name: jnp.asarray(sites[name]) for name in sym.sites}
+    at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}
+    dtype = jnp.result_type(*draw.values())
+
+    def squared_distance(elements: Elements) -> jax.Array:
+        moved = sym.act(elements, draw)
+        return sum((jnp.square(moved[name] - r).sum() for name, r in at.items()), start=jnp.zeros((), dtype))
+
+    def sweep(state: tuple) -> tuple:
+        elements, least, _, count = state
+        before = least
+        for units in sym:
+            tried = {**elements, units.name: _best(units, elements, draw, at, sym)}
+            now = squared_distance(tried)
+            better = now < least
+            elements = jax.tree.map(lambda a, b, better=better: jnp.where(better, a, b), tried, elements)
+            least = jnp.where(better, now, least)
+        return elements, least, least < before, count + 1
+
+    start = {n: Element(e.permutation, e.factor.astype(dtype)) for n, e in sym.identity().items()}
+    first = squared_distance(start)
+    state = (start, first, jnp.array(True), jnp.array(0))
+    elements, least, _, _ = jax.lax.while_loop(lambda s: s[2] & (s[3] < max_sweeps), sweep, state)
+    return JitAlignment({**sites, **sym.act(elements, draw)}, elements, jnp.sqrt(least), jnp.sqrt(first))
+
+
+def _best(units: Units, elements: Elements, draw: Sites, reference: Sites, sym: Symmetry) -> Element:
+    """The best element of one ``Units``, all else held; where they lie twice on an array, of its linearisation."""
+    even = odd = jnp.zeros((units.n, units.n), draw[units.sites[0]].dtype)
+    for site, axs in units.placements:
+        for axis in axs:
+            held = _held(draw[site], site, units, axis, elements, sym)
+            score = blocks(reference[site][None], axis, units.n)[0] @ blocks(held[None], axis, units.n)[0].T
+            turned = units.kind == "signed" and (axis.power or 0) % 2
+            even, odd = (even, odd + score) if turned else (even + score, odd)
+    rows, columns = hungarian_algorithm(-(even + jnp.abs(odd)))
+    permutation = columns[jnp.argsort(rows)]
+    sign = jnp.where(odd[jnp.arange(units.n), permutation] < 0, -1, 1) if units.kind == "signed" else 1
+    old = elements[units.name]
+    factor = jnp.broadcast_to(sign, (units.n,)).astype(old.factor.dtype)
+    return Element(permutation.astype(old.permutation.dtype), factor)
+
+
+def _held(x: jax.Array, site: str, units: Units, axis: Axis, elements: Elements, sym: Symmetry) -> jax.Array:
+    """An array moved by all elements but along one axis of one ``Units``."""
+    for v in sym:
+        for b in v.axes.get(site, ()):
+            if (v, b) != (units, axis):
+                x = act_on_axis(v, elements[v.name], x, b, 0)
+    return x
