@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -84,10 +85,8 @@ def _expected(p: np.ndarray) -> float:
         return float(-np.expm1(np.log(-np.expm1(-p * t * scale)).sum())) if t > 0 else 1.0
 
     ends = (0.0, 1e-3, 1e-1, 1.0, 5.0, 20.0, 100.0)
-    return scale * sum(
-        quad(still_missing, a, b, epsabs=1e-13, epsrel=1e-11, limit=500)[0]
-        for a, b in zip(ends, ends[1:], strict=False)
-    )
+    pieces = (quad(still_missing, a, b, epsabs=1e-13, epsrel=1e-11, limit=500)[0] for a, b in pairwise(ends))
+    return scale * sum(pieces)
 
 
 def _seen_all(p: np.ndarray, n: int) -> float:

@@ -103,8 +103,8 @@ class Folded(SymmetricKernel):
             self._move = OrbitMove(self.kernel, self.sym, sites)
             if not self._random_element and self._move.curved:
                 raise SymmetryError(
-                    f"Folded: sites {sorted(self._move.curved)} are sampled in coordinates that units do not permute, so no "
-                    "mass matrix is constant on orbits. Leave random_element=True."
+                    f"Folded: sites {sorted(self._move.curved)} are sampled in coordinates that units do not permute, "
+                    "so no mass matrix is constant on orbits. Leave random_element=True."
                 )
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:

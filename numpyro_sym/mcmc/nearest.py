@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from optax.assignment import hungarian_algorithm
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units
+from .entries import entries_of_units
 
 Elements = dict[str, Element]
 
@@ -44,14 +44,14 @@ class Nearest:
         self._refuse_misfit(sym, shapes)
         if len(sym) != 1:
             raise SymmetryError(
-                f"Nearest: {len(sym)} Units {[u.name for u in sym]} are settled together by no single assignment, so the "
-                "fold would not be exact. Fold by sorted keys, or say ApproximatelyNearest."
+                f"Nearest: {len(sym)} Units {[u.name for u in sym]} are settled together by no single assignment, so "
+                "the fold would not be exact. Fold by sorted keys, or say ApproximatelyNearest."
             )
         for site, axs in sym.units[0].placements:
             if len({a.axis % len(shapes[site]) for a in axs}) > 1:
                 raise SymmetryError(
-                    f"Nearest: Units {sym.units[0].name!r} lie on several axes of site {site!r}, which no single assignment "
-                    "settles. Fold by sorted keys, or say ApproximatelyNearest."
+                    f"Nearest: Units {sym.units[0].name!r} lie on several axes of site {site!r}, which no single "
+                    "assignment settles. Fold by sorted keys, or say ApproximatelyNearest."
                 )
         return NearestSection(sym, self.reference, sweeps=1)
 
@@ -62,8 +62,8 @@ class Nearest:
                 raise SymmetryError(f"{type(self).__name__}: the reference lacks site {site!r}.")
             if np.shape(self.reference[site]) != tuple(shapes[site]):
                 raise SymmetryError(
-                    f"{type(self).__name__}: site {site!r} has shape {np.shape(self.reference[site])} in the reference; "
-                    f"expected {tuple(shapes[site])}."
+                    f"{type(self).__name__}: site {site!r} has shape {np.shape(self.reference[site])} in the "
+                    f"reference; expected {tuple(shapes[site])}."
                 )
             if not np.isfinite(self.reference[site]).all():
                 raise SymmetryError(f"{type(self).__name__}: the reference has NaN or infinity at site {site!r}.")
@@ -123,17 +123,12 @@ def _assigned(u: Units, reference: Mapping[str, Any], sites: Mapping[str, Any]) 
     odd = jnp.zeros((u.n, u.n))
     for site, axs in u.placements:
         for a in axs:
-            gain = _of_units(reference[site], a, u.n) @ _of_units(sites[site], a, u.n).T
+            gain = entries_of_units(reference[site], a, u.n) @ entries_of_units(sites[site], a, u.n).T
             if u.kind == "signed" and (a.power or 0) % 2:
                 odd += gain
             else:
                 even += gain
-    _, order = hungarian_algorithm(-(even + jnp.abs(odd)))
+    slots, matched = hungarian_algorithm(-(even + jnp.abs(odd)))
+    order = jnp.zeros(u.n, int).at[slots].set(matched)
     sign = jnp.where(jnp.take_along_axis(odd, order[:, None], 1)[:, 0] < 0, -1.0, 1.0)
     return Element(order, sign)
-
-
-def _of_units(x: Any, axis: Any, n: int) -> jax.Array:
-    """All entries of each unit on one axis of one array, shape ``(n, entries)``."""
-    entries = jnp.moveaxis(jnp.asarray(x), axis.axis, 0)[axis.positions(n)]  # outer, n, inner, rest
-    return jnp.moveaxis(entries, 1, 0).reshape(n, -1)

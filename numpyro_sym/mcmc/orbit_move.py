@@ -71,8 +71,8 @@ def refuse_without_refresh(kernel: MCMCKernel) -> None:
     """Raise for a kernel whose state cannot be moved from outside."""
     if type(kernel).refresh is MCMCKernel.refresh:
         raise SymmetryError(
-            f"{type(kernel).__name__} cannot take up a chain that was moved (it has no refresh). Use HMC or NUTS, or fold "
-            "the draws only: Folded(kernel, sym)."
+            f"{type(kernel).__name__} cannot take up a chain that was moved (it has no refresh). Use HMC or NUTS, or "
+            "fold the draws only: Folded(kernel, sym)."
         )
 
 

@@ -8,6 +8,7 @@ asked for once under its own name, and a handler that holds a value for that nam
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpyro
@@ -67,17 +68,25 @@ class Question(dist.Distribution):
         return self
 
 
-def sample_latent(name: str, latent: str, fn: dist.Distribution, latent_fn: dist.Distribution, to_latent: Any) -> Any:
+def sample_latent(
+    name: str,
+    latent: str,
+    fn: dist.Distribution,
+    latent_fn: dist.Distribution,
+    to_latent: Callable[[Any], Any],
+    infer: dict[str, Any] | None = None,
+) -> Any:
     """Sample ``latent``, at the value that a handler outside holds for ``name`` if one does.
 
     :param fn: the site's distribution under its own name.
     :param latent_fn: the distribution of the latent site.
     :param to_latent: a value under the site's own name -> the latent one.
+    :param infer: NumPyro's options of the latent site.
     :raises SymmetryError: where the site is conditioned on a value.
     """
     asked = _ask(name, Question(fn, latent))
     if asked["value"] is None:
-        return numpyro.sample(latent, latent_fn)
+        return numpyro.sample(latent, latent_fn, infer=infer)
     if asked["is_observed"]:
         raise SymmetryError(
             f"Site {name!r} is conditioned on a value, and its units are no longer interchangeable. Condition the "
@@ -87,7 +96,7 @@ def sample_latent(name: str, latent: str, fn: dist.Distribution, latent_fn: dist
         # That a strategy leaves the value as it is, is what is wanted.
         warnings.filterwarnings("ignore", message=r"init_to_\w+\(\) skipping initialization")
         with handlers.substitute(data={latent: to_latent(asked["value"])}):
-            return numpyro.sample(latent, latent_fn)
+            return numpyro.sample(latent, latent_fn, infer=infer)
 
 
 def _ask(name: str, question: Question) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,12 +13,13 @@ from numpyro.distributions import constraints
 
 from ..alignment import Section, SortKey, sorted_section
 from ..symmetry import Element, Symmetry, SymmetryError
-from .original_names import Question, sample_latent
+from .original_names import sample_latent
+from .sitewise import SitewiseReparam
 
 Elements = dict[str, Element]
 
 
-class ReferenceSetReparam:
+class ReferenceSetReparam(SitewiseReparam):
     """Give a model's sites values in a reference set, one representative of each orbit.
 
     A ``config`` for :class:`numpyro.handlers.reparam`. Each site ``w`` of the symmetry becomes a
@@ -52,42 +53,23 @@ class ReferenceSetReparam:
     """
 
     def __init__(self, sym: Symmetry, *, keys: Mapping[str, SortKey] | None = None) -> None:
-        if not isinstance(sym, Symmetry):
-            raise SymmetryError(f"ReferenceSetReparam: expected a Symmetry; got {type(sym).__name__}.")
+        super().__init__(sym)
         sym.refuse_scaled("ReferenceSetReparam")
         for name in keys or {}:
             sym[name]
-        self.sym = sym
         self.keys = dict(keys or {})
-        self._forget()
 
     def _forget(self) -> None:
-        """Between two runs of a model; what is kept during one may be traced by JAX."""
-        self._seen: set[str] = set()
         self._settled: Elements = {}
-        self._unsigned: frozenset[str] = frozenset(u.name for u in self.sym if u.kind == "signed")
+        self._unsigned = frozenset(u.name for u in self.sym if u.kind == "signed")
 
-    def __call__(self, site: dict) -> Callable[..., Any] | None:
-        name = site["name"]
-        if name not in self.sym.sites or isinstance(site["fn"], Question):
-            return None
-        if site["is_observed"]:
-            raise SymmetryError(f"ReferenceSetReparam: site {name!r} of the symmetry is observed, so not to be moved.")
-        if name in self._seen:  # a new run, the last one broken off
-            self._forget()
-        return self._fold
-
-    def _fold(self, name: str, fn: dist.Distribution, obs: None) -> tuple[None, jax.Array]:
+    def _value(self, name: str, fn: dist.Distribution) -> jax.Array:
         units = [u.with_axes({name: u.axes[name]}) for u in self.sym if name in u.sites and u.name in self._settled]
         known = Symmetry(units)
         elements = {u.name: self._settled[u.name] for u in units}
         carried = _Carried(fn, known, elements) if units else fn
         z = sample_latent(name, f"{name}_base", fn, carried, lambda value: value)
-        value = self._settle(name, _moved(known, elements, z, 0) if units else z)
-        self._seen.add(name)
-        if self._seen == set(self.sym.sites):
-            self._forget()
-        return None, value
+        return self._settle(name, _moved(known, elements, z, 0) if units else z)
 
     def _settle(self, name: str, value: jax.Array) -> jax.Array:
         """Settle what this site is the first to tell: the order of units, the signs of units."""
