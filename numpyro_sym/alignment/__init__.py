@@ -30,4 +30,5 @@ from .scaling import minimum_mass as minimum_mass
 from .scaling import unit_norm as unit_norm
 from .scaling import unit_variance as unit_variance
 from .section import Section as Section
+from .section import SortKey as SortKey
 from .section import sorted_section as sorted_section

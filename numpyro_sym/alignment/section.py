@@ -31,6 +31,7 @@ class Key:
     :param squared: whether squares are summed, which forgets other units' signs.
     :param whole: whether all entries of a unit on its axis are summed, which forgets the order
         of other units within it; else its first entry is read.
+    :param row: which entry of the axes that are not summed is read, counted through them all.
     """
 
     site: str
@@ -39,6 +40,7 @@ class Key:
     summed: tuple[int, ...] = ()
     squared: bool = False
     whole: bool = False
+    row: int = 0
 
     def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:
         """The key of each unit, shape ``(n,)``."""
@@ -48,12 +50,13 @@ class Key:
             x = jnp.diagonal(x, axis1=self.axis.axis, axis2=self.twin)  # the diagonal goes last
         else:
             x = jnp.moveaxis(x.sum(self.summed, keepdims=True), self.axis.axis, -1)
-        entries = x.reshape(-1, x.shape[-1])[0][self.axis.positions(n)]
+        entries = x.reshape(-1, x.shape[-1])[self.row][self.axis.positions(n)]
         return entries.sum((0, 2)) if self.whole else entries[0, :, 0]
 
     def __str__(self) -> str:
         what = "diagonal of " if self.twin is not None else "sum of " if self.summed or self.whole else ""
-        return f"{what}{self.site}{'**2' if self.squared else ''}{self.axis}"
+        row = f", row {self.row}" if self.row else ""
+        return f"{what}{self.site}{'**2' if self.squared else ''}{self.axis}{row}"
 
 
 @dataclass(frozen=True)
@@ -61,48 +64,74 @@ class Section:
     """In which order ``Units`` are settled, and by which keys.
 
     :param sym: the symmetry.
-    :param steps: ``(units name, sign key or None, sort key)``, in order.
+    :param steps: ``(units name, sign key or None, sort key or None)``, in order.
     """
 
     sym: Symmetry
-    steps: tuple[tuple[str, Key | None, Key], ...]
+    steps: tuple[tuple[str, Key | None, Key | None], ...]
 
     def fold(self, sites: Mapping[str, Any]) -> dict[str, Any]:
         """The representative of the orbit of one point; jit- and vmap-able.
 
         :param sites: site name -> array without sample dimensions.
         """
-        out = dict(sites)
+        return self.settle(sites)[1]
+
+    def settle(self, sites: Mapping[str, Any]) -> tuple[dict[str, Element], dict[str, Any]]:
+        """The element that folds one point, and the folded point.
+
+        :param sites: site name -> array without sample dimensions.
+        """
+        out, elements = dict(sites), {}
         for name, sign_key, sort_key in self.steps:
             u = self.sym[name]
             alone = Symmetry([u])
+            sign = jnp.ones(u.n)
             if sign_key is not None:
                 sign = jnp.where(sign_key.read(out, u.n) < 0, -1.0, 1.0)
                 out = alone.act({name: Element(jnp.arange(u.n), sign)}, out)
-            order = jnp.argsort(sort_key.read(out, u.n))
+            order = jnp.arange(u.n) if sort_key is None else jnp.argsort(sort_key.read(out, u.n))
             out = alone.act({name: Element(order, jnp.ones(u.n))}, out)
-        return out
+            elements[name] = Element(order, sign[order])
+        return elements, out
 
     def __str__(self) -> str:
-        lines = (
-            f"{name}: sorted by {sort}" + (f", {sign} made positive" if sign else "") for name, sign, sort in self.steps
+        return "\n".join(
+            f"{name}: " + ", ".join([f"sorted by {sort}"] * bool(sort) + [f"{sign} made positive"] * bool(sign))
+            for name, sign, sort in self.steps
         )
-        return "\n".join(lines)
 
 
-def sorted_section(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Section:
+#: What a unit can be sorted by: one entry, or a sum over all of its entries on a site.
+STATISTICS = ("first", "sum", "norm")
+
+#: ``site``, ``(site, statistic)`` or ``(site, row)``.
+SortKey = str | tuple[str, str | int]
+
+
+def sorted_section(
+    sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mapping[str, SortKey] | None = None
+) -> Section:
     """Choose keys for every ``Units`` of a symmetry.
+
+    By default a key is one coordinate where one tells the units apart on every point of an orbit
+    alike, before a sum, before a sum of squares; among equals the site that the ``Units`` name first.
 
     :param sym: permutations and signs.
     :param shapes: site name -> shape.
+    :param keys: units name -> what to sort these units by: a site; ``(site, statistic)`` with one
+        of ``"first"`` (one entry of each unit, the default), ``"sum"`` (of all its entries there) and ``"norm"``
+        (sum of their squares); or ``(site, row)``, the number of the entry to read.
     :returns: a :class:`Section`; ``print`` it to see the keys.
-    :raises SymmetryError: where units are scaled, shapes do not fit, or no exact key exists.
+    :raises SymmetryError: where units are scaled, shapes do not fit, a key does not name a site of
+        its units, or no exact key exists.
 
     >>> from numpyro_sym.symmetry import hmm
     >>> print(sorted_section(hmm(2, transition="A", emissions={"mu": 0}), {"A": (2, 2), "mu": (2,)}))
     state: sorted by mu[0]
     """
     sym.check_shapes(shapes)
+    wanted = {name: _wanted(sym[name], key) for name, key in (keys or {}).items()}
     for u in sym.units:
         if u.kind == "scaled":
             raise SymmetryError(f"sorted_section: Units {u.name!r} are scaled; there is no order to put scales in.")
@@ -110,7 +139,11 @@ def sorted_section(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Sect
     steps = []
     while waiting:
         ranked = sorted(
-            ((_cost(*keys), i, u, keys) for i, u in enumerate(waiting) if (keys := _keys(u, waiting, shapes))),
+            (
+                (_cost(*found), i, u, found)
+                for i, u in enumerate(waiting)
+                if (found := _keys(u, waiting, shapes, wanted.get(u.name)))
+            ),
             key=lambda item: item[:2],
         )
         if not ranked:
@@ -125,11 +158,33 @@ def sorted_section(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Sect
     return Section(sym, tuple(steps))
 
 
-def _keys(u: Units, waiting: list[Units], shapes: Mapping[str, tuple[int, ...]]) -> tuple[Key | None, Key] | None:
+def _wanted(u: Units, given: SortKey) -> tuple[str, str | int]:
+    """A key as its user gave it, validated: the site and what of it."""
+    site, statistic = (given, "first") if isinstance(given, str) else given
+    if site not in u.sites:
+        raise SymmetryError(f"Units {u.name!r} cannot be sorted by site {site!r}: they act on {list(u.sites)}.")
+    if isinstance(statistic, bool) or not (isinstance(statistic, int) or statistic in STATISTICS):
+        raise SymmetryError(
+            f"Units {u.name!r}, sorted by site {site!r}: expected one of {STATISTICS} or the number of a row; "
+            f"got {statistic!r}."
+        )
+    return site, statistic
+
+
+def _keys(
+    u: Units,
+    waiting: list[Units],
+    shapes: Mapping[str, tuple[int, ...]],
+    wanted: tuple[str, str | int] | None,
+) -> tuple[Key | None, Key] | None:
     """The best sign and sort keys that are exact while ``waiting`` are not in order."""
     others = [o for o in waiting if o is not u]
     every = [_key(u, site, a, others, shapes[site]) for site, axs in u.placements for a in axs]
-    sort_key = min(every, key=_key_cost)
+    if wanted is None:
+        sort_key = min(every, key=_key_cost)
+    else:
+        site, statistic = wanted
+        sort_key = _of(statistic, min((key for key in every if key.site == site), key=_key_cost), shapes[site])
     if u.kind == "permutation":
         return None, sort_key
     signs = [key for key in every if (key.axis.power or 0) % 2 and not key.squared and key.twin is None]
@@ -160,6 +215,23 @@ def _key(u: Units, site: str, a: Axis, others: list[Units], shape: tuple[int, ..
         moving |= {b.axis % ndim for b in own}
     squared = turned or bool(own)
     return Key(site, axis, summed=tuple(sorted(moving)), squared=squared, whole=stirred)
+
+
+def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:
+    """The key of this statistic; as exact as ``key``, whose sums it keeps."""
+    rest = [k for k in range(len(shape)) if k != key.axis.axis]
+    if statistic in ("sum", "norm"):
+        squared = key.squared or key.twin is not None or statistic == "norm"
+        return replace(key, twin=None, summed=tuple(rest), squared=squared, whole=True)
+    if isinstance(statistic, int):
+        rows = 1 if key.twin is not None else int(np.prod([shape[k] for k in rest if k not in key.summed]))
+        if not 0 <= statistic < rows:
+            raise SymmetryError(
+                f"Site {key.site!r} of shape {shape} has no row {statistic} to sort by: there are {rows} that the "
+                "symmetry leaves in place."
+            )
+        return replace(key, row=statistic)
+    return key
 
 
 def _key_cost(key: Key) -> tuple[bool, bool, bool]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
-import jax
 import numpy as np
 from numpyro import handlers
 from numpyro.infer import NUTS
 from numpyro.infer.mcmc import MCMCKernel
 
-from ..alignment import Section, sorted_section
-from ..discovery import find_symmetry, latent_sites
-from ..symmetry import Symmetry, SymmetryError
+from ..alignment import SortKey, sorted_section
+from ..symmetry import Element, Symmetry, SymmetryError
+from .equivariance import refuse_unless_equivariant
+from .kernel import SymmetricKernel
+from .nearest import Nearest
+from .orbit_move import OrbitMove, refuse_without_refresh
 
 
-class Folded(MCMCKernel):
+class _Section(Protocol):
+    def settle(self, sites: Mapping[str, Any]) -> tuple[dict[str, Element], dict[str, Any]]: ...
+
+
+class Folded(SymmetricKernel):
     """A kernel whose draws are brought into a reference set, one representative of each orbit.
 
     The chain itself runs in the full space: no wall, no Jacobian, the kernel's own adaptation.
@@ -26,12 +31,23 @@ class Folded(MCMCKernel):
     and every invariant function of them (predictions, likelihoods) is what it was. Deterministic
     sites are computed again at the folded point.
 
+    With ``where="transition"`` the state itself is folded after each step. That leaves the
+    restricted posterior as it is only where the kernel treats all points of an orbit alike: so a
+    uniform random element is applied before each step, or the mass matrix must be constant on
+    orbits. It costs two gradients a step and is no faster; it is there for kernels of one's own.
+
     :param kernel: a NumPyro kernel built from a model.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
         is found from the model when the first chain starts.
+    :param keys: what to fold by: units name -> what to sort these units by, as for
+        :func:`~numpyro_sym.alignment.sorted_section`, which chooses for the rest; or
+        :class:`Nearest`, or :class:`ApproximatelyNearest`, to a reference.
+    :param where: fold the ``"draws"`` that come out, or the state in each ``"transition"``.
+    :param random_element: in transitions, whether a uniform random element goes before each step.
     :param check: whether to verify the symmetry numerically before the first chain starts.
-    :raises SymmetryError: for scaled units or a kernel without a model; before sampling where the
-        symmetry does not fit the model or does not hold.
+    :raises SymmetryError: for scaled units or a kernel without a model; in transitions, for a
+        kernel that cannot be moved, or one that is not equivariant where no random element is
+        applied; before sampling where the symmetry does not fit the model or does not hold.
 
     >>> import jax, numpyro, numpyro.distributions as dist
     >>> from numpyro.infer import HMC, MCMC
@@ -45,59 +61,60 @@ class Folded(MCMCKernel):
     True
     """
 
-    def __init__(self, kernel: MCMCKernel, sym: Symmetry | None = None, *, check: bool = True) -> None:
-        who = type(self).__name__
-        if getattr(kernel, "model", None) is None:
-            raise SymmetryError(f"{who}: the kernel has no model. Build it from a model, not from potential_fn.")
-        if sym is not None:
-            sym.refuse_scaled(who)
-        self.kernel = kernel
-        self._given = sym
-        self._check = check
-        self._section: Section | None = None
+    def __init__(
+        self,
+        kernel: MCMCKernel,
+        sym: Symmetry | None = None,
+        *,
+        keys: Mapping[str, SortKey] | Nearest | None = None,
+        where: Literal["draws", "transition"] = "draws",
+        random_element: bool = True,
+        check: bool = True,
+    ) -> None:
+        super().__init__(kernel, sym, check)
+        if where not in ("draws", "transition"):
+            raise SymmetryError(f"{type(self).__name__}: where must be 'draws' or 'transition'; got {where!r}.")
+        if where == "transition":
+            refuse_without_refresh(kernel)
+            if not random_element:
+                refuse_unless_equivariant(kernel)
+        self._keys = keys
+        self._where = where
+        self._random_element = random_element
+        self._section: _Section | None = None
+        self._move: OrbitMove | None = None
         self._deterministic: tuple[str, ...] = ()
 
     @property
-    def sym(self) -> Symmetry:
-        """The symmetry folded by: as given, or as found when the first chain starts."""
-        if self._given is None:
-            raise SymmetryError(f"{type(self).__name__}: no symmetry was given; one is found when a chain starts.")
-        return self._given
-
-    @property
-    def section(self) -> Section:
+    def section(self) -> Any:
         """The keys by which draws are folded; ``print`` it. There once a chain was started."""
         if self._section is None:
             raise SymmetryError(f"{type(self).__name__}: no chain was started yet, so no section was chosen.")
         return self._section
 
-    def init(
-        self,
-        rng_key: jax.Array,
-        num_warmup: int,
-        init_params: Any = None,
-        model_args: tuple = (),
-        model_kwargs: Any = None,
-    ) -> Any:
-        model_kwargs = model_kwargs or {}
-        if self._section is None:
-            self._prepare(model_args, model_kwargs)
-        return self.kernel.init(rng_key, num_warmup, init_params, model_args, model_kwargs)
-
-    def _prepare(self, args: tuple, kwargs: dict) -> None:
-        # Parallel chains start inside a traced function; what does not depend on them runs now.
-        with jax.ensure_compile_time_eval():
-            found = self._given is None
-            if found:
-                self._given = find_symmetry(self.kernel.model, *args, include=("permutation", "signed"), **kwargs)
-            sites, deterministic = latent_sites(self.kernel.model, args, kwargs)
-            section = sorted_section(self.sym, {name: np.shape(site["value"]) for name, site in sites.items()})
-            if self._check and not found:
-                self.sym.check(self.kernel.model, *args, **kwargs)
-        self._section, self._deterministic = section, deterministic
+    def _prepare(self, sites: Mapping[str, dict], deterministic: tuple[str, ...]) -> None:
+        shapes = {name: np.shape(site["value"]) for name, site in sites.items()}
+        if isinstance(self._keys, Nearest):
+            self._section = self._keys.section(self.sym, shapes)
+        else:
+            self._section = sorted_section(self.sym, shapes, self._keys)
+        self._deterministic = deterministic
+        if self._where == "transition":
+            self._move = OrbitMove(self.kernel, self.sym, sites)
+            if not self._random_element and self._move.curved:
+                raise SymmetryError(
+                    f"Folded: sites {sorted(self._move.curved)} are sampled in coordinates that units do not permute, "
+                    "so no mass matrix is constant on orbits. Leave random_element=True."
+                )
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:
-        return self.kernel.sample(state, model_args, model_kwargs)
+        move = self._move
+        if move is None:
+            return self.kernel.sample(state, model_args, model_kwargs)
+        if self._random_element:
+            state = move(lambda key, _: self.sym.sample(key), state, model_args, model_kwargs)
+        state = self.kernel.sample(state, model_args, model_kwargs)
+        return move(lambda _, z: self.section.settle(move.constrain(z))[0], state, model_args, model_kwargs)
 
     def postprocess_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
         constrain = self.kernel.postprocess_fn(model_args, model_kwargs)
@@ -105,7 +122,7 @@ class Folded(MCMCKernel):
 
         def fold(state: Any) -> dict[str, Any]:
             out = dict(constrain(state))
-            out |= section.fold({name: out[name] for name in self.sym.sites})
+            out |= section.settle({name: out[name] for name in self.sym.sites})[1]
             if self._deterministic:
                 # Left in, the old values would be substituted for the new ones.
                 latent = {name: x for name, x in out.items() if name not in self._deterministic}
@@ -117,40 +134,6 @@ class Folded(MCMCKernel):
 
         return fold
 
-    # The kernel's own answers, so that MCMC and ArviZ meet the kernel they know -----------------
-
-    @property
-    def model(self) -> Any:
-        return self.kernel.model
-
-    @property
-    def sample_field(self) -> str:
-        return self.kernel.sample_field
-
-    @property
-    def default_fields(self) -> tuple[str, ...]:
-        return self.kernel.default_fields
-
-    @property
-    def is_ensemble_kernel(self) -> bool:
-        return self.kernel.is_ensemble_kernel
-
-    def get_diagnostics_str(self, state: Any) -> str:
-        return self.kernel.get_diagnostics_str(state)
-
-    def wrap_model(self, wrapper: Callable[..., Any]) -> Folded:
-        """A copy of this kernel bound to ``wrapper(model)``."""
-        other = copy.copy(self)
-        other.kernel, other._section = self.kernel.wrap_model(wrapper), None
-        return other
-
-    def __getattr__(self, name: str) -> Any:
-        # Not found here: MCMC asks for _sample_fn, ArviZ for _max_tree_depth. Unpickling asks
-        # before there is a kernel.
-        if name == "kernel" or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.kernel, name)
-
 
 class FoldedNUTS(Folded):
     """:class:`~numpyro.infer.NUTS` whose draws are folded into the reference set.
@@ -161,6 +144,7 @@ class FoldedNUTS(Folded):
     :param model: a NumPyro model.
     :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is
         found from the model when the first chain starts.
+    :param keys: what to fold by, as for :class:`Folded`.
     :param check: whether to verify the symmetry numerically before the first chain starts.
     :param kwargs: passed on to ``NUTS``.
     :raises SymmetryError: as :class:`Folded`.
@@ -178,6 +162,12 @@ class FoldedNUTS(Folded):
     """
 
     def __init__(
-        self, model: Callable[..., Any], sym: Symmetry | None = None, *, check: bool = True, **kwargs: Any
+        self,
+        model: Callable[..., Any],
+        sym: Symmetry | None = None,
+        *,
+        keys: Mapping[str, SortKey] | Nearest | None = None,
+        check: bool = True,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(NUTS(model, **kwargs), sym, check=check)
+        super().__init__(NUTS(model, **kwargs), sym, keys=keys, check=check)

@@ -1,0 +1,192 @@
+"""Order statistics of an exchangeable prior as a reparameterisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import lgamma, log
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from numpyro.distributions import biject_to, constraints
+
+from ..alignment import SortKey
+from ..symmetry import Element, Symmetry, SymmetryError, Units
+from .original_names import Question, sample_latent
+
+
+class OrderedReparam:
+    """Confine units to the order of a key: the prior becomes that of its order statistics.
+
+    A ``config`` for :class:`numpyro.handlers.reparam`. The key's site gets the density ``n!`` times
+    its own on the cone where the key increases from unit to unit, with the normaliser that makes
+    it exact; the latent ``<site>_ordered`` is unconstrained and starts spread over the prior. All
+    other sites stay as they are.
+
+    Right where the key tells the units apart: mixtures with separated components, where no
+    starts by hand and no fold are needed. The cone is a wall where it does not: in networks, whose
+    units pass through one another, chains stick to it. Fold instead (:class:`ReferenceSetReparam`,
+    :class:`FoldedNUTS`), which is exact without a wall.
+
+    The key's distribution must be exchangeable in the units as it stands, so it may not depend on
+    another of their sites.
+
+    :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations.
+    :param keys: units name -> the site to order by, or ``(site, row)``, the number of the entry of
+        each unit to order by, counted through the other axes.
+    :raises SymmetryError: for signed or scaled units; where a key does not name one axis of a site
+        of its units, or, when the model runs, a distribution that has no such order.
+
+    >>> import jax, numpyro, numpyro.distributions as dist
+    >>> from numpyro.infer import Predictive
+    >>> import numpyro_sym as nsym
+    >>> from numpyro_sym.mcmc import OrderedReparam
+    >>> def model():
+    ...     with numpyro.plate("component", 3):
+    ...         numpyro.sample("mu", dist.Normal(0, 5))
+    >>> config = OrderedReparam(nsym.mixture(3, {"mu": 0}), keys={"component": "mu"})
+    >>> mu = Predictive(numpyro.handlers.reparam(model, config=config), num_samples=5)(jax.random.key(0))["mu"]
+    >>> bool((mu[:, 0] <= mu[:, 1]).all() and (mu[:, 1] <= mu[:, 2]).all())
+    True
+    """
+
+    def __init__(self, sym: Symmetry, *, keys: Mapping[str, SortKey]) -> None:
+        self.sym = sym
+        self.keys: dict[str, tuple[Units, int]] = {}
+        for name, key in keys.items():
+            u = sym[name]
+            site, row = (key, 0) if isinstance(key, str) else key
+            if u.kind != "permutation":
+                raise SymmetryError(
+                    f"OrderedReparam: Units {name!r} are {u.kind}; an order leaves their factors free. Use "
+                    "sym.select('permutation'), or fold."
+                )
+            if len(u.axes.get(site, ())) != 1 or isinstance(row, bool) or not isinstance(row, int):
+                raise SymmetryError(
+                    f"OrderedReparam: Units {name!r} are ordered by a site on which they lie once, or (site, row); got "
+                    f"{key!r}. They act on {u.describe_axes()}."
+                )
+            if site in self.keys:
+                raise SymmetryError(f"OrderedReparam: site {site!r} is the key of two Units.")
+            self.keys[site] = (u.with_axes({site: u.axes[site]}), row)
+
+    def __call__(self, site: dict) -> Callable[..., Any] | None:
+        if site["name"] not in self.keys or isinstance(site["fn"], Question):
+            return None
+        if site["is_observed"]:
+            raise SymmetryError(f"OrderedReparam: the key {site['name']!r} is observed, so not to be ordered.")
+        # The entries hang together, so the plates around the site do not run over the latent.
+        plates = {frame.name for frame in site["cond_indep_stack"]}
+
+        def order(name: str, fn: dist.Distribution, obs: None) -> tuple[None, jax.Array]:
+            statistics = _OrderStatistics(fn, *self.keys[name])
+            u = sample_latent(name, f"{name}_ordered", fn, statistics, statistics.inverse, {"block_plates": plates})
+            return None, statistics.forward(u)
+
+        return order
+
+
+class _OrderStatistics(dist.Distribution):
+    """The unconstrained latent of a site confined to the order of its key.
+
+    Entries other than the key's are standardised by the prior's mean and standard deviation. The
+    key begins at its lower end; its increments are softplus numbers that span it.
+
+    :param fn: the site's distribution; of single numbers, by whatever monotone map they are free.
+    :param units: what is ordered, on this site alone.
+    :param row: which entry of each unit is the key.
+    """
+
+    support = constraints.real
+    has_rsample = False
+    pytree_data_fields = ("fn",)
+    pytree_aux_fields = ("units", "row")
+
+    def __init__(self, fn: dist.Distribution, units: Units, row: int) -> None:
+        (self.name,) = units.sites
+        self.fn, self.units, self.row = fn, units, row
+        shape = fn.shape()
+        Symmetry([units]).check_shapes({self.name: shape})
+        support = fn.support
+        while isinstance(support, constraints.independent):
+            support = support.base_constraint
+        if support.event_dim or support.is_discrete:
+            raise SymmetryError(
+                f"OrderedReparam: site {self.name!r} is no array of single numbers, so not to be ordered."
+            )
+        self.free = biject_to(support)
+        (axis,) = units.axes[self.name]
+        rows = np.moveaxis(np.arange(np.prod(shape, dtype=int)).reshape(shape), axis.axis, -1)
+        rows = rows.reshape(-1, rows.shape[-1])
+        if not 0 <= row < len(rows):
+            raise SymmetryError(f"OrderedReparam: site {self.name!r} of shape {shape} has no row {row} to order by.")
+        self.key = rows[row][axis.positions(units.n)[0, :, 0]]
+        super().__init__((), shape, validate_args=False)
+
+    def _prior(self) -> tuple[jax.Array, jax.Array]:
+        """Centre and spread of each entry, on the free scale. They steer the starts, not the law."""
+        centre, spread = jnp.zeros(self.event_shape), jnp.ones(self.event_shape)
+        if isinstance(self.free, dist.transforms.IdentityTransform):
+            try:
+                mean, deviation = self.fn.mean, jnp.sqrt(self.fn.variance)
+            except NotImplementedError:
+                return centre.ravel(), spread.ravel()
+            known = jnp.isfinite(mean) & jnp.isfinite(deviation) & (deviation > 0)
+            centre, spread = jnp.where(known, mean, centre), jnp.where(known, deviation, spread)
+        return centre.ravel(), spread.ravel()
+
+    @property
+    def _span(self) -> float:
+        """Increments of the key, at latents of zero, add up to three standard deviations."""
+        return 3 / max(self.units.n - 1, 1) / log(2)
+
+    def _to_free(self, u: jax.Array) -> jax.Array:
+        centre, spread = self._prior()
+        y = centre + spread * u.ravel()
+        first, rest = self.key[0], self.key[1:]
+        start = centre[first] + spread[first] * (u.ravel()[first] / 2 - 1.5)
+        steps = spread[first] * self._span * jax.nn.softplus(u.ravel()[rest])
+        return y.at[self.key].set(start + jnp.append(0.0, jnp.cumsum(steps))).reshape(self.event_shape)
+
+    def forward(self, u: jax.Array) -> jax.Array:
+        """The site's value."""
+        return self.free(self._to_free(u))
+
+    def inverse(self, x: jax.Array) -> jax.Array:
+        """The latent of a value in order."""
+        if not isinstance(x, jax.core.Tracer) and (np.diff(np.ravel(x)[self.key]) < 0).any():
+            raise SymmetryError(
+                f"OrderedReparam: the value given for site {self.name!r} is not in the order of its key. Put the "
+                "units of all sites in that order."
+            )
+        centre, spread = self._prior()
+        y = self.free.inv(jnp.asarray(x)).ravel()
+        first = self.key[0]
+        start = 2 * ((y[first] - centre[first]) / spread[first] + 1.5)
+        steps = jnp.diff(y[self.key]) / (spread[first] * self._span)
+        key = jnp.append(start, steps + jnp.log(-jnp.expm1(-steps)))
+        return ((y - centre) / spread).at[self.key].set(key).reshape(self.event_shape)
+
+    def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
+        x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)
+        order = jnp.argsort(x.reshape(len(x), -1)[:, self.key], -1)
+        elements = {self.units.name: Element(order, jnp.ones(order.shape))}
+        x = Symmetry([self.units]).act(elements, {self.name: x})[self.name]
+        return jax.vmap(self.inverse)(x).reshape(*sample_shape, *self.event_shape)
+
+    def log_prob(self, value: jax.Array) -> jax.Array:
+        lead = jnp.shape(value)[: jnp.ndim(value) - len(self.event_shape)]
+        return jax.vmap(self._log_prob)(value.reshape(-1, *self.event_shape)).reshape(lead)
+
+    def _log_prob(self, u: jax.Array) -> jax.Array:
+        _, spread = self._prior()
+        y = self._to_free(u)
+        x = self.free(y)
+        rest = self.key[1:]
+        slopes = (
+            jnp.log(spread).sum() - log(2) + len(rest) * log(self._span) + jax.nn.log_sigmoid(u.ravel()[rest]).sum()
+        )
+        density = self.fn.log_prob(x).sum() + self.free.log_abs_det_jacobian(y, x).sum()
+        return density + slopes + lgamma(self.units.n + 1)

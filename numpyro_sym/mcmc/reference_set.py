@@ -1,0 +1,148 @@
+"""The fold as a reparameterisation: latents in the full space, sites in the reference set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from numpyro.distributions import constraints
+
+from ..alignment import Section, SortKey, sorted_section
+from ..symmetry import Element, Symmetry, SymmetryError
+from .original_names import sample_latent
+from .sitewise import SitewiseReparam
+
+Elements = dict[str, Element]
+
+
+class ReferenceSetReparam(SitewiseReparam):
+    """Give a model's sites values in a reference set, one representative of each orbit.
+
+    A ``config`` for :class:`numpyro.handlers.reparam`. Each site ``w`` of the symmetry becomes a
+    deterministic function of a latent ``w_base`` in the full space: its fold. The joint density
+    being invariant, the potential of the latents is the model's own, unchanged and smooth: no
+    wall, no Jacobian, the same efficiency (Wiese et al. 2023, section 3, as a reparameterisation).
+    Sites are folded in the order in which the model samples them, so each ``Units`` is settled by
+    the first of its sites; the latent of a later one has its site's distribution, carried back by
+    the elements that are settled.
+
+    Works with any kernel, SVI, ``Predictive`` and ``log_likelihood``; ``init_to_value``, ``Predictive`` and
+    ``log_likelihood`` take the sites by their own names. The symmetry is taken at your word: a handler does not know
+    the model's arguments, so verify it by ``sym.check(model, ...)``, unless ``find_symmetry`` found it.
+
+    :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs.
+    :param keys: units name -> what to sort these units by, as for
+        :func:`~numpyro_sym.alignment.sorted_section`, on the first of their sites.
+    :raises SymmetryError: for scaled units; when the model runs, where a site of the symmetry is
+        observed or conditioned on, or its first site does not tell the units' order and signs.
+
+    >>> import jax, numpyro, numpyro.distributions as dist
+    >>> from numpyro.infer import Predictive
+    >>> import numpyro_sym as nsym
+    >>> from numpyro_sym.mcmc import ReferenceSetReparam
+    >>> def model():
+    ...     numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
+    >>> folded = numpyro.handlers.reparam(model, config=ReferenceSetReparam(nsym.mixture(3, {"x": 0})))
+    >>> x = Predictive(folded, num_samples=5)(jax.random.key(0))["x"]
+    >>> bool((x[:, 0] <= x[:, 1]).all() and (x[:, 1] <= x[:, 2]).all())
+    True
+    """
+
+    def __init__(self, sym: Symmetry, *, keys: Mapping[str, SortKey] | None = None) -> None:
+        super().__init__(sym)
+        sym.refuse_scaled("ReferenceSetReparam")
+        for name in keys or {}:
+            sym[name]
+        self.keys = dict(keys or {})
+
+    def _forget(self) -> None:
+        self._settled: Elements = {}
+        self._unsigned = frozenset(u.name for u in self.sym if u.kind == "signed")
+
+    def _value(self, name: str, fn: dist.Distribution) -> jax.Array:
+        units = [u.with_axes({name: u.axes[name]}) for u in self.sym if name in u.sites and u.name in self._settled]
+        known = Symmetry(units)
+        elements = {u.name: self._settled[u.name] for u in units}
+        carried = _Carried(fn, known, elements) if units else fn
+        z = sample_latent(name, f"{name}_base", fn, carried, lambda value: value)
+        return self._settle(name, _moved(known, elements, z, 0) if units else z)
+
+    def _settle(self, name: str, value: jax.Array) -> jax.Array:
+        """Settle what this site is the first to tell: the order of units, the signs of units."""
+        here = [u for u in self.sym if name in u.sites]
+        unordered = [u for u in here if u.name not in self._settled]
+        turned = [u for u in here if u.name in self._unsigned and any((a.power or 0) % 2 for a in u.axes[name])]
+        new = list(dict.fromkeys((*unordered, *turned)))
+        if not new:
+            return value
+        part = Symmetry(
+            u.with_axes({name: u.axes[name]}).with_kind("signed" if u in turned else "permutation") for u in new
+        )
+        keys = {u.name: self.keys[u.name] for u in unordered if u.name in self.keys}
+        try:
+            steps = sorted_section(part, {name: np.shape(value)}, keys).steps
+        except SymmetryError as error:
+            raise SymmetryError(
+                f"ReferenceSetReparam: {name!r} is the first site of Units {[u.name for u in new]} that the model "
+                f"samples, so it must settle them, and it cannot: {error} Let the model sample another site of theirs "
+                "first, or use numpyro_sym.Folded."
+            ) from error
+        names = {u.name for u in unordered}
+        section = Section(part, tuple((u, sign, sort if u in names else None) for u, sign, sort in steps))
+        found, out = section.settle({name: value})
+        for u in new:
+            before = self._settled.get(u.name)
+            after = found[u.name]
+            # Ordered by an earlier site, it is turned here only.
+            self._settled[u.name] = after if before is None else Element(before.permutation, after.factor)
+        self._unsigned -= {u.name for u in turned}
+        return out[name]
+
+
+class _Carried(dist.Distribution):
+    """A site's distribution carried back to the full space: of ``z`` where ``act(elements, z)`` has ``fn``.
+
+    :param fn: the site's distribution, its parameters functions of folded sites.
+    :param elements: what is settled of the symmetry on this site.
+    :param sym: the symmetry, of this site alone.
+    """
+
+    pytree_data_fields = ("fn", "elements")
+    pytree_aux_fields = ("sym",)
+
+    def __init__(self, fn: dist.Distribution, sym: Symmetry, elements: Elements) -> None:
+        self.fn, self.sym, self.elements = fn, sym, elements
+        super().__init__(fn.batch_shape, fn.event_shape, validate_args=False)
+
+    @property
+    def has_rsample(self) -> bool:
+        return self.fn.has_rsample
+
+    @property
+    def support(self) -> constraints.Constraint:
+        # Bounds of each unit's own, made from folded sites, are carried back as its values are.
+        return jax.tree.map(self._carried_bound, self.fn.support)
+
+    def _carried_bound(self, bound: Any) -> Any:
+        if np.size(bound) == 1:
+            return bound
+        plain = self.sym.select("permutation")
+        return _moved(plain, plain.inverse(self.elements), jnp.broadcast_to(bound, self.shape()), 0)
+
+    def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
+        return _moved(self.sym, self.sym.inverse(self.elements), self.fn.sample(key, sample_shape), len(sample_shape))
+
+    def log_prob(self, value: jax.Array) -> jax.Array:
+        return self.fn.log_prob(_moved(self.sym, self.elements, value, jnp.ndim(value) - len(self.shape())))
+
+
+def _moved(sym: Symmetry, elements: Elements, value: jax.Array, lead: int) -> jax.Array:
+    """``value`` of shape ``(*sample, *site)`` with ``lead`` sample dimensions, moved by one element."""
+    (name,) = sym.sites
+    sample = jnp.shape(value)[:lead]
+    spread = jax.tree.map(lambda a: jnp.broadcast_to(a, (*sample, *a.shape)), elements)
+    return sym.act(spread, {name: value})[name]

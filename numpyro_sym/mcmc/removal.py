@@ -1,0 +1,147 @@
+"""Symmetry removal after the fact: signs by a linear classifier, labels by nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize
+from scipy.spatial import cKDTree
+
+from ..alignment.assignment import assign
+from ..alignment.checks import as_host_arrays, sample_shape
+from ..alignment.moves import act_on_draws
+from ..alignment.scores import blocks
+from ..symmetry import Element, Symmetry, SymmetryError, Units
+
+
+class Removed(NamedTuple):
+    """Draws after symmetry removal.
+
+    :param sites: the draws, moved along their orbits; of the shapes and kind that came in.
+    :param elements: units name -> the element of each draw that moved it.
+    """
+
+    sites: dict[str, Any]
+    elements: dict[str, Element]
+
+
+def remove_symmetry(
+    sites: Mapping[str, Any],
+    sym: Symmetry,
+    *,
+    sample_ndim: int = 1,
+    num_neighbours: int = 32,
+    penalty: float = 1.0,
+    max_sweeps: int = 50,
+) -> Removed:
+    """The symmetry removal of Wiese et al. 2023 (arXiv 2304.02902, section 4.2), as a fold after the fact.
+
+    Layer by layer, the last first. Each unit of each draw is a point: all of its incoming and
+    outgoing entries. Signs: a hyperplane through the origin, ``min 1/2 |b|^2 + C sum max(0, 1 - |b . x|)``, and
+    points on its negative side are turned. Labels: each draw's units take the labels that most of their nearest
+    neighbours in all draws bear, one label a unit, again and again until they rest.
+
+    It needs no reference, and it has no optimum that it could be held to: where units overlap,
+    :func:`numpyro_sym.align` is nearer and faster. All draws are used at once, so it is no fold of a chain.
+
+    :param sites: site name -> floats ``(*sample, *site)``.
+    :param sym: permutations and signs, first layer first.
+    :param sample_ndim: how many leading sample dimensions there are.
+    :param num_neighbours: how many neighbours vote.
+    :param penalty: ``C``.
+    :param max_sweeps: the most rounds of either step, for each ``Units``.
+    :returns: a :class:`Removed`.
+    :raises SymmetryError: for scaled units, too few draws, or sites that do not fit.
+
+    >>> import numpy as np
+    >>> from numpyro_sym import mixture
+    >>> from numpyro_sym.mcmc import remove_symmetry
+    >>> draws = {"mu": np.array([[0.0, 5.0], [5.1, 0.1], [0.2, 5.2]])}
+    >>> mu = remove_symmetry(draws, mixture(2, {"mu": 0}), num_neighbours=2).sites["mu"]
+    >>> bool((mu[:, 0] < 1).all() or (mu[:, 1] < 1).all())
+    True
+    """
+    sym.refuse_scaled("remove_symmetry")
+    given = as_host_arrays(sites, sym, "the draws")
+    sample = sample_shape(given, sample_ndim, "the draws")
+    sym.check_shapes({name: a.shape for name, a in given.items()}, sample)
+    num_draws = int(np.prod(sample))
+    if num_draws < 2:
+        raise SymmetryError(f"remove_symmetry: labels are told from one another by many draws; got {num_draws}.")
+    draws = {name: a.reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
+    elements = {}
+    for u in reversed(sym.units):
+        sign = _signs(u, draws, penalty, max_sweeps) if u.kind == "signed" else np.ones((num_draws, u.n))
+        straight = np.broadcast_to(np.arange(u.n), sign.shape)
+        turned = _acted(u, Element(straight, sign), draws)
+        order = _labels(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1), num_neighbours, max_sweeps)
+        draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
+        elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
+
+    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in draws)
+
+    def back(a: np.ndarray) -> Any:
+        shaped = a.reshape(*sample, *a.shape[1:])
+        return shaped if on_host else jnp.asarray(shaped)
+
+    moved = {name: back(draws[name].astype(given[name].dtype)) if name in draws else x for name, x in sites.items()}
+    return Removed(moved, {u.name: Element(*map(back, elements[u.name])) for u in sym})
+
+
+def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {**draws, **act_on_draws(Symmetry([u]), {u.name: element}, {s: draws[s] for s in u.sites})}
+
+
+def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Entries of each unit ``(draws, n, entries)``, by site: those that a sign turns, those that it does not."""
+    turned, still = [], []
+    for site, axs in u.placements:
+        for axis in axs:
+            part = turned if u.kind == "signed" and (axis.power or 0) % 2 else still
+            part.append(blocks(draws[site], axis, u.n))
+    return turned, still
+
+
+def _signs(u: Units, draws: Mapping[str, np.ndarray], penalty: float, max_sweeps: int) -> np.ndarray:
+    """Of each unit of each draw, ``(draws, n)``: concave-convex steps, the side of each point held in each."""
+    turned, _ = _parts(u, draws)
+    if not turned:
+        raise SymmetryError(f"remove_symmetry: no site tells the signs of Units {u.name!r}.")
+    points = np.concatenate(turned, -1)
+    flat = points.reshape(-1, points.shape[-1])
+    beta = np.linalg.svd(flat, full_matrices=False)[2][0]
+    side = np.where(flat @ beta < 0, -1.0, 1.0)
+    for _ in range(max_sweeps):
+        beta = minimize(_hinge, beta, (flat * side[:, None], penalty), jac=True, method="L-BFGS-B").x
+        new = np.where(flat @ beta < 0, -1.0, 1.0)
+        if (new == side).all():
+            break
+        side = new
+    return side.reshape(points.shape[:2])
+
+
+def _hinge(beta: np.ndarray, points: np.ndarray, penalty: float, corner: float = 0.1) -> tuple[float, np.ndarray]:
+    """1/2 |b|^2 + C sum of hinges, rounded off over ``corner`` at the kink, and its gradient."""
+    gap = 1 - points @ beta
+    slope = np.clip(gap / corner, 0, 1)
+    loss = np.where(gap > corner, gap - corner / 2, slope * gap / 2)
+    return beta @ beta / 2 + penalty * loss.sum(), beta - penalty * slope @ points
+
+
+def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndarray:
+    """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest neighbours."""
+    num_draws, n, _ = points.shape
+    flat = points.reshape(num_draws * n, -1)
+    count = min(num_neighbours, len(flat) - 1)
+    near = cKDTree(flat).query(flat, k=count + 1)[1][:, 1:]  # the first is the point itself
+    label = np.tile(np.arange(n), num_draws)
+    for _ in range(max_sweeps):
+        votes = np.eye(n)[label[near]].sum(1).reshape(num_draws, n, n)  # draw, unit, label
+        slots = assign(votes + 0.5 * np.eye(n)[label].reshape(votes.shape))  # of equals, stay
+        if (slots.ravel() == label).all():
+            break
+        label = slots.ravel()
+    return np.argsort(label.reshape(num_draws, n), -1)
