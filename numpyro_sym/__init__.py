@@ -8,8 +8,15 @@ from .diagnostics import rebasin as rebasin
 from .discovery import find_symmetry as find_symmetry
 from .guides import AutoSymmetrized as AutoSymmetrized
 from .guides import AutoSymmetrizedNormal as AutoSymmetrizedNormal
+from .guides import SymmetryInformation as SymmetryInformation
+from .guides import align_guides as align_guides
 from .mcmc import Folded as Folded
 from .mcmc import FoldedNUTS as FoldedNUTS
+from .mcmc import OrderedReparam as OrderedReparam
+from .mcmc import PermutationSampler as PermutationSampler
+from .mcmc import ReferenceSetReparam as ReferenceSetReparam
+from .mcmc import ScaleReparam as ScaleReparam
+from .mcmc import chains_needed as chains_needed
 from .symmetry import Axis as Axis
 from .symmetry import CheckReport as CheckReport
 from .symmetry import Element as Element
