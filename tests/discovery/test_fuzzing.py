@@ -45,9 +45,10 @@ TURN_ON_ROUNDING = {(1452, "x1_2")}
 
 
 @pytest.mark.slow
-def test_no_false_claim_in_two_thousand_programs():
-    made, false = judge(range(2000))
-    assert made > 5000
+@pytest.mark.parametrize("first", range(0, 2000, 500))
+def test_no_false_claim_in_two_thousand_programs(first):
+    made, false = judge(range(first, first + 500))
+    assert made > 1250
     assert [(seed, units) for seed, units in false if (seed, units.name) not in TURN_ON_ROUNDING] == []
 
 
