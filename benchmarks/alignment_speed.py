@@ -57,7 +57,10 @@ def many(batch, repeats):
         median, least = seconds(ours, repeats)
         wall = seconds(lambda ours=ours: ours(os.cpu_count()), 3, time.perf_counter)[0]
         plain_wall = seconds(plain, 3, time.perf_counter)[0] / few * batch
-        found = [squared_distance(*each) ** 0.5 for each in zip(pairs, [reference] * few, [wires] * few, plain())]
+        found = [
+            squared_distance(*each) ** 0.5
+            for each in zip(pairs, [reference] * few, [wires] * few, plain(), strict=True)
+        ]
         farther = int((ours().distance[:few] > np.array(found) * (1 + 1e-9)).sum())
         mean = float(ours().distance[:few].mean())
         rows.append(

@@ -65,6 +65,8 @@ class _State:
         self.best: dict[str, np.ndarray] = {}
         self.top: dict[str, np.ndarray] = {}
         self.odd: dict[str, np.ndarray] = {}
+        # Scores of a visit to all draws, and the others they account for, until one of these moves.
+        self.known: dict[str, tuple[Parts, set[str]]] = {}
         self.true_loss = {u.name: np.empty(batch, scores.dtype) for u in sym if self.objective.is_quadratic(u)}
 
     def visit(self, units: Units, rows: np.ndarray) -> None:
@@ -73,7 +75,10 @@ class _State:
         if 4 * len(rows) > 3 * batch:  # to visit the others too takes less than to copy these out
             rows = np.arange(batch)
         every = rows if len(rows) < batch else slice(None)
-        parts = self.scores.parts(units, self.elements, every)
+        known = self.known.pop(name, None) if isinstance(every, slice) else None
+        parts = self.scores.parts(units, self.elements, every, known)
+        if isinstance(every, slice) and name not in self.elements:
+            self.known[name] = parts, self.objective.touching[name] & set(self.elements)
         best = best_factors(units.kind, parts)[0]
         first = best.argmax(-1)
         self.best[name] = _kept(self.best.get(name), every, best)
@@ -99,6 +104,8 @@ class _State:
         self.waiting[name][rows] = False
         for other in self.objective.touching[name]:
             self.waiting[other][moved] = True
+            if moved.size and name in self.known.get(other, ({}, set()))[1]:
+                del self.known[other]
 
     def _truly_better(self, units: Units, parts: Parts, rows, old: Element, new: Element, better, size):
         """The assignment where it is better in truth, else the best single change, where that is."""
@@ -130,7 +137,7 @@ class _State:
     def _is_settled(self, units: Units, permutation: np.ndarray) -> np.ndarray:
         """Where each slot's unit has the largest inner product with it of all, or is the nearest of all."""
         best = self.best[units.name]
-        settled = (chosen(best, permutation) >= self.top[units.name]).all(-1)
+        settled = np.all(chosen(best, permutation) >= self.top[units.name], axis=-1)
         rows = np.flatnonzero(~settled)
         if rows.size:
             nearness = best[rows] - self.scores.squares(units, rows)[:, None, :]
@@ -149,4 +156,4 @@ def _kept(before: np.ndarray | None, rows: np.ndarray | slice, new: np.ndarray) 
 def _evaluated(parts: Parts, element: Element) -> np.ndarray:
     """The score of one element: ``sum_i sum_q factor[i]**q parts[q][i, permutation[i]]``."""
     terms = ((chosen(part, element.permutation), q) for q, part in parts.items())
-    return sum(term * element.factor**q if q else term for term, q in terms).sum(-1)
+    return np.sum([term * element.factor**q if q else term for term, q in terms], axis=(0, -1))

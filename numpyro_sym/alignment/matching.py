@@ -24,7 +24,7 @@ class Match(NamedTuple):
     """Aligned sites and elements of a batch, and arrays of shape ``(batch,)``.
 
     :param loss: by how much squared distance grows with the cheapest single change.
-    :param settled: whether every unit is the best of all for its slot.
+    :param settled: whether every unit is the best of all for its slot, or the nearest.
     :param exact: whether the distance is the least over the group.
     :param starts: how many starts were made.
     """
@@ -91,6 +91,8 @@ def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: 
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
     chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
+    if len(chunks) == 1:
+        return _match_chunk(draws, objective, start, seed)
     out = _blank(draws, objective)
 
     def run(chunk: slice) -> None:
@@ -100,7 +102,7 @@ def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: 
         for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
             whole[chunk] = values
 
-    if num_threads == 1 or len(chunks) == 1:
+    if num_threads == 1:
         for chunk in chunks:
             run(chunk)
     else:

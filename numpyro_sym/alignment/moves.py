@@ -66,6 +66,9 @@ def _gathered(x: np.ndarray, index: Mapping[int, np.ndarray], batch: int) -> np.
     """One axis after the other, each brought to the front, where whole rows are copied."""
     for where, rows in index.items():
         front = to_front(x, where + 1)
+        if batch == 1 and not front.flags.c_contiguous:  # one large draw: no copy but the result
+            x = x.take(rows[0], axis=where + 1)
+            continue
         n, rest = front.shape[1], front.shape[2:]
         if len(x) > 1:
             rows = rows + n * np.arange(batch)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -32,27 +33,37 @@ class Scores:
         """The same scores in single precision."""
         return Scores(self.objective.in_single_precision(), {n: x.astype(np.float32) for n, x in self.draws.items()})
 
-    def parts(self, units: Units, elements: Elements, rows: np.ndarray | slice) -> Parts:
+    def parts(
+        self, units: Units, elements: Elements, rows: np.ndarray | slice, known: tuple[Parts, set[str]] | None = None
+    ) -> Parts:
         """Scores of some of the draws, with all else held at ``elements``.
 
         Units of which ``elements`` say nothing yet are left out of account.
+
+        :param known: scores of these draws and the others that they account for, where those did not move since.
         """
         touching = self.objective.touching[units.name] & set(elements)
+        done, counted = known or (None, set())
         adjoints = {name: _adjoint(self.objective.sym[name], elements[name], rows) for name in touching}
 
         def moved(p: Pairing) -> np.ndarray | None:
-            if not touching.issuperset(v.name for v, _ in p.others):
+            others = {v.name for v, _ in p.others}
+            if not others <= touching or others <= counted:
                 return None
             moves = [(v, adjoints[v.name], axis) for v, axis in p.others]
             return move(p.coefficient[None], moves, p.term.moment)
 
-        return self.parts_with(units, moved, rows)
+        return self.parts_with(units, moved, rows, done)
 
     def parts_with(
-        self, units: Units, moved: Callable[[Pairing], np.ndarray | None], rows: np.ndarray | slice
+        self,
+        units: Units,
+        moved: Callable[[Pairing], np.ndarray | None],
+        rows: np.ndarray | slice,
+        done: Parts | None = None,
     ) -> Parts:
         """Scores, given how each pairing's coefficient is brought to where the draws have their units."""
-        parts = {q: fixed[rows] for q, fixed in self._fixed[units.name].items()}
+        parts = {q: fixed[rows] for q, fixed in self._fixed[units.name].items()} if done is None else done
         for p in self.objective.pairings[units.name]:
             coefficient = moved(p) if p.others else None
             if coefficient is not None:
@@ -90,7 +101,7 @@ class Scores:
         return move(self._data[term][rows], moves, term.moment)
 
     def _fixed_parts(self, units: Units) -> Parts:
-        """Scores of whatever no other units move, all features of one exponent in one product."""
+        """Scores of whatever no other units move: in one product for each exponent, where few features are to copy."""
         features: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         for p in self.objective.pairings[units.name]:
             if not p.others:
@@ -98,12 +109,17 @@ class Scores:
                 features.setdefault(p.exponent, []).append(pair)
         parts: Parts = {}
         for q, pairs in features.items():
-            coefficient, data = (np.concatenate(side, -1) for side in zip(*pairs, strict=True))
-            parts[q] = coefficient @ data.swapaxes(-1, -2)
+            if sum(data.shape[-1] for _, data in pairs) <= units.n:
+                coefficients, features_of_draws = zip(*pairs, strict=True)
+                pairs = [(np.concatenate(coefficients, -1), np.concatenate(features_of_draws, -1))]
+            products = (coefficient @ data.swapaxes(-1, -2) for coefficient, data in pairs)
+            parts[q] = next(products)
+            for product in products:
+                parts[q] += product
         return parts
 
 
-def blocks(x: np.ndarray, axis: Axis, n: int) -> np.ndarray:
+def blocks(x: Any, axis: Axis, n: int) -> Any:
     """An array ``(batch, *site)`` as ``(batch, n, features)``: what belongs to each unit."""
     where = axis.axis % (x.ndim - 1) + 1
     block = x[(slice(None),) * where + (slice(axis.offset, axis.offset + axis.length(n)),)]

@@ -98,7 +98,7 @@ def _write(
     aligned = with_sites(block, align_dataset(block, point, sym).sites)
     draws = aligned[[name for name, x in aligned.data_vars.items() if set(_SAMPLE) <= set(x.dims)]]
     draws.drop_vars(list(draws.coords)).to_zarr(store, group=group, region=dict(where), **_FORMAT)
-    zarr.open_group(store, zarr_format=2)[f"{_WRITTEN}/{group}"][i] = True
+    zarr.open_array(store, path=f"{_WRITTEN}/{group}", zarr_format=2)[i] = True
 
 
 def _prepare(

@@ -69,6 +69,49 @@ def test_gap_is_the_cheapest_change(name):
         np.testing.assert_allclose(r.gap[b], min(others) - r.distance[b], rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["deep", "residual", "conv"])
+def test_gap_is_the_cheapest_exchange_of_several_units(name):
+    """Scores are kept from visit to visit: at the end they must be those of the match that was found."""
+    sym, _ = CASES[name]
+    sites, reference = draws(name, (8,)), draws(name, seed=1)
+    r = align(sites, reference, sym)
+    least = np.full(8, np.inf)
+    for u in sym:
+        for i in range(u.n):
+            for k in range(i):
+                swap = np.r_[: u.n]
+                swap[[i, k]] = k, i
+                g = {**sym.identity((8,)), u.name: Element(np.tile(swap, (8, 1)), np.ones((8, u.n)))}
+                g = {n: Element(*map(np.asarray, e)) for n, e in g.items()}
+                least = np.minimum(least, distance(sym.act(g, r.sites), reference, sym.sites))
+    np.testing.assert_allclose(r.distance + r.gap, least, rtol=1e-9)
+    # No exchange brings a draw nearer.
+    assert (least >= r.distance).all()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_draw_is_aligned_as_among_others(name):
+    sym, _ = CASES[name]
+    sites, reference = draws(name, (5,)), draws(name, seed=1)
+    starts = ("forward", "identity")
+    together = align(sites, reference, sym, starts=starts)
+    for i in range(5):
+        alone = align({s: x[i] for s, x in sites.items()}, reference, sym, starts=starts)
+        for s in sites:
+            np.testing.assert_allclose(alone.sites[s], together.sites[s][i], rtol=1e-9)
+        np.testing.assert_allclose(alone.gap, together.gap[i], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["deep", "residual", "conv", "deep signed"])
+def test_exact_copies_settle_with_the_first_start(name):
+    sym, _ = CASES[name]
+    reference = draws(name, seed=1)
+    copies = {s: np.repeat(x[None], 40, 0) for s, x in reference.items()}
+    r = align(sym.act(elements(sym, (40,)), copies), reference, sym)
+    np.testing.assert_allclose(r.distance, 0, atol=1e-9)
+    assert (r.starts == 1).mean() > 0.9
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_second_alignment_moves_nothing(name):
     sym, _ = CASES[name]
