@@ -97,7 +97,8 @@ def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[
 
 def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Entries of each unit ``(draws, n, entries)``, by site: those that a sign turns, those that it does not."""
-    turned, still = [], []
+    turned: list[np.ndarray] = []
+    still: list[np.ndarray] = []
     for site, axs in u.placements:
         for axis in axs:
             part = turned if u.kind == "signed" and (axis.power or 0) % 2 else still

@@ -1,18 +1,22 @@
 """Folding inside the transition, and the random-permutation sampler: exact, and seen to be wrong where it is."""
 
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from numpyro import handlers
+from numpyro.diagnostics import effective_sample_size
 from numpyro.infer import HMC, MCMC, NUTS, BarkerMH
 from scipy import stats
 
 import numpyro_sym as nsym
 from numpyro_sym import Symmetry, SymmetryError, Units
 from numpyro_sym.alignment import sorted_section
-from numpyro_sym.mcmc import ApproximatelyNearest, Nearest, PermutationSampler
+from numpyro_sym.mcmc import ApproximatelyNearest, Nearest, PermutationSampler, ReferenceSetReparam
 
 PAIR = nsym.mixture(2, {"x": 0})
 
@@ -128,18 +132,44 @@ def two_components(y):
     numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, 1)), obs=y)
 
 
-@pytest.fixture(scope="module")
-def permuted():
-    mcmc = MCMC(
-        PermutationSampler(NUTS(two_components), SIMPLEX),
-        num_warmup=200,
-        num_samples=400,
-        num_chains=2,
-        chain_method="vectorized",
-        progress_bar=False,
-    )
+def chains(kernel):
+    mcmc = MCMC(kernel, num_warmup=200, num_samples=400, num_chains=2, chain_method="vectorized", progress_bar=False)
     mcmc.run(jax.random.key(0), Y)
     return mcmc
+
+
+@pytest.fixture(scope="module")
+def permuted():
+    return chains(PermutationSampler(NUTS(two_components), SIMPLEX))
+
+
+@pytest.fixture(scope="module")
+def nearest():
+    reference = {"mu": jnp.array([3.0, -3.0]), "weights": jnp.array([0.3, 0.7])}
+    return chains(nsym.FoldedNUTS(two_components, SIMPLEX, keys=Nearest(reference)))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return chains(NUTS(two_components))
+
+
+@pytest.fixture(scope="module")
+def reparameterised():
+    return chains(NUTS(handlers.reparam(two_components, config=ReferenceSetReparam(SIMPLEX))))
+
+
+@pytest.mark.parametrize("way", ["permuted", "nearest", "reparameterised"])
+def test_invariant_moments_are_those_of_unrestricted_nuts(way, plain, request):
+    """Means and second moments of functions that labels do not move, within three Monte Carlo errors."""
+    moments = []
+    for mcmc in (plain, request.getfixturevalue(way)):
+        mu, weights = (np.asarray(mcmc.get_samples(group_by_chain=True)[name]) for name in ("mu", "weights"))
+        f = np.stack([mu.sum(-1), (mu * weights).sum(-1), np.prod(mu, -1), np.prod(weights, -1)], -1)
+        f = np.concatenate([f, f**2], -1)
+        moments.append((f.mean((0, 1)), f.var((0, 1)) / effective_sample_size(f)))
+    (a, var_a), (b, var_b) = moments
+    assert (np.abs(a - b) < 3 * np.sqrt(var_a + var_b)).all()
 
 
 def test_permutation_sampler_visits_every_copy(permuted):
@@ -155,10 +185,12 @@ def test_permutation_sampler_visits_every_copy(permuted):
     np.testing.assert_allclose(np.take_along_axis(weights, order, -1).mean((0, 1)), [0.65, 0.35], atol=0.03)
 
 
-def test_permutation_sampler_resumes(permuted):
-    permuted.post_warmup_state = permuted.last_state
-    permuted.run(jax.random.key(1), Y)
-    mu = np.asarray(permuted.get_samples()["mu"])
+def test_permutation_sampler_is_pickled_and_resumes(permuted):
+    again = pickle.loads(pickle.dumps(permuted))
+    again.post_warmup_state = again.last_state
+    again.run(jax.random.key(1), Y)
+    mu = np.asarray(again.get_samples()["mu"])
+    assert not np.array_equal(mu, permuted.get_samples()["mu"])
     assert 0.3 < (mu[:, 0] < mu[:, 1]).mean() < 0.7
 
 
@@ -175,7 +207,7 @@ def test_nearest_is_the_nearest_of_the_whole_orbit(kind):
     x = {name: jax.random.normal(jax.random.key(9 + i), shape) for i, (name, shape) in enumerate(shapes.items())}
     section = Nearest(at).section(sym, shapes)
     orbit = jax.vmap(lambda g: sym.act(g, x))(sym.elements())
-    images = jax.vmap(section.settle)(orbit)[1]
+    images = jax.jit(jax.vmap(section.settle))(orbit)[1]
     squares = sum(((orbit[n] - at[n]) ** 2).reshape(sym.order, -1).sum(1) for n in shapes)
     best = int(jnp.argmin(squares))
     for name in shapes:
@@ -183,13 +215,10 @@ def test_nearest_is_the_nearest_of_the_whole_orbit(kind):
         np.testing.assert_allclose(images[name], expected, rtol=1e-12, err_msg=name)
 
 
-def test_nearest_folds_draws():
-    reference = {"mu": jnp.array([3.0, -3.0]), "weights": jnp.array([0.3, 0.7])}
-    kernel = nsym.FoldedNUTS(two_components, SIMPLEX, keys=Nearest(reference))
-    mcmc = MCMC(kernel, num_warmup=100, num_samples=50, num_chains=2, chain_method="vectorized", progress_bar=False)
-    mcmc.run(jax.random.key(0), Y)
-    assert (mcmc.get_samples()["mu"][:, 0] > mcmc.get_samples()["mu"][:, 1]).all()
-    assert "nearest to a reference" in str(kernel.section)
+def test_nearest_folds_draws(nearest):
+    draws = nearest.get_samples()
+    assert (draws["mu"][:, 0] > draws["mu"][:, 1]).all()
+    assert "nearest to a reference" in str(nearest.sampler.section)
 
 
 def test_approximately_nearest_stays_on_the_orbit_and_comes_nearer():
@@ -197,22 +226,19 @@ def test_approximately_nearest_stays_on_the_orbit_and_comes_nearer():
     shapes = {"w1": (2, 3), "w2": (3, 4), "w3": (4, 2)}
     at = {name: jax.random.normal(jax.random.key(i), shape) for i, (name, shape) in enumerate(shapes.items())}
     x = sym.act(sym.sample(jax.random.key(5)), at)
-    elements, moved = ApproximatelyNearest(at).section(sym, shapes).settle(x)
+    elements, moved = jax.jit(ApproximatelyNearest(at).section(sym, shapes).settle)(x)
     for name, y in sym.act(elements, x).items():
         np.testing.assert_allclose(moved[name], y, rtol=1e-6)
     assert sum(((moved[n] - at[n]) ** 2).sum() for n in at) < sum(((x[n] - at[n]) ** 2).sum() for n in at)
 
 
 def test_keys_that_the_user_chose():
-    kernel = nsym.Folded(
-        HMC(two_components, num_steps=2, trajectory_length=None, adapt_step_size=False),
-        SIMPLEX,
-        keys={"component": "weights"},
-    )
-    mcmc = MCMC(kernel, num_warmup=5, num_samples=20, progress_bar=False)
-    mcmc.run(jax.random.key(0), Y)
-    assert (mcmc.get_samples()["weights"][:, 0] <= mcmc.get_samples()["weights"][:, 1]).all()
+    kernel = nsym.FoldedNUTS(two_components, SIMPLEX, keys={"component": "weights"}, check=False)
+    start(kernel)
     assert str(kernel.section) == "component: sorted by weights[0]"
+    mu, weights = jnp.array([5.0, 6.0]), jnp.array([0.7, 0.3])
+    folded = kernel.section.fold({"mu": mu, "weights": weights})
+    assert folded["mu"].tolist() == [6.0, 5.0]
 
 
 def start(kernel):
