@@ -20,6 +20,8 @@ from .loss_barrier import marginalised_barrier as marginalised_barrier
 from .lppd import lppd as lppd
 from .mmd import MMD as MMD
 from .mmd import mmd as mmd
+from .predictions import model_loss as model_loss
+from .predictions import predict_draws as predict_draws
 from .pruning import PruningCurve as PruningCurve
 from .pruning import pruning_curve as pruning_curve
 from .pruning import pruning_masks as pruning_masks

@@ -1,0 +1,65 @@
+"""What draws predict, and the loss of a model at a point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..discovery import read_numpyro_model
+from ..symmetry import SymmetryError
+from .samples import flat_draws
+
+
+def predict_draws(
+    data: Any, predict: Callable[[Mapping[str, Any]], Any], *, sites: Iterable[str] | None = None, batch_size: int = 64
+) -> np.ndarray:
+    """A function of every draw: class probabilities for :func:`agreement`, say.
+
+    :param data: an ArviZ object, or a mapping of draws ``(draw, *site)``.
+    :param predict: site name -> array of one draw, to an array; traced by JAX.
+    :param sites: which sites it reads; by default all that hold floats.
+    :param batch_size: draws that are worked on at once.
+    :returns: an array ``(draw, ...)``, chains one after another.
+    :raises SymmetryError: where a site is missing.
+
+    >>> predict_draws({"w": np.arange(3.0)}, lambda point: 2 * point["w"]).tolist()
+    [0.0, 2.0, 4.0]
+    """
+    draws = {name: jnp.asarray(x) for name, x in flat_draws(data, sites).items()}
+    return np.asarray(jax.lax.map(predict, draws, batch_size=batch_size))
+
+
+def model_loss(model: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[Mapping[str, Any]], Any]:
+    """The negative log likelihood of a NumPyro model as a function of a point, for :func:`loss_barrier`.
+
+    :param model: a NumPyro model.
+    :param args: the model's arguments, observations among them.
+    :param kwargs: the model's keyword arguments.
+    :returns: site name -> array to a number, summed over observations; sites that are not latent are
+        not looked at.
+    :raises SymmetryError: where the model cannot be run or observes nothing; when the function is
+        called, where a latent site is missing.
+
+    >>> import numpyro, numpyro.distributions as dist
+    >>> def model(y):
+    ...     mu = numpyro.sample("mu", dist.Normal(0, 1))
+    ...     numpyro.sample("y", dist.Normal(mu, 1).expand([2]).to_event(1), obs=y)
+    >>> round(float(model_loss(model, np.zeros(2, np.float32))({"mu": 0.0})), 3)
+    1.838
+    """
+    view = read_numpyro_model(model, args, kwargs)
+    if not view.observed:
+        raise SymmetryError("model_loss: the model observes nothing; pass the observations as its arguments.")
+
+    def loss(point: Mapping[str, Any]) -> Any:
+        missing = [name for name in view.shapes if name not in point]
+        if missing:
+            raise SymmetryError(f"model_loss: the point lacks latent sites {missing}; it has {sorted(point)}.")
+        _, observed, _ = view.evaluate({name: point[name] for name in view.shapes})
+        return -sum(jnp.sum(x) for x in observed.values())
+
+    return loss
