@@ -69,12 +69,20 @@ def test_gap_is_the_cheapest_change(name):
         np.testing.assert_allclose(r.gap[b], min(others) - r.distance[b], rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["deep", "residual", "conv"])
-def test_gap_is_the_cheapest_exchange_of_several_units(name):
+WIDE = (
+    mlp(["w1", "w2", "w3", "w4"], [8, 8, 8], biases=["b1", "b2", "b3"]),
+    {"w1": (2, 8), "b1": (8,), "w2": (8, 8), "b2": (8,), "w3": (8, 8), "b3": (8,), "w4": (8, 2)},
+)
+
+
+@pytest.mark.parametrize("start", ["forward", "identity"])
+@pytest.mark.parametrize("name", ["deep", "residual", "conv", "wide"])
+def test_gap_is_the_cheapest_exchange_of_several_units(name, start):
     """Scores are kept from visit to visit: at the end they must be those of the match that was found."""
-    sym, _ = CASES[name]
-    sites, reference = draws(name, (8,)), draws(name, seed=1)
-    r = align(sites, reference, sym)
+    sym, shapes = WIDE if name == "wide" else CASES[name]
+    rng = np.random.default_rng(0)
+    sites, reference = ({s: rng.normal(size=(*lead, *x)) for s, x in shapes.items()} for lead in ((8,), ()))
+    r = align(sites, reference, sym, starts=(start,))
     least = np.full(8, np.inf)
     for u in sym:
         for i in range(u.n):
@@ -102,14 +110,15 @@ def test_one_draw_is_aligned_as_among_others(name):
         np.testing.assert_allclose(alone.gap, together.gap[i], rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["deep", "residual", "conv", "deep signed"])
+@pytest.mark.parametrize("name", ["deep", "wide", "conv", "deep signed"])
 def test_exact_copies_settle_with_the_first_start(name):
-    sym, _ = CASES[name]
-    reference = draws(name, seed=1)
+    sym, shapes = WIDE if name == "wide" else CASES[name]
+    rng = np.random.default_rng(1)
+    reference = {s: rng.normal(size=shape) for s, shape in shapes.items()}
     copies = {s: np.repeat(x[None], 40, 0) for s, x in reference.items()}
     r = align(sym.act(elements(sym, (40,)), copies), reference, sym)
     np.testing.assert_allclose(r.distance, 0, atol=1e-9)
-    assert (r.starts == 1).mean() > 0.9
+    assert (r.starts == 1).all()
 
 
 @pytest.mark.parametrize("name", CASES)

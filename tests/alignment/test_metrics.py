@@ -17,6 +17,7 @@ from numpyro_sym.alignment import (
     align_gaussians,
     wasserstein_geodesic,
 )
+from numpyro_sym.alignment.metrics import View
 
 CHECKED = ["layer", "signed layer", "mixture", "factors"]
 
@@ -156,3 +157,19 @@ def test_what_does_not_fit_is_refused():
         align(sites, reference, sym, metric=Activations(lambda p, x: {}, None))
     with pytest.raises(SymmetryError, match="starts must be"):
         align(sites, reference, sym, starts=("clever",))
+
+
+class Doubled:
+    """A metric of one's own, which compares other values under the sites' names."""
+
+    def view(self, draws, reference, sym):
+        return View({s: 2 * x for s, x in draws.items()}, {s: 2 * x for s, x in reference.items()}, sym)
+
+
+def test_a_metric_of_ones_own_does_not_change_the_draws():
+    sym, _ = CASES["layer"]
+    sites, reference = draws("layer", (3,)), draws("layer", seed=1)
+    r, plain = align(sites, reference, sym, metric=Doubled()), align(sites, reference, sym)
+    np.testing.assert_allclose(r.distance, 2 * plain.distance)
+    for site in sites:
+        np.testing.assert_array_equal(r.sites[site], plain.sites[site])
