@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -56,7 +57,7 @@ def information(
         if not isinstance(number, int) or number < 2:
             raise SymmetryError(f"symmetry_information: {name} must be an int of at least 2; got {number!r}.")
 
-    def one(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def one(base: Base, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         key_base, key_exact, key_moments, key_elements = jax.random.split(key, 4)
         sites, held = base.sample(key_base)
         drawn = Drawn(base, sites, held)
@@ -73,7 +74,8 @@ def information(
         return sym.log_order - lower, sym.log_order - upper
 
     keys = jax.random.split(rng_key, num_samples)
-    low, high = jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=8))(keys)
+    # The base is an argument: as a constant its arrays would be folded when compiling, slowly.
+    low, high = jax.jit(lambda base, keys: jax.lax.map(partial(one, base), keys, batch_size=8))(base, keys)
     return SymmetryInformation(
         float(low.mean()),
         float(low.std() / num_samples**0.5),
