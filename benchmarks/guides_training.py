@@ -96,8 +96,8 @@ def fit(guide, x, y, width, seeds, steps):
     return jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(1), seeds))
 
 
-def scores(params, x, y, x_test, y_test, width, draws=2000, guesses=128):
-    """Of all seeds: ELBO, ELBO_sym, test LPPD and RMSE, with shape ``(seeds, 4)``."""
+def judge_of(x, y, x_test, y_test, width, draws=2000, guesses=64):
+    """A function from the parameters of all seeds to ELBO, ELBO_sym, test LPPD and RMSE: ``(seeds, 4)``."""
     sym = mlp(["w1", "w2"], [width], biases=["b1"], kind="signed")
     plain, judge = AutoNormal(network), AutoSymmetrizedNormal(network, sym, num_importance=9, check=False)
     for g in (plain, judge):
@@ -124,14 +124,14 @@ def scores(params, x, y, x_test, y_test, width, draws=2000, guesses=128):
         rmse = jnp.sqrt(((mean.mean(0) - y_test) ** 2).mean())
         return jnp.stack([-losses.mean(), gains.mean() - losses.mean(), lppd, rmse])
 
-    return np.array(jax.jit(lambda params: jax.lax.map(one, params))(params))
+    return jax.jit(lambda params: jax.lax.map(one, params))
 
 
-def row(label, guide, parts, width, seeds, steps):
+def row(label, guide, judged, parts, width, seeds, steps):
     start = time.perf_counter()
     params = jax.block_until_ready(fit(guide, *parts[:2], width, seeds, steps))
     seconds = round(time.perf_counter() - start)
-    each = scores(params, *parts, width)
+    each = np.array(judged(params))
     error = each.std(0) / max(seeds - 1, 1) ** 0.5
     shown = [f"{m:.3f} +- {e:.3f}" for m, e in zip(each.mean(0), error, strict=True)]
     return [label, *shown, seconds]
@@ -151,10 +151,11 @@ if __name__ == "__main__":
     for name, table, train, test in data_sets(options.data, options.sets):
         parts = standardised(table, train, test)
         for width in options.widths:
+            judged = judge_of(*parts, width)
             for label, guide in guides(width):
                 if any(line[:3] == [name, width, label] for line in lines):
                     continue
-                lines.append([name, width, *row(label, guide, parts, width, options.seeds, options.steps)])
+                lines.append([name, width, *row(label, guide, judged, parts, width, options.seeds, options.steps)])
                 print(json.dumps(lines[-1]), flush=True)
                 if options.results:
                     options.results.write_text("".join(json.dumps(line) + "\n" for line in lines))
