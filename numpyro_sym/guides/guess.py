@@ -41,7 +41,7 @@ class Effort(NamedTuple):
     pauses: tuple[float, ...]
 
 
-TRAINING = Effort(6, (0, 0.1, 0.2, 0.4))
+TRAINING = Effort(6, (0, 0.04, 0.1, 0.2, 0.4))
 REPORTING = Effort(12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
 
 #: How probable it is that another kind of belief fills the next block.
