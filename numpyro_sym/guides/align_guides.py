@@ -13,7 +13,7 @@ from numpyro.infer.autoguide import AutoDiagonalNormal, AutoNormal
 from ..alignment import GaussianAlignment, align_gaussians, wasserstein_geodesic
 from ..symmetry import Symmetry, SymmetryError
 from .auto_symmetrized import AutoSymmetrized
-from .base import keeps
+from .coordinates import keeps
 
 Sites = dict[str, jax.Array]
 

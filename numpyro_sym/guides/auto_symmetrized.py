@@ -10,16 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 from numpyro import handlers
-from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoGuide
 
-from ..discovery import find_symmetry, latent_sites
 from ..symmetry import Symmetry, SymmetryError
 from .bounds import BoundName, choose_bound
 from .information import SymmetryInformation, information
 from .marginals import entry_orbits, pooled_quantiles
 from .orbit import Orbit
-from .reading import place, read_base, refuse_without_density
+from .prototype import found, refuse_subsampled, traced, with_deterministic
+from .reading import draws_of, place, read_base, refuse_without_density
 from .ties import break_ties
 
 #: Draws behind marginal quantiles that have no closed form.
@@ -102,41 +101,28 @@ class AutoSymmetrized(AutoGuide):
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         if self._given is None:
-            self._given = self._found(args, kwargs)
-        if isinstance(self.base_guide, AutoGuide):
-            break_ties(self.base_guide, self.sym, args, kwargs)
-            whole = self.base_guide
-            self._prototype_frame_full_sizes = whole._prototype_frame_full_sizes
-            self._postprocess_fn, self._init_locs = whole._postprocess_fn, whole._init_locs
-            trace = whole.prototype_trace
-        else:
-            with handlers.block(), handlers.seed(rng_seed=numpyro.prng_key()):
-                trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
-            plates = (site for site in trace.values() if site["type"] == "plate")
-            self._prototype_frame_full_sizes = {site["name"]: site["args"][0] for site in plates}
+            self._given = found(self.model, args, kwargs)
+        trace = self._trace_base(args, kwargs)
         latent = {n: s for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
         self.sym.check_shapes({name: np.shape(site["value"]) for name, site in latent.items()})
-        for name in self.sym.sites:
-            for frame in latent[name]["cond_indep_stack"]:
-                if self._prototype_frame_full_sizes[frame.name] != frame.size:
-                    raise SymmetryError(
-                        f"Site {name!r} stands in the subsampled plate {frame.name!r}; a symmetry can act only on "
-                        "whole sites. Take its Units out of the symmetry (Symmetry.without), or do not subsample."
-                    )
-        if self._check and self.model is not None and not _traced((args, kwargs)):
+        refuse_subsampled(self.sym, latent, self._prototype_frame_full_sizes)
+        if self._check and self.model is not None and not traced((args, kwargs)):
             with handlers.block():
                 self.sym.check(self.model, *args, **kwargs)
         self.prototype_trace = trace
 
-    def _found(self, args: tuple, kwargs: dict) -> Symmetry:
-        """The model's own symmetry, as far as a guide can act on it: on sites that are never subsampled."""
-        if self.model is None:
-            raise SymmetryError(f"{type(self).__name__}: give sym, or the model to find it from.")
-        with handlers.block():
-            sym = find_symmetry(self.model, *args, include=("permutation", "signed"), **kwargs)
-            sites, _ = latent_sites(self.model, args, kwargs)
-        local = {name for name, site in sites.items() if site["subsampled"]}
-        return sym.without(*(u.name for u in sym if local & set(u.sites)))
+    def _trace_base(self, args: tuple, kwargs: dict) -> dict[str, Any]:
+        if not isinstance(self.base_guide, AutoGuide):
+            with handlers.block(), handlers.seed(rng_seed=numpyro.prng_key()):
+                trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
+            plates = (site for site in trace.values() if site["type"] == "plate")
+            self._prototype_frame_full_sizes = {site["name"]: site["args"][0] for site in plates}
+            return trace
+        break_ties(self.base_guide, self.sym, args, kwargs)
+        whole = self.base_guide
+        self._prototype_frame_full_sizes = whole._prototype_frame_full_sizes
+        self._postprocess_fn, self._init_locs = whole._postprocess_fn, whole._init_locs
+        return whole.prototype_trace
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         if self.prototype_trace is None:
@@ -167,7 +153,10 @@ class AutoSymmetrized(AutoGuide):
         key_base, key_element = jax.random.split(rng_key)
         draws = self.sample_component(key_base, params, *args, sample_shape=sample_shape, **kwargs)
         latent = {name: x for name, x in draws.items() if name not in self._deterministic()}
-        return self._with_deterministic(self.sym.act(self.sym.sample(key_element, sample_shape), latent))
+        latent = self.sym.act(self.sym.sample(key_element, sample_shape), latent)
+        if not self._deterministic():
+            return latent
+        return with_deterministic(latent, self.prototype_trace, self._postprocess_fn)
 
     def sample_component(
         self,
@@ -188,17 +177,7 @@ class AutoSymmetrized(AutoGuide):
         :param sample_shape: leading dimensions of the draws.
         :returns: site name -> array, deterministic sites among them.
         """
-        if isinstance(self.base_guide, AutoGuide):
-            return self.base_guide.sample_posterior(rng_key, params, *args, sample_shape=sample_shape, **kwargs)
-
-        def one(key: jax.Array) -> dict[str, jax.Array]:
-            with handlers.block(), handlers.seed(rng_seed=key), handlers.substitute(data=params):
-                trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
-            return {name: site["value"] for name, site in trace.items() if site["type"] == "sample"}
-
-        for _ in sample_shape:
-            one = jax.vmap(one)
-        return one(jax.random.split(rng_key, sample_shape) if sample_shape else rng_key)
+        return draws_of(self.base_guide, rng_key, params, args, kwargs, sample_shape)
 
     def component(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """One representative component, the base guide at these parameters, for summaries.
@@ -264,20 +243,3 @@ class AutoSymmetrized(AutoGuide):
 
     def _deterministic(self) -> list[str]:
         return [name for name, site in (self.prototype_trace or {}).items() if site["type"] == "deterministic"]
-
-    def _with_deterministic(self, latent: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        """Constrained values, and the model's deterministic sites computed from them."""
-        if not self._deterministic():
-            return latent
-        name = next(iter(latent))
-        lead = np.shape(latent[name])[: np.ndim(latent[name]) - np.ndim(self.prototype_trace[name]["value"])]
-        free = {n: biject_to(self.prototype_trace[n]["fn"].support)._inverse(x) for n, x in latent.items()}
-        if not lead:
-            return self._postprocess_fn(free)
-        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(lead) :]), free)
-        return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), jax.lax.map(self._postprocess_fn, rows))
-
-
-def _traced(tree: Any) -> bool:
-    """Whether any array is a tracer, so that there are no numbers to check."""
-    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))

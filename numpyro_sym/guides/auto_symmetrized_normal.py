@@ -14,8 +14,8 @@ from numpyro.infer.autoguide import AutoNormal
 
 from ..symmetry import Symmetry
 from .auto_symmetrized import QUANTILE_DRAWS, AutoSymmetrized
-from .base import elementwise
 from .bounds import BoundName
+from .coordinates import elementwise
 from .marginals import entry_orbits, mixture_quantiles, pooled_quantiles
 
 

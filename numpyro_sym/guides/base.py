@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -14,10 +14,8 @@ from numpyro import handlers
 from numpyro.infer.util import log_density
 
 from ..symmetry import Symmetry
-from .evidence import Gaussian, Sites, odd
-
-#: Draws behind the stand-in Normals of a base guide whose moments have no closed form.
-MOMENT_DRAWS = 128
+from .coordinates import MOMENT_DRAWS, coordinate_on, keeps, moments_of, normal_of, row_moments
+from .evidence import Gaussian, Sites
 
 
 class StandIn(NamedTuple):
@@ -80,12 +78,12 @@ class Factorised:
     def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
         x, loc, variance, exact = {}, {}, {}, True
         for name in sym.sites:
-            normal, transform = _normal_of(self.dists[name])
+            normal, transform = normal_of(self.dists[name])
             if normal is None or not keeps(sym, name, transform):
                 exact = False
                 draws = self.dists[name].sample(rng_key, (MOMENT_DRAWS,))
-                coordinate = _coordinate(sym, name, self.dists[name].support)
-                loc[name], variance[name] = _moments(coordinate(draws))
+                coordinate = coordinate_on(sym, name, self.dists[name].support)
+                loc[name], variance[name] = moments_of(coordinate(draws))
                 x[name] = coordinate(sites[name])
             else:
                 shape = self.dists[name].shape()
@@ -135,17 +133,17 @@ class Flat:
         return total
 
     def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
-        moments = _row_moments(self.posterior)
+        moments = row_moments(self.posterior)
         if moments is None:
-            moments = _moments(self.posterior.sample(rng_key, (MOMENT_DRAWS,)))
+            moments = moments_of(self.posterior.sample(rng_key, (MOMENT_DRAWS,)))
         free_loc, free_variance = (self.unpack(m) for m in moments)
         x, loc, variance = {}, {}, {}
         mixing = [name for name in sym.sites if not keeps(sym, name, self.transforms[name])]
         draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS)) if mixing else {}
         for name in sym.sites:
             if name in mixing:
-                coordinate = _coordinate(sym, name, self.transforms[name].codomain)
-                loc[name], variance[name] = _moments(coordinate(draws[name]))
+                coordinate = coordinate_on(sym, name, self.transforms[name].codomain)
+                loc[name], variance[name] = moments_of(coordinate(draws[name]))
                 x[name] = coordinate(sites[name])
             else:
                 loc[name], variance[name] = free_loc[name], free_variance[name]
@@ -194,8 +192,8 @@ class Traced:
         draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS))
         x, loc, variance = {}, {}, {}
         for name in sym.sites:
-            coordinate = _coordinate(sym, name, self.supports[name])
-            loc[name], variance[name] = _moments(coordinate(draws[name]))
+            coordinate = coordinate_on(sym, name, self.supports[name])
+            loc[name], variance[name] = moments_of(coordinate(draws[name]))
             x[name] = coordinate(sites[name])
         return StandIn(x, Gaussian(loc, variance), exact=False)
 
@@ -239,70 +237,3 @@ def _restricted(sym: Symmetry, names: tuple[str, ...]) -> Symmetry:
     """The same units, on these sites only."""
     kept = ((u, {s: a for s, a in u.axes.items() if s in names}) for u in sym.units)
     return Symmetry(u.with_axes(axes) for u, axes in kept if axes)
-
-
-def _normal_of(fn: Any) -> tuple[Any, Any]:
-    """The Normal and the transform that a distribution is made of, ``None`` where it is not."""
-    transforms: list[Any] = []
-    while not isinstance(fn, dist.Normal):
-        if isinstance(fn, dist.TransformedDistribution):
-            transforms = [*fn.transforms, *transforms]
-            fn = fn.base_dist
-        elif isinstance(fn, (dist.Independent, dist.ExpandedDistribution)):
-            fn = fn.base_dist
-        else:
-            return None, None
-    return fn, dist.transforms.ComposeTransform(transforms)
-
-
-def _row_moments(fn: Any) -> tuple[jax.Array, jax.Array] | None:
-    """Means and variances of a row of values; ``None`` where there is no closed form."""
-    if isinstance(fn, dist.TransformedDistribution):
-        reshapes = all(isinstance(t, dist.transforms.ReshapeTransform) for t in fn.transforms)
-        inner = _row_moments(fn.base_dist) if reshapes else None
-        return None if inner is None else reduce(lambda m, t: (t(m[0]), t(m[1])), fn.transforms, inner)
-    return fn.mean, fn.variance
-
-
-def _moments(draws: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Means and variances over draws, as constants: they place the guess and are not trained."""
-    draws = jax.lax.stop_gradient(draws)
-    return draws.mean(0), draws.var(0) + 1e-10
-
-
-def elementwise(transform: Any) -> bool:
-    """Whether a transform acts on each entry alone."""
-    if isinstance(transform, dist.transforms.ComposeTransform):
-        return all(elementwise(part) for part in transform.parts)
-    while isinstance(transform, dist.transforms.IndependentTransform):
-        transform = transform.base_transform
-    return transform.domain.event_dim == 0
-
-
-def _turns(sym: Symmetry, site: str) -> bool:
-    """Whether signs act on a site's entries."""
-    return any(odd(u, axis) for u in sym.units for axis in u.axes.get(site, ()))
-
-
-def keeps(sym: Symmetry, site: str, transform: Any) -> bool:
-    """Whether the action is the same before and after a transform: so the coordinates are as good."""
-    identity = isinstance(transform, dist.transforms.IdentityTransform) or (
-        isinstance(transform, dist.transforms.ComposeTransform) and all(keeps(sym, site, t) for t in transform.parts)
-    )
-    if isinstance(transform, dist.transforms.IndependentTransform):
-        identity = keeps(sym, site, transform.base_transform)
-    return identity or (elementwise(transform) and not _turns(sym, site))
-
-
-def _coordinate(sym: Symmetry, site: str, support: Any) -> Callable[[jax.Array], jax.Array]:
-    """An elementwise function that makes values on a support more alike to Normals."""
-    while isinstance(support, dist.constraints.independent):
-        support = support.base_constraint
-    constraints = dist.constraints
-    if _turns(sym, site):
-        return lambda x: x
-    if support in (constraints.positive, constraints.nonnegative, constraints.softplus_positive, constraints.simplex):
-        return lambda x: jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
-    if support is constraints.unit_interval:
-        return lambda x: jnp.log(jnp.clip(x, 1e-6)) - jnp.log(jnp.clip(1 - x, 1e-6))
-    return lambda x: x

@@ -13,6 +13,9 @@ from .matching import balance
 
 Sites = Mapping[str, Any]
 
+# In nats: what is known, without infinities whose gradients are none.
+_NEVER, _SURE = -1e3, 30.0
+
 
 class Gaussian(NamedTuple):
     """An independent Normal for each entry: site name -> array, and likewise the variances."""
@@ -50,16 +53,28 @@ def odd(u: Units, axis: Axis) -> bool:
     return signed(u) and (axis.power or 0) % 2 == 1
 
 
-def ignorance(u: Units) -> Belief:
-    """Nothing is known: every unit may be in any slot, either way round."""
-    place = jnp.full((u.n, u.n), 1 / u.n)
-    return Belief(place, jnp.zeros_like(place) if signed(u) else place)
+def ignorance(u: Units, placed: jax.Array) -> Belief:
+    """Nothing is known but the units in place: every other may be in any slot left, either way round.
+
+    :param placed: booleans of shape ``(n,)``.
+    """
+    left = ~placed
+    place = jnp.where(left[:, None] & left, 1 / jnp.maximum(left.sum(), 1), jnp.diag(placed.astype(float)))
+    return Belief(place, jnp.diag(placed.astype(float)) if signed(u) else place)
 
 
-def belief(u: Units, fit: Fit) -> Belief:
-    """What fits say of the units' places: their doubly stochastic balance."""
+def belief(u: Units, fit: Fit, placed: jax.Array) -> Belief:
+    """What fits say of the places of the units that are left: their doubly stochastic balance."""
+    fit = in_place(fit, placed)
     place = jnp.exp(balance(fit.either if signed(u) else fit.even))
     return Belief(place, place * jnp.tanh(fit.odd) if signed(u) else place)
+
+
+def in_place(fit: Fit, placed: jax.Array) -> Fit:
+    """Fits in which the units in place fit there and nowhere else, the right way round."""
+    known, own = placed[:, None] | placed, jnp.diag(placed)
+    even = jnp.where(known, jnp.where(own, 0.0, _NEVER), fit.even)
+    return Fit(even, jnp.where(known, jnp.where(own, _SURE, 0.0), fit.odd))
 
 
 def fit_of(

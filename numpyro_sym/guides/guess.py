@@ -11,20 +11,41 @@ is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.evi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import log
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import logsumexp
 
 from ..symmetry import Element, Symmetry, Units
 from ..symmetry.symmetry import Elements
-from .evidence import Belief, Fit, Gaussian, Sites, belief, fit_of, ignorance, signed
+from .evidence import Belief, Fit, Gaussian, Sites, belief, fit_of, ignorance, in_place, signed
 from .matching import balance, log_guess, sample_guess
 from .orbit import Drawn
+from .order import reordered, slot_order
 
-#: How often beliefs about units that share arrays are passed to and fro before one of them is filled.
-SWEEPS = 12
+
+class Effort(NamedTuple):
+    """How much is done to tell apart units that share arrays with others; other units need none of it.
+
+    :param sweeps: how often beliefs are passed to and fro between layers.
+    :param pauses: where the filling stops for beliefs made anew, as shares of the slots: a few units in
+        place can tell the others of both layers. Early ones matter most.
+    """
+
+    sweeps: int
+    pauses: tuple[float, ...]
+
+
+TRAINING = Effort(6, (0, 0.04, 0.1, 0.2, 0.4))
+REPORTING = Effort(12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
+
+#: How probable it is that another kind of belief fills the next block.
+CHANGE = 0.1
 
 
 def guess(sym: Symmetry, log_q: Drawn, sites: Sites, rng_key: jax.Array, *, num_elements: int = 1) -> jax.Array:
@@ -54,7 +75,14 @@ def guess(sym: Symmetry, log_q: Drawn, sites: Sites, rng_key: jax.Array, *, num_
 
 
 def importance(
-    rng_key: jax.Array, sym: Symmetry, log_q: Drawn, sites: Sites, x: Sites, q: Gaussian, num_elements: int
+    rng_key: jax.Array,
+    sym: Symmetry,
+    log_q: Callable[[Sites], jax.Array],
+    sites: Sites,
+    x: Sites,
+    q: Gaussian,
+    num_elements: int,
+    effort: Effort = TRAINING,
 ) -> tuple[jax.Array, jax.Array]:
     """``log q(g^-1 w) / (q(w) tau(g | w))`` and ``log tau(g | w)``, at the identity and at elements drawn from ``tau``.
 
@@ -62,11 +90,11 @@ def importance(
     """
     keys = jax.random.split(rng_key, num_elements - 1)
     fixed = jax.lax.stop_gradient((x, q))
-    drawn = jax.vmap(lambda key: sample_tau(key, sym, *fixed))(keys)
-    at_draw, log_identity = log_q(sites), log_tau(sym, x, q)
+    drawn = jax.vmap(lambda key: sample_tau(key, sym, *fixed, effort))(keys)
+    at_draw, log_identity = log_q(sites), log_tau(sym, x, q, effort)
 
     def one(g: Elements) -> tuple[jax.Array, jax.Array]:
-        log_prob = log_tau(sym, sym.act(g, x), q)
+        log_prob = log_tau(sym, sym.act(g, x), q, effort)
         return log_q(sym.act(g, sites)) - at_draw - log_prob, log_prob
 
     log_ratios, log_taus = jax.vmap(one)(drawn)
@@ -80,30 +108,58 @@ def _leave_one_out(log_terms: jax.Array) -> jax.Array:
     return logsumexp(others, axis=1) - log(n - 1)
 
 
-def log_tau(sym: Symmetry, x: Sites, q: Gaussian) -> jax.Array:
+def log_tau(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> jax.Array:
     """Log probability that the guess gives to the identity.
 
     :param sym: a :class:`~numpyro_sym.Symmetry` of permutations and signs.
     :param x: site name -> array of reals.
     :param q: the Normals that stand for the base guide; any will do, good ones make the bound tight.
+    :param effort: with more the bound is tighter where several layers are filled, and slower.
     :returns: a scalar; over all ``g`` the exponentials of ``log_tau(sym, sym.act(g, x), q)`` add up to 1.
     """
-    x, q = _reordered(sym, slot_order(sym, q), x, q)
+    x, q = reordered(sym, slot_order(sym, q), x, q)
     total = jnp.zeros(())
-    for u, filled in _plan(sym):
-        each = jax.vmap(lambda fit, u=u: _log_step(u, fit))(_fits(sym, u, filled, x, q))
-        total += logsumexp(each) - log(len(each))
+    for u, filled, blocks in _plan(sym, effort):
+        one = partial(_log_block, sym, u, filled, x, q, effort.sweeps)
+        total += _over_paths(jax.lax.map(one, blocks) if len(blocks) > 1 else one(blocks[0])[None])
     return total
 
 
-def _log_step(u: Units, fit: Fit) -> jax.Array:
-    """Log probability that the guess gives to every unit of one ``Units`` in its own slot."""
+def _log_block(
+    sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian, sweeps: int, block: jax.Array
+) -> jax.Array:
+    """Log probability of the units of one block in their own slots, by each of the guesses."""
+    fits = _fits(sym, u, filled, block[0], x, q, sweeps)
+    each = jax.vmap(lambda fit: _log_steps(u, fit))(fits)
+    return jnp.where(_within(u, block), each, 0).sum(1)
+
+
+def _within(u: Units, block: jax.Array) -> jax.Array:
+    slots = jnp.arange(u.n)
+    return (block[0] <= slots) & (slots < block[1])
+
+
+def _over_paths(log_probs: jax.Array) -> jax.Array:
+    """Log of the mixture over which guess fills each block: it seldom changes from one to the next.
+
+    :param log_probs: floats of shape ``(blocks, guesses)``.
+    """
+    number = log_probs.shape[1]
+    change = jnp.full((number, number), CHANGE / number).at[jnp.diag_indices(number)].add(1 - CHANGE)
+    forward = log_probs[0] - log(number)
+    for each in log_probs[1:]:
+        forward = each + logsumexp(forward[:, None] + jnp.log(change), axis=0)
+    return logsumexp(forward)
+
+
+def _log_steps(u: Units, fit: Fit) -> jax.Array:
+    """Log probability that the guess gives to each unit in its own slot, the units before it in theirs."""
     if not signed(u):
-        return log_guess(balance(fit.even)).sum()
-    return log_guess(balance(fit.either)).sum() + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd)).sum()
+        return log_guess(balance(fit.even))
+    return log_guess(balance(fit.either)) + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd))
 
 
-def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian) -> Elements:
+def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> Elements:
     """A random element ``g`` from the guess, inverted: ``act(sample_tau(...), x)`` is ``g^-1 x``.
 
     Its log probability is ``log_tau`` there.
@@ -112,45 +168,60 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian) -> Elem
     :returns: ``{units name: Element}``.
     """
     order = slot_order(sym, q)
-    x, q = _reordered(sym, order, x, q)
+    x, q = reordered(sym, order, x, q)
     total = sym.identity()
-    for (u, filled), key in zip(_plan(sym), jax.random.split(rng_key, len(sym)), strict=True):
-        key_which, key_permutation, key_sign = jax.random.split(key, 3)
-        fits = _fits(sym, u, filled, x, q)
-        which = jax.random.randint(key_which, (), 0, len(fits.even))
-        fit = jax.tree.map(lambda each, i=which: each[i], fits)
-        units = sample_guess(key_permutation, balance(fit.either if signed(u) else fit.even))
-        factor = jnp.ones(u.n)
-        if signed(u):
-            positive = jax.random.bernoulli(key_sign, jax.nn.sigmoid(2 * fit.odd[units, jnp.arange(u.n)]))
-            factor = jnp.where(positive, 1.0, -1.0)
-        step = {**sym.identity(), u.name: Element(units, factor)}
-        x, total = sym.act(step, x), sym.compose(step, total)
+    for (u, filled, blocks), key in zip(_plan(sym, effort), jax.random.split(rng_key, len(sym)), strict=True):
+        fill = partial(_fill_block, sym, u, filled, q, effort.sweeps)
+        steps = jnp.asarray(blocks), jax.random.split(key, len(blocks))
+        (x, total, _), _ = jax.lax.scan(fill, (x, total, jnp.asarray(0)), steps)
     return sym.compose(sym.inverse(order), sym.compose(total, order))
 
 
-def _fits(sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian) -> Fit:
+def _fill_block(
+    sym: Symmetry, u: Units, filled: frozenset[str], q: Gaussian, sweeps: int, so_far: Any, step: Any
+) -> tuple[Any, None]:
+    """Draw the units of one block: the values with them in place, the element so far, and which guess was followed."""
+    (x, total, which), (block, key) = so_far, step
+    key_change, key_which, key_units, key_sign = jax.random.split(key, 4)
+    fits = _fits(sym, u, filled, block[0], x, q, sweeps)
+    anew = (block[0] == 0) | jax.random.bernoulli(key_change, CHANGE)
+    which = jnp.where(anew, jax.random.randint(key_which, (), 0, len(fits.even)), which)
+    fit = jax.tree.map(lambda each: each[which], fits)
+    units = sample_guess(key_units, balance(fit.either if signed(u) else fit.even), block[0], block[1])
+    factor = jnp.ones(u.n)
+    if signed(u):
+        positive = jax.random.bernoulli(key_sign, jax.nn.sigmoid(2 * fit.odd[units, jnp.arange(u.n)]))
+        factor = jnp.where(_within(u, block) & ~positive, -1.0, 1.0)
+    g = {**sym.identity(), u.name: Element(units, factor)}
+    return (sym.act(g, x), sym.compose(g, total), which), None
+
+
+def _fits(sym: Symmetry, u: Units, filled: frozenset[str], start: jax.Array, x: Sites, q: Gaussian, sweeps: int) -> Fit:
     """Fits of the units to be filled, along a leading dimension; each makes a guess, their equal mixture is the guess.
 
     Units that share arrays are told apart by passing beliefs to and fro. Many sweeps find the
     places where there is enough to go by, and become sure of wrong ones where there is not; one
     sweep never does. The mixture is as good as the better of the two, up to ``log 2``.
+
+    :param start: units of ``u`` before this one are in place.
     """
     unknown = [v for v in sym.units if v.name not in filled]
     linked = [v for v in unknown if _entangled(v, unknown)]
-    beliefs = {v.name: ignorance(v) for v in unknown}
+    placed = {v.name: jnp.arange(v.n) < (start if v is u else 0) for v in unknown}
+    beliefs = {v.name: ignorance(v, placed[v.name]) for v in unknown}
     if u not in linked:
         return jax.tree.map(lambda a: a[None], fit_of(sym, u, beliefs, x, q))
 
     def sweep(beliefs: dict[str, Belief], keep: jax.Array) -> tuple[dict[str, Belief], dict[str, Belief]]:
         for v in reversed(linked):
-            new = belief(v, fit_of(sym, v, beliefs, x, q))
+            new = belief(v, fit_of(sym, v, beliefs, x, q), placed[v.name])
             beliefs = {**beliefs, v.name: jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, beliefs[v.name], new)}
         return beliefs, beliefs
 
-    _, path = jax.lax.scan(sweep, beliefs, jnp.full(SWEEPS, 0.5).at[0].set(0))
+    _, path = jax.lax.scan(sweep, beliefs, jnp.full(sweeps, 0.5).at[0].set(0))
     ends = jax.tree.map(lambda a: a[jnp.array([0, -1])], path)
-    return jax.vmap(lambda beliefs: fit_of(sym, u, beliefs, x, q))(ends)
+    fits = jax.vmap(lambda beliefs: fit_of(sym, u, beliefs, x, q))(ends)
+    return jax.vmap(lambda fit: in_place(fit, placed[u.name]))(fits)
 
 
 def _entangled(u: Units, unknown: list[Units]) -> bool:
@@ -159,31 +230,15 @@ def _entangled(u: Units, unknown: list[Units]) -> bool:
     return shared or any(len({a.axis for a in axes}) > 1 for _, axes in u.placements)
 
 
-def _plan(sym: Symmetry) -> list[tuple[Units, frozenset[str]]]:
-    """Which units are filled one after the other, and the names of those before."""
-    names = [u.name for u in sym.units]
-    return [(u, frozenset(names[:i])) for i, u in enumerate(sym.units)]
+def _plan(sym: Symmetry, effort: Effort) -> list[tuple[Units, frozenset[str], np.ndarray]]:
+    """Which units are filled one after the other, the names of those before, and their blocks of slots.
 
-
-def slot_order(sym: Symmetry, q: Gaussian) -> Elements:
-    """Slots by how little they overlap with others, from the Normals' parameters alone.
-
-    An order that looked at the draw would make the bound jump where the order changes.
+    :returns: units, names, and ints of shape ``(blocks, 2)``: where a block starts, where it ends.
     """
-    q = jax.lax.stop_gradient(q)
-    order = {}
-    for u in sym.units:
-        fit = fit_of(sym, u, {}, q.loc, q, spread=q.variance)
-        expected = jnp.logaddexp(fit.even + fit.odd, fit.even - fit.odd) if signed(u) else fit.even
-        distance = jnp.diagonal(fit.even + fit.odd)[:, None] - expected
-        distance = jnp.where(jnp.eye(u.n, dtype=bool), jnp.inf, (distance + distance.T) / 8)
-        # Rounded, so that ties are broken by position and not by the last digit.
-        overlap = jnp.round(jax.nn.logsumexp(-distance, axis=1), 2)
-        order[u.name] = Element(jnp.argsort(overlap, stable=True), jnp.ones(u.n))
-    return order
-
-
-def _reordered(sym: Symmetry, order: Elements, x: Sites, q: Gaussian) -> tuple[Sites, Gaussian]:
-    """Units and slots renumbered alike."""
-    loc, variance = sym.act(order, q.loc), sym.act(order, q.variance)
-    return sym.act(order, x), Gaussian(loc, variance)
+    plan = []
+    for i, u in enumerate(sym.units):
+        linked = _entangled(u, list(sym.units[i:]))
+        starts = sorted({round(u.n * share) for share in effort.pauses}) if linked else [0]
+        filled = frozenset(v.name for v in sym.units[:i])
+        plan.append((u, filled, np.stack([starts, [*starts[1:], u.n]], 1)))
+    return plan

@@ -79,18 +79,21 @@ def log_guess(log_balanced: jax.Array) -> jax.Array:
     return jax.vmap(at)(slots)
 
 
-def sample_guess(rng_key: jax.Array, log_balanced: jax.Array) -> jax.Array:
-    """A random permutation from the guess: for each slot its unit.
+def sample_guess(rng_key: jax.Array, log_balanced: jax.Array, start: jax.Array, end: jax.Array) -> jax.Array:
+    """A random permutation from the guess for some slots: for each slot its unit.
 
     :param rng_key: a JAX random key.
     :param log_balanced: floats of shape ``(units, slots)``, slots in the order of their filling.
+    :param start: slots before this one keep their units.
+    :param end: slots from this one on get the units that are left, in their order.
     :returns: ints of shape ``(n,)``.
     """
     n = log_balanced.shape[0]
 
     def fill(left: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         slot, key = step
-        unit = jax.random.categorical(key, log_conditionals(log_balanced, left, slot))
+        drawn = jax.random.categorical(key, log_conditionals(log_balanced, left, slot))
+        unit = jnp.where((start <= slot) & (slot < end), drawn, jnp.argmax(left))
         return left.at[unit].set(False), unit
 
     steps = (jnp.arange(n), jax.random.split(rng_key, n))

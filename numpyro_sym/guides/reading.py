@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+import jax
 import numpyro
 import numpyro.distributions as dist
 from numpyro import handlers
@@ -14,6 +15,7 @@ from numpyro.infer.autoguide import (
     AutoContinuous,
     AutoDAIS,
     AutoDelta,
+    AutoGuide,
     AutoGuideList,
     AutoLaplaceApproximation,
     AutoNormal,
@@ -85,6 +87,31 @@ def place(
     mine = guide._init_locs if isinstance(guide, AutoContinuous) else values
     order = [name for name in event_dims if name in mine and name in values]
     return {name: numpyro.sample(name, dist.Delta(values[name], event_dim=event_dims[name])) for name in order}
+
+
+def draws_of(
+    guide: Any,
+    rng_key: jax.Array,
+    params: Mapping[str, Any],
+    args: tuple,
+    kwargs: Mapping[str, Any],
+    sample_shape: tuple[int, ...],
+) -> dict[str, jax.Array]:
+    """Draws of the guide itself, at its parameters.
+
+    :returns: site name -> array with leading dimensions ``sample_shape``.
+    """
+    if isinstance(guide, AutoGuide):
+        return guide.sample_posterior(rng_key, params, *args, sample_shape=sample_shape, **kwargs)
+
+    def one(key: jax.Array) -> dict[str, jax.Array]:
+        with handlers.block(), handlers.seed(rng_seed=key), handlers.substitute(data=params):
+            trace = handlers.trace(guide).get_trace(*args, **kwargs)
+        return {name: site["value"] for name, site in trace.items() if site["type"] == "sample"}
+
+    for _ in sample_shape:
+        one = jax.vmap(one)
+    return one(jax.random.split(rng_key, sample_shape) if sample_shape else rng_key)
 
 
 class _Placed(Messenger):

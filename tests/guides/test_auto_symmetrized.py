@@ -1,6 +1,7 @@
 """AutoSymmetrized: every base guide with a density, its average against sums by hand."""
 
 import pickle
+from itertools import permutations
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +9,11 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from jax.scipy.special import logsumexp
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer import SVI, Predictive, Trace_ELBO, autoguide, init_to_value
+from scipy import stats
 
 from numpyro_sym import Symmetry, SymmetryError, Units
 from numpyro_sym.guides import AutoSymmetrized, AutoSymmetrizedNormal
@@ -70,6 +73,16 @@ def orbit_of(guide, *args):
     return traced(guide, *args)["_auto_orbit"]
 
 
+def log_density(base, params, sites):
+    """Log density that the base's own trace has at these sites."""
+    if isinstance(base, autoguide.AutoContinuous):
+        free = {n: biject_to(base.prototype_trace[n]["fn"].support).inv(sites[n]) for n in base._init_locs}
+        sites = {f"_{base.prefix}_latent": jnp.concatenate([jnp.ravel(free[n]) for n in base._init_locs])}
+    with handlers.seed(rng_seed=0), handlers.substitute(data={**params, **sites}), handlers.trace() as trace:
+        base(Y)
+    return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
+
+
 @pytest.mark.parametrize("name", BASES)
 def test_density_is_the_average_over_both_labellings(name, x64):
     """The base's density from its own trace, at the draw and at the draw relabelled by hand."""
@@ -78,27 +91,106 @@ def test_density_is_the_average_over_both_labellings(name, x64):
     site, params = trace["_auto_orbit"], {n: s["value"] for n, s in trace.items() if s["type"] == "param"}
     point = site["fn"].unravel(site["value"])
 
-    def log_q(sites):
-        if isinstance(base, autoguide.AutoContinuous):
-            free = {n: biject_to(base.prototype_trace[n]["fn"].support).inv(sites[n]) for n in base._init_locs}
-            row = jnp.concatenate([jnp.ravel(free[n]) for n in base._init_locs])
-            substituted = {f"_{base.prefix}_latent": row}
-        else:
-            substituted = sites
-        data = {**params, **substituted}
-        with handlers.seed(rng_seed=0), handlers.substitute(data=data), handlers.trace() as trace:
-            base(Y)
-        return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
-
     swapped = {n: x[::-1] if n in SYM.sites else x for n, x in point.items()}
     if name == "normal":
         point, swapped = ({**s, "shift": jnp.array(1.0)} for s in (point, swapped))
-    expected = jnp.logaddexp(log_q(point), log_q(swapped)) - np.log(2)
+    expected = jnp.logaddexp(*(log_density(base, params, sites) for sites in (point, swapped))) - np.log(2)
     if name == "normal":
         shift = dist.TransformedDistribution(dist.Normal(base._init_locs["shift"], 0.5), dist.transforms.ExpTransform())
         expected -= shift.log_prob(1.0)
     np.testing.assert_allclose(site["fn"].log_prob(site["value"]), expected, rtol=1e-9)
     np.testing.assert_allclose(site["fn"].log_prob(site["value"], site["intermediates"]), expected, rtol=1e-9)
+
+
+def components(y=None, n=3):
+    """All sites in one plate, as batched guides need it."""
+    with numpyro.plate("component", n):
+        mu = numpyro.sample("mu", dist.Normal(0, 3))
+        sigma = numpyro.sample("sigma", dist.HalfNormal(1))
+    alike = dist.MixtureSameFamily(dist.Categorical(jnp.ones(n) / n), dist.Normal(mu, sigma))
+    numpyro.sample("y", alike.expand([6]).to_event(1), obs=y)
+
+
+BATCHED = [autoguide.AutoBatchedMultivariateNormal, autoguide.AutoBatchedLowRankMultivariateNormal]
+
+
+@pytest.mark.parametrize("make", BATCHED)
+def test_batched_guides_are_averaged_over_every_labelling_and_train(make, x64, rng_key):
+    sym = Symmetry([Units("component", 3, axes={"mu": 0, "sigma": 0})])
+    base = make(components, batch_ndim=1, init_scale=0.5)
+    trace = traced(AutoSymmetrized(base, sym, check=False, bound="exact"), Y)
+    site, params = trace["_auto_orbit"], {n: s["value"] for n, s in trace.items() if s["type"] == "param"}
+    point = site["fn"].unravel(site["value"])
+    orders = [np.array(p) for p in permutations(range(3))]
+    each = [log_density(base, params, {n: x[p] for n, x in point.items()}) for p in orders]
+    expected = logsumexp(jnp.array(each)) - np.log(6)
+    np.testing.assert_allclose(site["fn"].log_prob(site["value"]), expected, rtol=1e-9)
+    np.testing.assert_allclose(site["fn"].log_prob(site["value"], site["intermediates"]), expected, rtol=1e-9)
+    svi = SVI(components, AutoSymmetrized(base, sym, bound="guess"), numpyro.optim.Adam(0.02), Trace_ELBO())
+    losses = svi.run(rng_key, 200, Y, progress_bar=False).losses
+    assert losses[-20:].mean() < losses[:20].mean()
+
+
+def proportions(n):
+    """Units whose values are a share of the whole, a location and a positive scale."""
+    numpyro.sample("share", dist.Dirichlet(jnp.ones(n)))
+    with numpyro.plate("component", n):
+        numpyro.sample("mu", dist.Normal(0, 3))
+        numpyro.sample("sigma", dist.LogNormal(0, 1))
+
+
+def spread_out(n, scale=0.4):
+    """A guide of proportions, and parameters that tell its units apart, but not all."""
+    sym = Symmetry([Units("component", n, axes={"share": 0, "mu": 0, "sigma": 0})])
+    guide = AutoSymmetrizedNormal(proportions, sym, bound="guess", check=False)
+    traced(guide, n)
+    keys = jax.random.split(jax.random.key(3), 3)
+    params = {
+        f"{s}_auto_loc": jax.random.normal(k, (n - (s == "share"),)) for s, k in zip(sym.sites, keys, strict=True)
+    }
+    return guide, params | {name.replace("loc", "scale"): scale * jnp.ones_like(x) for name, x in params.items()}
+
+
+def test_simplex_and_scales_are_bounded_against_a_sum_in_numpy(x64):
+    """120 labellings, densities by SciPy with the Jacobian of stick breaking written out."""
+    n = 5
+    guide, params = spread_out(n)
+    p = {name: np.asarray(x) for name, x in params.items()}
+
+    def log_q(share, mu, sigma):
+        rest = 1 - np.concatenate([[0], np.cumsum(share[:-1])])  # what is left before each stick
+        stick = share[:-1] / rest[:-1]
+        free = np.log(stick / (1 - stick)) + np.log(np.arange(n - 1, 0, -1))
+        jacobian = np.log(stick * (1 - stick) * rest[:-1]).sum()
+        total = stats.norm.logpdf(free, p["share_auto_loc"], p["share_auto_scale"]).sum() - jacobian
+        total += stats.norm.logpdf(mu, p["mu_auto_loc"], p["mu_auto_scale"]).sum()
+        return total + stats.lognorm.logpdf(sigma, p["sigma_auto_scale"], scale=np.exp(p["sigma_auto_loc"])).sum()
+
+    with handlers.seed(rng_seed=0), handlers.substitute(data=params), handlers.trace() as trace:
+        guide(n)
+    fn = trace["_auto_orbit"]["fn"]
+    values, held = jax.jit(jax.vmap(fn.sample_with_intermediates))(jax.random.split(jax.random.key(1), 100))
+    bounds = np.asarray(jax.jit(jax.vmap(fn.log_prob))(values, held))
+    sites = jax.tree.map(np.asarray, fn.unravel(values))
+    orders = [np.array(o) for o in permutations(range(n))]
+    exact = np.array(
+        [
+            logsumexp(np.array([log_q(*(sites[s][i][o] for s in ("share", "mu", "sigma"))) for o in orders]))
+            for i in range(len(values))
+        ]
+    ) - np.log(len(orders))
+    over = bounds - exact
+    assert over.mean() > -3 * over.std() / 10
+    assert over.mean() < 0.1
+
+
+@pytest.mark.slow
+def test_simplex_and_scales_of_many_units_are_bracketed(x64, rng_key):
+    guide, params = spread_out(40)
+    information = guide.symmetry_information(rng_key, params, 40, num_samples=64)
+    assert information.lower < information.upper + 3 * (information.lower_error + information.upper_error)
+    assert information.upper - information.lower < 0.01 * information.lower
+    assert 40 < information.lower < information.log_order
 
 
 @pytest.mark.parametrize("name", ["multivariate", "by hand"])

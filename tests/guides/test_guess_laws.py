@@ -8,16 +8,16 @@ import pytest
 from jax.scipy.special import logsumexp
 
 from numpyro_sym.guides import guess as guess_module
-from numpyro_sym.guides.guess import log_tau, sample_tau
+from numpyro_sym.guides.guess import REPORTING, TRAINING, log_tau, sample_tau
 from numpyro_sym.guides.matching import balance, log_conditionals, log_guess
 
 pytestmark = pytest.mark.usefixtures("x64")
 
 
-def total(sym, x, q):
+def total(sym, x, q, effort=TRAINING):
     """``sum_g tau(e | g^-1 w)``."""
     every = cases.every_element(sym)
-    return jnp.exp(logsumexp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q)))(every)))
+    return jnp.exp(logsumexp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q, effort)))(every)))
 
 
 @pytest.mark.parametrize("name", cases.CASES)
@@ -29,6 +29,13 @@ def test_sums_to_one_over_the_group(name):
         lambda *each: jnp.stack(each), cases.draw(jax.random.key(1), q), cases.normals(shapes, 5.0, seed=9).loc
     )
     np.testing.assert_allclose(jax.vmap(lambda x: total(sym, x, q))(points), 1.0, atol=1e-10)
+
+
+def test_sums_to_one_with_many_pauses():
+    sym, shapes = cases.layers([5, 2], "permutation")
+    q = cases.normals(shapes, separation=1.5)
+    x = cases.draw(jax.random.key(1), q)
+    np.testing.assert_allclose(total(sym, x, q, REPORTING), 1.0, atol=1e-10)
 
 
 def test_negative_control_a_guess_centred_on_the_identity_is_not_normalised(monkeypatch):
