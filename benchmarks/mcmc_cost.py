@@ -3,7 +3,7 @@
 Five tanh units on a sine. Effective draws are those of the predictions, which every way samples alike, per second of
 processor time and per leapfrog; ratios to NUTS of the same run.
 
-python benchmarks/mcmc_cost.py [--chains 4] [--warmup 500] [--samples 500] [--repeats 3]
+python benchmarks/mcmc_cost.py [--chains 4] [--warmup 500] [--samples 500] [--repeats 3] [--kernels FoldedNUTS walls]
 """
 
 import argparse
@@ -41,20 +41,24 @@ def sine():
     return x, (np.sin(2 * x[:, 0]) + 0.1 * rng.normal(size=100)).astype(np.float32)
 
 
-def kernels():
-    walls = handlers.reparam(network, config=OrderedReparam(SYM.select("permutation"), keys={SYM.units[0].name: "b1"}))
-    yield "NUTS", NUTS(network)
-    yield "FoldedNUTS", nsym.FoldedNUTS(network, SYM)
-    yield "fold reparameterisation", NUTS(handlers.reparam(network, config=ReferenceSetReparam(SYM)))
-    yield "walls (OrderedReparam)", NUTS(walls)
+def walls():
+    return handlers.reparam(network, config=OrderedReparam(SYM.select("permutation"), keys={"hidden": "b1"}))
+
+
+KERNELS = {
+    "NUTS": lambda: NUTS(network),
+    "FoldedNUTS": lambda: nsym.FoldedNUTS(network, SYM),
+    "reparameterised": lambda: NUTS(handlers.reparam(network, config=ReferenceSetReparam(SYM))),
+    "walls": lambda: NUTS(walls()),
+}
 
 
 def measure(options):
     data = sine()
     found = {}
-    for name, kernel in kernels():
+    for name in dict.fromkeys(("NUTS", *options.kernels)):
         mcmc = MCMC(
-            kernel,
+            KERNELS[name](),
             num_warmup=options.warmup,
             num_samples=options.samples,
             num_chains=options.chains,
@@ -94,5 +98,6 @@ if __name__ == "__main__":
     parser.add_argument("--warmup", type=int, default=500)
     parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--kernels", nargs="+", default=list(KERNELS), choices=KERNELS)
     head = ["kernel", "leapfrogs", "ESS of f", "ESS a second", "ESS a leapfrog", "leapfrogs a second", "R-hat of f"]
     print(text_table(head, list(measure(parser.parse_args()))))

@@ -92,7 +92,9 @@ def _point(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
         return reference, "point"
     posterior = posterior_of(reference)
     lead = tuple(range(len(sample_dims(posterior))))
-    return {n: np.asarray(x.mean(lead)) for n, x in site_arrays(posterior, sym.sites).items()}, "mean of another posterior"
+    return {
+        n: np.asarray(x.mean(lead)) for n, x in site_arrays(posterior, sym.sites).items()
+    }, "mean of another posterior"
 
 
 def align_dataset(

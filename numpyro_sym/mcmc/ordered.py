@@ -22,8 +22,8 @@ class OrderedReparam:
 
     A ``config`` for :class:`numpyro.handlers.reparam`. The key's site gets the density ``n!`` times
     its own on the cone where the key increases from unit to unit, with the normaliser that makes
-    it exact; the latent ``<site>_ordered`` is unconstrained and starts spread over the prior. All
-    other sites stay as they are.
+    it exact; the latent ``<site>_ordered`` is unconstrained and starts evenly spread over the
+    prior. All other sites stay as they are.
 
     Right where the key tells the units apart: mixtures with separated components, where no
     starts by hand and no fold are needed. The cone is a wall where it does not: in networks, whose
@@ -88,6 +88,12 @@ class OrderedReparam:
         return order
 
 
+#: NumPyro starts latents anywhere between -2 and 2. Scaled by this, the key starts near an even
+#: grid over the prior and all other entries near its centre: so each unit finds what is nearest,
+#: and not two of them the same.
+_NEAR = 0.25
+
+
 class _OrderStatistics(dist.Distribution):
     """The unconstrained latent of a site confined to the order of its key.
 
@@ -144,10 +150,11 @@ class _OrderStatistics(dist.Distribution):
 
     def _to_free(self, u: jax.Array) -> jax.Array:
         centre, spread = self._prior()
-        y = centre + spread * u.ravel()
+        u = _NEAR * u.ravel()
+        y = centre + spread * u
         first, rest = self.key[0], self.key[1:]
-        start = centre[first] + spread[first] * (u.ravel()[first] / 2 - 1.5)
-        steps = spread[first] * self._span * jax.nn.softplus(u.ravel()[rest])
+        start = centre[first] + spread[first] * (u[first] - 1.5)
+        steps = spread[first] * self._span * jax.nn.softplus(u[rest])
         return y.at[self.key].set(start + jnp.append(0.0, jnp.cumsum(steps))).reshape(self.event_shape)
 
     def forward(self, u: jax.Array) -> jax.Array:
@@ -164,10 +171,10 @@ class _OrderStatistics(dist.Distribution):
         centre, spread = self._prior()
         y = self.free.inv(jnp.asarray(x)).ravel()
         first = self.key[0]
-        start = 2 * ((y[first] - centre[first]) / spread[first] + 1.5)
+        start = (y[first] - centre[first]) / spread[first] + 1.5
         steps = jnp.diff(y[self.key]) / (spread[first] * self._span)
         key = jnp.append(start, steps + jnp.log(-jnp.expm1(-steps)))
-        return ((y - centre) / spread).at[self.key].set(key).reshape(self.event_shape)
+        return (((y - centre) / spread).at[self.key].set(key) / _NEAR).reshape(self.event_shape)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)
@@ -185,8 +192,7 @@ class _OrderStatistics(dist.Distribution):
         y = self._to_free(u)
         x = self.free(y)
         rest = self.key[1:]
-        slopes = (
-            jnp.log(spread).sum() - log(2) + len(rest) * log(self._span) + jax.nn.log_sigmoid(u.ravel()[rest]).sum()
-        )
+        slopes = jnp.log(_NEAR * spread).sum() + len(rest) * log(self._span)
+        slopes += jax.nn.log_sigmoid(_NEAR * u.ravel()[rest]).sum()
         density = self.fn.log_prob(x).sum() + self.free.log_abs_det_jacobian(y, x).sum()
         return density + slopes + lgamma(self.units.n + 1)

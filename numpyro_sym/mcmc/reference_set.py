@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -125,13 +124,13 @@ class _Carried(dist.Distribution):
     @property
     def support(self) -> constraints.Constraint:
         # Bounds of each unit's own, made from folded sites, are carried back as its values are.
-        return jax.tree.map(self._carried_bound, self.fn.support)
-
-    def _carried_bound(self, bound: Any) -> Any:
-        if np.size(bound) == 1:
-            return bound
+        # NumPyro tells the real line by identity, so a support without them stays the object it is.
+        support = self.fn.support
+        if all(np.size(bound) == 1 for bound in jax.tree.leaves(support)):
+            return support
         plain = self.sym.select("permutation")
-        return _moved(plain, plain.inverse(self.elements), jnp.broadcast_to(bound, self.shape()), 0)
+        back = plain.inverse(self.elements)
+        return jax.tree.map(lambda bound: _moved(plain, back, jnp.broadcast_to(bound, self.shape()), 0), support)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         return _moved(self.sym, self.sym.inverse(self.elements), self.fn.sample(key, sample_shape), len(sample_shape))

@@ -11,6 +11,7 @@ import pytest
 from numpyro import handlers
 from numpyro.diagnostics import effective_sample_size
 from numpyro.infer import HMC, MCMC, NUTS, BarkerMH
+from registry import moving
 from scipy import stats
 
 import numpyro_sym as nsym
@@ -239,6 +240,21 @@ def test_keys_that_the_user_chose():
     mu, weights = jnp.array([5.0, 6.0]), jnp.array([0.7, 0.3])
     folded = kernel.section.fold({"mu": mu, "weights": weights})
     assert folded["mu"].tolist() == [6.0, 5.0]
+
+
+@pytest.mark.usefixtures("x64")
+def test_statistics_of_the_users_choice_are_exact_keys():
+    """Sums and norms, of a site that another layer stirs too: constant on orbits, sorted as was said."""
+    sym = nsym.mlp(["w1", "w2", "w3"], [3, 4], kind="signed")
+    shapes = {"w1": (2, 3), "w2": (3, 4), "w3": (4, 2)}
+    x = {name: jax.random.normal(jax.random.key(i), shape) for i, (name, shape) in enumerate(shapes.items())}
+    for first, second in ((("w1", "norm"), ("w2", "sum")), (("w1", 1), ("w3", "norm"))):
+        fold = jax.jit(sorted_section(sym, shapes, {"hidden1": first, "hidden2": second}).fold)
+        out, again = fold(x), fold(sym.act(moving(sym, jax.random.key(3)), x))
+        for name, y in out.items():
+            np.testing.assert_allclose(again[name], y, rtol=1e-12)
+        keys = (out["w1"] ** 2).sum(0) if first[1] == "norm" else out["w1"][1]
+        assert (np.diff(keys) >= 0).all()
 
 
 def start(kernel):
