@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from planted import LOCATIONS, K, arviz, chains
 
 from numpyro_sym import diagnose, mixture
-from numpyro_sym.diagnostics.verdict import LIMIT
 
 
 def verdicts(data, **kwargs):
@@ -129,6 +128,6 @@ def test_never_fine_where_functions_disagree(seed, num_draws, memory, shift, swi
     """Modes from none to plain, chains from good to bad: no cell of the table is called fine by mistake."""
     data = chains(seed, num_draws=num_draws, memory=memory, mode_of={3: shift}, switch=switch)
     found = diagnose(data, LOCATIONS, invariant="f")
-    if found.invariant["rhat"].max() > LIMIT:
+    if found.invariant["rhat"].max() > 1.05:
         assert not found.fine
         assert not set(found.verdicts) & {"all well", "label switching only"}

@@ -133,20 +133,18 @@ def test_pruning():
 
 
 def test_assignment(aligned):
-    """The second chain was planted in one order; the first changes its own half-way."""
+    """Unit j of the second chain is the first's unit [2, 0, 1][j]; elsewhere one changes its own half-way."""
+    mu = np.random.default_rng(0).normal([-4.0, 0.0, 4.0], 0.1, (2, 30, 3))
+    mu[1] = mu[1][:, [2, 0, 1]]
+    found = nsym.align({"mu": mu}, {"mu": np.array([0.0, 4.0, -4.0])}, LOCATIONS, sample_ndim=2)
+    ax = plots.plot_assignment(found.elements, "component")
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
     g = elements_of(aligned, MIXTURE)
-    ax = plots.plot_assignment(g, "component", 2, 1)
-    shares = ax.images[0].get_array()
-    # Chain 1 holds components 2, 0, 1 and chain 2 holds 1, 0, 2: unit i is the unit of the same component.
-    expected = np.zeros((3, 3))
-    for i, component in enumerate([1, 0, 2]):
-        expected[i, [2, 0, 1].index(component)] = 1
-    np.testing.assert_array_equal(shares, expected)
     half = plots.assignment_matrix(g, "component", 0, 1)
     np.testing.assert_allclose(half.sum(0), 1)
     assert set(np.unique(half)) == {0.0, 0.5}
     np.testing.assert_array_equal(plots.assignment_matrix(g, "component", 3, 3), np.eye(3))
-    assert (ax.get_ylabel(), ax.get_xlabel()) == ("component, chain 2", "component, chain 1")
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("component, chain 0", "component, chain 1")
 
 
 def test_unit_cards(network):
