@@ -3,7 +3,9 @@
 from .alignment import Alignment as Alignment
 from .alignment import align as align
 from .diagnostics import Diagnosis as Diagnosis
+from .diagnostics import compact_posterior as compact_posterior
 from .diagnostics import diagnose as diagnose
+from .diagnostics import loss_barrier as loss_barrier
 from .diagnostics import rebasin as rebasin
 from .discovery import find_symmetry as find_symmetry
 from .guides import AutoSymmetrized as AutoSymmetrized

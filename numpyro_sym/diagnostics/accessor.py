@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from ..symmetry import Symmetry
-from . import compact, diagnose, functional_modes, functions, lppd, rebasin, record
+from . import chain_modes, compact, diagnose, functions, lppd, rebasin, record
 
 NAME = "nsym"
 
@@ -51,9 +51,9 @@ class SymmetryAccessor:
         """:func:`numpyro_sym.diagnostics.compact_posterior` of this object."""
         return compact.compact_posterior(self._data, sym, **options)
 
-    def functional_modes(self, sym: Symmetry, invariant: Any = None) -> functional_modes.FunctionalModes:
-        """:func:`numpyro_sym.diagnostics.functional_modes` of this object's invariant functions."""
-        return functional_modes.functional_modes(functions.invariant_functions(self._data, sym, invariant))
+    def chain_modes(self, sym: Symmetry, invariant: Any = None) -> chain_modes.ChainModes:
+        """:func:`numpyro_sym.diagnostics.chain_modes` of this object's invariant functions."""
+        return chain_modes.chain_modes(functions.invariant_functions(self._data, sym, invariant))
 
     def lppd(self, **options: Any) -> Any:
         """:func:`numpyro_sym.diagnostics.lppd` of this object."""

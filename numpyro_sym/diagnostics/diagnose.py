@@ -11,8 +11,8 @@ import xarray as xr
 
 from ..symmetry import Symmetry, text_table
 from .ambiguity import doubt
+from .chain_modes import FEWEST, ChainModes, chain_modes
 from .figures import FIGURES, figures_of, worst
-from .functional_modes import FEWEST, FunctionalModes, functional_modes
 from .functions import invariant_functions
 from .groups import get_group, posterior_of
 from .rebasin import Reference, rebasin
@@ -41,7 +41,7 @@ class Diagnosis:
     invariant: xr.Dataset
     entries: xr.Dataset
     alignment: xr.Dataset
-    modes: FunctionalModes | None
+    modes: ChainModes | None
 
     @property
     def fine(self) -> bool:
@@ -129,7 +129,7 @@ def diagnose(
     found = [figures_of(draws) for draws in (before, after, functions)]
     raw, aligned, told = (worst(f, dim) for f, dim in zip(found, ("site", "site", "function"), strict=True))
     finite = all(np.isfinite(x.values).all() for x in functions.values())
-    modes = functional_modes(functions) if finite and functions.sizes["draw"] >= FEWEST else None
+    modes = chain_modes(functions) if finite and functions.sizes["draw"] >= FEWEST else None
     names = posterior["chain"].values
     lines = verdicts(raw, aligned, told, modes, names, posterior.sizes["draw"], finite)
     if modes is not None and float(told["rhat"].max()) > LIMIT and 1 < (modes.label == 0).sum() < len(names):
@@ -152,7 +152,7 @@ def _among(chains: np.ndarray, before: xr.Dataset, after: xr.Dataset, functions:
     """The verdict on the chains of the greatest mode alone."""
     some = [draws.isel(chain=chains) for draws in (before, after, functions)]
     raw, aligned, told = (worst(figures_of(d), dim) for d, dim in zip(some, ("site", "site", "function"), strict=True))
-    lines = verdicts(raw, aligned, told, functional_modes(some[2]), names[chains], before.sizes["draw"], True)
+    lines = verdicts(raw, aligned, told, chain_modes(some[2]), names[chains], before.sizes["draw"], True)
     who = chains_of(names, np.isin(np.arange(len(names)), chains))
     return tuple(f"{who} alone: {line}" for line in lines)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from .chain_modes import ChainModes
 from .figures import FEWEST_DRAWS
-from .functional_modes import FunctionalModes
 
 #: Chains disagree above this R-hat (Vehtari et al. 2021 advise 1.01; this is where no noise explains it).
 LIMIT = 1.05
@@ -25,7 +25,7 @@ def verdicts(
     raw: xr.Dataset,
     aligned: xr.Dataset,
     invariant: xr.Dataset,
-    modes: FunctionalModes | None,
+    modes: ChainModes | None,
     names: np.ndarray,
     draws: int,
     finite: bool,

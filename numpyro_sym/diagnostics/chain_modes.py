@@ -20,7 +20,7 @@ SETTLED = 1.2
 FEWEST = 8
 
 
-class FunctionalModes(NamedTuple):
+class ChainModes(NamedTuple):
     """Chains grouped by what they predict; ``print`` it for a table.
 
     :param label: for each chain its mode; 0 is the mode of most chains, ties go to the first.
@@ -46,7 +46,7 @@ class FunctionalModes(NamedTuple):
         return text_table(["mode", "chains", "how many"], rows)
 
 
-def functional_modes(functions: Any) -> FunctionalModes:
+def chain_modes(functions: Any) -> ChainModes:
     """Group chains that predict the same.
 
     Two chains are in different modes where some function of each has settled (the quarters of the
@@ -55,21 +55,21 @@ def functional_modes(functions: Any) -> FunctionalModes:
 
     :param functions: invariant functions, such as predictions or log likelihoods: a Dataset, a mapping
         of arrays, or one array, of shape ``(chain, draw, ...)``. Weights will not do: align them first.
-    :returns: a :class:`FunctionalModes`.
+    :returns: a :class:`ChainModes`.
     :raises SymmetryError: where there are fewer than 8 draws a chain, or values that are not finite.
 
     >>> rng = np.random.default_rng(0)
     >>> f = rng.normal(size=(4, 100, 3))
     >>> f[3] += 10
-    >>> functional_modes(f).label.tolist()
+    >>> chain_modes(f).label.tolist()
     [0, 0, 0, 1]
     """
     x = _flat(functions)
     chains, draws, _ = x.shape
     if draws < FEWEST:
-        raise SymmetryError(f"functional_modes: {draws} draws a chain are too few; expected at least {FEWEST}.")
+        raise SymmetryError(f"chain_modes: {draws} draws a chain are too few; expected at least {FEWEST}.")
     if not np.isfinite(x).all():
-        raise SymmetryError("functional_modes: the functions hold NaN or infinite values. Leave them out.")
+        raise SymmetryError("chain_modes: the functions hold NaN or infinite values. Leave them out.")
     mean, variance = x.mean(1), x.var(1)
     settled = _settled(x)
     distance = np.zeros((chains, chains))
@@ -83,7 +83,7 @@ def functional_modes(functions: Any) -> FunctionalModes:
     sizes = np.bincount(component)
     first = [int(np.argmax(component == c)) for c in range(len(sizes))]
     ranked = sorted(range(len(sizes)), key=lambda c: (-sizes[c], first[c]))
-    return FunctionalModes(np.argsort(ranked)[component], distance, np.asarray(settled.all(-1)))
+    return ChainModes(np.argsort(ranked)[component], distance, np.asarray(settled.all(-1)))
 
 
 class ModesSeen(NamedTuple):
@@ -103,7 +103,7 @@ def modes_seen(label: Any) -> ModesSeen:
     Rarefaction (Hurlbert 1971), exact over the choice of chains; and the estimate of Good and
     Turing: the share of modes that one chain alone has seen.
 
-    :param label: each chain's mode, as :func:`functional_modes` gives.
+    :param label: each chain's mode, as :func:`chain_modes` gives.
     :returns: a :class:`ModesSeen`.
 
     >>> seen = modes_seen([0, 0, 0, 1])
