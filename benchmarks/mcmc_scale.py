@@ -60,6 +60,7 @@ def measure(name, options):
         mcmc.run(jax.random.key(0), x, y, units, noise, extra_fields=("num_steps", "diverging"))
         draws = mcmc.get_samples(group_by_chain=True)
         seen = np.concatenate([np.asarray(draws["f"]), np.asarray(draws["mass"])], -1)
+        seen = seen[..., seen.std((0, 1)) > 0]  # where no unit is active, the prediction is zero in every draw
         extra = mcmc.get_extra_fields()
         leapfrogs, ess = float(extra["num_steps"].sum()), float(np.min(effective_sample_size(seen)))
         each.append((1e3 * ess / leapfrogs, float(np.max(split_gelman_rubin(seen))), int(extra["diverging"].sum())))
