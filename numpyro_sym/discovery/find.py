@@ -17,8 +17,9 @@ from ..symmetry.view import in_double_precision
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
 from .classes import Reading, read_classes
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
-from .inference import MET, Value, Walk, needed, walk_jaxpr
+from .inference import MET, Value, Walk
 from .model import read_numpyro_model
+from .program import needed, walk_jaxpr
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .words import Namer, explain, reasons_of
 

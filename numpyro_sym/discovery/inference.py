@@ -1,4 +1,4 @@
-"""Types of every value of a program, walked through its jaxpr once."""
+"""Types of values, and what rules of primitives say about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .characters import ONE, Char
-from .folding import as_constant, fold
 from .layout import Layout, MisalignedError, Occ, Reason, Term, Var, align, cut, leaves, normal, product, term_size
 
 MET = "it meets an axis of other runs"  # what took that axis apart is the reason
@@ -263,69 +262,6 @@ def source_line(eqn: Any) -> str:
     except Exception:
         pass
     return ""
-
-
-# The walk ----------------------------------------------------------------------------------------
-
-
-def walk_jaxpr(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[Any]) -> list[Any]:
-    """Types (or constants) of a program's outputs, given those of its inputs.
-
-    :param jaxpr: a closed jaxpr, or one without constants.
-    :param feeds: for each output, the sites whose densities depend on it, or ``None`` where nothing does and what leads
-        to it may be left out.
-    """
-    consts, jaxpr = getattr(jaxpr, "consts", ()), getattr(jaxpr, "jaxpr", jaxpr)
-    env: dict[Any, Any] = dict(zip(jaxpr.constvars, map(as_constant, consts), strict=True))
-    env.update(zip(jaxpr.invars, inputs, strict=True))
-
-    def read(atom: Any) -> Any:
-        return as_constant(atom.val) if hasattr(atom, "val") else env[atom]
-
-    outer = walk.eqn, walk.feeds, walk.out_feeds
-    for eqn, out_feeds in zip(jaxpr.eqns, needed(jaxpr, feeds)[0], strict=True):
-        if feeding := [f for f in out_feeds if f is not None]:
-            walk.eqn, walk.feeds, walk.out_feeds = eqn, frozenset().union(*feeding), out_feeds
-            env.update(zip(eqn.outvars, apply_rule(walk, eqn, [read(a) for a in eqn.invars]), strict=True))
-    walk.eqn, walk.feeds, walk.out_feeds = outer
-    return [read(a) if f is not None else None for a, f in zip(jaxpr.outvars, feeds, strict=True)]
-
-
-def needed(jaxpr: Any, feeds: Sequence[frozenset[str] | None]) -> tuple[list[list], dict[Any, frozenset[str]]]:
-    """For each output of each equation, the sites whose densities need it (``None``: none does); and by variable."""
-    use: dict[Any, frozenset[str]] = {}
-    by_equation: list[list[frozenset[str] | None]] = []
-
-    def mark(atoms: Iterable[Any], feed: frozenset[str]) -> None:
-        use.update({a: use.get(a, frozenset()) | feed for a in atoms if not hasattr(a, "val")})
-
-    for atom, feed in zip(jaxpr.outvars, feeds, strict=True):
-        if feed is not None:
-            mark([atom], feed)
-    for eqn in reversed(jaxpr.eqns):
-        by_equation.append([use.get(v) for v in eqn.outvars])
-        for feed in by_equation[-1]:
-            if feed is not None:
-                mark(eqn.invars, feed)
-    return by_equation[::-1], use
-
-
-def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
-    """Outputs of one equation: computed where every input is constant, else typed by its rule."""
-    if not any(isinstance(x, Value) for x in inputs) and eqn.primitive.name not in calls:
-        return fold(eqn, inputs)
-    rule = rules.get(eqn.primitive.name)
-    values = [x if isinstance(x, Value) else walk.constant(x) for x in inputs]
-    if rule is not None and all(0 not in a.aval.shape for a in (*eqn.invars, *eqn.outvars)):
-        try:
-            out = rule(walk, eqn, *values)
-            return [out] if isinstance(out, Value) else out
-        except Exception:
-            # Parameters that a version of JAX spells otherwise. What the rule demanded by then only narrows what is
-            # found.
-            pass
-    walk.unknown.add(eqn.primitive.name)
-    return opaque(walk, eqn, *values)
 
 
 def opaque(walk: Walk, eqn: Any, *inputs: Value) -> list[Value]:

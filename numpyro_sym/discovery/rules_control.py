@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .inference import Value, Walk, calls, opaque, register_rule, walk_jaxpr
+from .inference import Value, Walk, calls, opaque, register_rule
+from .program import walk_jaxpr
 
 calls.update({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
 calls.update({"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"})
