@@ -69,7 +69,7 @@ def rebasin(
     True
     """
     posterior = posterior_of(data)
-    point, told = _point(reference, sym)
+    point, told = point_of(reference, sym)
     changed: dict[str, Any] = {}
     for group in ALIGNED_GROUPS:
         if group not in group_names(data):
@@ -84,7 +84,7 @@ def rebasin(
     return with_groups(data, changed)
 
 
-def _point(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
+def point_of(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
     """A reference as :func:`align` takes it, where an ArviZ object is the mean of its draws; and its name."""
     if isinstance(reference, (str, int, tuple)):
         return reference, str(reference)

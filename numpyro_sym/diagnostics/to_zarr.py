@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..alignment import Euclidean
 from ..symmetry import Symmetry, SymmetryError
 from .groups import get_group, group_names, posterior_of, with_sites
-from .rebasin import ALIGNED_GROUPS, Reference, align_dataset
+from .rebasin import ALIGNED_GROUPS, Reference, align_dataset, point_of
+from .record import summary_of
 
 #: Groups of the store that are no data: the point aligned to, and which blocks are written.
 _REFERENCE, _WRITTEN = "rebasin_reference", "rebasin_written"
@@ -110,12 +112,14 @@ def _prepare(
     reference: Reference,
 ) -> None:
     """All that is no aligned draw: other groups, coordinates, the point aligned to, and that no block is written."""
-    found = align_dataset(groups["posterior"], reference, sym)
+    point, told = point_of(reference, sym)
+    found = align_dataset(groups["posterior"], point, sym)
+    done = summary_of(found, sym, told, Euclidean.__name__)
     for name in group_names(data):
         if name in (_REFERENCE, _WRITTEN):
             continue
         if name in groups:
-            groups[name].to_zarr(store, group=name, mode="w", compute=False, **_FORMAT)
+            groups[name].assign_attrs(rebasin=done).to_zarr(store, group=name, mode="w", compute=False, **_FORMAT)
         else:
             _rechunked(get_group(data, name)).to_zarr(store, group=name, mode="w", **_FORMAT)
     at = {name: (tuple(f"{name}_{i}" for i in range(np.ndim(x))), x) for name, x in found.reference.items()}
