@@ -239,6 +239,7 @@ def test_metric_of_the_engine(data):
     assert "Whitened" in dataset(by_weights).attrs["rebasin"]
 
 
+@pytest.mark.slow
 def test_networks_positive_and_negative_control(sine_nuts, two_modes):
     weights = runs.TANH_UNITS.sites
     one_mode = arviz({"posterior": {name: sine_nuts.draws[name] for name in weights}})

@@ -73,6 +73,7 @@ X = np.linspace(-2, 2, 20)[:, None]
 Y = np.sin(X[:, 0])
 
 
+@pytest.mark.slow
 def test_module_whose_symmetry_is_found_and_forward_mode():
     guide = nsym.AutoSymmetrizedNormal(module)
     svi = SVI(module, guide, numpyro.optim.Adam(0.01), Trace_ELBO())

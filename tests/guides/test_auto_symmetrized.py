@@ -115,6 +115,7 @@ BATCHED = [autoguide.AutoBatchedMultivariateNormal, autoguide.AutoBatchedLowRank
 
 
 @pytest.mark.parametrize("make", BATCHED)
+@pytest.mark.slow
 def test_batched_guides_are_averaged_over_every_labelling_and_train(make, x64, rng_key):
     sym = Symmetry([Units("component", 3, axes={"mu": 0, "sigma": 0})])
     base = make(components, batch_ndim=1, init_scale=0.5)
@@ -235,6 +236,7 @@ def test_training_and_what_it_returns(rng_key):
     assert guide.component(result.params, Y).posterior.loc.shape == result.params["auto_loc"].shape
 
 
+@pytest.mark.slow
 def test_a_flow_without_inverse_is_guessed_at_its_draw(rng_key):
     base = autoguide.AutoBNAFNormal(mixture, hidden_factors=[2])
     svi = SVI(mixture, AutoSymmetrized(base, SYM), numpyro.optim.Adam(0.01), Trace_ELBO())

@@ -294,6 +294,7 @@ def test_quantiles_are_those_of_the_draws(fitted, rng_key):
     assert guide.quantiles(result.params, 0.5)["w1"].shape == (1, 1, 3)
 
 
+@pytest.mark.slow
 def test_quantiles_of_a_simplex_and_of_both_axes_of_a_matrix(rng_key):
     case = BY_NAME["hmm"]
     guide = nsym.AutoSymmetrizedNormal(case.model, case.sym, init_scale=0.8)

@@ -89,6 +89,7 @@ def test_draws_have_the_probability_that_the_guess_tells(name):
 
 
 @pytest.mark.parametrize("name", ["one layer, signs", "two layers, signs", "both axes of a matrix"])
+@pytest.mark.slow
 def test_finite_values_and_gradients_in_single_precision(name):
     """Far apart, equal, and at a thousand scales' distance."""
     sym, shapes = cases.CASES[name]
