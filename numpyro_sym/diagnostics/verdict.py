@@ -48,7 +48,8 @@ def verdicts(
     if np.isnan(told):
         return ("nothing can be told: the invariant functions never change",)
     if told <= LIMIT:
-        return (*_too_few(aligned, invariant, len(names)), *_agreed(raw, aligned))
+        few, agreed = _too_few(aligned, invariant, len(names)), _agreed(raw, aligned)
+        return few if few and agreed == (WELL,) else (*few, *agreed)
     if modes is not None and modes.num_modes > 1:
         return tuple(
             f"another functional mode in {chains_of(names, modes.label == mode)}" for mode in range(1, modes.num_modes)
