@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from mcmc_runs import sampler
 from numpyro import handlers
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
-from numpyro.infer import MCMC, NUTS
+from numpyro.infer import NUTS
 
 import numpyro_sym as nsym
 from numpyro_sym.mcmc import OrderedReparam, ReferenceSetReparam
@@ -57,14 +58,7 @@ def measure(options):
     data = sine()
     found = {}
     for name in dict.fromkeys(("NUTS", *options.kernels)):
-        mcmc = MCMC(
-            KERNELS[name](),
-            num_warmup=options.warmup,
-            num_samples=options.samples,
-            num_chains=options.chains,
-            chain_method="vectorized",
-            progress_bar=False,
-        )
+        mcmc = sampler(KERNELS[name](), options)
         mcmc.run(jax.random.key(0), *data, extra_fields=("num_steps",))
         found[name] = (mcmc, [])
     # Compiled now: the sampling alone, interleaved, so that a busy moment of the machine hits all alike.

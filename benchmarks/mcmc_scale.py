@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from mcmc_runs import sampler
 from numpyro import handlers
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
-from numpyro.infer import MCMC, NUTS
+from numpyro.infer import NUTS
 
 import numpyro_sym as nsym
 from numpyro_sym.mcmc import ScaleReparam
@@ -49,14 +50,7 @@ def measure(name, options):
     sym = nsym.mlp(["w1", "w2"], [units], biases=["b1"], kind="scaled")
     each = []
     for model in (network, handlers.reparam(network, config=ScaleReparam(sym))):
-        mcmc = MCMC(
-            NUTS(model),
-            num_warmup=options.warmup,
-            num_samples=options.samples,
-            num_chains=options.chains,
-            chain_method="vectorized",
-            progress_bar=False,
-        )
+        mcmc = sampler(NUTS(model), options)
         mcmc.run(jax.random.key(0), x, y, units, noise, extra_fields=("num_steps", "diverging"))
         draws = mcmc.get_samples(group_by_chain=True)
         seen = np.concatenate([np.asarray(draws["f"]), np.asarray(draws["mass"])], -1)

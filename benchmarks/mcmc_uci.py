@@ -18,7 +18,8 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
-from numpyro.infer import MCMC, init_to_sample, log_likelihood
+from mcmc_runs import sampler
+from numpyro.infer import init_to_sample, log_likelihood
 
 import numpyro_sym as nsym
 from numpyro_sym.symmetry import text_table
@@ -76,14 +77,7 @@ def measure(folder, name, which, options):
     x, y, x_test, y_test = load(folder, name)
     model, sym = network(WIDTHS[which])
     kernel = nsym.FoldedNUTS(model, sym, init_strategy=init_to_sample, max_tree_depth=options.tree_depth)
-    mcmc = MCMC(
-        kernel,
-        num_warmup=options.warmup,
-        num_samples=options.samples,
-        num_chains=options.chains,
-        chain_method="vectorized",
-        progress_bar=False,
-    )
+    mcmc = sampler(kernel, options)
     start = time.process_time()
     mcmc.run(jax.random.key(options.seed), x, y, extra_fields=("diverging",))
     seconds = time.process_time() - start

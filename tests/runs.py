@@ -11,6 +11,7 @@ import optax
 from numpyro.infer import MCMC
 from numpyro.infer.util import log_density
 from registry import normal
+from scipy import stats
 
 import numpyro_sym as nsym
 
@@ -103,3 +104,11 @@ def sample(kernel, *args, num_warmup=300, num_samples=600, init_params=None, **k
         **kwargs,
     )
     return Run(mcmc, {name: np.asarray(x) for name, x in mcmc.get_samples(group_by_chain=True).items()})
+
+
+def order_statistics_p_values(kernel):
+    """Of Kolmogorov-Smirnov tests that the three values of ``x`` have the laws of normal order statistics."""
+    mcmc = MCMC(kernel, num_warmup=500, num_samples=4000, thinning=4, progress_bar=False)
+    mcmc.run(jax.random.key(0))
+    quantiles = stats.norm.cdf(mcmc.get_samples()["x"])
+    return [stats.kstest(stats.beta(i + 1, 3 - i).cdf(quantiles[:, i]), "uniform").pvalue for i in range(3)]
