@@ -65,7 +65,7 @@ def many(batch, repeats, dtype):
             squared_distance(*each) ** 0.5
             for each in zip(pairs, [reference] * few, [wires] * few, plain(), strict=True)
         ]
-        farther = int((ours().distance[:few] > np.array(found) * (1 + 1e-9)).sum())
+        farther = int((ours().distance[:few] > np.array(found) * (1 + 100 * np.finfo(dtype).eps)).sum())
         mean = float(ours().distance[:few].mean())
         rows.append(
             [label, median, least, theirs, theirs / median, plain_wall / wall, mean, float(np.mean(found)), farther]

@@ -12,6 +12,9 @@ import numpyro_sym as nsym
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
+# Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs: ``runs.optimised``.
+jax.config.update("jax_disable_most_optimizations", True)
+
 
 @pytest.fixture
 def x64():

@@ -1,5 +1,6 @@
 """Models and chains that several tests look at; conftest runs each once a session."""
 
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +15,17 @@ from registry import normal
 from scipy import stats
 
 import numpyro_sym as nsym
+
+
+@contextmanager
+def optimised():
+    """Compile as users do, for what runs longer than it compiles."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", True)
+
 
 UNITS = 5
 TANH_UNITS = nsym.mlp(["w1", "w2"], [UNITS], biases=["b1"], kind="signed")
@@ -45,6 +57,7 @@ def precise_sine():
 PRECISE = 0.05
 
 
+@optimised()
 def modes(x, y, noise):
     """Local optima by Adam from 24 random starts: points with a leading dimension, potentials."""
 
@@ -87,6 +100,7 @@ class Run(NamedTuple):
     draws: dict
 
 
+@optimised()
 def sample(kernel, *args, num_warmup=300, num_samples=600, init_params=None, **kwargs) -> Run:
     mcmc = MCMC(
         kernel,

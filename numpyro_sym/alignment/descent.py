@@ -20,7 +20,7 @@ class Descent(NamedTuple):
     :param elements: units name -> :class:`Element` of shape ``(batch, n)``.
     :param loss: by how much the cheapest single change would lower the score, shape ``(batch,)``.
     :param settled: whether every unit is the best of all for its slot, or the nearest: a match without
-        conflict.
+        conflict; or the one assignment is the optimum.
     """
 
     elements: dict[str, Element]
@@ -127,7 +127,8 @@ class _State:
         losses = []
         for units in self.objective.sym:
             name, permutation = units.name, self.elements[units.name].permutation
-            settled &= self._is_settled(units, permutation)
+            if not self.objective.is_linear:  # there the assignment is the optimum, whatever else it is
+                settled &= self._is_settled(units, permutation)
             if name in self.true_loss:
                 losses.append(self.true_loss[name])
             else:

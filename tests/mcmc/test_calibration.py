@@ -9,6 +9,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+import runs
 from numpyro import handlers
 from numpyro.infer import HMC, NUTS, Predictive
 from scipy import stats
@@ -49,6 +50,7 @@ PROBLEMS = {
 }
 
 
+@runs.optimised()
 def ranks(problem, kernel, spoil=None):
     """The rank of each number of the folded truth among the folded draws: ``(sets, numbers)``.
 
