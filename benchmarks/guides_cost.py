@@ -1,4 +1,6 @@
-"""Cost of one SVI step, one particle, against AutoNormal in the same run: median seconds, as ratios.
+"""Cost of one SVI step, one particle, against AutoNormal in the same run: median seconds and memory, as ratios.
+
+Memory is what XLA says the compiled steps need: arguments, results and everything in between.
 
 python benchmarks/guides_cost.py [--steps 200]
 """
@@ -50,16 +52,20 @@ def measure(rows, inputs, width, steps):
         def some(state, x, y, svi=svi):
             return jax.lax.fori_loop(0, TOGETHER, lambda _, s: svi.update(s, x, y, width)[0], state)
 
+        some = some.lower(state, *data).compile()
+        need = some.memory_analysis()
+        size = need.temp_size_in_bytes + need.argument_size_in_bytes + need.output_size_in_bytes
         jax.block_until_ready(some(state, *data))
-        running[name] = (some, state, [])
+        running[name] = (some, state, size, [])
     for _ in range(max(steps // TOGETHER, 1)):  # interleaved, so that a busy moment of the machine hits all alike
-        for some, state, seconds in running.values():
+        for some, state, _, seconds in running.values():
             start = time.perf_counter()
             jax.block_until_ready(some(state, *data))
             seconds.append((time.perf_counter() - start) / TOGETHER)
-    plain = float(np.median(running["AutoNormal"][2]))
+    _, _, plain_size, plain = running["AutoNormal"]
     return [
-        [rows, inputs, width, n, 1e3 * np.median(s), float(np.median(s) / plain)] for n, (_, _, s) in running.items()
+        [rows, inputs, width, n, 1e3 * np.median(s), float(np.median(s) / np.median(plain)), b / 1e6, b / plain_size]
+        for n, (_, _, b, s) in running.items()
     ]
 
 
@@ -68,4 +74,4 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
     table = [r for size in ((442, 10, 50), (20_000, 10, 50)) for r in measure(*size, options.steps)]
-    print(text_table(["rows", "inputs", "width", "guide", "ms a step", "ratio"], table))
+    print(text_table(["rows", "inputs", "width", "guide", "ms a step", "ratio", "MB", "ratio"], table))

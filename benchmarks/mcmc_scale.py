@@ -16,15 +16,17 @@ import numpyro.distributions as dist
 from mcmc_runs import sampler
 from numpyro import handlers
 from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
-from numpyro.infer import NUTS
+from numpyro.infer import NUTS, init_to_value
 
 import numpyro_sym as nsym
-from numpyro_sym.mcmc import ScaleReparam
+from numpyro_sym.mcmc import ScaleReparam, good_starts
 from numpyro_sym.symmetry import text_table
 
 #: name: rows, noise, units of the network, units of the truth.
 PROBLEMS = {
+    "needed units, least noise": (200, 0.03, 3, 3),
     "needed units, little noise": (200, 0.1, 3, 3),
+    "needed units, some noise": (200, 0.3, 3, 3),
     "needed units, much noise": (200, 1.0, 3, 3),
     "units to spare": (200, 0.1, 10, 3),
     "few rows": (8, 0.5, 10, 3),
@@ -48,9 +50,11 @@ def measure(name, options):
     w1, b1, w2 = rng.normal(size=(INPUTS, true_units)), rng.normal(size=true_units), rng.normal(size=true_units)
     y = (np.maximum(x @ w1 + b1, 0) @ w2 + noise * rng.normal(size=rows)).astype(np.float32)
     sym = nsym.mlp(["w1", "w2"], [units], biases=["b1"], kind="scaled")
+    # Both from the best mode that is found: in which of several a chain ends is another question.
+    start = init_to_value(values=good_starts(jax.random.key(1), network, x, y, units, noise, num_chains=1))
     each = []
     for model in (network, handlers.reparam(network, config=ScaleReparam(sym))):
-        mcmc = sampler(NUTS(model), options)
+        mcmc = sampler(NUTS(model, init_strategy=start), options)
         mcmc.run(jax.random.key(0), x, y, units, noise, extra_fields=("num_steps", "diverging"))
         draws = mcmc.get_samples(group_by_chain=True)
         seen = np.concatenate([np.asarray(draws["f"]), np.asarray(draws["mass"])], -1)

@@ -13,3 +13,4 @@ from .reference_set import ReferenceSetReparam as ReferenceSetReparam
 from .removal import Removed as Removed
 from .removal import remove_symmetry as remove_symmetry
 from .scale import ScaleReparam as ScaleReparam
+from .starts import good_starts as good_starts
