@@ -77,6 +77,11 @@ class OrderedReparam:
             return None
         if site["is_observed"]:
             raise SymmetryError(f"OrderedReparam: the key {site['name']!r} is observed, so not to be ordered.")
+        if site.get("scale") is not None:
+            raise SymmetryError(
+                f"OrderedReparam: the density of the key {site['name']!r} is scaled (a subsampled plate, or "
+                "handlers.scale), so it is no prior whose order statistics could be taken. Sample the key outside."
+            )
         # The entries hang together, so the plates around the site do not run over the latent.
         plates = {frame.name for frame in site["cond_indep_stack"]}
 

@@ -33,7 +33,8 @@ ELBOS = {
     "renyi": lambda **kw: RenyiELBO(alpha=0.5, **kw),
     "graph": TraceGraph_ELBO,
 }
-SMALL = [BY_NAME[name] for name in ("mlp-1-tanh", "hmm", "factor", "attention", "young", "global-sign")]
+SMALL = [BY_NAME[name] for name in ("mlp-1-tanh", "young", "global-sign")]
+SMALL += [pytest.param(BY_NAME[name], marks=pytest.mark.slow) for name in ("hmm", "factor", "attention")]
 
 
 def pair(n=2, kind="permutation"):
@@ -54,7 +55,7 @@ def started(guide, *args, elbo=None):
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("case", SMALL, ids=lambda c: c.name)
+@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_density_is_the_brute_force_average(case, rng_key):
     """Every element applied by hand to the whole point; constrained sites with their Jacobian."""
     guide = nsym.AutoSymmetrizedNormal(case.model, case.sym, init_scale=0.7, check=False)
@@ -224,7 +225,7 @@ def test_parameters_have_autonormals_names_and_start(fitted):
 
 
 @pytest.mark.parametrize("elbo", ELBOS)
-@pytest.mark.parametrize("precision", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize("precision", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["float32", "float64"])
 def test_every_elbo_has_finite_gradients_in_every_parameter(elbo, precision, rng_key):
     with jax.enable_x64(precision):
         guide = nsym.AutoSymmetrizedNormal(regression, REGRESSION)

@@ -20,7 +20,9 @@ def total(sym, x, q, effort=TRAINING):
     return jnp.exp(logsumexp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q, effort)))(every)))
 
 
-@pytest.mark.parametrize("name", cases.CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n.startswith("three") else n for n in cases.CASES]
+)
 def test_sums_to_one_over_the_group(name):
     """At a draw, and at a point that has nothing to do with the Normals."""
     sym, shapes = cases.CASES[name]
@@ -64,7 +66,7 @@ def test_is_exact_where_all_weights_are_one(n):
     np.testing.assert_allclose(log_guess(balance(jnp.zeros((n, n)))).sum(), -np.log([2, 6][n - 2]), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["one layer, signs", "two layers"])
+@pytest.mark.parametrize("name", ["one layer, signs", pytest.param("two layers", marks=pytest.mark.slow)])
 def test_draws_have_the_probability_that_the_guess_tells(name):
     """Frequencies of drawn elements against log_tau where they move the draw; a chi-square statistic."""
     sym, shapes = cases.CASES[name]

@@ -123,6 +123,11 @@ def unordered():
     return handlers.substitute(ordered(plated), data={"mu": np.array([1.0, 0.0, 2.0])})
 
 
+def minibatch():
+    with numpyro.plate("all", 9, subsample_size=3):
+        numpyro.sample("mu", dist.Normal(0, 5))
+
+
 SIGNED = nsym.factor_model(2, loadings={"L": 1})
 REFUSED = {
     "Units 'factor' are signed": lambda: OrderedReparam(SIGNED, keys={"factor": "L"}),
@@ -135,6 +140,7 @@ REFUSED = {
     "length 3; expected 4": run(ordered(plated, n=4)),
     "'mu' is not in the order of its key": run(unordered()),
     "'mu' is conditioned on": run(handlers.condition(ordered(plated), {"mu": np.array([0.0, 1.0, 2.0])})),
+    "the key 'mu' is scaled": run(handlers.reparam(minibatch, config=configured(component="mu")())),
     "the key 'mu' is observed": run(
         handlers.reparam(handlers.condition(plated, {"mu": np.zeros(3)}), config=configured(component="mu")())
     ),
