@@ -67,6 +67,7 @@ def measure(options):
             mcmc.post_warmup_state = mcmc.last_state
             start = time.process_time()
             mcmc.run(jax.random.key(i), *data, extra_fields=("num_steps",))
+            jax.block_until_ready(mcmc.get_samples())
             seconds = time.process_time() - start
             f = np.asarray(mcmc.get_samples(group_by_chain=True)["f"])
             leapfrogs = float(mcmc.get_extra_fields()["num_steps"].sum())

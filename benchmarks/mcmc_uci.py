@@ -80,6 +80,7 @@ def measure(folder, name, which, options):
     mcmc = sampler(kernel, options)
     start = time.process_time()
     mcmc.run(jax.random.key(options.seed), x, y, extra_fields=("diverging",))
+    jax.block_until_ready(mcmc.get_samples())
     seconds = time.process_time() - start
     every = log_likelihood(model, mcmc.get_samples(), x_test, y_test)["y"]
     chains = every.reshape(options.chains, -1, len(y_test))
