@@ -194,7 +194,7 @@ def test_simplex_and_scales_of_many_units_are_bracketed(x64, rng_key):
     assert 40 < information.lower < information.log_order
 
 
-@pytest.mark.parametrize("name", ["multivariate", "by hand"])
+@pytest.mark.parametrize("name", ["multivariate", pytest.param("by hand", marks=pytest.mark.slow)])
 def test_guess_is_a_bound_for_any_base(name, x64):
     """On the same draws the guess has at least the exact log density in the mean, importance weights less so."""
     base = BASES[name]()
@@ -268,6 +268,7 @@ def test_units_that_start_alike_are_told_apart(make, rng_key):
     np.testing.assert_allclose(apart._init_locs["mu"], [0.0, 1.0], atol=1e-6)  # no tie: nothing is changed
 
 
+@pytest.mark.slow
 def test_information_of_a_group_too_large_to_list_is_bracketed(rng_key):
     def wide():
         numpyro.sample("x", dist.Normal(0, 10).expand([20]).to_event(1))

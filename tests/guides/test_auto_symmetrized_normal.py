@@ -129,6 +129,7 @@ def test_infonce_is_a_lower_bound_that_saturates_at_log_k(x64):
     assert gain[0] - gain[1] < np.log(20)
 
 
+@pytest.mark.slow
 def test_a_bound_with_k_elements_tightens(x64):
     params = {"x_auto_loc": jnp.array([0.0, 1.0, 2.0]), "x_auto_scale": jnp.ones(3)}
     losses = []
@@ -279,6 +280,7 @@ def test_sample_posterior_draws_from_the_average(fitted, rng_key):
     assert guide.sample_posterior(rng_key, result.params, X)["w1"].shape == (1, 3)
 
 
+@pytest.mark.slow
 def test_quantiles_are_those_of_the_draws(fitted, rng_key):
     guide, _, result = fitted
     levels = [0.1, 0.5, 0.8]

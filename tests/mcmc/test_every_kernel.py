@@ -54,7 +54,7 @@ def test_chain_methods(name, chain_method):
     np.testing.assert_array_equal(draws["smallest"], draws["x"][..., 0])
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", [n if n == "draws" else pytest.param(n, marks=pytest.mark.slow) for n in KERNELS])
 def test_double_precision_pickling_and_going_on(name):
     with jax.enable_x64(True):
         mcmc = run(name)
