@@ -47,12 +47,7 @@ def test_six_components_in_the_plane(name, given):
     """The control: from NumPyro's own starts chains end in modes that are no copies of each other."""
     model, kernel = KERNELS[name]
     start = good_starts(jax.random.key(1), model, plane()) if given else None
-    with runs.optimised():
-        mcmc = MCMC(
-            kernel(model), num_warmup=150, num_samples=150, num_chains=4, chain_method="vectorized", progress_bar=False
-        )
-        mcmc.run(jax.random.key(0), plane(), init_params=start)
-    draws = mcmc.get_samples(group_by_chain=True)
+    draws = runs.sample(kernel(model), plane(), num_warmup=150, num_samples=150, init_params=start).draws
     rhat = max(float(np.max(split_gelman_rubin(draws[site]))) for site in SIX.sites)
     assert rhat < 1.1 if given else rhat > 1.5
 
