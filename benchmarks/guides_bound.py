@@ -3,7 +3,7 @@
     python benchmarks/guides_bound.py [--draws 64] [--layers 1 2]
 
 The exact value is a permanent where n <= 12; elsewhere the least of three bounds from above: importance
-weights without the identity; for two layers the sum of what each tells with the other in place; and
+weights without the identity, of many elements for one layer; for two layers the sum of what each tells with the other in place; and
 log q(w) - log r(w), whose mean is above I for any density r, here of independent entries.
 """
 
@@ -37,7 +37,7 @@ ROWS = [
     ([50, 50], 1, 0.7, "permutation"),
     ([50, 50], 1, 1.0, "permutation"),
 ]
-IMPORTANCE, INFONCE = 9, 64
+IMPORTANCE, FROM_ABOVE, INFONCE = 9, 65, 64
 
 
 def network(widths, inputs, kind):
@@ -73,8 +73,8 @@ def bounds(widths, inputs, kind, draws):
             return -0.5 * sum(jnp.sum((x[n] - centre[n]) ** 2 / spread[n] + jnp.log(spread[n])) for n in loc)
 
         def without_identity(key, part, x):
-            ratios, _ = importance(key, part, log_q, x, x, q, IMPORTANCE, REPORTING)
-            return ratios, part.log_order - logsumexp(ratios[1:]) + jnp.log(IMPORTANCE - 1)
+            ratios, _ = importance(key, part, log_q, x, x, q, FROM_ABOVE if single else IMPORTANCE, REPORTING)
+            return ratios[:IMPORTANCE], part.log_order - logsumexp(ratios[1:]) + jnp.log(len(ratios) - 1)
 
         key_draw, key_elements, key_uniform = jax.random.split(key, 3)
         x = {name: loc[name] + z for name, z in normal(key_draw, shapes).items()}

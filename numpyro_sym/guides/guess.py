@@ -24,25 +24,27 @@ from jax.scipy.special import logsumexp
 from ..symmetry import Element, Symmetry, Units
 from ..symmetry.symmetry import Elements
 from .evidence import Belief, Fit, Gaussian, Sites, belief, fit_of, ignorance, in_place, signed
-from .matching import balance, log_guess, sample_guess
+from .matching import ROUNDS, balance, log_guess, sample_guess
 from .orbit import Drawn
 from .order import reordered, slot_order
 
 
 class Effort(NamedTuple):
-    """How much is done to tell apart units that share arrays with others; other units need none of it.
+    """How much is done to tell units apart.
 
-    :param sweeps: how often beliefs are passed to and fro between layers.
+    :param rounds: how often what is left is rescaled before the next slot is filled.
+    :param sweeps: how often beliefs are passed to and fro between layers whose units share arrays.
     :param pauses: where the filling stops for beliefs made anew, as shares of the slots: a few units in
         place can tell the others of both layers. Early ones matter most.
     """
 
+    rounds: int
     sweeps: int
     pauses: tuple[float, ...]
 
 
-TRAINING = Effort(6, (0, 0.04, 0.1, 0.2, 0.4))
-REPORTING = Effort(12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
+TRAINING = Effort(ROUNDS, 6, (0, 0.04, 0.1, 0.2, 0.4))
+REPORTING = Effort(8, 12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
 
 #: How probable it is that another kind of belief fills the next block.
 CHANGE = 0.1
@@ -120,17 +122,17 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> 
     x, q = reordered(sym, slot_order(sym, q), x, q)
     total = jnp.zeros(())
     for u, filled, blocks in _plan(sym, effort):
-        one = partial(_log_block, sym, u, filled, x, q, effort.sweeps)
+        one = partial(_log_block, sym, u, filled, x, q, effort)
         total += _over_paths(jax.lax.map(one, blocks) if len(blocks) > 1 else one(blocks[0])[None])
     return total
 
 
 def _log_block(
-    sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian, sweeps: int, block: jax.Array
+    sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian, effort: Effort, block: jax.Array
 ) -> jax.Array:
     """Log probability of the units of one block in their own slots, by each of the guesses."""
-    fits = _fits(sym, u, filled, block[0], x, q, sweeps)
-    each = jax.vmap(lambda fit: _log_steps(u, fit))(fits)
+    fits = _fits(sym, u, filled, block[0], x, q, effort.sweeps)
+    each = jax.vmap(lambda fit: _log_steps(u, fit, effort.rounds))(fits)
     return jnp.where(_within(u, block), each, 0).sum(1)
 
 
@@ -152,11 +154,11 @@ def _over_paths(log_probs: jax.Array) -> jax.Array:
     return logsumexp(forward)
 
 
-def _log_steps(u: Units, fit: Fit) -> jax.Array:
+def _log_steps(u: Units, fit: Fit, rounds: int) -> jax.Array:
     """Log probability that the guess gives to each unit in its own slot, the units before it in theirs."""
     if not signed(u):
-        return log_guess(balance(fit.even))
-    return log_guess(balance(fit.either)) + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd))
+        return log_guess(balance(fit.even), rounds)
+    return log_guess(balance(fit.either), rounds) + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd))
 
 
 def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> Elements:
@@ -171,23 +173,24 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort:
     x, q = reordered(sym, order, x, q)
     total = sym.identity()
     for (u, filled, blocks), key in zip(_plan(sym, effort), jax.random.split(rng_key, len(sym)), strict=True):
-        fill = partial(_fill_block, sym, u, filled, q, effort.sweeps)
+        fill = partial(_fill_block, sym, u, filled, q, effort)
         steps = jnp.asarray(blocks), jax.random.split(key, len(blocks))
         (x, total, _), _ = jax.lax.scan(fill, (x, total, jnp.asarray(0)), steps)
     return sym.compose(sym.inverse(order), sym.compose(total, order))
 
 
 def _fill_block(
-    sym: Symmetry, u: Units, filled: frozenset[str], q: Gaussian, sweeps: int, so_far: Any, step: Any
+    sym: Symmetry, u: Units, filled: frozenset[str], q: Gaussian, effort: Effort, so_far: Any, step: Any
 ) -> tuple[Any, None]:
     """Draw the units of one block: the values with them in place, the element so far, and which guess was followed."""
     (x, total, which), (block, key) = so_far, step
     key_change, key_which, key_units, key_sign = jax.random.split(key, 4)
-    fits = _fits(sym, u, filled, block[0], x, q, sweeps)
+    fits = _fits(sym, u, filled, block[0], x, q, effort.sweeps)
     anew = (block[0] == 0) | jax.random.bernoulli(key_change, CHANGE)
     which = jnp.where(anew, jax.random.randint(key_which, (), 0, len(fits.even)), which)
     fit = jax.tree.map(lambda each: each[which], fits)
-    units = sample_guess(key_units, balance(fit.either if signed(u) else fit.even), block[0], block[1])
+    log_weights = balance(fit.either if signed(u) else fit.even)
+    units = sample_guess(key_units, log_weights, block[0], block[1], effort.rounds)
     factor = jnp.ones(u.n)
     if signed(u):
         positive = jax.random.bernoulli(key_sign, jax.nn.sigmoid(2 * fit.odd[units, jnp.arange(u.n)]))
