@@ -1,5 +1,7 @@
 """What every test may use. Chains are run once a session: compilation dominates."""
 
+import os
+
 import jax
 import pytest
 import runs
@@ -14,6 +16,18 @@ settings.load_profile("steady")
 
 # Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs: ``runs.optimised``.
 jax.config.update("jax_disable_most_optimizations", True)
+
+
+def pytest_configure(config):
+    """What has been compiled once is not compiled again, in this run or the next: pytest's cache keeps it.
+
+    One folder for each worker: JAX reads entries that another process is still writing.
+    """
+    if hasattr(config, "cache"):
+        folder = config.cache.mkdir("jax-" + os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture

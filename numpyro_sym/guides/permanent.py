@@ -10,6 +10,7 @@ import numpy as np
 LARGEST_PERMANENT = 12
 
 
+@jax.jit
 def log_permanent(log_weights: jax.Array) -> jax.Array:
     """Log of the permanent of ``exp(log_weights)``, by dynamic programming over subsets of columns.
 

@@ -11,6 +11,7 @@ from jax.scipy.special import logsumexp
 from numpyro_sym.guides.permanent import log_permanent
 
 
+@jax.jit
 def by_listing(log_weights):
     n = len(log_weights)
     every = np.array(list(permutations(range(n))))
