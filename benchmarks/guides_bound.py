@@ -3,8 +3,9 @@
     python benchmarks/guides_bound.py [--draws 64] [--layers 1 2]
 
 The exact value is a permanent where n <= 12; elsewhere the least of three bounds from above: importance
-weights without the identity, of many elements for one layer; for two layers the sum of what each tells with the other in place; and
-log q(w) - log r(w), whose mean is above I for any density r, here of independent entries.
+weights without the identity, of many elements for one layer; for two layers the sum of what each tells
+with the other in place; and log q(w) - log r(w), whose mean is above I for any density r, here of
+independent entries.
 """
 
 import argparse

@@ -156,6 +156,7 @@ def spread_out(n, scale=0.4):
     return guide, params | {name.replace("loc", "scale"): scale * jnp.ones_like(x) for name, x in params.items()}
 
 
+@pytest.mark.slow
 def test_simplex_and_scales_are_bounded_against_a_sum_in_numpy(x64):
     """120 labellings, densities by SciPy with the Jacobian of stick breaking written out."""
     n = 5
@@ -216,6 +217,7 @@ def test_guess_is_a_bound_for_any_base(name, x64):
     assert over.mean() < 0.1
 
 
+@pytest.mark.slow
 def test_training_and_what_it_returns(rng_key):
     """A multivariate Normal: parameters keep their names, draws are of both labellings, one component's of one."""
     guide = AutoSymmetrized(autoguide.AutoMultivariateNormal(mixture), SYM)
@@ -250,6 +252,7 @@ def test_a_flow_without_inverse_is_guessed_at_its_draw(rng_key):
         orbit_of(refused, Y)["fn"].log_prob(jnp.ones(7))
 
 
+@pytest.mark.slow
 def test_a_guide_list_as_base(rng_key):
     guide = AutoSymmetrized(parts(), SYM, check=False)
     svi = SVI(mixture, guide, numpyro.optim.Adam(0.01), Trace_ELBO())

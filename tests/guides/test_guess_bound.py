@@ -9,7 +9,7 @@ from jax.scipy.special import logsumexp
 
 from numpyro_sym.guides import matching
 from numpyro_sym.guides.evidence import Gaussian, fit_of, signed
-from numpyro_sym.guides.guess import importance, log_tau
+from numpyro_sym.guides.guess import REPORTING, importance, log_tau
 from numpyro_sym.guides.permanent import log_permanent
 
 pytestmark = [pytest.mark.usefixtures("x64"), pytest.mark.slow]
@@ -143,3 +143,17 @@ def test_gradient_is_that_of_finite_differences():
     bound, step = jax.jit(bound), 1e-6
     difference = (bound(1.1 + step) - bound(1.1 - step)) / (2 * step)
     np.testing.assert_allclose(jax.grad(bound)(1.1), difference, rtol=1e-5)
+
+
+def test_reports_work_harder_at_64_units():
+    """On the same draws the guess of reports tells some .2 nats more than that of training."""
+    sym, shapes = cases.layers([64], "permutation", 10)
+    q = cases.normals(shapes, 1.0)
+
+    def more(key):
+        x = cases.draw(key, q)
+        return log_tau(sym, x, q, REPORTING) - log_tau(sym, x, q)
+
+    gains = jax.jit(lambda keys: jax.lax.map(more, keys, batch_size=8))(jax.random.split(jax.random.key(1), 64))
+    assert gains.mean() > 3 * gains.std() / 8
+    assert gains.mean() > 0.1

@@ -81,6 +81,7 @@ def test_law_is_that_of_order_statistics(kernel):
     assert min(runs.order_statistics_p_values(nsym.Folded(kernel(exchangeable), EXCHANGEABLE))) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain_method", ["vectorized", "sequential", "parallel"])
 @runs.optimised()  # compiled in haste, two programs of the same steps round differently
 def test_chain_methods(chain_method):
@@ -96,6 +97,7 @@ def test_chain_methods(chain_method):
     np.testing.assert_array_equal(folded.get_samples(group_by_chain=True)["x"], expected)
 
 
+@pytest.mark.slow
 def test_parallel_chains_on_several_devices():
     """In a process of its own: the number of host devices is fixed when JAX starts."""
     import subprocess

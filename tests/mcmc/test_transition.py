@@ -160,6 +160,7 @@ def reparameterised():
     return chains(NUTS(handlers.reparam(two_components, config=ReferenceSetReparam(SIMPLEX))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["permuted", "nearest", "reparameterised"])
 def test_invariant_moments_are_those_of_unrestricted_nuts(way, plain, request):
     """Means and second moments of functions that labels do not move, within three Monte Carlo errors."""
