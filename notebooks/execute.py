@@ -21,4 +21,5 @@ def execute(path: Path) -> None:
 
 
 with ThreadPoolExecutor(2) as pool:  # each notebook is a process of its own
-    list(pool.map(execute, sorted(Path(__file__).parent.glob("*.md"))))
+    largest_first = sorted(Path(__file__).parent.glob("*.md"), key=lambda path: -path.stat().st_size)
+    list(pool.map(execute, largest_first))
