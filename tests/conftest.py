@@ -1,7 +1,5 @@
 """What every test may use. Chains are run once a session: compilation dominates."""
 
-import os
-
 import jax
 import pytest
 import runs
@@ -19,13 +17,10 @@ jax.config.update("jax_disable_most_optimizations", True)
 
 
 def pytest_configure(config):
-    """What has been compiled once is not compiled again, in this run or the next: pytest's cache keeps it.
-
-    One folder for each worker: JAX reads entries that another process is still writing.
-    """
+    """What has been compiled once is not compiled again, by any worker, in this run or the next: pytest's cache
+    keeps it."""
     if hasattr(config, "cache"):
-        folder = config.cache.mkdir("jax-" + os.environ.get("PYTEST_XDIST_WORKER", "alone"))
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
