@@ -8,6 +8,7 @@ import pytest
 from jax.scipy.special import logsumexp
 
 from numpyro_sym.guides import guess as guess_module
+from numpyro_sym.guides.evidence import Fit, in_place
 from numpyro_sym.guides.guess import REPORTING, TRAINING, log_tau, sample_tau
 from numpyro_sym.guides.matching import balance, log_conditionals, log_guess
 
@@ -77,28 +78,45 @@ def test_is_exact_where_all_weights_are_one(n):
     )
 
 
-@pytest.mark.parametrize("name", ["one layer, signs", pytest.param("two layers", marks=pytest.mark.slow)])
-def test_draws_have_the_probability_that_the_guess_tells(name):
+def assert_drawn_as_told(sym, x, q):
     """Frequencies of drawn elements against log_tau where they move the draw; a chi-square statistic."""
-    sym, shapes = cases.CASES[name]
-    q = cases.normals(shapes, separation=0.7)
-    x = cases.draw(jax.random.key(3), q)
     every = cases.every_element(sym)
-    moved = jax.vmap(lambda g: sym.act(g, x)["b0"])(every)
     probability = jnp.exp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q)))(every))
     keys = jax.random.split(jax.random.key(0), 8000)
     drawn = jax.jit(jax.vmap(lambda key: sample_tau(key, sym, x, q)))(keys)
-    keyed = {u.name: np.stack([every[u.name].permutation, every[u.name].factor]) for u in sym}
-    same = jnp.ones((len(keys), len(moved)), bool)
+    same = jnp.ones((len(keys), len(probability)), bool)
     for u in sym:
-        permutation, factor = keyed[u.name]
-        same &= (drawn[u.name].permutation[:, None] == permutation).all(-1)
-        same &= (drawn[u.name].factor[:, None] == factor).all(-1)
+        same &= (drawn[u.name].permutation[:, None] == every[u.name].permutation).all(-1)
+        same &= (drawn[u.name].factor[:, None] == every[u.name].factor).all(-1)
     counts, expected = same.sum(0), len(keys) * probability
     assert counts.sum() == len(keys)
     likely = expected > 5
     chi_square = (((counts - expected) ** 2 / expected)[likely]).sum()
     assert chi_square < likely.sum() + 5 * np.sqrt(2 * likely.sum())
+
+
+@pytest.mark.parametrize("name", ["one layer, signs", pytest.param("two layers", marks=pytest.mark.slow)])
+def test_draws_have_the_probability_that_the_guess_tells(name):
+    sym, shapes = cases.CASES[name]
+    q = cases.normals(shapes, separation=0.7)
+    assert_drawn_as_told(sym, cases.draw(jax.random.key(3), q), q)
+
+
+@pytest.mark.slow
+def test_draws_change_from_guess_to_guess_as_told(monkeypatch):
+    """Two guesses that contradict each other: what fills one block tells what fills the next."""
+
+    fits = guess_module._fits
+
+    def contrary(sym, u, filled, start, *rest):
+        fit = jax.tree.map(lambda each: each[0], fits(sym, u, filled, start, *rest))
+        turned = in_place(Fit(-fit.even, fit.odd), jnp.arange(u.n) < start)
+        return jax.tree.map(lambda *each: jnp.stack(each), fit, turned)
+
+    monkeypatch.setattr(guess_module, "_fits", contrary)
+    sym, shapes = cases.layers([3, 2], "permutation")
+    q = cases.normals(shapes, separation=0.7)
+    assert_drawn_as_told(sym, cases.draw(jax.random.key(3), q), q)
 
 
 @pytest.mark.parametrize("name", ["one layer, signs", "two layers, signs", "both axes of a matrix"])
