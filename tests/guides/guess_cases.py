@@ -5,8 +5,10 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 
 from numpyro_sym import Axis, Element, Symmetry, Units, hmm, mlp
+from numpyro_sym.guides.base import Factorised
 from numpyro_sym.guides.evidence import Gaussian
 
 
@@ -42,6 +44,11 @@ def normals(shapes, separation=1.0, seed=0, spread=0.3):
     loc = {name: separation * jax.random.normal(next(keys), shape) for name, shape in shapes.items()}
     variance = {name: jnp.exp(spread * jax.random.normal(next(keys), shape)) for name, shape in shapes.items()}
     return Gaussian(loc, variance)
+
+
+def mean_field(q):
+    """The same Normals as a base guide."""
+    return Factorised({name: dist.Normal(q.loc[name], jnp.sqrt(q.variance[name])) for name in q.loc})
 
 
 def draw(rng_key, q):
