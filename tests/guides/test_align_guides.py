@@ -70,10 +70,12 @@ def test_a_permuted_copy_comes_back(first, second):
     moved_scale = SYM.act({n: Element(e.permutation, abs(e.factor)) for n, e in g.items()}, scale)
     one, two = _ready(GUIDES[first]()), _ready(GUIDES[second]())
     params = _params(two, moved_loc, moved_scale)
+    given = dict(params)
     found = align_guides(one, _params(one, loc, scale), two, params, SYM)
     assert found.gaussian.distance < 1e-3 < found.gaussian.distance_before
     expected = _params(two, loc, scale)
     assert found.params.keys() == expected.keys()
+    assert all(params[name] is x for name, x in given.items())  # what was passed in is as it was
     for name, x in expected.items():
         np.testing.assert_allclose(found.params[name], x, rtol=1e-6)
     # The first guide says what the moved second one says.

@@ -61,6 +61,7 @@ BASES = {
     "low rank": lambda: autoguide.AutoLowRankMultivariateNormal(mixture, init_scale=0.5),
     "iaf": lambda: autoguide.AutoIAFNormal(mixture, hidden_dims=[8]),
     "by hand": lambda: by_hand,
+    "list": parts,
 }
 
 
@@ -76,9 +77,11 @@ def orbit_of(guide, *args):
 
 def log_density(base, params, sites):
     """Log density that the base's own trace has at these sites."""
-    if isinstance(base, autoguide.AutoContinuous):
-        free = {n: biject_to(base.prototype_trace[n]["fn"].support).inv(sites[n]) for n in base._init_locs}
-        sites = {f"_{base.prefix}_latent": jnp.concatenate([jnp.ravel(free[n]) for n in base._init_locs])}
+    for part in base if isinstance(base, autoguide.AutoGuideList) else [base]:
+        if isinstance(part, autoguide.AutoContinuous):
+            free = {n: biject_to(part.prototype_trace[n]["fn"].support).inv(sites[n]) for n in part._init_locs}
+            sites = {n: x for n, x in sites.items() if n not in free}
+            sites[f"_{part.prefix}_latent"] = jnp.concatenate([jnp.ravel(x) for x in free.values()])
     with handlers.seed(rng_seed=0), handlers.substitute(data={**params, **sites}), handlers.trace() as trace:
         base(Y)
     return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
@@ -259,6 +262,39 @@ def test_a_guide_list_as_base(rng_key):
     result = svi.run(rng_key, 3, Y, progress_bar=False)
     assert np.isfinite(result.losses).all()
     assert {"b_loc", "mu_a_loc"} <= set(result.params)
+
+
+@pytest.mark.slow
+def test_quantiles_of_signed_units_from_draws_are_those_in_closed_form():
+    def signed():
+        numpyro.sample("x", dist.Normal(0, 3).expand([3]).to_event(1))
+
+    sym = Symmetry([Units("u", 3, incoming={"x": 0}, kind="signed")])
+    loc, scale = jnp.array([1.0, 2.0, -3.0]), jnp.array([0.3, 0.5, 0.4])
+    drawn, closed = AutoSymmetrized(autoguide.AutoDiagonalNormal(signed), sym), AutoSymmetrizedNormal(signed, sym)
+    orbit_of(drawn), orbit_of(closed)
+    ours = drawn.quantiles({"auto_loc": loc, "auto_scale": scale}, [0.1, 0.5, 0.8])["x"]
+    expected = closed.quantiles({"x_auto_loc": loc, "x_auto_scale": scale}, [0.1, 0.5, 0.8])["x"]
+    np.testing.assert_allclose(ours[::2], expected[::2], atol=0.03)
+    assert abs(ours[1]).max() < 0.7  # between the signs there is little to tell the median by
+
+
+@pytest.mark.slow
+def test_found_units_of_subsampled_sites_are_left_out(rng_key):
+    """Factors act on rows of which each step sees a few; what acts on whole sites is kept."""
+
+    def factors(y):
+        loadings = numpyro.sample("loadings", dist.Normal(0, 1).expand([2]).to_event(1))
+        shift = numpyro.sample("shift", dist.Normal(0, 1).expand([3]).to_event(1))
+        with numpyro.plate("rows", 6, subsample_size=3):
+            scores = numpyro.sample("scores", dist.Normal(0, 1).expand([2]).to_event(1))
+            batch = numpyro.subsample(y, event_dim=0)
+            numpyro.sample("y", dist.Normal(scores @ loadings + shift.sum(), 1), obs=batch)
+
+    guide = AutoSymmetrizedNormal(factors)
+    result = SVI(factors, guide, numpyro.optim.Adam(0.01), Trace_ELBO()).run(rng_key, 2, Y, progress_bar=False)
+    assert [u.sites for u in guide.sym] == [("shift",)]
+    assert np.isfinite(result.losses).all()
 
 
 @pytest.mark.parametrize("make", [autoguide.AutoNormal, autoguide.AutoDiagonalNormal])
