@@ -21,7 +21,7 @@ from numpyro.infer import (
     init_to_median,
 )
 from numpyro.infer.autoguide import AutoDelta, AutoGuideList, AutoNormal
-from registry import BY_NAME, normal
+from registry import BY_NAME, Case, normal
 from scipy import integrate, stats
 
 import numpyro_sym as nsym
@@ -33,8 +33,26 @@ ELBOS = {
     "renyi": lambda **kw: RenyiELBO(alpha=0.5, **kw),
     "graph": TraceGraph_ELBO,
 }
+
+
+def of_normals(**shapes):
+    """A model of unit Normals alone."""
+
+    def model():
+        for name, shape in shapes.items():
+            normal(name, *shape)
+
+    return model
+
+
+#: Arrays that two Units share, and one that the same Units act on along both axes: their places hang together.
+HANGING = [
+    Case("two-layers", nsym.mlp(["a", "b", "c"], [3, 2]), of_normals(a=(2, 3), b=(3, 2), c=(2, 1)), ()),
+    Case("both-axes", Symmetry([Units("u", 3, axes={"m": (0, 1)})]), of_normals(m=(3, 3)), ()),
+]
 SMALL = [BY_NAME[name] for name in ("mlp-1-tanh", "young", "global-sign")]
 SMALL += [pytest.param(BY_NAME[name], marks=pytest.mark.slow) for name in ("hmm", "factor", "attention")]
+SMALL += HANGING
 
 
 def pair(n=2, kind="permutation"):
