@@ -17,8 +17,7 @@ jax.config.update("jax_disable_most_optimizations", True)
 
 
 def pytest_configure(config):
-    """What has been compiled once is not compiled again, by any worker, in this run or the next: pytest's cache
-    keeps it."""
+    """What any worker has compiled is not compiled again, in this run or the next: pytest's cache keeps it."""
     if hasattr(config, "cache"):
         jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

@@ -24,10 +24,8 @@ def test_bounds_the_symmetrised_density_from_above_and_tightens():
         x = cases.draw(key_draw, q)
         log_sym = log_permanent(fit_of(sym, sym.units[0], {}, x, q).even) - sym.log_order
         each = zip((1, 2, 9), keys, strict=True)
-        return (
-            jnp.stack([guess(sym, Drawn(cases.mean_field(q), x, None), x, k, num_elements=n) for n, k in each])
-            - log_sym
-        )
+        drawn = Drawn(cases.mean_field(q), x, None)
+        return jnp.stack([guess(sym, drawn, x, k, num_elements=n) for n, k in each]) - log_sym
 
     over = jax.jit(jax.vmap(excess))(jax.random.split(jax.random.key(0), 4000))
     mean, error = over.mean(0), over.std(0) / 4000**0.5
@@ -63,8 +61,7 @@ def test_gradient_is_that_of_the_mean_over_the_elements_drawn():
     values, gradients = jax.jit(jax.vmap(jax.value_and_grad(sampled), (None, 0)))(
         q.loc, jax.random.split(jax.random.key(1), 20_000)
     )
-    for each, exact in zip(
-        jax.tree.leaves((values, gradients)), jax.tree.leaves((expected, expected_gradient)), strict=True
-    ):
+    pairs = zip(jax.tree.leaves((values, gradients)), jax.tree.leaves((expected, expected_gradient)), strict=True)
+    for each, exact in pairs:
         error = each.std(0) / each.shape[0] ** 0.5
         assert (np.abs(each.mean(0) - exact) < 4.5 * error + 1e-9).all()

@@ -105,7 +105,6 @@ def test_draws_have_the_probability_that_the_guess_tells(name):
 @pytest.mark.slow
 def test_draws_change_from_guess_to_guess_as_told(monkeypatch):
     """Two guesses that contradict each other: what fills one block tells what fills the next."""
-
     fits = guess_module._fits
 
     def contrary(sym, u, filled, start, *rest):
