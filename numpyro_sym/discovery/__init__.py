@@ -1,6 +1,7 @@
 """What a model is, seen from its own code, and the symmetry found there."""
 
 from .find import find_symmetry as find_symmetry
+from .in_use import SymmetryInUse as SymmetryInUse
 from .inference import Value as Value
 from .inference import Walk as Walk
 from .inference import register_rule as register_rule
