@@ -113,8 +113,10 @@ def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str],
             mine, keys = rows.get(var, ()), list(dict.fromkeys(p.key for p in where))
             signs = solutions((char.of(sign=True) for char, _ in mine), keys)
             degrees = [k._replace(sign=False) for k in keys]
-            scales = solutions((char.of(sign=False) for char, likely in mine if likely), degrees)
-            scales = [v for v in scales if any(v.get(p.key._replace(sign=False)) and p.site in scalable for p in where)]
+            likely_rows = [char.of(sign=False) for char, likely in mine if likely]
+            # What the likelihood does not see has no scale in it.
+            unseen = [Char({p.key._replace(sign=False): Fraction(1)}) for p in where if p.site not in scalable]
+            scales = solutions([*likely_rows, *unseen], degrees)
             parities = tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs)
             by_place = [v.get(p.key._replace(sign=False), Fraction(0)) for v in scales[:1] for p in where]
             classes.append(Class(var, tuple(where), parities, _integers(by_place) if scales else None))

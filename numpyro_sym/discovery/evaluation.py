@@ -9,7 +9,7 @@ applying it on a set ``S`` of axes is a symmetry, a part that is not zero must g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
@@ -24,7 +24,7 @@ from .characters import Char, Key, solutions
 
 SiteAxis = tuple[str, int]
 Involution = Callable[[np.ndarray, int], np.ndarray]  # of an array, along an axis
-Sites = dict[str, np.ndarray]
+Sites = Mapping[str, np.ndarray]
 Pattern = tuple[tuple[int, int], ...]  # an axis and its sign under the involution there
 
 MOST_PAIRS = 12  # neighbours tried one by one; of longer axes only the first two positions
@@ -160,6 +160,6 @@ def withstands(trial: Trial, u: Units, num_points: int = 8) -> bool:
             entries = np.moveaxis(drawn[site], axes[0].axis, 0)[axes[0].positions(u.n)[0, :, 0]]
             order = np.argsort(entries.reshape(u.n, -1)[:, 0])
             points += [act_on_sites(u, Element(by, np.ones(u.n)), drawn) for by in (order, order[::-1])]
-        if not trial.holds([u], 2 * [p for p in points if trial.is_finite(p)]):
+        if not trial.holds([u], 2 * [trial.at(p) for p in points if trial.is_finite(p)]):
             return False
-    return trial.holds([u])
+    return trial.holds([u], 2 * trial.everywhere)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import Any
 
@@ -15,15 +15,14 @@ from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
 from ..symmetry.units import KINDS, Kind
 from ..symmetry.view import in_double_precision
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
-from .classes import Reading, read_classes
+from .caveats import CAVEATS, caveats_of
+from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
-from .inference import MET, Value, Walk
-from .model import read_numpyro_model
-from .program import needed, walk_jaxpr
+from .inference import MET
+from .model import MOST_ENTRIES, read_numpyro_model
+from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .words import Namer, explain, reasons_of
-
-MOST_ENTRIES = 20_000  # larger models are not searched by evaluation
 
 
 def find_symmetry(
@@ -72,55 +71,62 @@ def find_symmetry(
         view = read_numpyro_model(model, args, kwargs)
         return symmetry_of(Trial(view, 2, np.random.default_rng(rng_seed)), kinds)
 
-    # Inside a traced function what has concrete arguments runs now; outside, that would cost compilations.
-    traced = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
-    with jax.ensure_compile_time_eval() if traced else nullcontext():
+    with at_compile_time():
         return in_double_precision(find)
 
 
-def symmetry_of(trial: Trial, kinds: Sequence[str]) -> Symmetry:
-    """The symmetry of a model that has been read: proved, then by evaluation, with notes on both."""
+def at_compile_time() -> AbstractContextManager:
+    """Inside a traced function what has concrete arguments runs now; outside, that would cost compilations."""
+    traced = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
+    return jax.ensure_compile_time_eval() if traced else nullcontext()
+
+
+def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, evaluate: bool = True) -> Symmetry:
+    """The symmetry of a model that has been read: proved, then by evaluation, with notes on both.
+
+    :param any_data: whether what is proved shall hold whatever the data are, and not by their values.
+    :param evaluate: whether to look for what evaluation finds where no rule proves it.
+    """
     view, namer = trial.view, Namer(trial.view)
-    notes: list[str] = []
-    jaxpr = jax.make_jaxpr(view.evaluate)(trial.points[0])
-    joint, likelihood = read_program(view, jaxpr), read_program(view, jaxpr, only=view.observed)
-    claimed = without_redundant(proved(view, joint, kinds, namer, notes), view.shapes)
-    claimed = _commuting(claimed, notes)
+    notes = list(view.notes)
+    joint = read_program(view, any_data=any_data)
+    likelihood = read_program(view, only=view.observed, any_data=any_data)
+    claimed = _whole(view, proved(view, joint, kinds, namer, notes), notes)
+    claimed = _commuting(without_redundant(claimed, view.shapes), notes)
     units = _verified(trial, claimed)
     for u in claimed:
         if u not in units:
             notes.append(f"{u.name}: dropped, for it did not pass the numerical check ({u.describe_axes()}).")
-    evaluated = [namer(u) for u in _evaluated(trial, joint, likelihood, units, kinds, notes)]
-    for u in evaluated:
-        notes.append(f"{u.name}: found by evaluation, not proved: no rule shows it, but it held at every point tried.")
+    evaluated = []
+    if evaluate:
+        evaluated = [namer(u) for u in _evaluated(trial, joint, likelihood, units, kinds, notes)]
+    evaluated = _whole(view, evaluated, notes)
     together = _commuting(without_redundant([*units, *evaluated], view.shapes), notes)
+    general = None
+    if not any_data:
+        general = list(proved(view, read_program(view, any_data=True), kinds, Namer(view), []))
+    caveats = caveats_of(view, together, evaluated, general)
+    for u in together:
+        notes += [f"{u.name}: {CAVEATS[caveat]}" for caveat in sorted(caveats[u.name])]
     if not view.observed:
         notes.append("The model has no observed sites: was it given its data?")
     first = f"{len(units)} Units proved from the model's program"
-    first += f", verified in {trial.precision} at {len(trial.points)} random points."
+    first += f", verified in {trial.precision} at {len(trial.tried)} points."
     if trial.precision == "float32":
-        notes.append("The model fixes its own precision and does not run in float64: a change below 1e-4 is not seen.")
-    return Symmetry(together, notes=dict.fromkeys([first, *notes, *explain(joint, likelihood, together)]))
+        notes.append("The model fixes its own precision: changes that rounding in float32 explains are not seen.")
+    told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together)])
+    return Symmetry(together, notes=told, caveats=caveats)
 
 
-def read_program(view: ModelView, jaxpr: Any, only: Iterable[str] | None = None) -> Reading:
-    """Types of the latent sites, from a walk through the program of the model's densities.
-
-    :param only: names of the sites whose densities (and supports) must be invariant; all.
-    """
-    walk, names = Walk(), sorted(view.shapes)
-    supports = {n: f"support of {n}" for n in names}
-    wanted = {*names, *view.observed, *supports.values()} if only is None else set(only)
-    outputs = [*names, *sorted(view.observed), *supports.values()]  # a dict's leaves come sorted
-    feeds = [frozenset([n]) if n in wanted else None for n in outputs]
-    sites = {n: walk.unknown_value(shape) for n, shape in view.shapes.items()}
-    for value, feed in zip(walk_jaxpr(walk, jaxpr, [sites[n] for n in names], feeds), feeds, strict=True):
-        if feed is not None and isinstance(value, Value):
-            walk.feeds = feed
-            walk.vanish(value)
-    use = needed(jaxpr.jaxpr, feeds)[1]
-    scalable = {n for n, v in zip(names, jaxpr.jaxpr.invars, strict=True) if use.get(v, frozenset()) & {*view.observed}}
-    return read_classes(walk, sites, [*view.observed, *supports.values()], scalable)
+def _whole(view: ModelView, units: Iterable[Units], notes: list[str]) -> list[Units]:
+    """The units that act on no site of which a minibatch holds only a part."""
+    kept = []
+    for u in units:
+        if part := [site for site in u.sites if site in view.local]:
+            notes.append(f"{u.name}: left out, for a minibatch holds only a part of {', '.join(map(repr, part))}.")
+        else:
+            kept.append(u)
+    return kept
 
 
 def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer, notes: list[str]) -> Iterator[Units]:

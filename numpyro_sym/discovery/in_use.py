@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Symmetry, SymmetryError
-from .find import find_symmetry
+from ..symmetry import Symmetry, SymmetryError, Trial
+from ..symmetry.view import in_double_precision
+from .find import at_compile_time, symmetry_of
+from .model import read_numpyro_model
 
 
 class SymmetryInUse:
     """A symmetry for each set of the model's arguments: verified where it was given, else found.
 
     A guide or a kernel stands where NumPyro's own stood, so what is found here is only what it may
-    use unasked: where nothing is found, or nothing can be read, that is the empty symmetry and the
-    rest is NumPyro's.
+    use unasked: proved, for any values of the data, on sites that the likelihood sees. Where
+    nothing is found, or nothing can be read, that is the empty symmetry, and the rest is NumPyro's;
+    ``sym.explain()`` tells why.
 
     :param who: the class that uses it, for warnings and errors.
     :param model: a NumPyro model; ``None`` where there is none.
@@ -43,40 +48,89 @@ class SymmetryInUse:
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
         """The symmetry to use with these arguments; found or verified once for each set of them.
 
+        What is found holds for any values of array arguments, so it is found once for each set of
+        shapes; what was given is verified for each set of values.
+
+        :param args: the model's arguments. Where they are traced by JAX, a given symmetry is taken
+            as it is, and one is found as for any values.
         :raises SymmetryError: where a symmetry was given that does not hold.
         """
-        kwargs = dict(kwargs or {})
-        if self.model is None or _traced((args, kwargs)):
+        kwargs, model = dict(kwargs or {}), self.model
+        if model is None:
             return self.sym if self.sym is not None else Symmetry()
-        key = fingerprint((args, kwargs))
-        if key not in self._known:
-            self._known[key] = self._for(args, kwargs)
-        return self._known[key]
-
-    def _for(self, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
-        if self.sym is not None:
-            if self.check:
-                self.sym.check(self.model, *args, **kwargs)
+        if self.sym is not None and (not self.check or is_traced((args, kwargs))):
             return self.sym
+        for key in (fingerprint((args, kwargs), values=False), fingerprint((args, kwargs))):
+            if key in self._known:
+                return self._known[key]
+        if self.sym is not None:
+            self.sym.check(model, *args, **kwargs)
+            self._known[key] = self.sym
+            return self.sym
+        sym, any_values = self._found(model, *jax.tree.map(_stand_in, (args, kwargs)))
+        self._known[fingerprint((args, kwargs), values=not any_values)] = sym
+        return sym
+
+    def _found(self, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> tuple[Symmetry, bool]:
+        """What may be used unasked, and whether it holds for any values of array arguments."""
+
+        def find() -> tuple[Symmetry, bool]:
+            view = read_numpyro_model(model, args, kwargs)
+            trial = Trial(view, 2, np.random.default_rng(0))
+            sym = symmetry_of(trial, ("permutation", "signed"), any_data=True, evaluate=self.evaluated)
+            return sym, view.any_arguments and not self.evaluated
+
         try:
-            return find_symmetry(self.model, *args, include=("permutation", "signed"), **kwargs)
-        except SymmetryError:
-            return Symmetry()
+            with at_compile_time():
+                sym, any_values = in_double_precision(find)
+        except SymmetryError as error:
+            return Symmetry(notes=[f"No symmetry was looked for: {error}"]), True
+        used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
+        if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
+            self._warn_of_untouched(sym)
+        return used, any_values
+
+    def _warn_of_untouched(self, sym: Symmetry) -> None:
+        named = ", ".join(repr(u.name) for u in sym)
+        warnings.warn(
+            f"{self.who}: the model shows no observations that depend on its units ({named}), so their symmetry may be "
+            "that of a part alone, and it is not used. Give the whole model, or pass sym= to use it.",
+            stacklevel=2,
+        )
 
 
-def fingerprint(tree: Any) -> bytes:
-    """A digest of a pytree: its structure, and every leaf's shape, dtype and content."""
+def is_traced(tree: Any) -> bool:
+    """Whether any array is a tracer, so that there are no numbers to look at."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def fingerprint(tree: Any, values: bool = True) -> bytes:
+    """A digest of a pytree: its structure, every array's shape and dtype, and what the leaves hold.
+
+    :param values: whether two arrays of one shape and dtype differ where their numbers do.
+    """
     leaves, structure = jax.tree.flatten(tree)
-    digest = hashlib.blake2b(str(structure).encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{structure} {values} {jnp.zeros(()).dtype}".encode(), digest_size=16)
     for leaf in leaves:
-        if isinstance(leaf, (np.ndarray, jax.Array)) and not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended):
-            array = np.asarray(leaf)
-            digest.update(f"{array.shape} {array.dtype}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        else:
-            digest.update(repr(leaf).encode())
+        digest.update(_told(leaf, values))
     return digest.digest()
 
 
-def _traced(tree: Any) -> bool:
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+def _told(leaf: Any, values: bool) -> bytes:
+    if not isinstance(leaf, (np.ndarray, jax.Array)):
+        return repr(leaf).encode()
+    told = f"{leaf.shape} {leaf.dtype}".encode()
+    if isinstance(leaf, jax.core.Tracer) or (not values and leaf.ndim > 0):
+        return told
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended):
+        leaf = jax.random.key_data(leaf)
+    return told + np.ascontiguousarray(leaf).tobytes()
+
+
+def _stand_in(x: Any) -> Any:
+    """An array in place of one that is traced: what is found holds for any values."""
+    if not isinstance(x, jax.core.Tracer):
+        return x
+    if jnp.issubdtype(x.dtype, jnp.floating):
+        return np.random.default_rng(0).normal(size=x.shape).astype(x.dtype)
+    return np.zeros(x.shape, x.dtype) if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended) else jax.random.key(0)

@@ -67,6 +67,7 @@ class Walk:
     :param unknown: names of primitives met for which there is no rule.
     :param eqn: the present equation.
     :param feeds: the sites whose densities need it, and ``out_feeds`` output by output.
+    :param any_data: whether equal entries of a constant count as a coincidence of the data.
     """
 
     rows: list[tuple[Var, Char, frozenset[str]]] = field(default_factory=list)
@@ -75,6 +76,7 @@ class Walk:
     eqn: Any = None
     feeds: frozenset[str] = frozenset()
     out_feeds: Sequence[frozenset[str] | None] = ()
+    any_data: bool = False
 
     # What rules say ----------------------------------------------------------------------------
 
@@ -203,6 +205,11 @@ class Walk:
 
     # Constants ---------------------------------------------------------------------------------
 
+    def data(self, name: str, x: Any) -> Value:
+        """The type of data that may have any values: every position is told apart from the others."""
+        reason = self.because(f"{name} may have any values")
+        return self.value(np.shape(x), [self.fresh(n, reason) for n in np.shape(x)])
+
     def constant(self, x: Any) -> Value:
         """The type of a constant, by its value."""
         shape = np.shape(x)
@@ -225,7 +232,7 @@ class Walk:
         if not change.any():
             return None
         reason = self.because(f"a constant of shape {x.shape} varies along its axis {axis}")
-        if change.sum() >= MOST_BLOCKS or change.all():
+        if self.any_data or change.sum() >= MOST_BLOCKS or change.all():
             return self.fresh(n, reason)
         edges = [0, *(np.flatnonzero(change) + 1).tolist(), n]
         return tuple((Occ(Var(b - a, (reason,) if b - a == 1 else ())),) for a, b in pairwise(edges))

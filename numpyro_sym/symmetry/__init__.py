@@ -12,7 +12,9 @@ from .ready_made import mixture as mixture
 from .ready_made import mlp as mlp
 from .symmetry import Symmetry as Symmetry
 from .table import text_table as text_table
+from .trial import Changes as Changes
 from .trial import Trial as Trial
 from .units import Units as Units
 from .view import ModelView as ModelView
+from .view import Point as Point
 from .view import register_reader as register_reader

@@ -19,23 +19,21 @@ from .view import ModelView
 class CheckReport:
     """What a check compared.
 
-    :param rows: for each ``Units``: name, kind, what was held equal, and the largest relative
-        change of it that was seen.
-    :param num_points: random points tried.
+    :param rows: for each ``Units``: name, kind, what was held equal, and at the point where it
+        changed most for what rounding explains: the change and what rounding explains, in nats.
+    :param num_points: points tried, far out and where a posterior may be.
     :param num_elements: random elements tried at each point for each ``Units``.
-    :param tolerance: the largest relative change that passes.
     """
 
-    rows: tuple[tuple[str, str, str, float], ...]
+    rows: tuple[tuple[str, str, str, float, float], ...]
     num_points: int
     num_elements: int
-    tolerance: float
 
     def __str__(self) -> str:
-        table = text_table(["units", "kind", "held equal", "largest change"], self.rows)
+        table = text_table(["units", "kind", "held equal", "largest change", "rounding"], self.rows)
         return (
-            f"{table}\n{self.num_points} points, {self.num_elements} elements each; "
-            f"relative changes up to {self.tolerance:g} pass"
+            f"{table}\nin nats, at {self.num_points} points, {self.num_elements} elements each; "
+            "changes that rounding explains pass"
         )
 
 
@@ -48,18 +46,20 @@ def check_symmetry(
     trial = Trial(view, num_points, np.random.default_rng(rng_seed), num_elements)
     rows = []
     for u in units:
-        change = trial.changes([u])
-        worst = _judged(u, change)
-        if not worst <= trial.tolerance:
-            raise SymmetryError(_explain(u, change, trial))
-        rows.append((u.name, u.kind, "log likelihood" if u.kind == "scaled" else "log joint", worst))
-    return CheckReport(tuple(rows), num_points, num_elements, trial.tolerance)
+        changes = trial.changes([u], trial.everywhere)
+        if not _holds(u, changes):
+            raise SymmetryError(_explain(u, changes, trial))
+        what, change = "log joint", changes.joint
+        if u.kind == "scaled":
+            what, change = "log likelihood", changes.likelihood
+        rows.append((u.name, u.kind, what, abs(change.nats), change.allowed))
+    return CheckReport(tuple(rows), len(trial.everywhere), num_elements)
 
 
-def _judged(u: Units, change: Changes) -> float:
+def _holds(u: Units, changes: Changes) -> bool:
     if u.kind == "scaled":
-        return change.likelihood
-    return float("inf") if change.left_support else change.joint
+        return changes.likelihood.is_rounding
+    return changes.joint.is_rounding and not changes.left_support
 
 
 def _explain(u: Units, change: Changes, trial: Trial) -> str:
@@ -69,17 +69,17 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
             return f"{head}: they move the value of site {site!r} out of its support."
         for site, d in change.latent.items():
             # A prior that varies along the axis shows at its own site, whatever the rest does.
-            if d > trial.tolerance and site in u.sites and change.likelihood <= trial.tolerance:
+            if not d.is_rounding and site in u.sites and change.likelihood.is_rounding:
                 axes = ", ".join(str(a.axis) for a in u.axes[site])
                 why = _kind_that_holds(u, trial)
                 return (
                     f"{head}: the prior of site {site!r} tells its {u.n} entries apart along axis {axes} "
-                    f"(its log density changes by a relative {d:.2g}).{why}"
+                    f"(its log density changes by {abs(d.nats):.2g} nats).{why}"
                 )
     remedy = _remedy(u, trial)
     what = "log likelihood" if u.kind == "scaled" else "log joint density"
     sites = {**change.observed, **({} if u.kind == "scaled" else change.latent)}
-    changed = ", ".join(f"{s!r} by {d:.2g}" for s, d in sites.items() if d > trial.tolerance)
+    changed = ", ".join(f"{s!r} by {abs(d.nats):.2g} nats" for s, d in sites.items() if not d.is_rounding)
     return f"{head}: the {what} changes ({changed or 'in sum'}). {remedy}"
 
 
@@ -87,7 +87,7 @@ def _kind_that_holds(u: Units, trial: Trial) -> str:
     if u.kind == "permutation":
         return ""
     plain = u.with_kind("permutation")
-    if _judged(plain, trial.changes([plain])) <= trial.tolerance:
+    if _holds(plain, trial.changes([plain], trial.everywhere)):
         return " With kind='permutation' it holds."
     return ""
 
@@ -95,7 +95,7 @@ def _kind_that_holds(u: Units, trial: Trial) -> str:
 def _remedy(u: Units, trial: Trial) -> str:
     """The one change to the specification that makes it hold, if there is one."""
     for text, other in _edits(u, trial.view.shapes):
-        if _judged(other, trial.changes([other])) <= trial.tolerance:
+        if _holds(other, trial.changes([other], trial.everywhere)):
             return text
     if _kind_that_holds(u, trial):
         return "With kind='permutation' it holds; their factors are what breaks it."

@@ -38,6 +38,7 @@ class Symmetry:
     :param units: the :class:`Units`, each with a name of its own; :attr:`order` multiplies.
     :param notes: how it was found and what was not, line by line, for :meth:`explain`; two
         symmetries that differ in nothing else are equal.
+    :param caveats: units name -> what the claim rests on besides a proof; see :meth:`unconditional`.
     :raises SymmetryError: where two have the same name, or lie on one axis without commuting.
 
     >>> hidden = Units("hidden", 3, incoming={"w1": 1, "b1": 0}, outgoing={"w2": 0}, kind="signed")
@@ -51,8 +52,15 @@ class Symmetry:
 
     units: tuple[Units, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
+    caveats: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
-    def __init__(self, units: Iterable[Units] = (), *, notes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        units: Iterable[Units] = (),
+        *,
+        notes: Iterable[str] = (),
+        caveats: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         units = (units,) if isinstance(units, Units) else tuple(units)
         for u in units:
             if not isinstance(u, Units):
@@ -63,6 +71,8 @@ class Symmetry:
                 raise SymmetryError(f"Symmetry: two Units are called {name!r}. Give each a name of its own.")
         object.__setattr__(self, "units", units)
         object.__setattr__(self, "notes", tuple(notes))
+        given = {name: frozenset(some) for name, some in (caveats or {}).items()}
+        object.__setattr__(self, "caveats", {name: given.get(name, frozenset()) for name in names})
         for first, second in combinations(units, 2):
             _refuse_non_commuting(first, second)
 
@@ -137,7 +147,7 @@ class Symmetry:
         kept = [u for u in self.units if u.kind in kinds]
         if "permutation" in kinds:
             kept = [u if u.kind in kinds else u.with_kind("permutation") for u in self.units]
-        return Symmetry(kept, notes=self.notes)
+        return Symmetry(kept, notes=self.notes, caveats=self.caveats)
 
     def refuse_scaled(self, who: str) -> None:
         """Raise where units are scaled: for whoever moves the posterior, not the likelihood alone.
@@ -159,7 +169,8 @@ class Symmetry:
         """
         for name in names:
             self[name]
-        return Symmetry((u for u in self.units if u.name not in names), notes=self.notes)
+        kept = [u for u in self.units if u.name not in names]
+        return Symmetry(kept, notes=self.notes, caveats=self.caveats)
 
     def rename(self, names: Mapping[str, str]) -> Symmetry:
         """The same symmetry under other names, ``{old: new}``.
@@ -168,7 +179,26 @@ class Symmetry:
         """
         for name in names:
             self[name]
-        return Symmetry((u.renamed(names.get(u.name, u.name)) for u in self.units), notes=self.notes)
+        renamed = [u.renamed(names.get(u.name, u.name)) for u in self.units]
+        caveats = {names.get(name, name): some for name, some in self.caveats.items()}
+        return Symmetry(renamed, notes=self.notes, caveats=caveats)
+
+    def unconditional(self, *accepted: str) -> Symmetry:
+        """The part that holds whatever the data are: what guides and kernels use unasked.
+
+        Units that :func:`numpyro_sym.find_symmetry` found may be marked in :attr:`caveats`:
+        ``"evaluated"`` (found by evaluating the model, not proved), ``"values"`` (holds for these
+        values of the data, such as two equal rows) or ``"untouched"`` (moves only sites that the
+        likelihood never sees).
+
+        :param accepted: marks that are accepted nevertheless.
+        :returns: the :class:`Symmetry` without units that have another mark.
+
+        >>> sym = Symmetry([Units("group", 2, axes={"mu": 0})], caveats={"group": {"values"}})
+        >>> len(sym.unconditional()), len(sym.unconditional("values"))
+        (0, 1)
+        """
+        return self.without(*(name for name, some in self.caveats.items() if some - set(accepted)))
 
     # The group -------------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -12,95 +14,234 @@ import numpy as np
 from .action import act_on_sites
 from .element import Element
 from .errors import SymmetryError
+from .rounding import disturbed_inputs, disturbed_program, evaluator, narrow_epsilon
 from .units import Units
-from .view import ModelView
+from .view import Densities, ModelView, Point
+
+#: Changes in nats below this are never held against a claim: a hundred thousandth of one that matters.
+SMALLEST = 1e-7
+#: A change is told from rounding where it is so many times what was measured.
+FACTOR = 64.0
+#: How often rounding is measured at a point.
+DISTURBED = 3
+
+
+class At(NamedTuple):
+    """A point, and what the model is there.
+
+    :param sites: the point, on the host.
+    :param densities: of the model at the point.
+    :param rounding: site name -> how far rounding changes its log density there, in nats.
+    """
+
+    sites: Point
+    densities: Densities
+    rounding: Mapping[str, float]
+
+
+class Change(NamedTuple):
+    """The largest change of a log density.
+
+    :param nats: the change at the point where it stands out most.
+    :param allowed: what rounding explains at that point, in nats.
+    """
+
+    nats: float = 0.0
+    allowed: float = SMALLEST
+
+    @property
+    def excess(self) -> float:
+        """The change as a multiple of what is allowed; not a number counts as infinite."""
+        return abs(self.nats) / self.allowed if np.isfinite(self.nats) else float("inf")
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether rounding explains it."""
+        return self.excess <= 1.0
 
 
 class Changes(NamedTuple):
-    """Largest relative changes by site and of the sums, and the sites that left their support."""
+    """Largest changes by site and of the sums, and the sites that left their support."""
 
-    latent: dict[str, float]
-    observed: dict[str, float]
-    joint: float
-    likelihood: float
+    latent: dict[str, Change]
+    observed: dict[str, Change]
+    joint: Change
+    likelihood: Change
     left_support: tuple[str, ...]
 
 
 class Trial:
-    """Random points of a model at which its log joint is finite, and what happens there under random elements.
+    """Points of a model at which its log joint is finite, and what happens there under random elements.
+
+    Some points are far out, at random; some are where a posterior may be. Which changes rounding
+    explains is measured at each of them.
 
     :param points: the points, on the host.
     :param num_elements: random elements tried at each point.
     :param precision: the dtype in which the model runs.
-    :param tolerance: the largest relative change that rounding explains.
-    :raises SymmetryError: where too few such points are found.
+    :raises SymmetryError: where too few such points are found, or where the model has other
+        densities when it is evaluated again.
     """
 
     def __init__(self, view: ModelView, num_points: int, rng: np.random.Generator, num_elements: int = 1) -> None:
         self.view, self.rng, self.num_elements = view, rng, num_elements
-        drawn = (view.draw(rng) for _ in range(10 * num_points))
-        self.points = [
-            point for point, _ in zip((p for p in drawn if self.is_finite(p)), range(num_points), strict=False)
-        ]
-        if len(self.points) < num_points:
+        self._evaluate = evaluator(view.program)
+        self._narrow = narrow_epsilon(view.program)
+        self._disturbed = disturbed_program(view.program) if self._narrow else None
+        single = self._narrow or jnp.zeros(()).dtype == jnp.float32
+        self.precision = "float32" if single else "float64"
+        far = list(islice(self._finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
+        if len(far) < num_points:
             raise SymmetryError(
                 f"The model's log joint is not finite at {num_points} of {10 * num_points} random points, so nothing "
                 "can be compared."
             )
-        # Sums of N terms carry rounding of about 1e-16 * N of their size; a model that computes in float32 whatever it
-        # is given can be held to no more than single precision.
-        self.precision = str(jnp.zeros(()).dtype)
-        single = [any(v.dtype == np.float32 for v in group.values()) for group in self.evaluate(self.points[0])[:2]]
-        self.prior_tolerance, self.tolerance = (1e-4 if is_single else 1e-9 for is_single in (single[0], any(single)))
+        _refuse_changing(far[0], self.at(far[0].sites, measured=False))
+        self.tried = [*far, *self._finite(view.near(rng) for _ in range(num_points))]
 
-    def evaluate(self, point: Any) -> tuple[dict, dict, dict]:
+    @cached_property
+    def improved(self) -> list[At]:
+        """Points where a posterior would be; they take a gradient to find, and are found when asked for."""
+        return list(self._finite(self.view.improved(self.rng)))
+
+    @property
+    def everywhere(self) -> list[At]:
+        """All points: far out, at the priors' scales, and where a posterior would be."""
+        return [*self.tried, *self.improved]
+
+    @property
+    def points(self) -> list[Point]:
+        """The points, on the host."""
+        return [at.sites for at in self.tried]
+
+    def evaluate(self, point: Point) -> Densities:
         """Log densities of latent and of observed sites, and which values lie in their support."""
-        return jax.device_get(self.view.evaluate(point))
+        return self._named(jax.device_get(self._evaluate(*self._inputs(point))))
 
-    def is_finite(self, point: Any) -> bool:
-        return all(np.isfinite(v) for group in self.evaluate(point)[:2] for v in group.values())
+    def at(self, point: Point, measured: bool = True) -> At:
+        """What the model is at a point, and (if asked) how much of that is rounding."""
+        densities = self.evaluate(point)
+        return At(point, densities, self._rounding(point, densities) if measured else {})
 
-    def changes(self, units: Sequence[Units], points: Sequence[Any] | None = None) -> Changes:
+    def is_finite(self, point: Point) -> bool:
+        return _is_finite(self.evaluate(point))
+
+    def changes(self, units: Sequence[Units], points: Sequence[At] | None = None) -> Changes:
         """What random elements of the units' product change at every point."""
-        found = Changes({}, {}, 0.0, 0.0, ())
-        for point in self.points if points is None else points:
-            before = self.evaluate(point)
-            prior_size, size = (
-                1.0 + sum(abs(float(v)) for group in before[:k] for v in group.values()) for k in (1, 2)
-            )
+        found = Changes({}, {}, Change(), Change(), ())
+        for at in self.tried if points is None else points:
             for _ in range(self.num_elements):
-                moved = point
+                moved = at.sites
                 for u in units:
                     moved = act_on_sites(u, moving_element(u, self.rng), moved)
-                after = self.evaluate(moved)
-                latent = {s: float(after[0][s] - v) for s, v in before[0].items()}
-                observed = {s: float(after[1][s] - v) for s, v in before[1].items()}
-                prior, likelihood = sum(latent.values()), sum(observed.values())
-                # Where the prior changes, the likelihood has to undo that change: being large does not excuse it.
-                scale = size if abs(prior) <= self.prior_tolerance * prior_size else min(size, abs(prior))
-                left = {s for s, inside in before[2].items() if inside and not after[2][s]}
-                found = Changes(
-                    {s: _larger(found.latent.get(s, 0.0), d / prior_size) for s, d in latent.items()},
-                    {s: _larger(found.observed.get(s, 0.0), d / size) for s, d in observed.items()},
-                    _larger(found.joint, (prior + likelihood) / scale),
-                    _larger(found.likelihood, likelihood / size),
-                    tuple(sorted({*found.left_support, *left})),
-                )
+                found = _worst(found, _between(at, self.evaluate(moved)))
         return found
 
-    def holds(self, units: Sequence[Units], points: Sequence[Any] | None = None) -> bool:
+    def holds(self, units: Sequence[Units], points: Sequence[At] | None = None) -> bool:
         """Whether random elements of the units' product leave the model as it is at every point.
 
         The log joint is held equal (with scales, the log likelihood), and every value in its support.
         """
         changes = self.changes(units, points)
         change = changes.likelihood if any(u.kind == "scaled" for u in units) else changes.joint
-        return change <= self.tolerance and not changes.left_support
+        return change.is_rounding and not changes.left_support
+
+    # How the program is run ----------------------------------------------------------------------
+
+    def _finite(self, points: Iterable[Point]) -> Iterator[At]:
+        for point in points:
+            if self.is_finite(point):
+                yield self.at(point)
+
+    def _inputs(self, point: Point) -> list[Any]:
+        types = [v.aval.dtype for v in self.view.program.jaxpr.invars]
+        leaves = jax.tree.leaves((dict(self.view.data), dict(point)))
+        return [np.asarray(x, dtype) for x, dtype in zip(leaves, types, strict=True)]
+
+    def _named(self, outputs: Sequence[Any]) -> Densities:
+        latent, observed = sorted(self.view.shapes), sorted(self.view.observed)
+        names = [*latent, *observed, *latent]
+        ends = len(latent), len(latent) + len(observed)
+        parts = [slice(0, ends[0]), slice(*ends), slice(ends[1], None)]
+        first, second, third = (dict(zip(names[p], outputs[p], strict=True)) for p in parts)
+        return first, second, third
+
+    def _rounding(self, point: Point, densities: Densities) -> dict[str, float]:
+        """By site, what is left to chance by rounding: by disturbing last bits, and at least by that of the sum."""
+        values = {**densities[0], **densities[1]}
+        sums = float(np.finfo(jnp.zeros(()).dtype).eps) * 500
+        found = dict.fromkeys(values, 0.0)
+        for _ in range(DISTURBED):
+            other = self._disturb(point)
+            for site, value in {**other[0], **other[1]}.items():
+                change = abs(float(value) - float(values[site]))
+                found[site] = max(found[site], change if np.isfinite(change) else 0.0)
+        # A last bit that meets a jump of the density is not rounding: never more than a share of all.
+        share = 1e-9 if self.precision == "float64" else 1e-4
+        allowed = {}
+        for site, value in values.items():
+            size = abs(float(value))
+            most = max(1e-5, share * size)
+            allowed[site] = min(FACTOR * found[site], most) + sums * size
+        return allowed
+
+    def _disturb(self, point: Point) -> Densities:
+        if self._disturbed is None:
+            return self.evaluate(disturbed_inputs(point, self.rng))
+        key = jax.random.key(int(self.rng.integers(2**31)))
+        return self._named(jax.device_get(self._disturbed(key, *self._inputs(point))))
 
 
-def _larger(a: float, change: float) -> float:
-    """The larger absolute change; one that is not a number counts as infinite."""
-    return max(a, abs(change)) if np.isfinite(change) else float("inf")
+def _between(at: At, after: Densities) -> Changes:
+    """Changes from a point to where it was moved."""
+    latent, observed = (
+        {s: Change(float(after[k][s] - v), SMALLEST + at.rounding[s]) for s, v in at.densities[k].items()}
+        for k in (0, 1)
+    )
+    likelihood = _sum(observed.values())
+    left = {s for s, inside in at.densities[2].items() if inside and not after[2][s]}
+    return Changes(latent, observed, _sum([*latent.values(), *observed.values()]), likelihood, tuple(sorted(left)))
+
+
+def _sum(changes: Any) -> Change:
+    """The change of a sum; terms that did not change at all bring no rounding either."""
+    some = [c for c in changes if c.nats != 0.0]
+    return Change(sum(c.nats for c in some), SMALLEST + sum(c.allowed - SMALLEST for c in some))
+
+
+def _worst(first: Changes, second: Changes) -> Changes:
+    latent, observed = (
+        {s: max(mine.get(s, Change()), c, key=_excess) for s, c in other.items()}
+        for mine, other in ((first.latent, second.latent), (first.observed, second.observed))
+    )
+    return Changes(
+        latent,
+        observed,
+        max(first.joint, second.joint, key=_excess),
+        max(first.likelihood, second.likelihood, key=_excess),
+        tuple(sorted({*first.left_support, *second.left_support})),
+    )
+
+
+def _excess(change: Change) -> float:
+    return change.excess
+
+
+def _is_finite(densities: Densities) -> bool:
+    return all(np.isfinite(v) for group in densities[:2] for v in group.values())
+
+
+def _refuse_changing(first: At, second: At) -> None:
+    """Raise where one point had two densities."""
+    for k in (0, 1):
+        for site, value in first.densities[k].items():
+            if float(value) != float(second.densities[k][site]):
+                raise SymmetryError(
+                    f"The model's log density of site {site!r} was {float(value):.8g}, and "
+                    f"{float(second.densities[k][site]):.8g} when it was evaluated again at the same values: the model "
+                    "keeps a state of its own, or draws random numbers outside its sample sites. Nothing can be said "
+                    "of such a model; give it what changes as arguments."
+                )
 
 
 def moving_element(u: Units, rng: np.random.Generator) -> Element:

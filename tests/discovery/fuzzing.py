@@ -331,14 +331,12 @@ def claims(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
     rng = np.random.default_rng(seed)
     points = [{n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(2)]
 
-    def evaluate(point):
-        return {}, {"y": program(point)}, {}
+    def densities(point):
+        return dict.fromkeys(shapes, 0.0), {"y": program(point)}, dict.fromkeys(shapes, True)
 
-    view = SimpleNamespace(shapes=shapes, observed=("y",), evaluate=evaluate, plates={})
-    jaxpr = jax.make_jaxpr(
-        lambda point: (*(dict.fromkeys(shapes, 0.0),), {"y": program(point)}, dict.fromkeys(shapes, True))
-    )(points[0])
-    reading = read_program(view, jaxpr)
+    jaxpr = jax.make_jaxpr(densities)(points[0])
+    view = SimpleNamespace(shapes=shapes, observed=("y",), program=jaxpr, data={}, plates={})
+    reading = read_program(view)
     units = []
     for kinds in (("permutation", "signed"), ("permutation", "scaled")):
         units += [u for u in proved(view, reading, kinds, Namer(view), []) if u not in units]

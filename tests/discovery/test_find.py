@@ -54,8 +54,7 @@ class Studied:
             self.view = read_numpyro_model(case.model, case.args, case.kwargs)
             self.trial = Trial(self.view, 2, np.random.default_rng(0))
             self.sym = symmetry_of(self.trial, KINDS)
-            jaxpr = jax.make_jaxpr(self.view.evaluate)(self.trial.points[0])
-            self.unknown = read_program(self.view, jaxpr).walk.unknown
+            self.unknown = read_program(self.view).walk.unknown
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,8 @@ def test_a_carry_that_fixes_single_precision():
     sym = find_symmetry(model, X.astype(np.float32), Y.astype(np.float32))
     assert found(sym) == expected([(4, "signed", {"w1": 1, "w2": 0})])
     assert "float32" in sym.explain()
-    assert sym.check(model, X.astype(np.float32), Y.astype(np.float32)).tolerance == 1e-4
+    *_, change, rounding = sym.check(model, X.astype(np.float32), Y.astype(np.float32)).rows[0]
+    assert change <= rounding < 0.01
 
 
 def test_a_program_without_derivatives_keeps_what_is_proved():

@@ -16,8 +16,8 @@ from numpyro_sym import Symmetry, SymmetryError, Units
 def test_registered_symmetries_hold(case):
     report = case.sym.check(case.model, *case.args)
     assert len(report.rows) == len(case.sym)
-    assert all(change < 1e-12 for *_, change in report.rows)
-    assert report.tolerance == 1e-9
+    assert all(change <= rounding for *_, change, rounding in report.rows)
+    assert all(rounding < 1e-4 for *_, rounding in report.rows)
     assert "largest change" in str(report)
 
 
@@ -111,8 +111,8 @@ def test_relu_scales_hold_for_the_likelihood_and_its_permutations_for_the_joint(
 
 def test_session_precision_does_not_matter():
     single = mlp().check(tanh_network, X.astype(np.float32), Y.astype(np.float32))
-    assert single.tolerance == 1e-9
-    assert single.rows[0][3] < 1e-12
+    change, rounding = single.rows[0][3:]
+    assert change <= rounding < 1e-6
 
 
 def discrete(x):

@@ -1,0 +1,42 @@
+"""From a model's program to the types of its sites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..symmetry import ModelView
+from .classes import Reading, read_classes
+from .folding import as_constant
+from .inference import Value, Walk
+from .program import needed, walk_jaxpr
+
+
+def read_program(view: ModelView, only: Iterable[str] | None = None, any_data: bool = False) -> Reading:
+    """Types of the latent sites, from a walk through the program of the model's densities.
+
+    :param only: names of the sites whose densities (and supports) must be invariant; all.
+    :param any_data: whether data may have any values; else they are constants as they are.
+    """
+    walk, names = Walk(any_data=any_data), sorted(view.shapes)
+    supports = {n: f"support of {n}" for n in names}
+    wanted = {*names, *view.observed, *supports.values()} if only is None else set(only)
+    outputs = [*names, *sorted(view.observed), *supports.values()]  # a dict's leaves come sorted
+    feeds = [frozenset([n]) if n in wanted else None for n in outputs]
+    data = [walk.data(name, x) if any_data else as_constant(x) for name, x in sorted(view.data.items())]
+    sites = {n: walk.unknown_value(shape) for n, shape in view.shapes.items()}
+    types = walk_jaxpr(walk, view.program, [*data, *(sites[n] for n in names)], feeds)
+    for value, feed in zip(types, feeds, strict=True):
+        if feed is not None and isinstance(value, Value):
+            walk.feeds = feed
+            walk.vanish(value)
+    return read_classes(walk, sites, [*view.observed, *supports.values()], reaching(view, view.observed))
+
+
+def reaching(view: ModelView, densities: Iterable[str]) -> frozenset[str]:
+    """Names of the latent sites from whose values these sites' densities are computed."""
+    wanted, names = {*densities}, sorted(view.shapes)
+    outputs = [*names, *sorted(view.observed)]
+    feeds = [frozenset([n]) if n in wanted else None for n in outputs]
+    use = needed(view.program.jaxpr, [*feeds, *(None for _ in names)])[1]  # the last: values in their supports
+    inputs = view.program.jaxpr.invars[len(view.data) :]
+    return frozenset(n for n, v in zip(names, inputs, strict=True) if v in use)
