@@ -18,7 +18,7 @@ BELOW = {
 }
 #: Where a framework may be imported.
 HOMES = {
-    "numpyro": ("guides/", "mcmc/", "discovery/model.py"),
+    "numpyro": ("guides/", "mcmc/", "discovery/model.py", "discovery/points.py"),
     "xarray": ("diagnostics/", "plots/"),
     "arviz": ("diagnostics/", "plots/"),
     "matplotlib": ("plots/",),
