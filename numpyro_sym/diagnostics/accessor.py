@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from ..symmetry import Symmetry
-from . import chain_modes, compact, diagnose, functions, lppd, rebasin, record
+from . import chain_modes, compact, diagnose, functions, lppd, rebasin, record, screen
 
 NAME = "nsym"
 
@@ -53,7 +53,8 @@ class SymmetryAccessor:
 
     def chain_modes(self, sym: Symmetry, invariant: Any = None) -> chain_modes.ChainModes:
         """:func:`numpyro_sym.diagnostics.chain_modes` of this object's invariant functions."""
-        return chain_modes.chain_modes(functions.invariant_functions(self._data, sym, invariant))
+        found = functions.invariant_functions(self._data, sym, invariant)
+        return chain_modes.chain_modes(screen.judged(found))
 
     def lppd(self, **options: Any) -> Any:
         """:func:`numpyro_sym.diagnostics.lppd` of this object."""

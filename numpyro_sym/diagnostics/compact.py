@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..alignment import align
 from ..symmetry import Symmetry, SymmetryError
 from .figures import load_arviz
 from .samples import flat_draws
+from .scales import used_symmetry
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,11 +28,13 @@ class CompactPosterior:
     :param scale: site name -> marginal standard deviations, whatever the rank.
     :param factor: site name -> array ``(*site, rank)``: the covariance between entries is the product of
         their rows, across sites too.
+    :param scaled: names of the units whose scales were aligned too; this is then no posterior's.
     """
 
     loc: dict[str, np.ndarray]
     scale: dict[str, np.ndarray]
     factor: dict[str, np.ndarray] = field(default_factory=dict)
+    scaled: tuple[str, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -80,7 +83,8 @@ class CompactPosterior:
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}{list(x.shape)}" for name, x in self.loc.items())
-        return f"CompactPosterior({shapes}, rank={self.rank})"
+        moved = f", scales of {', '.join(self.scaled)} moved" if self.scaled else ""
+        return f"CompactPosterior({shapes}, rank={self.rank}{moved})"
 
 
 def compact_posterior(
@@ -90,6 +94,7 @@ def compact_posterior(
     sites: Iterable[str] | None = None,
     rank: int = 0,
     reference: Any = "mean",
+    scales: str | Sequence[str] = (),
     **options: Any,
 ) -> CompactPosterior:
     """Mean and standard deviation of each weight over aligned draws (Xiao, Liu and Bamler 2023).
@@ -98,11 +103,12 @@ def compact_posterior(
     how far units lie apart, not how sure they are: align them first (arXiv 2401.00611).
 
     :param data: an ArviZ object, or a mapping of draws ``(draw, *site)``.
-    :param sym: align by this symmetry; left out, the draws are taken as they are.
-    :param sites: which; by default all that hold floats. Name them where the posterior holds predictions.
+    :param sym: align by this symmetry, all sites together; left out, the draws are taken as they are.
+    :param sites: which to keep; by default all that hold floats. Name them where the posterior holds predictions.
     :param rank: how many directions of correlation to keep: the leading ones of the correlation matrix,
         which leave every marginal standard deviation as it is.
     :param reference: as in :func:`numpyro_sym.align`, counted over all draws.
+    :param scales: names of scaled ``Units`` whose scales are used too, as in :func:`numpyro_sym.rebasin`.
     :param options: of :func:`numpyro_sym.align`.
     :returns: a :class:`CompactPosterior`.
     :raises SymmetryError: where there are fewer than two draws, more directions than draws, or as
@@ -116,15 +122,21 @@ def compact_posterior(
     >>> compact_posterior({"mu": mu}).scale["mu"].round(1).tolist()
     [3.0, 3.0]
     """
-    draws = flat_draws(data, sites)
+    chosen = list(flat_draws(data, sites))
+    # Aligned by all sites, cut after: one site alone may not tell the units apart.
+    draws = flat_draws(data) | flat_draws(data, chosen) if sym is not None else flat_draws(data, chosen)
     count = len(next(iter(draws.values()), ()))
     if count < 2 or not 0 <= rank < count:
         raise SymmetryError(f"compact_posterior: {count} draws do not give standard deviations and {rank} directions.")
+    moved: tuple[str, ...] = ()
     if sym is not None:
-        draws = align(draws, reference, sym, sample_ndim=1, **options).sites
+        used = used_symmetry(sym, scales, "compact_posterior")
+        moved = tuple(u.name for u in used if u.kind == "scaled")
+        draws = align(draws, reference, used, sample_ndim=1, **options).sites
+    draws = {name: draws[name] for name in chosen}
     loc = {name: x.mean(0) for name, x in draws.items()}
     scale = {name: x.std(0, ddof=1) for name, x in draws.items()}
-    return CompactPosterior(loc, scale, _factor(draws, loc, scale, rank) if rank else {})
+    return CompactPosterior(loc, scale, _factor(draws, loc, scale, rank) if rank else {}, moved)
 
 
 def _factor(

@@ -13,11 +13,27 @@ from ..symmetry import Symmetry, text_table
 from .ambiguity import doubt
 from .chain_modes import FEWEST, ChainModes, chain_modes
 from .figures import FIGURES, figures_of, worst
-from .functions import invariant_functions
-from .groups import get_group, posterior_of
+from .functions import invariant_functions, outside
+from .groups import get_group, posterior_of, site_arrays
+from .labels import share_within
+from .parts import Parts
 from .rebasin import Reference, rebasin
-from .record import RECORDS
-from .verdict import LIMIT, SWITCHING, WELL, chains_of, doubts, verdicts
+from .record import RECORDS, Elements, elements_of
+from .sampler import companion, of_other_runs, sampler_troubles
+from .scales import log_scales, used_symmetry
+from .screen import judged
+from .troubles import troubles_of
+from .verdict import (
+    LIMIT,
+    chains_of,
+    doubts,
+    harmless,
+    largest,
+    too_short,
+    verdicts,
+    with_labels,
+    with_troubles,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,8 +61,8 @@ class Diagnosis:
 
     @property
     def fine(self) -> bool:
-        """Whether nothing is wrong but labels: never where an invariant R-hat is above 1.05."""
-        return set(self.verdicts) <= {SWITCHING, WELL}
+        """Whether nothing in the posterior is wrong but labels, every variable of it looked at."""
+        return all(harmless(line) for line in self.verdicts)
 
     def to_datatree(self) -> xr.DataTree:
         """All of it as one xarray object; the verdicts are an attribute."""
@@ -60,10 +76,16 @@ class Diagnosis:
         rows: list[list[object]] = []
         for name in self.sites["site"].values:
             row = self.sites.sel(site=name)
-            pairs = [
-                _cell(f, row[f"{f}_{how}"]) for f in ("rhat", "ess_bulk", "ess_tail") for how in ("raw", "aligned")
+            cells = [
+                _cell(f, row[f"{f}_{how}"])
+                for f in ("rhat", "ess_bulk", "ess_tail")
+                for how in ("raw", "aligned")
             ]
-            rows.append([str(name), *pairs, _cell("mcse", row["mcse_aligned"])])
+            cells.append(_cell("mcse", row["mcse_aligned"]))
+            if all(np.isnan(row[f"{f}_aligned"]) for f in FIGURES):
+                cells = [*cells[0:5:2], "", ""]
+                cells = [cells[0], "", cells[1], "", cells[2], "", ""]
+            rows.append([str(name), *cells])
         for name in self.invariant["function"].values:
             row = self.invariant.sel(function=name)
             figures = [cell for f in ("rhat", "ess_bulk", "ess_tail") for cell in (_cell(f, row[f]), "")]
@@ -79,6 +101,7 @@ def diagnose(
     *,
     invariant: str | Sequence[str] | None = None,
     reference: Reference = "mean",
+    max_tree_depth: int = 10,
     **options: Any,
 ) -> Diagnosis:
     """R-hat, ESS and MCSE of every site, raw and aligned, beside those of invariant functions.
@@ -120,46 +143,116 @@ def diagnose(
     posterior = posterior_of(data)
     functions = invariant_functions(data, sym, invariant)
     done = rebasin(data, sym, reference=reference, keep_elements=True, **options)
-    sites = list(sym.sites)
-    before, after = posterior[sites], posterior_of(done)[sites]
-    alignment = get_group(done, RECORDS["posterior"])[["distance_before", "distance", "gap", "exact"]]
-    size = sum(int(np.prod(x.shape)) for x in after.isel(chain=0, draw=0).values())
-    chance = doubt(alignment["distance"], alignment["gap"], size)
-
-    found = [figures_of(draws) for draws in (before, after, functions)]
-    raw, aligned, told = (worst(f, dim) for f, dim in zip(found, ("site", "site", "function"), strict=True))
+    elements = elements_of(done, used_symmetry(sym, options.get("scales", ()), "diagnose"))
+    parts = _parts(posterior, posterior_of(done), functions, sym, elements)
     finite = all(np.isfinite(x.values).all() for x in functions.values())
-    modes = chain_modes(functions) if finite and functions.sizes["draw"] >= FEWEST else None
+    figures = parts.map(figures_of)
     names = posterior["chain"].values
-    lines = verdicts(raw, aligned, told, modes, names, posterior.sizes["draw"], finite)
-    if modes is not None and float(told["rhat"].max()) > LIMIT and 1 < (modes.label == 0).sum() < len(names):
-        lines += _among(np.flatnonzero(modes.label == 0), before, after, functions, names)
+    lines, modes = _findings(parts, figures, names, finite)
+    if not too_short(posterior.sizes["draw"], len(names)):
+        troubles = [*of_other_runs(data, posterior)]
+        troubles += troubles_of(posterior, parts, figures, sym, elements)
+        stats = companion(data, "sample_stats", posterior)
+        if stats is not None:
+            troubles += sampler_troubles(stats, max_tree_depth)
+        lines = with_troubles(lines, tuple(troubles))
+        lines = with_labels(lines, share_within(elements))
+
+    alignment = get_group(done, RECORDS["posterior"])
+    alignment = alignment[["distance_before", "distance", "gap", "exact"]]
+    size = sum(int(np.prod(posterior[site].shape[2:])) for site in sym.sites)
+    chance = doubt(alignment["distance"], alignment["gap"], size)
     lines += doubts(chance)
     if len(names) == 1:
         lines += ("one chain: a mode that it has not visited cannot be seen",)
-    both = {f"{f}_{how}": table[f] for f in FIGURES for how, table in (("raw", raw), ("aligned", aligned))}
+    tables = _tables(figures)
+    rows = _rows(tables)
     return Diagnosis(
         lines,
-        _worst_first(xr.Dataset(both), "rhat_aligned"),
-        _worst_first(told, "rhat"),
-        xr.concat([f["rhat"] for f in found[:2]], "labels").assign_coords(labels=["raw", "aligned"]),
+        _worst_first(rows, rows["rhat_aligned"].fillna(rows["rhat_raw"])),
+        _worst_first(tables.functions, tables.functions["rhat"]),
+        _entries(figures),
         alignment.assign(doubt=(("chain", "draw"), chance)),
         modes,
     )
 
 
-def _among(chains: np.ndarray, before: xr.Dataset, after: xr.Dataset, functions: xr.Dataset, names: Any) -> tuple:
-    """The verdict on the chains of the greatest mode alone."""
-    some = [draws.isel(chain=chains) for draws in (before, after, functions)]
-    raw, aligned, told = (worst(figures_of(d), dim) for d, dim in zip(some, ("site", "site", "function"), strict=True))
-    lines = verdicts(raw, aligned, told, chain_modes(some[2]), names[chains], before.sizes["draw"], True)
-    who = chains_of(names, np.isin(np.arange(len(names)), chains))
-    return tuple(f"{who} alone: {line}" for line in lines)
+def _parts(
+    posterior: xr.Dataset,
+    aligned: xr.Dataset,
+    functions: xr.Dataset,
+    sym: Symmetry,
+    elements: Elements,
+) -> Parts:
+    """The draws that are judged: every variable of the posterior, and the invariant functions."""
+    sites = list(sym.sites)
+    scales = log_scales(site_arrays(posterior, sym.sites), sym, elements)
+    others = {n: x for n, x in outside(posterior, sym).items() if n not in functions}
+    return Parts(
+        posterior[sites].assign(scales[0].data_vars),
+        aligned[sites].assign(scales[1].data_vars),
+        judged(_as_floats(posterior[list(others)])),
+        judged(_as_floats(functions)),
+    )
 
 
-def _worst_first(table: xr.Dataset, by: str) -> xr.Dataset:
-    (dim,) = table[by].dims
-    return table.isel({dim: np.argsort(-np.nan_to_num(table[by].values, nan=-np.inf), kind="stable")})
+def _findings(
+    parts: Parts, figures: Parts, names: np.ndarray, finite: bool
+) -> tuple[tuple[str, ...], ChainModes | None]:
+    """The verdicts on figures, those on the greatest mode's chains alone after them; and the modes."""
+    count = parts.after.sizes["draw"]
+    tables = _tables(figures)
+    known = finite and count >= FEWEST and len(parts.functions.data_vars) > 0
+    modes = chain_modes(parts.functions) if known else None
+    lines = verdicts(tables, modes, names, count, finite)
+    if modes is None or not largest(tables.functions) > LIMIT:
+        return lines, modes
+    chains = np.flatnonzero(modes.label == 0)
+    if 1 < len(chains) < len(names):
+        some = parts.map(lambda draws: draws.isel(chain=chains, missing_dims="ignore"))
+        alone = verdicts(
+            _tables(some.map(figures_of)), chain_modes(some.functions), names[chains], count, True
+        )
+        who = chains_of(names, modes.label == 0)
+        lines += tuple(f"{who} alone: {line}" for line in alone)
+    return lines, modes
+
+
+def _tables(figures: Parts) -> Parts:
+    """The worst figures of each variable."""
+    dims = ("site", "site", "site", "function")
+    return Parts(*(worst(part, dim) for part, dim in zip(figures, dims, strict=True)))
+
+
+def _rows(tables: Parts) -> xr.Dataset:
+    """A row for each variable; outside the symmetry as they came only."""
+    sites = tables.before["site"].values.tolist()
+    names = [*sites, *tables.others["site"].values.tolist()]
+    blank = np.full(len(names) - len(sites), np.nan)
+    out = {}
+    for f in FIGURES:
+        raw = np.concatenate([tables.before[f].values, tables.others[f].values])
+        out[f"{f}_raw"] = ("site", raw)
+        out[f"{f}_aligned"] = ("site", np.concatenate([tables.after[f].values, blank]))
+    return xr.Dataset(out, coords={"site": names})
+
+
+def _entries(figures: Parts) -> xr.Dataset:
+    """R-hat of every entry that was judged, raw and aligned."""
+    others = figures.others["rhat"]
+    raw = figures.before["rhat"].assign(others.data_vars)
+    aligned = figures.after["rhat"].assign(xr.full_like(others, np.nan).data_vars)
+    return xr.concat([raw, aligned], "labels").assign_coords(labels=["raw", "aligned"])
+
+
+def _as_floats(draws: xr.Dataset) -> xr.Dataset:
+    return draws.map(lambda x: x if x.dtype.kind == "f" else x.astype(float), keep_attrs=True)
+
+
+def _worst_first(table: xr.Dataset, by: xr.DataArray) -> xr.Dataset:
+    (dim,) = by.dims
+    order = np.argsort(-np.nan_to_num(by.values, nan=-np.inf), kind="stable")
+    return table.isel({dim: order})
 
 
 def _cell(figure: str, value: xr.DataArray) -> str:

@@ -31,6 +31,8 @@ def figures_of(draws: xr.Dataset) -> dict[str, xr.Dataset]:
     reason, it is infinite: what is not known is not well. One chain is judged by its two halves.
     """
     az = load_arviz("diagnose")
+    if not draws.data_vars:
+        return {name: xr.Dataset() for name in FIGURES}
     draws = draws.compute()
     halves = _halves(draws) if draws.sizes["chain"] == 1 else draws
     if halves.sizes["draw"] < FEWEST_DRAWS:
@@ -61,7 +63,7 @@ def worst(figures: dict[str, xr.Dataset], dim: str) -> xr.Dataset:
         known = values[~np.isnan(values)]
         return float(pick[figure](known)) if known.size else float("nan")
 
-    return xr.Dataset({f: (dim, [of(f, name) for name in names]) for f in FIGURES}, coords={dim: names})
+    return xr.Dataset({f: (dim, [of(f, name) for name in names]) for f in FIGURES}, coords={dim: np.array(names, dtype=str)})
 
 
 def _halves(draws: xr.Dataset) -> xr.Dataset:

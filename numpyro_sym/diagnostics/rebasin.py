@@ -12,6 +12,7 @@ from ..alignment import Alignment, Euclidean, Metric, align, align_chunked
 from ..symmetry import Symmetry
 from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups, with_sites
 from .record import RECORDS, record_of, summary_of
+from .scales import used_symmetry
 
 #: The groups whose draws are brought to the reference.
 ALIGNED_GROUPS = ("posterior", "warmup_posterior")
@@ -28,6 +29,7 @@ def rebasin(
     reference: Reference = "mean",
     metric: Metric = EUCLIDEAN,
     starts: Sequence[str] | None = None,
+    scales: str | Sequence[str] = (),
     keep_elements: bool = False,
 ) -> Any:
     """Align every draw to one reference by the element of the symmetry that brings it closest.
@@ -43,13 +45,16 @@ def rebasin(
 
     :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x), of a sampler or
         (``arviz.from_numpyro_svi``) of a guide.
-    :param sym: the model's :class:`~numpyro_sym.Symmetry`; of any kind.
+    :param sym: the model's :class:`~numpyro_sym.Symmetry`; of scaled ``Units`` the permutations are used.
     :param reference: ``"mean"``: the mean of the aligned draws, repeated until it is still;
         ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw (of a guide, its number); a dict
         site name -> array, a point; or an aligned ArviZ object, whose mean it is: so several runs
         come to one labelling.
     :param metric: in what sense near, as in :func:`numpyro_sym.align`.
     :param starts: where the search for the nearest begins, as in :func:`numpyro_sym.align`.
+    :param scales: names of scaled ``Units`` whose scales are to be brought to the reference's too. Scales
+        are symmetries of the likelihood alone: what comes back are then no draws of the posterior, and
+        the attribute ``rebasin`` says so.
     :param keep_elements: add a group ``rebasin`` (and ``warmup_rebasin``) with each draw's element,
         distances and gap, for :func:`numpyro_sym.diagnostics.elements_of`.
     :returns: an object of the same type. Posterior and warm-up draws of the symmetry's sites are
@@ -58,7 +63,7 @@ def rebasin(
         groups that moved. Deterministics that name single units stay: see
         :func:`numpyro_sym.diagnostics.act_on_group`.
     :raises SymmetryError: where there is no posterior, it is empty, holds NaN or infinite draws,
-        lacks a site, or a shape does not fit.
+        lacks a site, or a shape does not fit; where ``scales`` names no scaled ``Units``.
 
     >>> import arviz as az, numpy as np, numpyro_sym as nsym
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
@@ -69,18 +74,19 @@ def rebasin(
     True
     """
     posterior = posterior_of(data)
+    used = used_symmetry(sym, scales, "rebasin")
     point, told = point_of(reference, sym)
     changed: dict[str, Any] = {}
     for group in ALIGNED_GROUPS:
         if group not in group_names(data):
             continue
         dataset = posterior if group == "posterior" else get_group(data, group)
-        found = align_dataset(dataset, point, sym, metric, starts)
+        found = align_dataset(dataset, point, sym, metric, starts, scales)
         point = found.reference
         changed[group] = with_sites(dataset, found.sites)
-        changed[group].attrs["rebasin"] = summary_of(found, sym, told, type(metric).__name__)
+        changed[group].attrs["rebasin"] = summary_of(found, sym, told, type(metric).__name__, scales)
         # Elements of an earlier alignment are no longer what moved these draws.
-        changed[RECORDS[group]] = record_of(found, dataset, sym) if keep_elements else None
+        changed[RECORDS[group]] = record_of(found, dataset, used) if keep_elements else None
     return with_groups(data, changed)
 
 
@@ -98,9 +104,15 @@ def point_of(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
 
 
 def align_dataset(
-    dataset: xr.Dataset, reference: Any, sym: Symmetry, metric: Metric = EUCLIDEAN, starts: Sequence[str] | None = None
+    dataset: xr.Dataset,
+    reference: Any,
+    sym: Symmetry,
+    metric: Metric = EUCLIDEAN,
+    starts: Sequence[str] | None = None,
+    scales: str | Sequence[str] = (),
 ) -> Alignment:
-    """The alignment of a group's draws: of dask arrays where the group holds such."""
+    """The alignment of a group's draws, by scales only where named: of dask arrays where it holds such."""
+    sym = used_symmetry(sym, scales, "rebasin")
     draws = site_arrays(dataset, sym.sites)
     work = align_chunked if dataset[list(draws)].chunks else align
     return work(draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)

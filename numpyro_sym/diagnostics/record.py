@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 from ..alignment import Alignment
 from ..symmetry import Element, Symmetry, SymmetryError
 from .groups import get_group, group_names, sample_dims, site_arrays, with_groups, with_sites
+from .scales import used_symmetry
 
 Elements = dict[str, Element]
 
@@ -18,14 +20,26 @@ Elements = dict[str, Element]
 RECORDS = {"posterior": "rebasin", "warmup_posterior": "warmup_rebasin"}
 
 
-def summary_of(found: Alignment, sym: Symmetry, reference: str, metric: str) -> str:
+def summary_of(
+    found: Alignment,
+    sym: Symmetry,
+    reference: str,
+    metric: str,
+    scales: str | Sequence[str] = (),
+) -> str:
     """One line of JSON for an attribute: what was done and, where that is known by now, how well it went."""
+    used = used_symmetry(sym, scales, "rebasin")
     told: dict[str, Any] = {
         "by": "numpyro_sym.rebasin",
-        "units": {u.name: f"{u.n} {u.kind}: {u.describe_axes()}" for u in sym},
+        "units": {u.name: f"{u.n} {u.kind}: {u.describe_axes()}" for u in used},
         "reference": reference,
         "metric": metric,
     }
+    moved = [u.name for u in used if u.kind == "scaled"]
+    if moved:
+        told["scales"] = f"moved: {', '.join(moved)}; not draws of the posterior"
+    elif used != sym:
+        told["scales"] = "left as they are"
     if isinstance(found.distance, np.ndarray):  # dask's are not computed yet
         for name, x in (("mean_distance_before", found.distance_before), ("mean_distance", found.distance)):
             told[name] = round(float(np.mean(x)), 6)

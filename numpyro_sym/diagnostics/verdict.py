@@ -7,9 +7,12 @@ import xarray as xr
 
 from .chain_modes import ChainModes
 from .figures import FEWEST_DRAWS
+from .parts import Parts
 
-#: Chains disagree above this R-hat (Vehtari et al. 2021 advise 1.01; this is where no noise explains it).
+#: Chains disagree above this R-hat: no noise explains it.
 LIMIT = 1.05
+#: Chains agree for certain up to this one; between the two it is not sure (Vehtari et al. 2021).
+SURE = 1.01
 #: Draws that are worth fewer independent ones than this a chain are not enough (Vehtari et al. 2021).
 ENOUGH = 100
 #: Chains that are worth at least this share of their draws mix well, and were only stopped early.
@@ -18,41 +21,89 @@ EFFICIENT = 0.1
 DOUBTFUL = 0.05
 
 SWITCHING = "label switching only"
+#: What stands in its place where something else is wrong too.
+ALSO_SWITCHING = "label switching"
 WELL = "all well"
+#: The beginning of a line that tells how to read the draws, and blames nothing.
+WITHIN = "labels change within chains"
+
+
+def harmless(line: str) -> bool:
+    """Whether a finding says that nothing is wrong but labels."""
+    return line in (SWITCHING, WELL) or line.startswith(WITHIN)
 
 
 def verdicts(
-    raw: xr.Dataset,
-    aligned: xr.Dataset,
-    invariant: xr.Dataset,
-    modes: ChainModes | None,
-    names: np.ndarray,
-    draws: int,
-    finite: bool,
+    tables: Parts, modes: ChainModes | None, names: np.ndarray, draws: int, finite: bool
 ) -> tuple[str, ...]:
-    """What a table of worst figures means.
+    """What tables of worst figures mean.
 
-    :param raw: worst figures of each site, as :func:`figures.worst` gives.
-    :param aligned: the same of aligned draws.
-    :param invariant: the same of invariant functions.
+    :param tables: worst figures of each variable, as :func:`figures.worst` gives.
     :param modes: chains grouped by function; ``None`` where they cannot be.
     :param names: of the chains.
     :param draws: in each chain.
     :param finite: whether all values of the invariant functions are.
     """
-    told = float(invariant["rhat"].max())
-    if draws < FEWEST_DRAWS or (len(names) == 1 and draws < 2 * FEWEST_DRAWS):
+    if too_short(draws, len(names)):
         return (f"not enough draws: {draws} a chain, and no figure can be had",)
+    raw, aligned, others, invariant = tables
+    told = largest(invariant)
+    unsure = _unsure(aligned, others, invariant)
+    apart = _apart(others)
     if not finite:
-        return ("nothing can be told: invariant functions hold NaN or infinite values",)
-    if np.isnan(told):
-        return ("nothing can be told: the invariant functions never change",)
-    if told <= LIMIT:
-        few, agreed = _too_few(aligned, invariant, len(names)), _agreed(raw, aligned)
-        return few if few and agreed == (WELL,) else (*few, *agreed)
+        first = ("nothing can be told: invariant functions hold NaN or infinite values",)
+    elif np.isnan(told):
+        first = ("nothing can be told: the invariant functions never change",)
+    elif told <= LIMIT:
+        few = _too_few(aligned, others, invariant, len(names))
+        agreed = _agreed(raw, aligned)
+        first = few if few and agreed == (WELL,) else (*few, *agreed)
+        # More draws are asked for already.
+        unsure = () if few else unsure
+    else:
+        first = _disagreeing(invariant, modes, names, draws)
+        unsure = ()
+    return with_troubles(first, (*apart, *unsure))
+
+
+def too_short(draws: int, chains: int) -> bool:
+    """Whether there are too few draws for any figure."""
+    return draws < FEWEST_DRAWS or (chains == 1 and draws < 2 * FEWEST_DRAWS)
+
+
+def largest(table: xr.Dataset) -> float:
+    """The largest R-hat; NaN where there is none."""
+    known = table["rhat"].values
+    known = known[~np.isnan(known)]
+    return float(known.max()) if known.size else float("nan")
+
+
+def with_troubles(lines: tuple[str, ...], troubles: tuple[str, ...]) -> tuple[str, ...]:
+    """Further findings after the first ones, which then no longer say that this is all."""
+    if not troubles:
+        return lines
+    kept = [ALSO_SWITCHING if line == SWITCHING else line for line in lines if line != WELL]
+    return (*kept, *troubles)
+
+
+def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
+    """How to read single units where a share of draws is labelled otherwise than its chain."""
+    if not share:
+        return lines
+    lines = tuple(SWITCHING if line == WELL else line for line in lines)
+    told = f"{WITHIN} (in {share:.2g} of draws): means of single units are averages over labels: rebasin"
+    return (*lines, told)
+
+
+def _disagreeing(
+    invariant: xr.Dataset, modes: ChainModes | None, names: np.ndarray, draws: int
+) -> tuple[str, ...]:
+    """Chains disagree on functions: in modes of their own, from slow mixing, or from haste?"""
+    told = largest(invariant)
     if modes is not None and modes.num_modes > 1:
         return tuple(
-            f"another functional mode in {chains_of(names, modes.label == mode)}" for mode in range(1, modes.num_modes)
+            f"another functional mode in {chains_of(names, modes.label == mode)}"
+            for mode in range(1, modes.num_modes)
         )
     worth = float(invariant["ess_bulk"].min()) / (len(names) * draws)
     if worth >= EFFICIENT or modes is None:
@@ -60,6 +111,27 @@ def verdicts(
     unsettled = ~modes.settled
     where = f" in {chains_of(names, unsettled)}" if 0 < unsettled.sum() < len(names) else ""
     return (f"mixing badly{where}",)
+
+
+def _apart(others: xr.Dataset) -> tuple[str, ...]:
+    """Variables outside the symmetry in which chains disagree."""
+    found = _listed(others, LIMIT, np.inf)
+    return (f"outside the symmetry, chains disagree: R-hat of {found}",) if found else ()
+
+
+def _unsure(*tables: xr.Dataset) -> tuple[str, ...]:
+    """Figures between what is surely well and what surely is not."""
+    found = [_listed(table, SURE, LIMIT) for table in tables]
+    told = ", ".join(part for part in found if part)
+    return (f"not sure: between {SURE} and {LIMIT} is R-hat of {told}",) if told else ()
+
+
+def _listed(table: xr.Dataset, above: float, upto: float) -> str:
+    """``theta 1.73, tau 1.20``: those with R-hat in the range, the worst first."""
+    (dim,) = table["rhat"].dims
+    pairs = zip(table["rhat"].values, table[dim].values, strict=True)
+    some = sorted(((r, str(name)) for r, name in pairs if above < r <= upto), reverse=True)
+    return ", ".join(f"{name} {r:.3g}" for r, name in some)
 
 
 def doubts(chance: np.ndarray) -> tuple[str, ...]:
@@ -84,12 +156,14 @@ def _agreed(raw: xr.Dataset, aligned: xr.Dataset) -> tuple[str, ...]:
     return (SWITCHING,) if float(raw["rhat"].max()) > LIMIT else (WELL,)
 
 
-def _too_few(aligned: xr.Dataset, invariant: xr.Dataset, chains: int) -> tuple[str, ...]:
+def _too_few(
+    aligned: xr.Dataset, others: xr.Dataset, invariant: xr.Dataset, chains: int
+) -> tuple[str, ...]:
     """Whether what agrees rests on enough draws; what disagrees has few for another reason."""
-    aligned = aligned.isel(site=~(aligned["rhat"].values > LIMIT))
+    aligned, others = (t.isel(site=~(t["rhat"].values > LIMIT)) for t in (aligned, others))
     least, what = min(
         (float(value), f"{figure.split('_')[1]} ESS of {name}")
-        for table, dim in ((invariant, "function"), (aligned, "site"))
+        for table, dim in ((invariant, "function"), (aligned, "site"), (others, "site"))
         for figure in ("ess_bulk", "ess_tail")
         for name, value in zip(table[dim].values, np.nan_to_num(table[figure].values, nan=np.inf), strict=True)
     )

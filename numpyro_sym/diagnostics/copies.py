@@ -1,0 +1,78 @@
+"""Draws that are copies of other draws: of another chain, relabelled or not, or of the same chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+#: Draws that hold the same numbers are chance where fewer of them do.
+SHARED = 0.05
+#: With fewer different states than this, coming back to one is no wonder: numbers on a grid.
+_STATES = 50
+#: Of so many bits two draws may agree by chance.
+_BITS = 40
+
+
+def fingerprints(draws: xr.Dataset, names: Iterable[str]) -> np.ndarray | None:
+    """One number a draw, the same where its numbers are, in whatever order and with whatever signs.
+
+    :param draws: over ``chain`` and ``draw``.
+    :param names: variables of floats.
+    :returns: integers ``(chain, draw)``; ``None`` where there are too few bits to tell draws apart.
+    """
+    total, bits = np.zeros((draws.sizes["chain"], draws.sizes["draw"]), np.uint64), 0
+    for salt, name in enumerate(names):
+        x = draws[name].transpose("chain", "draw", ...).values
+        bits += x[0, 0].size * (np.finfo(x.dtype).nmant if x.dtype.kind == "f" else 7)
+        each = np.abs(np.asarray(x, np.float64)).view(np.uint64)
+        # A sum of mixed bits does not see the order, as relabelling changes it.
+        mixed = _mixed(each + np.uint64(salt + 1))
+        total += mixed.reshape(*total.shape, -1).sum(-1, dtype=np.uint64)
+    return total if bits >= _BITS else None
+
+
+def copied_chains(prints: np.ndarray) -> list[np.ndarray]:
+    """Groups of chains that share draws, each as a mask over the chains."""
+    chains = len(prints)
+    states, number = np.unique(prints, return_inverse=True)
+    number = number.reshape(prints.shape)
+    if len(states) < _STATES:
+        shared = (number[:, None] == number[None]).all(-1)
+    else:
+        at = np.repeat(np.arange(chains), prints.shape[1])
+        seen = coo_array((np.ones(at.size), (at, number.ravel())), (chains, len(states))).tocsr()
+        seen.data[:] = 1.0
+        counts = seen.sum(1)
+        common = (seen @ seen.T).toarray()
+        shared = common > SHARED * np.minimum(counts[:, None], counts)
+    _, group = connected_components(shared, directed=False)
+    return [group == g for g in range(group.max() + 1) if (group == g).sum() > 1]
+
+
+def tiled_chains(prints: np.ndarray) -> np.ndarray:
+    """Which chains come back to draws that they had left; a rejected move stays, and is no copy."""
+    few = len(np.unique(prints)) < _STATES
+    return np.array([_period(chain) if few else _returns(chain) > SHARED for chain in prints])
+
+
+def _returns(chain: np.ndarray) -> float:
+    """The share of visits to a state that was left before."""
+    visits = chain[np.flatnonzero(np.diff(chain, prepend=chain[:1] + np.uint64(1)))]
+    return 1 - len(np.unique(visits)) / len(visits)
+
+
+def _period(chain: np.ndarray) -> bool:
+    """Whether a chain that moves is one stretch of draws over and over."""
+    moves = bool((chain != chain[0]).any())
+    return moves and any((chain[p:] == chain[:-p]).all() for p in range(2, len(chain) // 2 + 1))
+
+
+def _mixed(x: np.ndarray) -> np.ndarray:
+    """Bits stirred so that sums of them tell (Steele, Lea and Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,63 @@
+"""Small but certain disagreements, which R-hat below its limit hides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from scipy.stats import norm
+
+from .screen import normal_scores
+
+#: The chance that anything is reported of chains that are all well.
+FALSE_ALARM = 1e-3
+_BLOCK = 2**21
+
+
+def drifting(
+    draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_ess: float, tests: int
+) -> dict[str, float]:
+    """Variables in which chains move with time or lie apart by more than chance explains.
+
+    Trends of single chains, the trend of all, and how far each chain lies from the others, in
+    normal scores and in units of the standard errors that the effective sample size gives.
+
+    :param draws: over ``chain`` and ``draw``.
+    :param figures: of these draws, as :func:`figures.figures_of` gives.
+    :param least_ess: entries with fewer effective draws are left out.
+    :param tests: over how many entries in all the chance of a false alarm is shared.
+    :returns: name -> the largest number of standard errors, where it is too large.
+    """
+    if not draws.data_vars:
+        return {}
+    chains, count = draws.sizes["chain"], draws.sizes["draw"]
+    limit = norm.isf(FALSE_ALARM / 2 / max(1, tests * (2 * chains + 1)))
+    found = {}
+    for name, x in draws.items():
+        ess = figures["ess_bulk"][name].values.ravel()
+        flat = x.transpose("chain", "draw", ...).values.reshape(chains * count, -1)
+        enough = np.flatnonzero(ess >= least_ess)
+        step = max(1, _BLOCK // (chains * count))
+        worst = 0.0
+        for i in range(0, len(enough), step):
+            some = enough[i : i + step]
+            z = normal_scores(flat[:, some].T).reshape(len(some), chains, count)
+            memory = chains * count / np.minimum(ess[some], chains * count)
+            worst = max(worst, float((_contrasts(z) / np.sqrt(memory)[:, None]).max()))
+        if worst > limit:
+            found[str(name)] = worst
+    return found
+
+
+def _contrasts(z: np.ndarray) -> np.ndarray:
+    """Standard normal for independent draws of one law, ``(entry, contrast)``."""
+    _, chains, count = z.shape
+    time = np.arange(count) - (count - 1) / 2
+    trend = z @ (time / np.sqrt(np.sum(time**2)))
+    together = trend.sum(-1, keepdims=True) / np.sqrt(chains)
+    if chains == 1:
+        return np.abs(trend)
+    mean = z.mean(-1)
+    apart = (mean - mean.mean(-1, keepdims=True)) * np.sqrt(count / (1 - 1 / chains))
+    return np.abs(np.concatenate([trend, together, apart], -1))

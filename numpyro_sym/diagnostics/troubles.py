@@ -1,0 +1,134 @@
+"""All that can be wrong with a posterior beside what its R-hat and ESS say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..symmetry import Element, Symmetry
+from .copies import copied_chains, fingerprints, tiled_chains
+from .drift import drifting
+from .figures import figures_of, worst
+from .labels import relabelled
+from .parts import Parts
+from .sampler import ENERGIES
+from .screen import judged
+from .stuck import stuck, stuck_lines
+from .tails import HEAVY, tail_index
+from .verdict import ENOUGH, LIMIT, SURE, chains_of, largest
+
+
+def troubles_of(
+    posterior: xr.Dataset,
+    parts: Parts,
+    figures: Parts,
+    sym: Symmetry,
+    elements: Mapping[str, Element],
+) -> tuple[str, ...]:
+    """A line for each.
+
+    :param posterior: the draws as they came, with all variables.
+    :param parts: what is judged.
+    :param figures: ArviZ's figures of it.
+    :param sym: the symmetry.
+    :param elements: what aligned each draw.
+    """
+    names = posterior["chain"].values
+    return (
+        *_no_numbers(posterior, sym, parts.functions),
+        *_following(posterior, figures.others, sym, elements),
+        *_stuck(posterior, parts, figures),
+        *_copies(posterior, sym, names),
+        *_drifts(parts, figures),
+        *_heavy(parts.functions),
+    )
+
+
+def _no_numbers(posterior: xr.Dataset, sym: Symmetry, functions: xr.Dataset) -> tuple[str, ...]:
+    """Variables outside the symmetry that hold NaN, infinite values, or no numbers at all."""
+    broken, others = [], []
+    told = {*sym.sites, *functions.data_vars}
+    for name, x in posterior.data_vars.items():
+        if name in told or not x.size or not {"chain", "draw"} <= set(x.dims):
+            continue
+        if x.dtype.kind in "OSUMmc":
+            others.append(str(name))
+        elif x.dtype.kind not in "biu" and not np.isfinite(x.values.astype(float)).all():
+            broken.append(str(name))
+    lines = []
+    if broken:
+        lines.append(f"NaN or infinite values in {', '.join(broken)}")
+    if others:
+        lines.append(f"not sure: {', '.join(others)} hold no real numbers; leave them out")
+    return tuple(lines)
+
+
+def _following(
+    posterior: xr.Dataset,
+    others: Mapping[str, xr.Dataset],
+    sym: Symmetry,
+    elements: Mapping[str, Element],
+) -> tuple[str, ...]:
+    """Variables in which chains disagree, but would not if they were relabelled with the units."""
+    lines = []
+    for name in others["rhat"].data_vars:
+        if not (others["rhat"][name] > LIMIT).any():
+            continue
+        for units, moved in relabelled(posterior[name], sym, elements):
+            seen = judged(xr.Dataset({name: moved.astype(float)}))
+            if largest(worst(figures_of(seen), "site")) <= LIMIT:
+                lines.append(
+                    f"{name} follows the labels of {units}: name it in the symmetry, or leave it out"
+                )
+                break
+    return tuple(lines)
+
+
+def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts) -> tuple[str, ...]:
+    """What never moves, as it came or once aligned, where no other figure says so already."""
+    moving = [n for n, x in posterior.data_vars.items() if {"chain", "draw"} <= set(x.dims)]
+    single = [n for n in ("log_likelihood", *ENERGIES) if n in parts.functions]
+    found = stuck(posterior[moving]) | stuck(parts.after) | stuck(parts.functions[single])
+    if np.isnan(largest(worst(figures.functions, "function"))):
+        found = {name: chains for name, chains in found.items() if name not in parts.functions}
+    told = {n: float(r.max()) for part in figures[1:] for n, r in part["rhat"].data_vars.items()}
+    return stuck_lines({n: c for n, c in found.items() if c.all() or not told.get(n, 0.0) > LIMIT})
+
+
+def _copies(posterior: xr.Dataset, sym: Symmetry, names: np.ndarray) -> tuple[str, ...]:
+    """Chains that share draws, and chains that come back to their own."""
+    prints = fingerprints(posterior, sym.sites)
+    if prints is None:
+        return ()
+    lines = [f"copies: {chains_of(names, group)} share draws" for group in copied_chains(prints)]
+    tiled = tiled_chains(prints)
+    if tiled.any():
+        lines.append(f"copies: draws come again in {chains_of(names, tiled)}")
+    return tuple(lines)
+
+
+def _drifts(parts: Parts, figures: Parts) -> tuple[str, ...]:
+    """Where R-hat is surely below its limit, and still more than chance."""
+    least = ENOUGH * parts.after.sizes["chain"]
+    judging = [(getattr(parts, p), getattr(figures, p)) for p in ("after", "others", "functions")]
+    tests = sum(int(r.size) for _, figure in judging for r in figure["rhat"].data_vars.values())
+    found: dict[str, float] = {}
+    for draws, figure in judging:
+        sure = [n for n, r in figure["rhat"].data_vars.items() if float(r.max()) <= SURE]
+        found |= drifting(draws[sure], figure, least, tests)
+    told = ", ".join(f"{name} ({found[name]:.1f} standard errors)" for name in found)
+    return (f"not sure: chains drift or lie apart in {told}",) if told else ()
+
+
+def _heavy(functions: xr.Dataset) -> tuple[str, ...]:
+    """A density of draws has exponential tails, whatever the tails of the draws."""
+    lines: list[str] = []
+    for name in ("log_likelihood", *ENERGIES):
+        if name in functions and np.isfinite(functions[name].values).all():
+            index: Any = tail_index(functions[name].values)
+            if index > HEAVY:
+                lines.append(f"not sure: {name} has tails too heavy for a mean (index {index:.2f})")
+    return tuple(lines)
