@@ -77,9 +77,7 @@ class Diagnosis:
         for name in self.sites["site"].values:
             row = self.sites.sel(site=name)
             cells = [
-                _cell(f, row[f"{f}_{how}"])
-                for f in ("rhat", "ess_bulk", "ess_tail")
-                for how in ("raw", "aligned")
+                _cell(f, row[f"{f}_{how}"]) for f in ("rhat", "ess_bulk", "ess_tail") for how in ("raw", "aligned")
             ]
             cells.append(_cell("mcse", row["mcse_aligned"]))
             if all(np.isnan(row[f"{f}_aligned"]) for f in FIGURES):
@@ -210,9 +208,7 @@ def _findings(
     chains = np.flatnonzero(modes.label == 0)
     if 1 < len(chains) < len(names):
         some = parts.map(lambda draws: draws.isel(chain=chains, missing_dims="ignore"))
-        alone = verdicts(
-            _tables(some.map(figures_of)), chain_modes(some.functions), names[chains], count, True
-        )
+        alone = verdicts(_tables(some.map(figures_of)), chain_modes(some.functions), names[chains], count, True)
         who = chains_of(names, modes.label == 0)
         lines += tuple(f"{who} alone: {line}" for line in alone)
     return lines, modes
@@ -259,4 +255,6 @@ def _cell(figure: str, value: xr.DataArray) -> str:
     number = float(value)
     if np.isnan(number):
         return "nan"
-    return f"{number:.0f}" if figure.startswith("ess") else f"{number:.3f}" if figure == "rhat" else f"{number:.2g}"
+    if figure.startswith("ess"):
+        return f"{number:.0f}"
+    return f"{number:.3f}" if figure == "rhat" and number < 100 else f"{number:.2g}"

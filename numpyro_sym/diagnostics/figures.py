@@ -63,7 +63,9 @@ def worst(figures: dict[str, xr.Dataset], dim: str) -> xr.Dataset:
         known = values[~np.isnan(values)]
         return float(pick[figure](known)) if known.size else float("nan")
 
-    return xr.Dataset({f: (dim, [of(f, name) for name in names]) for f in FIGURES}, coords={dim: np.array(names, dtype=str)})
+    return xr.Dataset(
+        {f: (dim, [of(f, name) for name in names]) for f in FIGURES}, coords={dim: np.array(names, dtype=str)}
+    )
 
 
 def _halves(draws: xr.Dataset) -> xr.Dataset:

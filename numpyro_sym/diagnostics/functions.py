@@ -21,9 +21,7 @@ _REMEDY = (
 )
 
 
-def invariant_functions(
-    data: Any, sym: Symmetry, names: str | Sequence[str] | None = None
-) -> xr.Dataset:
+def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | None = None) -> xr.Dataset:
     """Draws of functions that no element of the symmetry changes.
 
     :param data: an ArviZ object with a posterior.
@@ -64,10 +62,7 @@ def outside(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]:
     return {
         str(name): x
         for name, x in posterior.data_vars.items()
-        if name not in sym.sites
-        and {"chain", "draw"} <= set(x.dims)
-        and x.size
-        and _is_number(x.dtype)
+        if name not in sym.sites and {"chain", "draw"} <= set(x.dims) and x.size and _is_number(x.dtype)
     }
 
 
@@ -84,9 +79,7 @@ def _named(posterior: xr.Dataset, sym: Symmetry, names: str | Sequence[str] | No
                 f"invariant: the posterior has no variable {name!r}; it has {list(posterior.data_vars)}."
             )
         if name in sym.sites:
-            raise SymmetryError(
-                f"invariant: {name!r} is moved by the symmetry, so it is not invariant."
-            )
+            raise SymmetryError(f"invariant: {name!r} is moved by the symmetry, so it is not invariant.")
     return named
 
 

@@ -36,9 +36,7 @@ def runs_over_units(x: xr.DataArray, sym: Symmetry) -> bool:
     return any(x.sizes[dim] in lengths for dim in x.dims if dim not in ("chain", "draw"))
 
 
-def relabelled(
-    x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]
-) -> list[tuple[str, xr.DataArray]]:
+def relabelled(x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]) -> list[tuple[str, xr.DataArray]]:
     """The variable under the labels of each ``Units`` that it may name: by an axis, or as integers.
 
     :returns: pairs of a units name and the variable, moved.

@@ -79,6 +79,4 @@ def _log_scale(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
         if np.ndim(squares):
             total = total + sign * np.log(np.maximum(squares, tiny)) / 4
     some = np.asarray(draws[units.sites[0]])
-    return np.broadcast_to(total, (some.shape[0] * some.shape[1], units.n)).reshape(
-        *some.shape[:2], units.n
-    )
+    return np.broadcast_to(total, (some.shape[0] * some.shape[1], units.n)).reshape(*some.shape[:2], units.n)

@@ -54,9 +54,7 @@ def worst_entries(x: np.ndarray) -> np.ndarray:
     chains, draws, entries = x.shape
     flat = x.reshape(chains * draws, entries)
     step = max(1, _BLOCK // (chains * draws))
-    parts = [
-        _troubles(normal_scores(flat[:, i : i + step].T), chains) for i in range(0, entries, step)
-    ]
+    parts = [_troubles(normal_scores(flat[:, i : i + step].T), chains) for i in range(0, entries, step)]
     troubles = np.concatenate(parts, -1)
     evenly = np.linspace(0, entries - 1, min(entries, EVENLY)).astype(int)
     top = np.argsort(-troubles, axis=-1, kind="stable")[:, :EACH]

@@ -6,12 +6,13 @@ import numpy as np
 
 #: With a tail index of 1/2 a variance, with 1 a mean does not exist (limit: Vehtari et al. 2024).
 HEAVY = 0.7
-_SHARE = 0.05
+#: So large a share of the draws is a tail: the smaller one sees tails that few draws are in.
+_SHARES = (0.05, 0.01)
 _FEWEST = 10
 
 
 def tail_index(x: np.ndarray) -> float:
-    """Hill's estimate (1975) from the outermost twentieth of distances to the median.
+    """Hill's estimate (1975) from the outermost distances to the median, the larger of two.
 
     About .3 for Gaussian and exponential tails, 1/2 for a Student t of 2, 1 for a Cauchy.
 
@@ -24,7 +25,9 @@ def tail_index(x: np.ndarray) -> float:
     True
     """
     away = np.sort(np.abs(np.ravel(x) - np.median(x)))
-    count = int(_SHARE * away.size)
-    if count < _FEWEST or away[-count - 1] <= 0:
-        return 0.0
-    return float(np.mean(np.log(away[-count:] / away[-count - 1])))
+    found = [0.0]
+    for share in _SHARES:
+        count = int(share * away.size)
+        if count >= _FEWEST and away[-count - 1] > 0:
+            found.append(float(np.mean(np.log(away[-count:] / away[-count - 1]))))
+    return max(found)

@@ -79,10 +79,8 @@ def _following(
             continue
         for units, moved in relabelled(posterior[name], sym, elements):
             seen = judged(xr.Dataset({name: moved.astype(float)}))
-            if largest(worst(figures_of(seen), "site")) <= LIMIT:
-                lines.append(
-                    f"{name} follows the labels of {units}: name it in the symmetry, or leave it out"
-                )
+            if not largest(worst(figures_of(seen), "site")) > LIMIT:
+                lines.append(f"{name} follows the labels of {units}: name it in the symmetry, or leave it out")
                 break
     return tuple(lines)
 

@@ -33,9 +33,7 @@ def harmless(line: str) -> bool:
     return line in (SWITCHING, WELL) or line.startswith(WITHIN)
 
 
-def verdicts(
-    tables: Parts, modes: ChainModes | None, names: np.ndarray, draws: int, finite: bool
-) -> tuple[str, ...]:
+def verdicts(tables: Parts, modes: ChainModes | None, names: np.ndarray, draws: int, finite: bool) -> tuple[str, ...]:
     """What tables of worst figures mean.
 
     :param tables: worst figures of each variable, as :func:`figures.worst` gives.
@@ -50,6 +48,7 @@ def verdicts(
     told = largest(invariant)
     unsure = _unsure(aligned, others, invariant)
     apart = _apart(others)
+    first: tuple[str, ...]
     if not finite:
         first = ("nothing can be told: invariant functions hold NaN or infinite values",)
     elif np.isnan(told):
@@ -95,15 +94,12 @@ def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
     return (*lines, told)
 
 
-def _disagreeing(
-    invariant: xr.Dataset, modes: ChainModes | None, names: np.ndarray, draws: int
-) -> tuple[str, ...]:
+def _disagreeing(invariant: xr.Dataset, modes: ChainModes | None, names: np.ndarray, draws: int) -> tuple[str, ...]:
     """Chains disagree on functions: in modes of their own, from slow mixing, or from haste?"""
     told = largest(invariant)
     if modes is not None and modes.num_modes > 1:
         return tuple(
-            f"another functional mode in {chains_of(names, modes.label == mode)}"
-            for mode in range(1, modes.num_modes)
+            f"another functional mode in {chains_of(names, modes.label == mode)}" for mode in range(1, modes.num_modes)
         )
     worth = float(invariant["ess_bulk"].min()) / (len(names) * draws)
     if worth >= EFFICIENT or modes is None:
@@ -156,9 +152,7 @@ def _agreed(raw: xr.Dataset, aligned: xr.Dataset) -> tuple[str, ...]:
     return (SWITCHING,) if float(raw["rhat"].max()) > LIMIT else (WELL,)
 
 
-def _too_few(
-    aligned: xr.Dataset, others: xr.Dataset, invariant: xr.Dataset, chains: int
-) -> tuple[str, ...]:
+def _too_few(aligned: xr.Dataset, others: xr.Dataset, invariant: xr.Dataset, chains: int) -> tuple[str, ...]:
     """Whether what agrees rests on enough draws; what disagrees has few for another reason."""
     aligned, others = (t.isel(site=~(t["rhat"].values > LIMIT)) for t in (aligned, others))
     least, what = min(

@@ -1,8 +1,9 @@
 """Of every broken posterior of the catalogue none is called fine, of every healthy one each."""
 
 import pytest
+from broken_posteriors import BROKEN
+from healthy_posteriors import HEALTHY
 from planted import arviz
-from posteriors import BROKEN, HEALTHY
 
 from numpyro_sym import diagnose
 

@@ -101,6 +101,17 @@ def test_arviz_in_and_out():
     assert set(compact_posterior(data).loc) == {"mu", "f"}
 
 
+@pytest.mark.parametrize("sites", [["w2"], ["w1", "b1"], ["w3"]])
+def test_sites_are_cut_after_all_are_aligned(planted, compact, sites):
+    """One site may not tell its units apart, or hold no unit at all."""
+    (loc, _), _, renamed = planted
+    some = compact_posterior(renamed, TWO_LAYERS, reference=loc, sites=sites)
+    assert list(some.loc) == sites
+    for name in sites:
+        np.testing.assert_array_equal(some.loc[name], compact.loc[name])
+        np.testing.assert_array_equal(some.scale[name], compact.scale[name])
+
+
 def test_dtype_is_kept():
     found = compact_posterior({"w": np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)}, rank=1)
     assert found.loc["w"].dtype == found.scale["w"].dtype == found.factor["w"].dtype == np.float32

@@ -9,6 +9,7 @@ from planted import MIXTURE, arviz, chains, dataset, planted, rebuilt, rhat, swi
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError, diagnose
+from numpyro_sym.diagnostics.groups import with_groups
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_figures_are_arvizs(data):
                 "mcse": az.mcse(one, method="mean").max(),
             }.items():
                 assert found.sites[f"{figure}_{how}"].sel(site=name) == pytest.approx(float(expected[name]))
-    assert set(found.invariant["function"].values) == {"log_likelihood", "each y"}
+    assert set(found.invariant["function"].values) == {"log_likelihood", "each y", "lp"}
     ten = data.log_likelihood["y"].values
     by_hand = az.rhat(az.convert_to_dataset({"log_likelihood": ten.sum(-1), "each y": ten}))
     for name in ("log_likelihood", "each y"):
@@ -78,29 +79,76 @@ def test_another_functional_mode_stays_visible(two_modes):
 
 
 def test_label_switching_only(sine_nuts):
-    found = diagnose(az.from_numpyro(sine_nuts.mcmc, log_likelihood=True), runs.TANH_UNITS)
-    assert found.sites["rhat_raw"].min() > 1.5
-    assert found.sites["rhat_aligned"].max() <= 1.05
+    data = az.from_numpyro(sine_nuts.mcmc, log_likelihood=True)
+    found = diagnose(data, runs.TANH_UNITS)
+    weights = found.sites.sel(site=list(runs.TANH_UNITS.sites))
+    assert weights["rhat_raw"].min() > 1.5
+    assert weights["rhat_aligned"].max() <= 1.05
     assert found.invariant["rhat"].max() <= 1.02
-    assert "label switching only" in found.verdicts
+    # A variable that names one unit means nothing as long as labels differ, and is named.
+    assert found.verdicts[0] == "label switching"
+    assert "first_unit" in next(line for line in found.verdicts if "outside the symmetry" in line)
+    without = with_groups(data, {"posterior": dataset(data).drop_vars("first_unit"), "sample_stats": None})
+    found = diagnose(without, runs.TANH_UNITS)
+    assert found.verdicts[0].startswith("label switching")
+    assert not any("outside" in line for line in found.verdicts)
+
+
+def functions(data, **options):
+    return set(diagnose(data, MIXTURE, **options).invariant["function"].values.tolist())
 
 
 def test_what_is_invariant_is_chosen_in_order(data):
     draws = planted()
     stats = {"lp": np.random.default_rng(2).normal(size=(4, 250))}
-    both = arviz({"posterior": draws, "sample_stats": stats})
-    assert list(diagnose(both, MIXTURE).invariant["function"].values) == ["lp"]
-    alone = arviz({"posterior": draws})
-    assert list(diagnose(alone, MIXTURE).invariant["function"].values) == ["shift"]
-    assert list(diagnose(data, MIXTURE, invariant=["shift"]).invariant["function"].values) == ["shift"]
+    assert functions(arviz({"posterior": draws, "sample_stats": stats})) == {"lp"}
+    assert functions(arviz({"posterior": draws})) == {"shift"}
+    everything = {"log_likelihood", "each y", "lp"}
+    assert functions(data) == everything
+    assert functions(data, invariant=["shift"]) == {"shift", *everything}
 
 
-def test_many_observations_are_thinned_evenly():
+def test_what_may_name_units_is_no_invariant_function():
+    """Integers, auxiliary sites, an axis as long as units are many: none shows a mode; and what would is told."""
+    draws = planted()
+    shift = draws.pop("shift")
+    z = np.broadcast_to(np.arange(4)[:, None, None], (4, 250, 10))
+    names = {"z": z, "shift_decentered": shift, "mu_of": draws["mu"] ** 3, "shift_base": shift}
+    with pytest.raises(SymmetryError, match=r'log_likelihood=True.*extra_fields=\("potential_energy",\)'):
+        diagnose(arviz({"posterior": draws | names}), MIXTURE)
+    found = diagnose(arviz({"posterior": draws | names | {"shift": shift}}), MIXTURE)
+    assert set(found.invariant["function"].values.tolist()) == {"shift"}
+    assert not any("mode" in line for line in found.verdicts)
+
+
+def test_variables_outside_the_symmetry_have_raw_rows(data):
+    found = diagnose(data, MIXTURE)
+    row = found.sites.sel(site="shift")
+    assert row["rhat_raw"] == pytest.approx(rhat(data.posterior)["shift"])
+    assert all(np.isnan(row[f"{figure}_aligned"]) for figure in ("rhat", "ess_bulk", "ess_tail", "mcse"))
+    (line,) = [line for line in str(found).splitlines() if line.startswith("shift")]
+    assert "nan" not in line
+
+
+def test_labels_that_change_within_chains_are_told_whatever_r_hat_is():
+    """Every draw under labels of its own: raw R-hat is 1.00, and each mean an average over labels."""
+    rng = np.random.default_rng(0)
+    mu = rng.permuted(rng.normal([-3.0, 3.0], 0.1, (4, 1000, 2)), axis=-1)
+    data = arviz({"posterior": {"mu": mu, "total": mu.sum(-1)}})
+    found = diagnose(data, nsym.mixture(2, {"mu": 0}), invariant="total")
+    assert found.sites["rhat_raw"].max() < 1.01
+    assert found.verdicts[0] == "label switching only"
+    assert found.verdicts[1].endswith("means of single units are averages over labels: rebasin")
+    assert found.fine
+
+
+def test_every_observation_is_looked_at():
+    """Two of 600 are planted between those that are evenly spaced: the figure shown is the worst of all."""
     draws = planted()
     each = np.random.default_rng(0).normal(size=(4, 250, 30, 20))
+    each[2, :, 13, 7] += 0.7
     found = diagnose(arviz({"posterior": draws, "log_likelihood": {"y": each}}), MIXTURE)
-    some = np.unique(np.linspace(0, 599, 100).astype(int))
-    expected = az.rhat(az.convert_to_dataset({"y": each.reshape(4, 250, 600)[..., some]}))["y"].max()
+    expected = az.rhat(az.convert_to_dataset({"y": each.reshape(4, 250, 600)}))["y"].max()
     assert found.invariant["rhat"].sel(function="each y") == pytest.approx(float(expected))
 
 

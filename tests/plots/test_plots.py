@@ -74,12 +74,14 @@ def test_forest(data):
     for line, (y, site, how) in zip(
         points, [(y, s, h) for y, s in enumerate(sites) for h in ("raw", "aligned")], strict=True
     ):
-        np.testing.assert_array_equal(line.get_xdata(), found.entries[site].sel(labels=how).values.ravel())
-        assert np.abs(line.get_ydata() - y).max() < 0.3
+        values = found.entries[site].sel(labels=how).values.ravel()
+        np.testing.assert_array_equal(line.get_xdata(), values[np.isfinite(values)])
+        assert np.abs(line.get_ydata() - y).max(initial=0.0) < 0.3
     (diamonds,) = [line for line in ax.get_lines() if line.get_marker() == "D"]
     np.testing.assert_array_equal(diamonds.get_xdata(), found.invariant["rhat"].values)
     assert [t.get_text() for t in ax.get_yticklabels()] == [*sites, *map(str, found.invariant["function"].values)]
-    assert ax.get_title(loc="left") == "\n".join(found.verdicts) == "label switching only"
+    assert ax.get_title(loc="left") == "\n".join(found.verdicts)
+    assert ax.get_title(loc="left").startswith("label switching only\n")
     assert texts(ax.get_legend()) == ["raw", "aligned", "invariant"]
 
 

@@ -1,291 +1,12 @@
-"""A catalogue of posteriors, healthy and broken in one way each, as plain NumPy draws.
+"""Posteriors that are broken in one way each.
 
-A case is a function of nothing that gives groups ``{group: {name: array (chain, draw, ...)}}``, the
-symmetry, and options of ``diagnose``.
+A case is a function of nothing that gives groups, the symmetry, and options of ``diagnose``.
 """
 
 import numpy as np
+from posteriors import CHAINS, DRAWS, healthy, noise, relabel
 
-import numpyro_sym as nsym
-
-CHAINS, DRAWS = 4, 1000
-PAIR = nsym.mixture(2, {"mu": 0})
-MIXTURE = nsym.mixture(3, {"mu": 0, "weights": 0})
-TANH = nsym.mlp(["w1", "w2"], [4], biases=["b1", None], kind="signed")
-RELU = nsym.mlp(["w1", "w2"], [4], biases=["b1", None], kind="scaled")
-STATES = nsym.hmm(3, transition="transition", initial="initial", emissions={"mu": 0})
-FACTORS = nsym.Symmetry([nsym.Units("factor", 2, incoming={"loadings": 1}, outgoing={"scores": 1}, kind="signed")])
-
-HEALTHY, BROKEN = {}, {}
-
-
-def noise(rng, *shape, memory=0.0, chains=CHAINS, draws=DRAWS):
-    """Standard normal numbers, autoregressive along the draws."""
-    x = rng.normal(size=(chains, draws, *shape))
-    for i in range(1, draws if memory else 0):
-        x[:, i] = memory * x[:, i - 1] + np.sqrt(1 - memory**2) * x[:, i]
-    return x
-
-
-def simplex(rng, loc, **kwargs):
-    """Points near a point of a simplex."""
-    x = np.log(loc) + 0.1 * noise(rng, *np.shape(loc), **kwargs)
-    return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
-
-
-def pair(rng, **kwargs):
-    return {"mu": np.array([-3.0, 3.0]) + 0.2 * noise(rng, 2, **kwargs)}
-
-
-def mixture(rng, **kwargs):
-    return {
-        "mu": np.array([-4.0, 0.0, 4.0]) + 0.2 * noise(rng, 3, **kwargs),
-        "weights": simplex(rng, [0.6, 0.2, 0.2], **kwargs),
-    }
-
-
-def network(rng, **kwargs):
-    """Weights of four hidden units, well apart."""
-    plan = np.random.default_rng(8)
-    loc = {"w1": plan.normal(size=(3, 4)), "b1": plan.normal(size=4), "w2": plan.normal(size=(4, 2))}
-    return {name: 3 * x + 0.1 * noise(rng, *x.shape, **kwargs) for name, x in loc.items()}
-
-
-def states(rng, **kwargs):
-    return {
-        "transition": simplex(rng, 0.1 + 0.7 * np.eye(3), **kwargs),
-        "initial": simplex(rng, [0.5, 0.3, 0.2], **kwargs),
-        "mu": np.array([-3.0, 0.0, 3.0]) + 0.1 * noise(rng, 3, **kwargs),
-    }
-
-
-def factors(rng, **kwargs):
-    plan = np.random.default_rng(9)
-    return {
-        "loadings": 2 * plan.normal(size=(5, 2)) + 0.1 * noise(rng, 5, 2, **kwargs),
-        "scores": 2 * plan.normal(size=(6, 2)) + 0.1 * noise(rng, 6, 2, **kwargs),
-    }
-
-
-MODELS = {
-    "pair": (pair, PAIR),
-    "mixture": (mixture, MIXTURE),
-    "tanh": (network, TANH),
-    "relu": (network, RELU),
-    "states": (states, STATES),
-    "factors": (factors, FACTORS),
-}
-
-
-def healthy(name="mixture", seed=0, observations=20, **kwargs):
-    """Groups of a healthy posterior and its symmetry: a tail of nuisances, a likelihood of all of it."""
-    rng = np.random.default_rng(seed)
-    make, sym = MODELS[name]
-    posterior = make(rng, **kwargs)
-    posterior["theta"] = 2 + noise(rng, 5, **kwargs)
-    posterior["tau"] = np.exp(0.3 * noise(rng, **kwargs))
-    rows = np.random.default_rng(1).normal(size=(observations, 5))
-    f = posterior["theta"] @ rows.T
-    each = -0.5 * (np.sin(np.arange(observations)) - f) ** 2 / 10 - np.log(posterior["tau"])[..., None]
-    stats = {
-        "lp": each.sum(-1) - 0.5 * (posterior["theta"] ** 2).sum(-1),
-        "diverging": np.zeros(each.shape[:2], bool),
-        "n_steps": rng.choice([3, 7], each.shape[:2]),
-    }
-    return {"posterior": posterior, "sample_stats": stats, "log_likelihood": {"y": each}}, sym
-
-
-def act(groups, sym, permutations, factors=None):
-    """The same draws under other labels: ``permutations`` of shape ``(chain, draw, n)`` for each units."""
-    g = {}
-    for u in sym:
-        p = permutations[u.name]
-        f = np.ones(p.shape) if factors is None else factors[u.name]
-        g[u.name] = nsym.Element(p, f)
-    moved = sym.act(g, {site: groups["posterior"][site] for site in sym.sites})
-    groups["posterior"] |= {site: np.asarray(x) for site, x in moved.items()}
-
-
-def relabel(groups, sym, each=False, seed=5):
-    """Labels drawn at random, one for a chain or one for each draw; signs too."""
-    rng = np.random.default_rng(seed)
-    some = groups["posterior"][sym.sites[0]]
-    shape = some.shape[:2] if each else (len(some), 1)
-    permutations, factors = {}, {}
-    for u in sym:
-        p = rng.permuted(np.tile(np.arange(u.n), (*shape, 1)), axis=-1)
-        s = rng.choice([-1.0, 1.0], p.shape) if u.kind == "signed" else np.ones(p.shape)
-        if not each:
-            p[0], s[0] = np.arange(u.n), 1.0
-            p[1] = np.roll(np.arange(u.n), 1)
-        permutations[u.name] = np.broadcast_to(p, (*some.shape[:2], u.n))
-        factors[u.name] = np.broadcast_to(s, (*some.shape[:2], u.n))
-    act(groups, sym, permutations, factors)
-
-
-# Healthy ------------------------------------------------------------------------------------
-
-
-def good(name):
-    """Registers a change that leaves every model's posterior healthy."""
-
-    def register(change):
-        for model in MODELS:
-
-            def case(model=model):
-                groups, sym = healthy(model)
-                options = change(groups, sym)
-                return groups, sym, options or {}
-
-            HEALTHY[f"{model}: {name}"] = case
-        return change
-
-    return register
-
-
-@good("as it is")
-def _(groups, sym):
-    pass
-
-
-@good("switched by chain")
-def _(groups, sym):
-    relabel(groups, sym)
-
-
-@good("switched at every draw")
-def _(groups, sym):
-    relabel(groups, sym, each=True)
-
-
-@good("no log likelihood")
-def _(groups, sym):
-    relabel(groups, sym)
-    del groups["log_likelihood"]
-
-
-@good("potential energy alone")
-def _(groups, sym):
-    groups["sample_stats"] = {"potential_energy": -groups["sample_stats"]["lp"]}
-    del groups["log_likelihood"]
-
-
-@good("nothing invariant but what is outside")
-def _(groups, sym):
-    relabel(groups, sym)
-    del groups["log_likelihood"], groups["sample_stats"]
-
-
-@good("invariants named")
-def _(groups, sym):
-    relabel(groups, sym)
-    return {"invariant": ["theta", "tau"]}
-
-
-@good("single precision")
-def _(groups, sym):
-    relabel(groups, sym)
-    for group in groups.values():
-        for name, x in group.items():
-            group[name] = x.astype(np.float32) if x.dtype.kind == "f" else x
-
-
-@good("integers, flags, triangles and heavy tails outside")
-def _(groups, sym):
-    rng = np.random.default_rng(7)
-    triangle = np.tril(noise(rng, 3, 3))
-    triangle[..., 0, 0] = 1.0
-    groups["posterior"] |= {
-        "counts": rng.poisson(3.0, (CHAINS, DRAWS, 7)),
-        "flags": rng.random((CHAINS, DRAWS, 4)) < 0.3,
-        "triangle": triangle,
-        "horseshoe": np.abs(rng.standard_cauchy((CHAINS, DRAWS, 6))),
-    }
-
-
-@good("rejections")
-def _(groups, sym):
-    """A third of the moves are refused: the draw before is kept, in every group."""
-    refused = np.random.default_rng(3).random((CHAINS, DRAWS)) < 0.3
-    refused[:, 0] = False
-    kept = np.maximum.accumulate(np.where(refused, 0, np.arange(DRAWS)), axis=1)
-    at = np.arange(CHAINS)[:, None]
-    for group in groups.values():
-        for name, x in group.items():
-            group[name] = x[at, kept]
-
-
-def fine(name):
-    """Registers one healthy case."""
-
-    def register(case):
-        HEALTHY[name] = case
-        return case
-
-    return register
-
-
-@fine("many observations")
-def _():
-    return *healthy("mixture", observations=2000), {}
-
-
-@fine("memory within chains")
-def _():
-    groups, sym = healthy("tanh", memory=0.5)
-    relabel(groups, sym)
-    return groups, sym, {}
-
-
-@fine("two long chains")
-def _():
-    groups, sym = healthy("pair", chains=2, draws=2000)
-    return groups, sym, {}
-
-
-@fine("eight chains")
-def _():
-    groups, sym = healthy("mixture", chains=8)
-    relabel(groups, sym)
-    return groups, sym, {}
-
-
-@fine("many predictions outside")
-def _():
-    groups, sym = healthy("mixture")
-    theta = groups["posterior"]["theta"]
-    groups["posterior"]["f"] = theta @ np.random.default_rng(2).normal(size=(5, 1500))
-    return groups, sym, {}
-
-
-@fine("energies and short trees")
-def _():
-    groups, sym = healthy("tanh")
-    stats = groups["sample_stats"]
-    stats["tree_depth"] = np.full((CHAINS, DRAWS), 5)
-    stats["energy"] = -stats["lp"] + 0.5 * np.random.default_rng(4).chisquare(9, (CHAINS, DRAWS))
-    stats["acceptance_rate"] = np.random.default_rng(5).random((CHAINS, DRAWS))
-    stats["reached_max_treedepth"] = np.zeros((CHAINS, DRAWS), bool)
-    return groups, sym, {}
-
-
-@fine("labels of clear points")
-def _():
-    groups, sym = healthy("mixture")
-    z = np.tile(np.arange(12) % 3, (CHAINS, DRAWS, 1))
-    z[..., 11] = np.random.default_rng(6).random((CHAINS, DRAWS)) < 0.4
-    groups["posterior"]["z"] = z
-    return groups, sym, {}
-
-
-@fine("deep trees that may be deeper")
-def _():
-    groups, sym = healthy("pair")
-    groups["sample_stats"]["tree_depth"] = np.full((CHAINS, DRAWS), 10)
-    return groups, sym, {"max_tree_depth": 12}
-
-
-# Broken -------------------------------------------------------------------------------------
+BROKEN = {}
 
 
 def bad(name, model="mixture", told="", **kwargs):
@@ -384,21 +105,17 @@ def _(groups, sym):
 @bad("labels of points in step", told="z follows the labels of component")
 def _(groups, sym):
     z = np.tile(np.arange(12) % 3, (CHAINS, DRAWS, 1))
-    mu = groups["posterior"]["mu"]
-    mu[2:] = mu[2:, :, [1, 2, 0]]
+    for name in sym.sites:
+        groups["posterior"][name][2:] = groups["posterior"][name][2:, :, [1, 2, 0]]
     z[2:] = np.array([2, 0, 1])[z[2:]]
     groups["posterior"]["z"] = z
 
 
 @bad("signed twin in step", "tanh", told="mask follows the labels of hidden")
 def _(groups, sym):
-    groups["posterior"]["mask"] = 3 * np.ones(4) + 0.1 * noise(np.random.default_rng(0), 4)
-    sites = {**{n: (a[0].axis) for n, a in sym.units[0].axes.items()}}
-    groups["posterior"]["w1"][2:] *= -1
-    groups["posterior"]["b1"][2:] *= -1
-    groups["posterior"]["w2"][2:] *= -1
-    groups["posterior"]["mask"][2:] *= -1
-    assert sites
+    groups["posterior"]["mask"] = 3 + 0.1 * noise(np.random.default_rng(0), 4)
+    for name in ("w1", "b1", "w2", "mask"):
+        groups["posterior"][name][2:] *= -1
 
 
 @bad("counts that disagree", told="counts")
@@ -419,7 +136,7 @@ def _(groups, sym):
     groups["posterior"]["wave"] = noise(np.random.default_rng(0)) * 1j
 
 
-@bad("memory outside", told="not enough draws")
+@bad("memory outside", told="tau")
 def _(groups, sym):
     groups["posterior"]["tau"] = noise(np.random.default_rng(0), memory=0.98)
 
@@ -465,7 +182,7 @@ def _(groups, sym):
     y[1, :, 777] *= 0.5
 
 
-@bad("one observation that moves slowly", told="each y", observations=1000)
+@bad("one observation that moves slowly", told="mixing badly", observations=1000)
 def _(groups, sym):
     groups["log_likelihood"]["y"][..., 777] = noise(np.random.default_rng(0), memory=0.98)
 
@@ -480,7 +197,7 @@ def _(groups, sym):
     groups["log_likelihood"]["y"][0, 5, 777] = -np.inf
 
 
-@bad("lp apart beside a log likelihood that is not", told="lp")
+@bad("lp apart beside a log likelihood that is not", told="another functional mode")
 def _(groups, sym):
     groups["sample_stats"]["lp"][2] += 20
 
@@ -659,7 +376,7 @@ def _(groups, sym):
     groups["posterior"]["tau"][2] = groups["posterior"]["tau"][2, 0]
 
 
-@bad("tau is frozen in a chain, where the others' middle is", told="stuck in single chains: tau")
+@bad("tau is frozen in a chain, where the others' middle is", told="tau")
 def _(groups, sym):
     groups["posterior"]["tau"] = noise(np.random.default_rng(0), chains=16)[:4]
     groups["posterior"]["tau"][2] = 0.6745
