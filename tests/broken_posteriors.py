@@ -255,7 +255,7 @@ def _(groups, sym):
     groups["log_likelihood"]["y"] = groups["log_likelihood"]["y"][:, :500]
 
 
-@bad("log likelihood of two chains and nothing else", told="another run")
+@bad("log likelihood of two chains and nothing else", told="no invariant functions")
 def _(groups, sym):
     groups["log_likelihood"]["y"] = groups["log_likelihood"]["y"][:2]
     del groups["sample_stats"]
@@ -441,6 +441,21 @@ def _(groups, sym):
         for x in group.values():
             x[1] = x[0]
     relabel(groups, sym, each=True)
+
+
+@bad("copies with a little noise", told="copies: chains 0 and 2 move together")
+def _(groups, sym):
+    rng = np.random.default_rng(0)
+    for group in groups.values():
+        for x in group.values():
+            if x.dtype.kind == "f":
+                x[2] = x[0] + 1e-3 * x.std() * rng.normal(size=x[0].shape)
+    relabel(groups, sym)
+
+
+@bad("theta is copied alone", told="copies: chains 1 and 3 move together")
+def _(groups, sym):
+    groups["posterior"]["theta"][3] = groups["posterior"]["theta"][1]
 
 
 @bad("a copy in another order", told="copies: chains 1 and 3 share draws")

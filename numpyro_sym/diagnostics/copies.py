@@ -15,6 +15,10 @@ SHARED = 0.05
 _STATES = 50
 #: Of so many bits two draws may agree by chance.
 _BITS = 40
+#: Numbers that are worked on at once, and entries that are compared between chains.
+_BLOCK, _ENTRIES = 2**21, 64
+#: Chains whose draws correlate more than this, one by one, are not independent.
+TOGETHER = 0.5
 
 
 def fingerprints(draws: xr.Dataset, names: Iterable[str]) -> np.ndarray | None:
@@ -24,15 +28,18 @@ def fingerprints(draws: xr.Dataset, names: Iterable[str]) -> np.ndarray | None:
     :param names: variables of floats.
     :returns: integers ``(chain, draw)``; ``None`` where there are too few bits to tell draws apart.
     """
-    total, bits = np.zeros((draws.sizes["chain"], draws.sizes["draw"]), np.uint64), 0
+    shape = draws.sizes["chain"], draws.sizes["draw"]
+    total, bits = np.zeros(shape[0] * shape[1], np.uint64), 0
     for salt, name in enumerate(names):
         x = draws[name].transpose("chain", "draw", ...).values
-        bits += x[0, 0].size * (np.finfo(x.dtype).nmant if x.dtype.kind == "f" else 7)
-        each = np.abs(np.asarray(x, np.float64)).view(np.uint64)
-        # A sum of mixed bits does not see the order, as relabelling changes it.
-        mixed = _mixed(each + np.uint64(salt + 1))
-        total += mixed.reshape(*total.shape, -1).sum(-1, dtype=np.uint64)
-    return total if bits >= _BITS else None
+        x = x.reshape(len(total), -1)
+        bits += x.shape[1] * (np.finfo(x.dtype).nmant if x.dtype.kind == "f" else 7)
+        step = max(1, _BLOCK // x.shape[1])
+        for i in range(0, len(total), step):
+            each = np.abs(np.asarray(x[i : i + step], np.float64)).view(np.uint64)
+            # A sum of mixed bits does not see the order, which relabelling changes.
+            total[i : i + step] += _mixed(each + np.uint64(salt + 1)).sum(-1, dtype=np.uint64)
+    return total.reshape(shape) if bits >= _BITS else None
 
 
 def copied_chains(prints: np.ndarray) -> list[np.ndarray]:
@@ -49,14 +56,39 @@ def copied_chains(prints: np.ndarray) -> list[np.ndarray]:
         counts = seen.sum(1)
         common = (seen @ seen.T).toarray()
         shared = common > SHARED * np.minimum(counts[:, None], counts)
-    _, group = connected_components(shared, directed=False)
-    return [group == g for g in range(group.max() + 1) if (group == g).sum() > 1]
+    return _groups(shared)
 
 
 def tiled_chains(prints: np.ndarray) -> np.ndarray:
     """Which chains come back to draws that they had left; a rejected move stays, and is no copy."""
     few = len(np.unique(prints)) < _STATES
     return np.array([_period(chain) if few else _returns(chain) > SHARED for chain in prints])
+
+
+def coupled_chains(draws: xr.Dataset) -> list[np.ndarray]:
+    """Groups of chains that move together, draw by draw, each as a mask: copies with a little noise.
+
+    :param draws: over ``chain`` and ``draw``, aligned or invariant.
+    """
+    chains = draws.sizes["chain"]
+    joined = np.zeros((chains, chains), bool)
+    for x in draws.values():
+        flat = np.asarray(x.transpose("chain", "draw", ...).values, float)
+        flat = flat.reshape(*flat.shape[:2], -1)
+        some = np.unique(np.linspace(0, flat.shape[-1] - 1, _ENTRIES).astype(int))
+        known = np.where(np.isfinite(flat[..., some]), flat[..., some], 0.0)
+        away = known - known.mean(1, keepdims=True)
+        size = np.sqrt(np.square(away).sum(1, keepdims=True))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            away = np.where(size > 0, away / size, 0.0)
+        joined |= np.einsum("ide,jde->ij", away, away) / len(some) > TOGETHER
+    return _groups(joined)
+
+
+def _groups(joined: np.ndarray) -> list[np.ndarray]:
+    """Connected components of two chains or more, as masks."""
+    _, group = connected_components(joined, directed=False)
+    return [group == g for g in range(group.max() + 1) if (group == g).sum() > 1]
 
 
 def _returns(chain: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Element, Symmetry
-from .copies import copied_chains, fingerprints, tiled_chains
+from .copies import copied_chains, coupled_chains, fingerprints, tiled_chains
 from .drift import drifting
 from .figures import figures_of, worst
 from .labels import relabelled
@@ -36,12 +36,11 @@ def troubles_of(
     :param sym: the symmetry.
     :param elements: what aligned each draw.
     """
-    names = posterior["chain"].values
     return (
         *_no_numbers(posterior, sym, parts.functions),
         *_following(posterior, figures.others, sym, elements),
         *_stuck(posterior, parts, figures),
-        *_copies(posterior, sym, names),
+        *_copies(posterior, parts, sym),
         *_drifts(parts, figures),
         *_heavy(parts.functions),
     )
@@ -56,7 +55,7 @@ def _no_numbers(posterior: xr.Dataset, sym: Symmetry, functions: xr.Dataset) -> 
             continue
         if x.dtype.kind in "OSUMmc":
             others.append(str(name))
-        elif x.dtype.kind not in "biu" and not np.isfinite(x.values.astype(float)).all():
+        elif not np.isfinite(x.values if x.dtype.kind in "biuf" else x.values.astype(float)).all():
             broken.append(str(name))
     lines = []
     if broken:
@@ -96,15 +95,19 @@ def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts) -> tuple[str, ..
     return stuck_lines({n: c for n, c in found.items() if c.all() or not told.get(n, 0.0) > LIMIT})
 
 
-def _copies(posterior: xr.Dataset, sym: Symmetry, names: np.ndarray) -> tuple[str, ...]:
-    """Chains that share draws, and chains that come back to their own."""
+def _copies(posterior: xr.Dataset, parts: Parts, sym: Symmetry) -> tuple[str, ...]:
+    """Chains that share draws or move together, and chains that come back to their own."""
+    names = posterior["chain"].values
+    lines = []
     prints = fingerprints(posterior, sym.sites)
-    if prints is None:
-        return ()
-    lines = [f"copies: {chains_of(names, group)} share draws" for group in copied_chains(prints)]
-    tiled = tiled_chains(prints)
-    if tiled.any():
+    copied = [] if prints is None else copied_chains(prints)
+    lines += [f"copies: {chains_of(names, group)} share draws" for group in copied]
+    if prints is not None and (tiled := tiled_chains(prints)).any():
         lines.append(f"copies: draws come again in {chains_of(names, tiled)}")
+    if not copied:
+        groups = [g for part in parts[1:] if part.data_vars for g in coupled_chains(part)]
+        told = dict.fromkeys(chains_of(names, group) for group in groups)
+        lines += [f"copies: {who} move together" for who in told]
     return tuple(lines)
 
 

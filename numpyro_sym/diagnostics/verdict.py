@@ -51,6 +51,8 @@ def verdicts(tables: Parts, modes: ChainModes | None, names: np.ndarray, draws: 
     first: tuple[str, ...]
     if not finite:
         first = ("nothing can be told: invariant functions hold NaN or infinite values",)
+    elif not invariant.sizes["function"]:
+        first = ("nothing can be told: there are no invariant functions",)
     elif np.isnan(told):
         first = ("nothing can be told: the invariant functions never change",)
     elif told <= LIMIT:

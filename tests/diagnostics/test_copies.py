@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from numpyro_sym.diagnostics.copies import copied_chains, fingerprints, tiled_chains
+from numpyro_sym.diagnostics.copies import copied_chains, coupled_chains, fingerprints, tiled_chains
 
 
 def prints(**arrays):
@@ -68,3 +68,11 @@ def test_a_chain_of_tiles():
 
 def test_too_few_bits_tell_nothing():
     assert prints(w=chains(dtype=np.float32)[..., 0]) is None
+
+
+def test_chains_that_move_together():
+    x = chains()
+    x[2] = 3 + 2 * x[0] + 0.1 * np.random.default_rng(9).normal(size=x[0].shape)
+    data = xr.Dataset({"w": (("chain", "draw", "i"), x), "still": (("chain", "draw"), np.ones((4, 300)))})
+    assert [group.tolist() for group in coupled_chains(data)] == [[True, False, True, False]]
+    assert coupled_chains(data[["w"]].isel(chain=[0, 1, 3])) == []
