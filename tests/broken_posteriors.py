@@ -458,6 +458,11 @@ def _(groups, sym):
     groups["posterior"]["theta"][3] = groups["posterior"]["theta"][1]
 
 
+@bad("a mirrored copy of theta", told="copies: chains 1 and 3 move together")
+def _(groups, sym):
+    groups["posterior"]["theta"][3] = 4 - groups["posterior"]["theta"][1]
+
+
 @bad("a copy in another order", told="copies: chains 1 and 3 share draws")
 def _(groups, sym):
     order = np.random.default_rng(0).permutation(DRAWS)

@@ -156,7 +156,9 @@ def _():
 def _():
     groups, sym = healthy("mixture")
     z = np.tile(np.arange(12) % 3, (CHAINS, DRAWS, 1))
-    z[..., 11] = np.random.default_rng(6).random((CHAINS, DRAWS)) < 0.4
+    rng = np.random.default_rng(6)
+    for point, chance in ((11, 0.4), (10, 0.05), (9, 0.003)):
+        z[..., point] = rng.random((CHAINS, DRAWS)) < chance
     groups["posterior"]["z"] = z
     return groups, sym, {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import xarray as xr
@@ -65,23 +65,28 @@ def tiled_chains(prints: np.ndarray) -> np.ndarray:
     return np.array([_period(chain) if few else _returns(chain) > SHARED for chain in prints])
 
 
-def coupled_chains(draws: xr.Dataset) -> list[np.ndarray]:
-    """Groups of chains that move together, draw by draw, each as a mask: copies with a little noise.
+def coupled_chains(draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_ess: float) -> list[np.ndarray]:
+    """Groups of chains that move together, draw by draw: copies with a little noise, or mirrored.
 
     :param draws: over ``chain`` and ``draw``, aligned or invariant.
+    :param figures: of these draws, as :func:`figures.figures_of` gives.
+    :param least_ess: entries with fewer effective draws are left out: slow ones look alike by chance.
+    :returns: masks over the chains.
     """
     chains = draws.sizes["chain"]
     joined = np.zeros((chains, chains), bool)
-    for x in draws.values():
-        flat = np.asarray(x.transpose("chain", "draw", ...).values, float)
-        flat = flat.reshape(*flat.shape[:2], -1)
-        some = np.unique(np.linspace(0, flat.shape[-1] - 1, _ENTRIES).astype(int))
-        known = np.where(np.isfinite(flat[..., some]), flat[..., some], 0.0)
-        away = known - known.mean(1, keepdims=True)
+    for name, x in draws.items():
+        ess = figures["ess_bulk"][name].values.ravel()
+        flat = x.transpose("chain", "draw", ...).values.reshape(*x.shape[:2], -1)
+        some = np.flatnonzero(ess >= least_ess)
+        some = some[np.unique(np.linspace(0, len(some) - 1, _ENTRIES).astype(int))] if len(some) else some
+        some = some[np.isfinite(flat[..., some]).all((0, 1))]
+        if not len(some):
+            continue
+        away = flat[..., some] - flat[..., some].mean(1, keepdims=True)
         size = np.sqrt(np.square(away).sum(1, keepdims=True))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            away = np.where(size > 0, away / size, 0.0)
-        joined |= np.einsum("ide,jde->ij", away, away) / len(some) > TOGETHER
+        away = away / np.where(size > 0, size, 1.0)
+        joined |= np.abs(np.einsum("ide,jde->ij", away, away)) / len(some) > TOGETHER
     return _groups(joined)
 
 

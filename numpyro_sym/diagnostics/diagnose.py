@@ -42,10 +42,12 @@ class Diagnosis:
 
     :param verdicts: findings in plain words, one a line.
     :param sites: Dataset over ``site``, worst first: ``rhat``, ``ess_bulk``, ``ess_tail`` and ``mcse`` (of the
-        mean), each ``_raw`` and ``_aligned``; the worst over the site's entries.
+        mean), each ``_raw`` and ``_aligned``; the worst over the site's entries. Every variable of the
+        posterior has a row here or among ``invariant``, those outside the symmetry as they came only.
     :param invariant: Dataset over ``function``, worst first: the same of functions that no element of
         the symmetry changes. Where these are bad, no alignment makes the chains agree.
-    :param entries: R-hat of every entry of every site; ``labels`` is ``"raw"`` or ``"aligned"``.
+    :param entries: R-hat of every entry of every site; ``labels`` is ``"raw"`` or ``"aligned"``. Of
+        variables outside the symmetry with more than 200 entries the worst, and evenly spaced ones.
     :param alignment: Dataset over ``chain`` and ``draw``: ``distance_before``, ``distance``, ``gap``, ``exact``,
         and ``doubt``, the chance that the runner-up is the right element.
     :param modes: chains grouped by what they predict; ``None`` where too few draws, or values that
@@ -102,27 +104,38 @@ def diagnose(
     max_tree_depth: int = 10,
     **options: Any,
 ) -> Diagnosis:
-    """R-hat, ESS and MCSE of every site, raw and aligned, beside those of invariant functions.
+    """R-hat, ESS and MCSE of every variable, raw and aligned, beside those of invariant functions.
 
     Aligned figures are a little optimistic, since alignment to a reference shrinks the spread;
-    invariant ones are not. The verdicts read all three:
+    invariant ones are not. The first verdict reads all three:
 
     - *label switching only*: raw bad, aligned and invariant good;
     - *another functional mode in chain 3*: it has settled, far from the others, on other functions;
     - *mixing badly*: chains disagree on functions, and none has settled;
     - *not enough draws*: R-hat is good or the chains mix well, but there is too little of them;
     - *same functions, other weights*: a symmetry that is not named, or a flat direction;
-    - *alignment ambiguous*: units are so alike that the runner-up is often as near;
+    - *nothing can be told*: the invariant functions are constant, or no numbers;
     - *all well*.
+
+    Whatever else is wrong follows, a line each, and then nothing is fine: variables outside the
+    symmetry in which chains disagree, or that follow its labels; R-hat between 1.01 and 1.05 and
+    small but certain drifts (*not sure*); NaN and infinite values; what never moves; chains that
+    are copies, relabelled or not, and draws that come again; groups of another run; divergences,
+    trajectories cut short and low E-BFMI; tails without a mean; ambiguous alignment; one chain.
+    Labels that change within chains are told, too, and are no fault.
+
+    Permutations and signs alone are judged: of scaled ``Units`` the scale has a row of its own.
 
     :param data: an ArviZ object with a posterior, of either generation.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`.
     :param invariant: names of posterior variables that the symmetry leaves as they are, such as
-        predictions. Left out: the log likelihood, summed and of each observation, where there is
-        such a group, else ``lp`` of the sample statistics, else every posterior variable that is no
-        site of the symmetry.
+        predictions. They are judged beside what is always judged: the log likelihood, summed and
+        of each observation, where there is such a group, and ``lp``, ``potential_energy`` and ``energy``
+        of the sample statistics. Where there is none of all these: every float variable outside
+        the symmetry that cannot name single units.
     :param reference: as in :func:`numpyro_sym.rebasin`.
-    :param options: ``metric`` and ``starts`` of :func:`numpyro_sym.rebasin`.
+    :param max_tree_depth: the depth at which NUTS was told to end a trajectory.
+    :param options: ``metric``, ``starts`` and ``scales`` of :func:`numpyro_sym.rebasin`.
     :returns: a :class:`Diagnosis`.
     :raises SymmetryError: as :func:`numpyro_sym.rebasin`, and where there is nothing invariant.
 

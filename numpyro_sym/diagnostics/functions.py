@@ -87,10 +87,12 @@ def _log_likelihood(each: xr.Dataset) -> dict[str, xr.DataArray]:
     out: dict[str, xr.DataArray] = {}
     total: xr.DataArray | float = 0.0
     for name, x in each.items():
+        if not {"chain", "draw"} <= set(x.dims):
+            continue
         observed = [d for d in x.dims if d not in ("chain", "draw")]
         total = total + x.sum(observed)
         if observed:
             flat = x.transpose("chain", "draw", ...).values
             dims = ("chain", "draw", f"{name}_observation")
             out[f"each {name}"] = xr.DataArray(flat.reshape(*flat.shape[:2], -1), dims=dims)
-    return {"log_likelihood": xr.DataArray(total), **out} if len(each.data_vars) else {}
+    return {"log_likelihood": total, **out} if isinstance(total, xr.DataArray) else {}

@@ -12,6 +12,7 @@ from ..symmetry import Element, Symmetry
 from .copies import copied_chains, coupled_chains, fingerprints, tiled_chains
 from .drift import drifting
 from .figures import figures_of, worst
+from .functions import outside
 from .labels import relabelled
 from .parts import Parts
 from .sampler import ENERGIES
@@ -39,8 +40,8 @@ def troubles_of(
     return (
         *_no_numbers(posterior, sym, parts.functions),
         *_following(posterior, figures.others, sym, elements),
-        *_stuck(posterior, parts, figures),
-        *_copies(posterior, parts, sym),
+        *_stuck(posterior, parts, figures, sym),
+        *_copies(posterior, parts, figures, sym),
         *_drifts(parts, figures),
         *_heavy(parts.functions),
     )
@@ -84,9 +85,9 @@ def _following(
     return tuple(lines)
 
 
-def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts) -> tuple[str, ...]:
+def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) -> tuple[str, ...]:
     """What never moves, as it came or once aligned, where no other figure says so already."""
-    moving = [n for n, x in posterior.data_vars.items() if {"chain", "draw"} <= set(x.dims)]
+    moving = [*sym.sites, *outside(posterior, sym)]
     single = [n for n in ("log_likelihood", *ENERGIES) if n in parts.functions]
     found = stuck(posterior[moving]) | stuck(parts.after) | stuck(parts.functions[single])
     if np.isnan(largest(worst(figures.functions, "function"))):
@@ -95,7 +96,7 @@ def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts) -> tuple[str, ..
     return stuck_lines({n: c for n, c in found.items() if c.all() or not told.get(n, 0.0) > LIMIT})
 
 
-def _copies(posterior: xr.Dataset, parts: Parts, sym: Symmetry) -> tuple[str, ...]:
+def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) -> tuple[str, ...]:
     """Chains that share draws or move together, and chains that come back to their own."""
     names = posterior["chain"].values
     lines = []
@@ -105,7 +106,10 @@ def _copies(posterior: xr.Dataset, parts: Parts, sym: Symmetry) -> tuple[str, ..
     if prints is not None and (tiled := tiled_chains(prints)).any():
         lines.append(f"copies: draws come again in {chains_of(names, tiled)}")
     if not copied:
-        groups = [g for part in parts[1:] if part.data_vars for g in coupled_chains(part)]
+        least = ENOUGH * len(names)
+        groups: list[np.ndarray] = []
+        for draws, figure in zip(parts[1:], figures[1:], strict=True):
+            groups += coupled_chains(draws, figure, least) if draws.data_vars else []
         told = dict.fromkeys(chains_of(names, group) for group in groups)
         lines += [f"copies: {who} move together" for who in told]
     return tuple(lines)

@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from numpyro_sym.diagnostics.copies import copied_chains, coupled_chains, fingerprints, tiled_chains
+from numpyro_sym.diagnostics.figures import figures_of
 
 
 def prints(**arrays):
@@ -70,9 +71,21 @@ def test_too_few_bits_tell_nothing():
     assert prints(w=chains(dtype=np.float32)[..., 0]) is None
 
 
+def coupled(x):
+    data = xr.Dataset({"w": (("chain", "draw", "i"), x), "still": (("chain", "draw"), np.ones((4, 300)))})
+    return [group.tolist() for group in coupled_chains(data, figures_of(data), 400)]
+
+
 def test_chains_that_move_together():
     x = chains()
-    x[2] = 3 + 2 * x[0] + 0.1 * np.random.default_rng(9).normal(size=x[0].shape)
-    data = xr.Dataset({"w": (("chain", "draw", "i"), x), "still": (("chain", "draw"), np.ones((4, 300)))})
-    assert [group.tolist() for group in coupled_chains(data)] == [[True, False, True, False]]
-    assert coupled_chains(data[["w"]].isel(chain=[0, 1, 3])) == []
+    assert coupled(x) == []
+    noise = np.random.default_rng(9).normal(size=x[0].shape)
+    x[2] = x[0] + 0.1 * noise
+    x[3] = 0.1 * noise - x[1]
+    assert coupled(x) == [[True, False, True, False], [False, True, False, True]]
+
+
+def test_slow_chains_look_alike_by_chance():
+    slow = np.cumsum(chains(), axis=1)
+    assert np.abs(np.corrcoef(slow[..., 0])[0, 1:]).max() > 0.5
+    assert coupled(slow) == []

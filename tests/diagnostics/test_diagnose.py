@@ -142,6 +142,19 @@ def test_labels_that_change_within_chains_are_told_whatever_r_hat_is():
     assert found.fine
 
 
+def test_a_group_of_other_chains_is_told_by_their_names(data):
+    """As many chains, but not the same: the posterior lost the last, the log likelihood the first."""
+    some = {
+        "posterior": dataset(data).sel(chain=[0, 1, 2]),
+        "log_likelihood": dataset(data, "log_likelihood").sel(chain=[1, 2, 3]),
+        "sample_stats": dataset(data, "sample_stats").sel(chain=[0, 1, 2]),
+    }
+    found = diagnose(with_groups(data, some), MIXTURE)
+    assert "another run: log_likelihood has other chains than the posterior" in found.verdicts
+    assert set(found.invariant["function"].values.tolist()) == {"lp"}
+    assert not found.fine
+
+
 def test_every_observation_is_looked_at():
     """Two of 600 are planted between those that are evenly spaced: the figure shown is the worst of all."""
     draws = planted()
