@@ -78,14 +78,11 @@ class Diagnosis:
         rows: list[list[object]] = []
         for name in self.sites["site"].values:
             row = self.sites.sel(site=name)
-            cells = [
-                _cell(f, row[f"{f}_{how}"]) for f in ("rhat", "ess_bulk", "ess_tail") for how in ("raw", "aligned")
-            ]
-            cells.append(_cell("mcse", row["mcse_aligned"]))
-            if all(np.isnan(row[f"{f}_aligned"]) for f in FIGURES):
-                cells = [*cells[0:5:2], "", ""]
-                cells = [cells[0], "", cells[1], "", cells[2], "", ""]
-            rows.append([str(name), *cells])
+            outside = all(np.isnan(row[f"{f}_aligned"]) for f in FIGURES)
+            cells = []
+            for f in ("rhat", "ess_bulk", "ess_tail"):
+                cells += [_cell(f, row[f"{f}_raw"]), "" if outside else _cell(f, row[f"{f}_aligned"])]
+            rows.append([str(name), *cells, "" if outside else _cell("mcse", row["mcse_aligned"])])
         for name in self.invariant["function"].values:
             row = self.invariant.sel(function=name)
             figures = [cell for f in ("rhat", "ess_bulk", "ess_tail") for cell in (_cell(f, row[f]), "")]

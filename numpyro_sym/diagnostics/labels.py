@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,8 +18,11 @@ def share_within(elements: Mapping[str, Element]) -> float:
 
     :param elements: units name -> what aligned each draw, arrays ``(chain, draw, n)``.
     """
-    rows = [np.asarray(part, float) for e in elements.values() for part in e]
-    codes = np.concatenate([np.sign(part) if i % 2 else part for i, part in enumerate(rows)], -1)
+    parts = []
+    for e in elements.values():
+        # Of a factor the sign alone is a label.
+        parts += [np.asarray(e.permutation, float), np.sign(np.asarray(e.factor))]
+    codes = np.concatenate(parts, -1)
     most = 0
     for chain in codes:
         _, counts = np.unique(chain, axis=0, return_counts=True)
@@ -42,33 +44,25 @@ def relabelled(x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]) 
     :returns: pairs of a units name and the variable, moved.
     """
     out = []
-    values = x.transpose("chain", "draw", ...)
+    x = x.transpose("chain", "draw", ...)
     for u in sym:
-        moved = _moved(values.values, u, elements[u.name])
-        out += [(u.name, values.copy(data=m)) for m in moved]
+        out += [(u.name, x.copy(data=moved)) for moved in _moved(x.values, u, elements[u.name])]
     return out
 
 
-def _moved(x: np.ndarray, units: Units, element: Element) -> list[Any]:
-    permutation = np.asarray(element.permutation)
-    factor = np.asarray(element.factor)
-    shape = x.shape[2:]
-    axes = [axis for axis, length in enumerate(shape) if length == units.n]
+def _moved(x: np.ndarray, units: Units, element: Element) -> list[np.ndarray]:
+    """All that relabelling may mean here: its axes permuted, with signs too, or its values renamed."""
+    element = Element(*map(np.asarray, element))
+    axes = tuple(axis for axis, length in enumerate(x.shape[2:]) if length == units.n)
     found = []
     if axes:
-        for power in (0, 1) if units.kind == "signed" else (0,):
-            plain = units.with_kind("signed" if power else "permutation")
-            placed = {"x": tuple(axes)}
-            one = Units(
-                units.name,
-                units.n,
-                axes=None if power else placed,
-                incoming=placed if power else None,
-                kind=plain.kind,
-            )
-            found.append(Symmetry([one]).act({units.name: Element(permutation, factor)}, {"x": x})["x"])
-    if x.dtype.kind in "iu" and x.size and x.min() >= 0 and x.max() < units.n:
-        slot = np.argsort(permutation, -1)
+        permuted = Units(units.name, units.n, axes={"x": axes})
+        signed = Units(units.name, units.n, incoming={"x": axes}, kind="signed")
+        for one in (permuted, signed) if units.kind == "signed" else (permuted,):
+            found.append(Symmetry([one]).act({units.name: element}, {"x": x})["x"])
+    if x.dtype.kind in "iu" and x.min() >= 0 and x.max() < units.n:
+        # Unit j lies in the slot i with permutation[i] = j.
+        slot = np.argsort(element.permutation, -1)
         flat = x.reshape(*x.shape[:2], -1).astype(int)
         found.append(np.take_along_axis(slot, flat, -1).reshape(x.shape))
     return found
