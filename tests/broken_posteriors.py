@@ -141,6 +141,11 @@ def _(groups, sym):
     groups["posterior"]["tau"] = noise(np.random.default_rng(0), memory=0.98)
 
 
+@bad("some memory outside", told="not enough draws: bulk ESS of tau")
+def _(groups, sym):
+    groups["posterior"]["tau"] = noise(np.random.default_rng(3), memory=0.9)
+
+
 @bad("two modes visited seldom", told="tau")
 def _(groups, sym):
     which = (np.cumsum(np.random.default_rng(0).random((CHAINS, DRAWS)) < 0.004, 1) % 2).astype(float)

@@ -77,7 +77,8 @@ def coupled_chains(draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_e
     joined = np.zeros((chains, chains), bool)
     for name, x in draws.items():
         ess = figures["ess_bulk"][name].values.ravel()
-        flat = x.transpose("chain", "draw", ...).values.reshape(*x.shape[:2], -1)
+        values = x.transpose("chain", "draw", ...).values
+        flat = values.reshape(*values.shape[:2], -1)
         some = np.flatnonzero(ess >= least_ess)
         some = some[np.unique(np.linspace(0, len(some) - 1, _ENTRIES).astype(int))] if len(some) else some
         some = some[np.isfinite(flat[..., some]).all((0, 1))]

@@ -168,7 +168,7 @@ def diagnose(
 
     alignment = get_group(done, RECORDS["posterior"])
     alignment = alignment[["distance_before", "distance", "gap", "exact"]]
-    size = sum(int(np.prod(posterior[site].shape[2:])) for site in sym.sites)
+    size = sum(posterior[site].size for site in sym.sites) // alignment["gap"].size
     chance = doubt(alignment["distance"], alignment["gap"], size)
     lines += doubts(chance)
     if len(names) == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -43,7 +42,7 @@ def troubles_of(
         *_stuck(posterior, parts, figures, sym),
         *_copies(posterior, parts, figures, sym),
         *_drifts(parts, figures),
-        *_heavy(parts.functions),
+        *_heavy(parts.functions, figures.functions),
     )
 
 
@@ -128,12 +127,14 @@ def _drifts(parts: Parts, figures: Parts) -> tuple[str, ...]:
     return (f"not sure: chains drift or lie apart in {told}",) if told else ()
 
 
-def _heavy(functions: xr.Dataset) -> tuple[str, ...]:
+def _heavy(functions: xr.Dataset, figures: Mapping[str, xr.Dataset]) -> tuple[str, ...]:
     """A density of draws has exponential tails, whatever the tails of the draws."""
     lines: list[str] = []
     for name in ("log_likelihood", *ENERGIES):
-        if name in functions and np.isfinite(functions[name].values).all():
-            index: Any = tail_index(functions[name].values)
-            if index > HEAVY:
-                lines.append(f"not sure: {name} has tails too heavy for a mean (index {index:.2f})")
+        if name not in functions or not np.isfinite(functions[name].values).all():
+            continue
+        worth = float(np.nan_to_num(figures["ess_bulk"][name].values))
+        index = tail_index(functions[name].values, max(worth, 1.0))
+        if index > HEAVY:
+            lines.append(f"not sure: {name} has tails too heavy for a mean (index {index:.2f})")
     return tuple(lines)

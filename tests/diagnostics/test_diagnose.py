@@ -155,6 +155,27 @@ def test_a_group_of_other_chains_is_told_by_their_names(data):
     assert not found.fine
 
 
+def test_the_order_of_dimensions_says_nothing(data):
+    """Also where a chain disagrees, so that every finding is asked for."""
+    for broken in (False, True):
+        groups = {name: dataset(data, name).copy() for name in ("posterior", "sample_stats", "log_likelihood")}
+        groups["posterior"]["twice"] = (("chain", "draw", "k"), np.random.default_rng(3).normal(size=(4, 250, 3)))
+        groups["posterior"]["twice"][1] += 2 * broken
+        turned = {name: x.transpose(..., "draw", "chain") for name, x in groups.items()}
+        found, again = (diagnose(with_groups(data, g), MIXTURE) for g in (groups, turned))
+        assert again.verdicts == found.verdicts
+        assert found.fine is not broken
+        xr.testing.assert_allclose(again.sites, found.sites)
+        xr.testing.assert_allclose(again.alignment["doubt"], found.alignment["doubt"])
+
+
+def test_draws_of_a_symmetric_site_that_are_no_numbers_are_refused(data):
+    broken = dataset(data).copy(deep=True)
+    broken["mu"][1, 3, 0] = np.nan
+    with pytest.raises(SymmetryError, match="'mu'.*NaN"):
+        diagnose(rebuilt(data, broken), MIXTURE)
+
+
 def test_every_observation_is_looked_at():
     """Two of 600 are planted between those that are evenly spaced: the figure shown is the worst of all."""
     draws = planted()
