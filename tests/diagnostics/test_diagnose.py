@@ -172,7 +172,7 @@ def test_the_order_of_dimensions_says_nothing(data):
 def test_draws_of_a_symmetric_site_that_are_no_numbers_are_refused(data):
     broken = dataset(data).copy(deep=True)
     broken["mu"][1, 3, 0] = np.nan
-    with pytest.raises(SymmetryError, match="'mu'.*NaN"):
+    with pytest.raises(SymmetryError, match=r"'mu'.*NaN"):
         diagnose(rebuilt(data, broken), MIXTURE)
 
 
