@@ -60,7 +60,7 @@ def sampler_troubles(stats: xr.Dataset, max_tree_depth: int) -> tuple[str, ...]:
             lines.append(f"divergences: {count} of {stats['diverging'].size} transitions diverged")
     cut = _cut_short(stats, max_tree_depth)
     if cut:
-        lines.append(f"trajectories cut short at the largest tree depth in {cut:.2g} of transitions")
+        lines.append(f"trajectories cut short at the largest tree depth in {100 * cut:.2g}% of transitions")
     if "energy" in stats:
         least = _bfmi(stats["energy"].transpose("chain", "draw", ...).values)
         if least < LEAST_BFMI:

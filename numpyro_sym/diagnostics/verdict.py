@@ -92,7 +92,7 @@ def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
     if not share:
         return lines
     lines = tuple(SWITCHING if line == WELL else line for line in lines)
-    told = f"{WITHIN} (in {share:.2g} of draws): means of single units are averages over labels: rebasin"
+    told = f"{WITHIN} (in {100 * share:.2g}% of draws): means of single units are averages over labels: rebasin"
     return (*lines, told)
 
 
@@ -129,7 +129,7 @@ def _listed(table: xr.Dataset, above: float, upto: float) -> str:
     (dim,) = table["rhat"].dims
     pairs = zip(table["rhat"].values, table[dim].values, strict=True)
     some = sorted(((r, str(name)) for r, name in pairs if above < r <= upto), reverse=True)
-    return ", ".join(f"{name} {r:.3g}" for r, name in some)
+    return ", ".join(f"{name} {r:.4g}" for r, name in some)
 
 
 def doubts(chance: np.ndarray) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def _too_few(aligned: xr.Dataset, others: xr.Dataset, invariant: xr.Dataset, cha
         for name, value in zip(table[dim].values, np.nan_to_num(table[figure].values, nan=np.inf), strict=True)
     )
     need = ENOUGH * chains
-    return (f"not enough draws: {what} is {least:.0f}, below {need}",) if least < need else ()
+    return (f"not enough draws: {what} is {int(least)}, below {need}",) if least < need else ()
 
 
 def _worst_of(invariant: xr.Dataset) -> str:
