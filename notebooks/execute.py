@@ -1,25 +1,60 @@
-"""Execute every notebook in this folder; fail where a cell fails. ``CI=true`` makes them small."""
+"""Execute every notebook in this folder; report each that fails. ``CI=true`` makes them small."""
 
 import argparse
+import os
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import jupytext
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--output", default="out", help="folder for the executed .ipynb files")
-folder = Path(parser.parse_args().output)
-folder.mkdir(parents=True, exist_ok=True)
+HERE = Path(__file__).parent
+MINUTES = 10  # for a cell
 
 
-def execute(path: Path) -> None:
-    print(f"executing {path.name}", flush=True)
+def execute(path: Path, folder: Path) -> str | None:
+    """Run a notebook and write it with what it shows, as far as it came; what went wrong, if anything."""
+    began = time.monotonic()
     notebook = jupytext.read(path)
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    here = {"metadata": {"path": HERE}}
+    client = NotebookClient(notebook, timeout=60 * MINUTES, kernel_name="python3", resources=here)
+    try:
+        client.execute()
+        failure = None
+    except Exception as error:  # of one notebook: the others are to be executed all the same
+        failure = str(error) if isinstance(error, CellExecutionError) else repr(error)
     jupytext.write(notebook, folder / f"{path.stem}.ipynb")
+    print(f"{'failed' if failure else 'passed'} {path.name} in {time.monotonic() - began:.0f} s", flush=True)
+    return failure
 
 
-with ThreadPoolExecutor(2) as pool:  # each notebook is a process of its own
-    largest_first = sorted(Path(__file__).parent.glob("*.md"), key=lambda path: -path.stat().st_size)
-    list(pool.map(execute, largest_first))
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", default="out", help="folder for the executed .ipynb files")
+    parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time, each a process of its own")
+    parser.add_argument("names", nargs="*", help="which, by their names without .md; all")
+    given = parser.parse_args()
+    folder = Path(given.output).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    # What one notebook has compiled is not compiled again by the next.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+    paths = [HERE / f"{name}.md" for name in given.names] or sorted(HERE.glob("*.md"))
+    paths.sort(key=lambda path: -path.stat().st_size)  # the longest first
+    print(f"Python {sys.version.split()[0]}, ArviZ {version('arviz')}, JAX {version('jax')}", flush=True)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        failures = dict(zip(paths, pool.map(lambda path: execute(path, folder), paths), strict=True))
+    failed = {path: failure for path, failure in failures.items() if failure}
+    for path, failure in failed.items():
+        print(f"\n== {path.name} ==\n{failure}", file=sys.stderr)
+    print(f"{len(paths) - len(failed)} of {len(paths)} notebooks passed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

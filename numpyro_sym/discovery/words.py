@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 
 from ..symmetry import ModelView, Units
 from .classes import Class, Reading
@@ -13,24 +15,41 @@ from .layout import Layout, Occ, Reason
 MOST_REASONS = 3
 
 
+DIVIDER = re.compile("[./]")  # of scopes, modules and their arrays
+ARRAYS = {"bias", "embedding", "kernel", "scale", "weight"}  # in any module: no name for units
+
+
 class Namer:
     """Names that tell where units live, each given once.
 
     The plate that the units are drawn in, else the module whose arrays most of them are (``Dense_0`` of
-    ``net/Dense_0.kernel``), else the first site.
+    ``net/Dense_0.kernel`` and of ``net.Dense_0.kernel``), else the first site. Of paths the last readable part.
     """
 
     def __init__(self, view: ModelView) -> None:
         self.plates = view.plates
-        self.used: Counter[str] = Counter()
+        self.used: set[str] = set()
 
     def __call__(self, units: Units, role: str = "") -> Units:
         places = [(site, a.axis) for site, axes in units.placements for a in axes]
-        plates = Counter(p for site, axis in places if units.n > 1 and (p := self.plates.get(site, {}).get(axis)))
-        modules = Counter(site.rpartition(".")[0].rpartition("/")[2] for site, _ in places if "." in site)
-        name = next((c.most_common(1)[0][0] for c in (plates, modules) if c), places[0][0]) + role
-        self.used[name] += 1
-        return units.renamed(name if self.used[name] == 1 else f"{name}_{self.used[name]}")
+        plates = [self.plates.get(site, {}).get(axis) for site, axis in places if units.n > 1]
+        modules = [_module(DIVIDER.split(site)) for site, _ in places if DIVIDER.search(site)]
+        paths = [DIVIDER.split(plate) for plate in plates if plate] or modules or [[places[0][0]]]
+        name = Counter(map(_readable, paths)).most_common(1)[0][0] + role
+        name = next(n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in self.used)
+        self.used.add(name)
+        return units.renamed(name)
+
+
+def _module(path: Sequence[str]) -> Sequence[str]:
+    """Where the module is whose array this is; the array itself where it stands in a scope and no module."""
+    return path[:-1] if len(path) > 2 or path[-1] in ARRAYS else path
+
+
+def _readable(path: Sequence[str]) -> str:
+    """The last part that is no number, with the numbers that follow: ``layers.0`` of ``net.layers.0``."""
+    start = max((i for i, part in enumerate(path) if part and not part.isdecimal()), default=0)
+    return ".".join(path[start:])
 
 
 def reasons_of(layout: Layout | None) -> list[Reason]:

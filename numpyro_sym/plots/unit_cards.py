@@ -11,13 +11,13 @@ from ..diagnostics.samples import flat_draws
 from ..symmetry import Axis, Symmetry, SymmetryError
 from .canvas import canvas, tidy
 
-ROLES = {1: "in", -1: "out"}
+ROLES = {1: " (in)", -1: " (out)"}
 
 
 class Card(NamedTuple):
     """One unit's weights on one axis of one site.
 
-    :param label: the site, and whether the weights come in or go out.
+    :param label: the site, and whether the weights come in or go out where the symmetry was written so.
     :param mean: over draws, ``(weight,)``.
     :param sd: over draws, likewise.
     """
@@ -44,10 +44,9 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
     for site, axes in u.placements:
         for axis in axes:
             each = _of_each_unit(draws[site], axis, u.n)
-            role = ROLES.get(axis.power or 0)
-            label = f"{site} ({role})" if role else site
+            role = ROLES.get(axis.power or 0, "") if u.directed else ""
             for own, x in zip(cards, each, strict=True):
-                own.append(Card(label, x.mean(0), x.std(0, ddof=1)))
+                own.append(Card(site + role, x.mean(0), x.std(0, ddof=1)))
     return cards
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import factorial, inf, lgamma, log
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class Units:
     n: int
     kind: Kind
     placements: tuple[tuple[str, tuple[Axis, ...]], ...]
+    directed: bool = field(compare=False)
+    """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are one parity."""
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Units:
         object.__setattr__(self, "n", int(n))
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "placements", tuple((site, tuple(axs)) for site, axs in placed.items()))
+        object.__setattr__(self, "directed", bool(incoming or outgoing))
         for site, axs in self.placements:
             _refuse_overlap(self, site, axs)
 
@@ -101,26 +104,27 @@ class Units:
 
     def renamed(self, name: str) -> Units:
         """The same units under another name."""
-        return replace_fields(self, name=name)
+        return self._with(name=name)
 
     def with_kind(self, kind: Kind) -> Units:
         """The same units on the same axes with another kind of factor."""
-        return replace_fields(self, kind=kind)
+        return self._with(kind=kind)
 
     def with_axes(self, axes: Mapping[str, tuple[Axis, ...]]) -> Units:
         """The same units on other axes, whose powers must be given."""
-        return Units(self.name, self.n, axes=axes, kind=self.kind)
+        return self._with(axes=axes)
 
     def describe_axes(self) -> str:
         """Where the units act, for a table."""
         return " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
 
+    def _with(self, **changed: Any) -> Units:
+        units = Units(**{"name": self.name, "n": self.n, "axes": self.axes, "kind": self.kind, **changed})
+        object.__setattr__(units, "directed", self.directed)
+        return units
+
     def __repr__(self) -> str:
         return f"Units({self.name!r}, {self.n}, kind={self.kind!r}, acts on {self.describe_axes()})"
-
-
-def replace_fields(units: Units, *, name: str | None = None, kind: Kind | None = None) -> Units:
-    return Units(name or units.name, units.n, axes=units.axes, kind=kind or units.kind)
 
 
 def _as_axes(name: str, site: str, given: AxisLike) -> Iterable[Axis]:

@@ -164,6 +164,29 @@ def test_unit_cards(network):
     assert texts(axes[0].figure.legends[0]) == ["w1 (in)", "b1 (in)", "w2 (out)"]
 
 
+FOUND = Units("unit", 3, axes={"w1": Axis(1, power=1), "w2": Axis(0, power=1)}, kind="signed")
+SCALES = Units("unit", 3, axes={"w1": Axis(1, power=-1), "w2": Axis(0, power=1)}, kind="scaled")
+WRITTEN = Units("unit", 3, incoming={"w1": 1}, outgoing={"w2": 0}, kind="signed")
+
+
+@pytest.mark.parametrize(
+    ("units", "labels"),
+    [
+        (FOUND, ["w1", "w2"]),
+        (FOUND.renamed("unit").with_kind("permutation"), ["w1", "w2"]),
+        (SCALES, ["w1", "w2"]),
+        (SCALES.with_kind("permutation"), ["w1", "w2"]),
+        (WRITTEN, ["w1 (in)", "w2 (out)"]),
+        (WRITTEN.with_kind("permutation").renamed("unit"), ["w1 (in)", "w2 (out)"]),
+    ],
+)
+def test_cards_claim_no_direction_that_was_not_said(units, labels):
+    """Powers found in a program are parities, or exponents up to a common sign."""
+    draws = {"w1": np.ones((10, 2, 3)), "w2": np.ones((10, 3))}
+    axes = plots.plot_unit_cards(draws, Symmetry([units]), "unit")
+    assert texts(axes[0].figure.legends[0]) == labels
+
+
 def test_cards_of_units_inside_an_axis_and_on_two_axes():
     """Heads of two numbers each in a fused kernel; states of a hidden Markov model on both axes."""
     rng = np.random.default_rng(0)
