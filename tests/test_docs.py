@@ -1,0 +1,43 @@
+"""Every block of Python in the documentation runs, page by page, on what the page defines."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+WIDEST = 86  # columns: what the site shows without scrolling
+LONG = {"alignment", "arviz", "guides", "mcmc"}  # they sample, or train
+
+matplotlib.use("Agg")
+
+
+def blocks(page):
+    """The blocks of a page, each as far down as on the page: errors name its lines."""
+    text = page.read_text()
+    return ["\n" * text.count("\n", 0, found.start(1)) + found[1] for found in BLOCK.finditer(text)]
+
+
+RUN = [
+    pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem in LONG else [])
+    for page in filter(blocks, PAGES)
+]
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_blocks_run(page, tmp_path, monkeypatch):
+    """In order, in one namespace, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": page.stem}
+    for block in blocks(page):
+        exec(compile(block, page, "exec"), namespace)
+    plt.close("all")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_blocks_are_not_cut(page):
+    wide = [line for block in blocks(page) for line in block.splitlines() if len(line) > WIDEST]
+    assert not wide
