@@ -28,14 +28,15 @@ def execute(path: Path, folder: Path) -> str | None:
     except Exception as error:  # of one notebook: the others are to be executed all the same
         failure = str(error) if isinstance(error, CellExecutionError) else repr(error)
     jupytext.write(notebook, folder / f"{path.stem}.ipynb")
-    print(f"{'failed' if failure else 'passed'} {path.name} in {time.monotonic() - began:.0f} s", flush=True)
+    word = "failed" if failure else "passed"
+    print(f"{word} {path.name} in {time.monotonic() - began:.0f} s", flush=True)
     return failure
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", default="out", help="folder for the executed .ipynb files")
-    parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time, each a process of its own")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time, each a process")
     parser.add_argument("names", nargs="*", help="which, by their names without .md; all")
     given = parser.parse_args()
     folder = Path(given.output).resolve()
@@ -46,10 +47,11 @@ def main() -> int:
 
     paths = [HERE / f"{name}.md" for name in given.names] or sorted(HERE.glob("*.md"))
     paths.sort(key=lambda path: -path.stat().st_size)  # the longest first
-    print(f"Python {sys.version.split()[0]}, ArviZ {version('arviz')}, JAX {version('jax')}", flush=True)
+    versions = f"ArviZ {version('arviz')}, JAX {version('jax')}"
+    print(f"Python {sys.version.split()[0]}, {versions}", flush=True)
     with ThreadPoolExecutor(given.jobs) as pool:
-        failures = dict(zip(paths, pool.map(lambda path: execute(path, folder), paths), strict=True))
-    failed = {path: failure for path, failure in failures.items() if failure}
+        failures = list(pool.map(lambda path: execute(path, folder), paths))
+    failed = {path: failure for path, failure in zip(paths, failures, strict=True) if failure}
     for path, failure in failed.items():
         print(f"\n== {path.name} ==\n{failure}", file=sys.stderr)
     print(f"{len(paths) - len(failed)} of {len(paths)} notebooks passed", flush=True)
