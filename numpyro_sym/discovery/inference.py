@@ -205,10 +205,10 @@ class Walk:
 
     # Constants ---------------------------------------------------------------------------------
 
-    def data(self, name: str, x: Any) -> Value:
+    def data(self, name: str, shape: Sequence[int]) -> Value:
         """The type of data that may have any values: every position is told apart from the others."""
         reason = self.because(f"{name} may have any values")
-        return self.value(np.shape(x), [self.fresh(n, reason) for n in np.shape(x)])
+        return self.value(shape, [self.fresh(n, reason) for n in shape])
 
     def constant(self, x: Any) -> Value:
         """The type of a constant, by its value."""

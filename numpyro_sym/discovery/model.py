@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -34,7 +35,7 @@ def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[
 
     Random choices of the model, a minibatch's rows among them, are those of one fixed seed.
     """
-    with handlers.block(), _ToldApart():
+    with handlers.block(), _ToldApart({}):
         seeded = handlers.substitute(handlers.seed(model, jax.random.key(0)), substitute_fn=init_to_uniform)
         trace = handlers.trace(seeded).get_trace(*args, **kwargs)
     sites = _latent(trace)
@@ -147,13 +148,13 @@ class _Run:
     subsampled: set[str] = field(default_factory=set)
 
     def trace(self, data: dict[str, Any], values: Values) -> Trace:
-        with handlers.block(), _ToldApart(), _Observed(data), _Plates(self, data):
+        with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
             seeded = handlers.substitute(handlers.seed(self.model, jax.random.key(0)), substitute_fn=values)
             args, kwargs = self._arguments(data)
             return handlers.trace(seeded).get_trace(*args, **kwargs)
 
     def log_probs(self, data: dict[str, Any], point: Point) -> tuple[dict[str, Any], Trace]:
-        with handlers.block(), _ToldApart(), _Observed(data), _Plates(self, data):
+        with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
             args, kwargs = self._arguments(data)
             return compute_log_probs(handlers.seed(self.model, jax.random.key(0)), args, kwargs, dict(point))
 
@@ -180,10 +181,12 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
     arguments = {_argument(path): x for path, x in paths if _is_data(x)}
     first: Exception | None = None
     subsampled: set[str] = set()
-    for whole, told in ((True, True), (True, False), (False, True), (False, False)):
+    arrays = {name: x for name, x in arguments.items() if x.ndim}
+    tellable = [arguments, arrays, {}] if 0 < len(arrays) < len(arguments) else [arguments, {}]
+    for whole, told in product((True, False), tellable):
         if not whole and not subsampled:
             break
-        run = _Run(model, args, kwargs, told, whole, dict(arguments) if told else {}, subsampled)
+        run = _Run(model, args, kwargs, told is arguments, whole, dict(told), subsampled)
         try:
             # Twice: what the model observes is known after the first time.
             _shapes(run)
@@ -236,16 +239,36 @@ def _substituted(place: Callable[[Any, Any], Any], free: Point | None) -> Values
 class _ToldApart(Messenger):
     """Random values for parameters: training moves them, and then they tell their positions apart."""
 
+    def __init__(self, data: dict[str, Any]) -> None:
+        super().__init__()
+        self.data = data
+
     def postprocess_message(self, msg: dict) -> None:
         if msg["type"] == "param":
-            transform = biject_to(msg["kwargs"].get("constraint", constraints.real))
-            rng = np.random.default_rng(0)
+            constraint = msg["kwargs"].get("constraint", constraints.real)
+            paths, structure = jax.tree.flatten_with_path(msg["value"])
+            names = [f"parameter {msg['name']}{jax.tree_util.keystr(path)}" for path, _ in paths]
+            leaves = [self._trained(name, x, constraint) for name, (_, x) in zip(names, paths, strict=True)]
+            msg["value"] = jax.tree.unflatten(structure, leaves)
 
-            def moved(x: Any) -> Any:
-                free = transform.inv(jnp.asarray(x))
-                return transform(free + rng.normal(size=free.shape).astype(free.dtype))
+    def _trained(self, name: str, x: Any, constraint: Any) -> Any:
+        if isinstance(x, jax.core.Tracer):
+            return _moved(name, x, constraint)
+        if name not in self.data:
+            with jax.ensure_compile_time_eval():
+                self.data[name] = np.asarray(_moved(name, x, constraint))
+        return jnp.asarray(self.data[name])
 
-            msg["value"] = jax.tree.map(moved, msg["value"])
+
+def _moved(name: str, x: Any, constraint: Any) -> Any:
+    """Another value that the constraint allows; without one, of the same sign, for a model may ask for that."""
+    rng = np.random.default_rng(list(name.encode()))
+    transform = biject_to(constraint)
+    free = transform.inv(jnp.asarray(x))
+    noise = rng.normal(size=free.shape).astype(free.dtype)
+    if constraint is constraints.real:
+        return jnp.where(free == 0, noise, free * (1 + 0.5 * np.tanh(noise)))
+    return transform(free + noise)
 
 
 class _Observed(Messenger):
@@ -285,7 +308,7 @@ def _is_data(x: Any) -> bool:
     if not isinstance(x, (jax.Array, np.ndarray)) or isinstance(x, jax.core.Tracer):
         return False
     numbers = jnp.issubdtype(x.dtype, jnp.number) or x.dtype == bool
-    return bool(numbers) and x.ndim > 0 and x.size > 0
+    return bool(numbers) and x.size > 0
 
 
 def _argument(path: Any) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 from .folding import as_constant, fold
 from .inference import Value, Walk, calls, opaque, rules
 
+#: Where a program's own random numbers begin: with another seed they are others.
+RANDOM = frozenset(("random_seed", "random_wrap", "random_bits", "threefry2x32", "rng_bit_generator"))
+
 
 def walk_jaxpr(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[Any]) -> list[Any]:
     """Types (or constants) of a program's outputs, given those of its inputs.
@@ -54,6 +57,8 @@ def needed(jaxpr: Any, feeds: Sequence[frozenset[str] | None]) -> tuple[list[lis
 def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
     """Outputs of one equation: computed where every input is constant, else typed by its rule."""
     if not any(isinstance(x, Value) for x in inputs) and eqn.primitive.name not in calls:
+        if walk.any_data and eqn.primitive.name in RANDOM:
+            return [walk.data("a random number of the model's own", v.aval.shape) for v in eqn.outvars]
         return fold(eqn, inputs)
     rule = rules.get(eqn.primitive.name)
     values = [x if isinstance(x, Value) else walk.constant(x) for x in inputs]

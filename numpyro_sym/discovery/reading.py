@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from ..symmetry import ModelView
 from .classes import Reading, read_classes
 from .folding import as_constant
@@ -22,7 +24,7 @@ def read_program(view: ModelView, only: Iterable[str] | None = None, any_data: b
     wanted = {*names, *view.observed, *supports.values()} if only is None else set(only)
     outputs = [*names, *sorted(view.observed), *supports.values()]  # a dict's leaves come sorted
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
-    data = [walk.data(name, x) if any_data else as_constant(x) for name, x in sorted(view.data.items())]
+    data = [walk.data(name, np.shape(x)) if any_data else as_constant(x) for name, x in sorted(view.data.items())]
     sites = {n: walk.unknown_value(shape) for n, shape in view.shapes.items()}
     types = walk_jaxpr(walk, view.program, [*data, *(sites[n] for n in names)], feeds)
     for value, feed in zip(types, feeds, strict=True):
