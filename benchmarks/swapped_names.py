@@ -7,7 +7,6 @@ Each test's outcome goes to a file as it ends, so that one that kills the proces
 SWAPPED="NUTS HMC AutoNormal" OUTCOMES=file pytest -p swapped_names ...
 """
 
-import inspect
 import json
 import os
 
@@ -20,33 +19,39 @@ PLACES = (numpyro.infer, numpyro.infer.autoguide)
 ORIGINAL = {}
 
 
-def wrapped(original, wrapper):
-    """A class that builds NumPyro's with the arguments given, and wraps it."""
+def folded(original):
+    """Builds NumPyro's kernel with the arguments given, and folds its draws."""
+    import numpyro_sym as nsym  # here: tests as they are run without it
 
-    class Wrapped(wrapper):
+    def build(*args, **kwargs):
+        return nsym.Folded(original(*args, **kwargs))
+
+    return build
+
+
+def symmetrized(original):
+    """A class that builds NumPyro's guide with the arguments given, and averages it."""
+    from numpyro_sym.guides import AutoSymmetrized
+
+    class Wrapped(AutoSymmetrized):
         def __init__(self, *args, **kwargs):
             super().__init__(original(*args, **kwargs))
 
-    # What NumPyro's tests call on the class itself.
-    for name, member in inspect.getmembers_static(original):
-        if isinstance(member, (staticmethod, classmethod)) and not hasattr(wrapper, name):
-            setattr(Wrapped, name, staticmethod(getattr(original, name)))
-    Wrapped.__name__ = Wrapped.__qualname__ = f"Symmetric{original.__name__}"
+    Wrapped.__name__ = Wrapped.__qualname__ = f"Symmetrized{original.__name__}"
     Wrapped.__module__ = __name__
     globals()[Wrapped.__name__] = Wrapped  # for pickle
     return Wrapped
 
 
 def swap(name):
-    import numpyro_sym as nsym  # here: tests as they are run without it
-    from numpyro_sym.guides import AutoSymmetrized
+    import numpyro_sym as nsym
 
     original = next(vars(place)[name] for place in PLACES if name in vars(place))
     if name in ("NUTS", "AutoNormal"):
         new = {"NUTS": nsym.FoldedNUTS, "AutoNormal": nsym.AutoSymmetrizedNormal}[name]
     else:
-        new = wrapped(original, AutoSymmetrized if name.startswith("Auto") else nsym.Folded)
-    ORIGINAL[new] = original
+        new = (symmetrized if name.startswith("Auto") else folded)(original)
+    ORIGINAL[id(new)] = original
     for place in PLACES:
         if name in vars(place):
             setattr(place, name, new)
@@ -58,7 +63,7 @@ for _name in os.environ.get("SWAPPED", "").split():
 
 def pytest_make_parametrize_id(val):
     """Tests keep their names, by which the two runs are compared."""
-    return ORIGINAL[val].__name__ if inspect.isclass(val) and val in ORIGINAL else None
+    return ORIGINAL[id(val)].__name__ if id(val) in ORIGINAL else None
 
 
 @pytest.hookimpl(trylast=True)
