@@ -12,10 +12,11 @@ from numpyro.infer.mcmc import MCMCKernel
 
 from ..alignment import SortKey, exact_part, sorted_section
 from ..discovery import latent_sites
+from ..discovery.in_use import is_traced
 from ..symmetry import Element, Symmetry, SymmetryError
 from .equivariance import refuse_unless_equivariant
 from .fit import draws_near_a_mode, latent_shapes
-from .kernel import LOGGER, Prepared, SymmetricKernel, described, traced
+from .kernel import LOGGER, Prepared, SymmetricKernel, described
 from .nearest import Nearest
 from .orbit_move import OrbitMove, refuse_without_refresh
 from .separation import has_choice, separating_section
@@ -153,7 +154,7 @@ class Folded(SymmetricKernel):
         self, model: Any, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], args: tuple, kwargs: dict[str, Any]
     ) -> _Section:
         plain = self._by_keys(sym, shapes)
-        if isinstance(self._keys, Nearest) or traced((args, kwargs)) or not has_choice(sym, shapes, self._keys):
+        if isinstance(self._keys, Nearest) or is_traced((args, kwargs)) or not has_choice(sym, shapes, self._keys):
             return plain
         strategy = getattr(self.kernel, "_init_strategy", init_to_uniform)
         draws = draws_near_a_mode(model, args, kwargs, sym.sites, strategy)

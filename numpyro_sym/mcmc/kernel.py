@@ -14,7 +14,7 @@ from numpyro.infer.mcmc import MCMCKernel
 from numpyro.util import is_prng_key
 
 from ..discovery import SymmetryInUse
-from ..discovery.in_use import fingerprint
+from ..discovery.in_use import fingerprint, is_traced
 from ..symmetry import Symmetry, SymmetryError
 from .potential import check_potential, shapes_of
 
@@ -24,7 +24,7 @@ LOGGER = logging.getLogger("numpyro_sym")
 _RESERVED = (GIBBS_SITES_KWARG, "_gibbs_state")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """What a kernel uses with one set of the model's arguments.
 
@@ -105,7 +105,7 @@ class SymmetricKernel(MCMCKernel):
         """What to use with these arguments, made where they are new."""
         outside = dict((kwargs or {}).get(GIBBS_SITES_KWARG, {}))
         plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
-        if traced((args, plain)):
+        if is_traced((args, plain)):
             return self._prepared(args, plain, outside)
         key = fingerprint((args, plain))
         if key not in self._known:
@@ -152,10 +152,9 @@ class SymmetricKernel(MCMCKernel):
         plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
         if self._last is None:
             return Prepared()
-        if traced((args, plain)):
-            if not self._last.sym.units:
-                return self._last
-            self._compiled = self._last
+        if is_traced((args, plain)):
+            if self._last in self._known.values():
+                self._compiled = self._last  # NumPyro compiles this once for all arguments of these shapes
             return self._last
         # A chain that goes on with other arguments is not started by init.
         with jax.ensure_compile_time_eval():
@@ -217,7 +216,3 @@ def described(sym: Symmetry) -> str:
     return ", ".join(
         f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})" for u in sym
     )
-
-
-def traced(tree: Any) -> bool:
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
