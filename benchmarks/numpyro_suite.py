@@ -65,7 +65,9 @@ FILES = {
 }
 
 #: Tests that differ by design, and why. A name here stands for all tests that begin with it.
-BY_DESIGN: dict[str, str] = {}
+BY_DESIGN: dict[str, str] = {
+    "test/test_compile.py::test_mcmc_one_chain": "counts runs of the model in Python; a symmetry is looked for by some",
+}
 
 
 def run(checkout, files, swapped, options):

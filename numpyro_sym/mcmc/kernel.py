@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,7 +124,7 @@ class SymmetricKernel(MCMCKernel):
     def _prepared(self, args: tuple, kwargs: dict[str, Any], outside: dict[str, Any]) -> Prepared:
         in_use = self._whole if outside else self._in_use
         given = in_use.sym is not None
-        sym = in_use.of(args, kwargs)
+        sym = self._asked(in_use, args, kwargs)
         theirs = [u.name for u in sym if not outside.keys().isdisjoint(u.sites)]
         if theirs and given:
             raise SymmetryError(
@@ -137,6 +138,19 @@ class SymmetricKernel(MCMCKernel):
         if not given and prepared.sym.units:
             LOGGER.warning("%s: found in the model and used: %s.", self._who, described(prepared.sym))
         return prepared
+
+    def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
+        """The symmetry to use. What is warned of on the way is logged: the chain is NumPyro's, and so are its warnings.
+
+        A density without observations is a whole model to a kernel, if none whose symmetry it uses unasked.
+        """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            sym = in_use.of(args, kwargs)
+        for warning in caught:
+            if str(warning.message).startswith(self._who):
+                LOGGER.warning("%s", warning.message)
+        return sym
 
     def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
         """Whatever the symmetry and the model with these arguments decide, once.
