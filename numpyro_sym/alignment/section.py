@@ -9,8 +9,9 @@ all points of an orbit, whatever the group (Wiese et al. 2023, section 3).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import jax
@@ -32,6 +33,7 @@ class Key:
     :param whole: whether all entries of a unit on its axis are summed, which forgets the order
         of other units within it; else its first entry is read.
     :param row: which entry of the axes that are not summed is read, counted through them all.
+    :param ndim: how many dimensions the array has.
     """
 
     site: str
@@ -41,6 +43,12 @@ class Key:
     squared: bool = False
     whole: bool = False
     row: int = 0
+    ndim: int = 1
+
+    @property
+    def odd(self) -> bool:
+        """Whether a unit's sign turns what is read."""
+        return bool((self.axis.power or 0) % 2) and not self.squared and self.twin is None
 
     def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:
         """The key of each unit, shape ``(n,)``."""
@@ -52,6 +60,28 @@ class Key:
             x = jnp.moveaxis(x.sum(self.summed, keepdims=True), self.axis.axis, -1)
         entries = x.reshape(-1, x.shape[-1])[self.row][self.axis.positions(n)]
         return entries.sum((0, 2)) if self.whole else entries[0, :, 0]
+
+    def read_all(self, sites: Mapping[str, Any], n: int) -> Any:
+        """Every number of each unit that the key could read in the first one's stead.
+
+        :param sites: site name -> array, without sample dimensions or with leading ones.
+        :returns: ``(*sample, n, numbers)``; NumPy's where the site is.
+        """
+        x = sites[self.site]
+        xp = np if isinstance(x, np.ndarray) else jnp
+        x = x**2 if self.squared else x
+        lead = x.ndim - self.ndim
+        if self.twin is not None:
+            x = xp.diagonal(x, axis1=lead + self.axis.axis, axis2=lead + self.twin)
+        else:
+            summed = x.sum(tuple(lead + k for k in self.summed), keepdims=True)
+            x = xp.moveaxis(summed, lead + self.axis.axis, -1)
+        sample = x.shape[:lead]
+        entries = x.reshape(*sample, -1, x.shape[-1])[..., self.axis.positions(n)]  # rows, outer, n, inner
+        entries = xp.moveaxis(entries, -2, lead)  # n, rows, outer, inner
+        if self.whole:
+            entries = entries.sum((-2, -1))
+        return entries.reshape(*sample, n, -1)
 
     def __str__(self) -> str:
         what = "diagonal of " if self.twin is not None else "sum of " if self.summed or self.whole else ""
@@ -135,6 +165,19 @@ def sorted_section(
     for u in sym.units:
         if u.kind == "scaled":
             raise SymmetryError(f"sorted_section: Units {u.name!r} are scaled; there is no order to put scales in.")
+    steps, stuck = _settled(sym, shapes, wanted)
+    if stuck:
+        raise SymmetryError(
+            f"sorted_section: no exact section for Units {[u.name for u in stuck]}: their signs can be read only off "
+            "arrays on which others of them turn signs too. Make them one Units, or align draws with numpyro_sym.align."
+        )
+    return Section(sym, steps)
+
+
+def _settled(
+    sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[str, str | int]]
+) -> tuple[tuple[tuple[str, Key | None, Key], ...], list[Units]]:
+    """The steps of a section, and the units that no step can settle."""
     waiting = list(sym.units)
     steps = []
     while waiting:
@@ -147,15 +190,11 @@ def sorted_section(
             key=lambda item: item[:2],
         )
         if not ranked:
-            names = [u.name for u in waiting]
-            raise SymmetryError(
-                f"sorted_section: no exact section for Units {names}: their signs can be read only off arrays on "
-                "which others of them turn signs too. Make them one Units, or align draws with numpyro_sym.align."
-            )
+            break
         _, _, u, (sign_key, sort_key) = ranked[0]
         steps.append((u.name, sign_key, sort_key))
         waiting.remove(u)
-    return Section(sym, tuple(steps))
+    return tuple(steps), waiting
 
 
 def _wanted(u: Units, given: SortKey) -> tuple[str, str | int]:
@@ -178,8 +217,7 @@ def _keys(
     wanted: tuple[str, str | int] | None,
 ) -> tuple[Key | None, Key] | None:
     """The best sign and sort keys that are exact while ``waiting`` are not in order."""
-    others = [o for o in waiting if o is not u]
-    every = [_key(u, site, a, others, shapes[site]) for site, axs in u.placements for a in axs]
+    every = exact_keys(u, [o for o in waiting if o is not u], shapes)
     if wanted is None:
         sort_key = min(every, key=_key_cost)
     else:
@@ -187,11 +225,38 @@ def _keys(
         sort_key = _of(statistic, min((key for key in every if key.site == site), key=_key_cost), shapes[site])
     if u.kind == "permutation":
         return None, sort_key
-    signs = [key for key in every if (key.axis.power or 0) % 2 and not key.squared and key.twin is None]
+    signs = [key for key in every if key.odd]
     return (min(signs, key=_key_cost), sort_key) if signs else None
 
 
-def _key(u: Units, site: str, a: Axis, others: list[Units], shape: tuple[int, ...]) -> Key:
+def exact_keys(u: Units, others: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> list[Key]:
+    """A key for each axis that units lie on, the same on all points of an orbit while ``others`` are not in order."""
+    return [_key(u, site, a, others, shapes[site]) for site, axs in u.placements for a in axs]
+
+
+def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry:
+    """The largest part of a symmetry that has an exact section; the symmetry itself where it has one.
+
+    Only signs stand in the way, so signs of as few elements as may be are given up.
+
+    >>> rows, columns = (Units(name, n, incoming={"w": k}, kind="signed") for name, n, k in (("a", 2, 0), ("b", 3, 1)))
+    >>> print(exact_part(Symmetry([rows, columns]), {"w": (2, 3)}))
+    units  n  kind         order  acts on
+    a      2  permutation  2      w[0]
+    b      3  signed       48     w[1]
+    """
+    stuck = sorted(_settled(sym, shapes, {})[1], key=lambda u: u.n)
+    if not stuck:
+        return sym
+    for given_up in (c for count in range(1, len(stuck) + 1) for c in combinations(stuck, count)):
+        kept = [u.with_kind("permutation") if u in given_up else u for u in sym]
+        part = Symmetry((u for u in kept if u.order > 1), notes=sym.notes)
+        if not _settled(part, shapes, {})[1]:
+            break
+    return part
+
+
+def _key(u: Units, site: str, a: Axis, others: Sequence[Units], shape: tuple[int, ...]) -> Key:
     """The key that one axis of one array gives, exact while ``others`` are not in order."""
     ndim = len(shape)
     axis = replace(a, axis=a.axis % ndim)
@@ -211,10 +276,10 @@ def _key(u: Units, site: str, a: Axis, others: list[Units], shape: tuple[int, ..
         twin = own[0]
         alike = (twin.offset, twin.outer, twin.inner) == (axis.offset, axis.outer, axis.inner)
         if len(own) == 1 and alike and not foreign and (axis.power or 0) + (twin.power or 0) == 0:
-            return Key(site, axis, twin=twin.axis % ndim)
+            return Key(site, axis, twin=twin.axis % ndim, ndim=ndim)
         moving |= {b.axis % ndim for b in own}
     squared = turned or bool(own)
-    return Key(site, axis, summed=tuple(sorted(moving)), squared=squared, whole=stirred)
+    return Key(site, axis, summed=tuple(sorted(moving)), squared=squared, whole=stirred, ndim=ndim)
 
 
 def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:

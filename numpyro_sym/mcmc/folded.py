@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import numpy as np
 from numpyro import handlers
-from numpyro.infer import NUTS
+from numpyro.infer import HMC, NUTS, init_to_uniform
 from numpyro.infer.mcmc import MCMCKernel
 
-from ..alignment import SortKey, sorted_section
+from ..alignment import SortKey, exact_part, sorted_section
+from ..discovery import latent_sites
+from ..discovery.in_use import is_traced
 from ..symmetry import Element, Symmetry, SymmetryError
 from .equivariance import refuse_unless_equivariant
-from .kernel import SymmetricKernel
+from .fit import draws_near_a_mode, latent_shapes
+from .kernel import LOGGER, Prepared, SymmetricKernel, described
 from .nearest import Nearest
 from .orbit_move import OrbitMove, refuse_without_refresh
+from .separation import has_choice, separating_section
 
 
 class _Section(Protocol):
     def settle(self, sites: Mapping[str, Any]) -> tuple[dict[str, Element], dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    section: _Section
+    move: OrbitMove | None = None
 
 
 class Folded(SymmetricKernel):
@@ -44,7 +54,8 @@ class Folded(SymmetricKernel):
         :class:`Nearest`, or :class:`ApproximatelyNearest`, to a reference.
     :param where: fold the ``"draws"`` that come out, or the state in each ``"transition"``.
     :param random_element: in transitions, whether a uniform random element goes before each step.
-    :param check: whether to verify the symmetry numerically before the first chain starts.
+    :param check: whether to verify a given symmetry numerically before a chain starts.
+    :param evaluated: whether to use, where none is given, what evaluating the model suggests and nothing proves.
     :raises SymmetryError: for scaled units or a kernel without a model; in transitions, for a
         kernel that cannot be moved, or one that is not equivariant where no random element is
         applied; before sampling where the symmetry does not fit the model or does not hold.
@@ -61,6 +72,12 @@ class Folded(SymmetricKernel):
     True
     """
 
+    def __new__(cls, kernel: Any = None, *args: Any, **kwargs: Any) -> Folded:
+        # Kernels that hold another one ask whether it is HMC, and whether it is NUTS.
+        if cls is Folded and isinstance(kernel, HMC):
+            cls = _OfNUTS if isinstance(kernel, NUTS) else _OfHMC
+        return super().__new__(cls)
+
     def __init__(
         self,
         kernel: MCMCKernel,
@@ -70,72 +87,132 @@ class Folded(SymmetricKernel):
         where: Literal["draws", "transition"] = "draws",
         random_element: bool = True,
         check: bool = True,
+        evaluated: bool = False,
     ) -> None:
-        super().__init__(kernel, sym, check)
+        super().__init__(kernel, sym, check, evaluated)
         if where not in ("draws", "transition"):
-            raise SymmetryError(f"{type(self).__name__}: where must be 'draws' or 'transition'; got {where!r}.")
+            raise SymmetryError(f"{self._who}: where must be 'draws' or 'transition'; got {where!r}.")
         if where == "transition":
+            if self.model is None:
+                raise SymmetryError(
+                    f"{self._who}: the kernel has no model, and a state is moved by one. Fold the draws."
+                )
             refuse_without_refresh(kernel)
             if not random_element:
                 refuse_unless_equivariant(kernel)
         self._keys = keys
         self._where = where
         self._random_element = random_element
-        self._section: _Section | None = None
-        self._move: OrbitMove | None = None
-        self._deterministic: tuple[str, ...] = ()
 
     @property
     def section(self) -> Any:
         """The keys by which draws are folded; ``print`` it. There once a chain was started."""
-        if self._section is None:
-            raise SymmetryError(f"{type(self).__name__}: no chain was started yet, so no section was chosen.")
-        return self._section
+        if self._last is None:
+            raise SymmetryError(f"{self._who}: no chain was started yet, so no section was chosen.")
+        return self._last.tools.section if self._last.sym.units else sorted_section(self._last.sym, {})
 
-    def _prepare(self, sites: Mapping[str, dict], deterministic: tuple[str, ...]) -> None:
-        shapes = {name: np.shape(site["value"]) for name, site in sites.items()}
+    def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
+        if model is None:
+            return Prepared(sym, _Fold(self._by_keys(sym, self._start)))
+        shapes, discrete = latent_shapes(model, args, kwargs)
+        sym.check_shapes(shapes)
+        if discrete:
+            raise SymmetryError(
+                f"{self._who}: sites {list(discrete)} are discrete and stay as they are drawn, so folded parameters "
+                "would no longer go with them. Marginalise them in the model."
+            )
+        if not given:
+            sym = self._exact_part(sym, shapes)
+        if not sym.units:
+            return Prepared()
+        if self._where == "draws":
+            return Prepared(sym, _Fold(self._separating(model, sym, shapes, args, kwargs)))
+        move = OrbitMove(self.kernel, sym, latent_sites(model, args, kwargs)[0])
+        if not self._random_element and move.curved:
+            raise SymmetryError(
+                f"{self._who}: sites {sorted(move.curved)} are sampled in coordinates that units do not permute, "
+                "so no mass matrix is constant on orbits. Leave random_element=True."
+            )
+        return Prepared(sym, _Fold(self._by_keys(sym, shapes), move))
+
+    def _exact_part(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry:
+        part = exact_part(sym, shapes)
+        if part != sym:
+            LOGGER.warning(
+                "%s: no exact section reads all signs that were found (%s); folded is what has one.",
+                self._who,
+                described(sym),
+            )
+        return part
+
+    def _by_keys(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> _Section:
         if isinstance(self._keys, Nearest):
-            self._section = self._keys.section(self.sym, shapes)
-        else:
-            self._section = sorted_section(self.sym, shapes, self._keys)
-        self._deterministic = deterministic
-        if self._where == "transition":
-            self._move = OrbitMove(self.kernel, self.sym, sites)
-            if not self._random_element and self._move.curved:
-                raise SymmetryError(
-                    f"Folded: sites {sorted(self._move.curved)} are sampled in coordinates that units do not permute, "
-                    "so no mass matrix is constant on orbits. Leave random_element=True."
-                )
+            return self._keys.section(sym, shapes)
+        return sorted_section(sym, shapes, self._keys)
+
+    def _separating(
+        self, model: Any, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], args: tuple, kwargs: dict[str, Any]
+    ) -> _Section:
+        plain = self._by_keys(sym, shapes)
+        if isinstance(self._keys, Nearest) or is_traced((args, kwargs)) or not has_choice(sym, shapes, self._keys):
+            return plain
+        strategy = getattr(self.kernel, "_init_strategy", init_to_uniform)
+        draws = draws_near_a_mode(model, args, kwargs, sym.sites, strategy)
+        return plain if draws is None else separating_section(sym, draws, self._keys)
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:
-        move = self._move
-        if move is None:
+        if self._where == "draws" or not (now := self._now(model_args, model_kwargs)).sym.units:
             return self.kernel.sample(state, model_args, model_kwargs)
+        move, section = now.tools.move, now.tools.section
         if self._random_element:
-            state = move(lambda key, _: self.sym.sample(key), state, model_args, model_kwargs)
+            state = move(lambda key, _: now.sym.sample(key), state, model_args, model_kwargs)
         state = self.kernel.sample(state, model_args, model_kwargs)
-        return move(lambda _, z: self.section.settle(move.constrain(z))[0], state, model_args, model_kwargs)
+        return move(lambda _, z: section.settle(move.constrain(z))[0], state, model_args, model_kwargs)
 
     def postprocess_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
-        constrain = self.kernel.postprocess_fn(model_args, model_kwargs)
-        section = self.section
+        return self._folding(self.kernel.postprocess_fn(model_args, model_kwargs), model_args, model_kwargs)
+
+    def get_constrain_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
+        # For a kernel around this one, which samples the other sites: what they are conditioned on is folded, too.
+        return self._folding(self.kernel.get_constrain_fn(model_args, model_kwargs), model_args, model_kwargs)
+
+    def _folding(self, constrain: Callable[[Any], Any], model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
+        now = self._now(model_args, model_kwargs)
+        if not now.sym.units:
+            return constrain
 
         def fold(state: Any) -> dict[str, Any]:
             out = dict(constrain(state))
-            out |= section.settle({name: out[name] for name in self.sym.sites})[1]
-            if self._deterministic:
-                # Left in, the old values would be substituted for the new ones.
-                latent = {name: x for name, x in out.items() if name not in self._deterministic}
-                trace = handlers.trace(handlers.substitute(handlers.seed(self.kernel.model, 0), data=latent)).get_trace(
-                    *model_args, **(model_kwargs or {})
-                )
-                out |= {name: trace[name]["value"] for name in self._deterministic}
+            out |= now.tools.section.settle({name: out[name] for name in now.sym.sites})[1]
+            computed = [name for name in out if name not in state]
+            if computed and self.model is not None:
+                # Deterministic sites. Left in, the old values would be substituted for the new ones.
+                latent = {name: x for name, x in out.items() if name not in computed}
+                model = handlers.substitute(handlers.seed(self.kernel.model, 0), data=latent)
+                with handlers.block():
+                    trace = handlers.trace(model).get_trace(*model_args, **(model_kwargs or {}))
+                out |= {name: trace[name]["value"] for name in computed}
             return out
 
         return fold
 
 
-class FoldedNUTS(Folded):
+class _OfHMC(Folded):
+    """What ``Folded(HMC(...))`` is."""
+
+    def refresh(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:
+        return self.kernel.refresh(state, model_args, model_kwargs)
+
+
+class _OfNUTS(_OfHMC):
+    """What ``Folded(NUTS(...))`` is."""
+
+
+HMC.register(_OfHMC)
+NUTS.register(_OfNUTS)
+
+
+class FoldedNUTS(_OfNUTS):
     """:class:`~numpyro.infer.NUTS` whose draws are folded into the reference set.
 
     It stands where ``NUTS(model)`` stood: the same chains, step size and leapfrogs, the same site
@@ -145,7 +222,8 @@ class FoldedNUTS(Folded):
     :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is
         found from the model when the first chain starts.
     :param keys: what to fold by, as for :class:`Folded`.
-    :param check: whether to verify the symmetry numerically before the first chain starts.
+    :param check: whether to verify a given symmetry numerically before a chain starts.
+    :param evaluated: whether to use, where none is given, what evaluating the model suggests and nothing proves.
     :param kwargs: passed on to ``NUTS``.
     :raises SymmetryError: as :class:`Folded`.
 
@@ -163,11 +241,12 @@ class FoldedNUTS(Folded):
 
     def __init__(
         self,
-        model: Callable[..., Any],
+        model: Callable[..., Any] | None = None,
         sym: Symmetry | None = None,
         *,
         keys: Mapping[str, SortKey] | Nearest | None = None,
         check: bool = True,
+        evaluated: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(NUTS(model, **kwargs), sym, keys=keys, check=check)
+        super().__init__(NUTS(model, **kwargs), sym, keys=keys, check=check, evaluated=evaluated)

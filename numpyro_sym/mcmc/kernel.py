@@ -3,42 +3,86 @@
 from __future__ import annotations
 
 import copy
+import logging
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+from numpyro.infer.gibbs import GIBBS_SITES_KWARG
 from numpyro.infer.mcmc import MCMCKernel
+from numpyro.util import is_prng_key
 
-from ..discovery import find_symmetry, latent_sites
+from ..discovery import SymmetryInUse
+from ..discovery.in_use import fingerprint, is_traced
 from ..symmetry import Symmetry, SymmetryError
+from .potential import check_potential, shapes_of
+
+LOGGER = logging.getLogger("numpyro_sym")
+
+#: What kernels that hold other kernels add to the model's keyword arguments.
+_RESERVED = (GIBBS_SITES_KWARG, "_gibbs_state")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a kernel uses with one set of the model's arguments.
+
+    :param sym: the symmetry; empty where there is none to use.
+    :param tools: whatever the kernel made of it.
+    """
+
+    sym: Symmetry = field(default_factory=Symmetry)
+    tools: Any = None
 
 
 class SymmetricKernel(MCMCKernel):
     """What the kernels here have in common: a kernel inside, a symmetry that holds, the kernel's own answers.
 
-    :param kernel: a NumPyro kernel built from a model.
+    Where there is no symmetry it is the kernel inside and nothing else.
+
+    :param kernel: a NumPyro kernel.
     :param sym: the model's symmetry; left out, it is found when the first chain starts.
-    :param check: whether to verify the symmetry numerically before the first chain starts.
-    :raises SymmetryError: for scaled units or a kernel without a model.
+    :param check: whether to verify a given symmetry before the first chain starts.
+    :param evaluated: whether to use what was found by evaluating the model, and not proved.
+    :raises SymmetryError: for scaled units.
     """
 
-    def __init__(self, kernel: MCMCKernel, sym: Symmetry | None, check: bool) -> None:
-        who = type(self).__name__
-        if getattr(kernel, "model", None) is None:
-            raise SymmetryError(f"{who}: the kernel has no model. Build it from a model, not from potential_fn.")
+    def __init__(self, kernel: MCMCKernel, sym: Symmetry | None, check: bool, evaluated: bool) -> None:
         if sym is not None:
-            sym.refuse_scaled(who)
+            sym.refuse_scaled(self._who)
         self.kernel = kernel
-        self._given = sym
-        self._check = check
-        self._ready = False
+        self._in_use = SymmetryInUse(self._who, self.model, sym, check=check, evaluated=evaluated)
+        self._whole = self._in_use  # of the model before another kernel wrapped it
+        self._begin()
+
+    def _begin(self) -> None:
+        self._known: dict[bytes, Prepared] = {}
+        self._last: Prepared | None = None
+        self._compiled: Prepared | None = None
+        self._start: dict[str, tuple[int, ...]] = {}  # shapes, where there is no model to ask
+
+    @property
+    def _who(self) -> str:
+        """The public class, for messages."""
+        return next(cls.__name__ for cls in type(self).__mro__ if not cls.__name__.startswith("_"))
 
     @property
     def sym(self) -> Symmetry:
-        """The symmetry: as given, or as found when the first chain starts."""
-        if self._given is None:
-            raise SymmetryError(f"{type(self).__name__}: no symmetry was given; one is found when a chain starts.")
-        return self._given
+        """The symmetry: as given, or as found when a chain was started last."""
+        if self._in_use.sym is not None:
+            return self._in_use.sym
+        if self._last is None:
+            raise SymmetryError(f"{self._who}: no symmetry was given; one is found when a chain starts.")
+        return self._last.sym
+
+    def __repr__(self) -> str:
+        if self._in_use.sym is None and self._last is None:
+            return f"<{self._who}: the symmetry is found when a chain starts>"
+        return f"<{self._who}: {described(self.sym)}>"
+
+    # With each set of arguments ------------------------------------------------------------------
 
     def init(
         self,
@@ -48,24 +92,87 @@ class SymmetricKernel(MCMCKernel):
         model_args: tuple = (),
         model_kwargs: Any = None,
     ) -> Any:
-        model_kwargs = model_kwargs or {}
-        if not self._ready:
-            # Parallel chains start inside a traced function; what does not depend on them runs now.
-            with jax.ensure_compile_time_eval():
-                found = self._given is None
-                if found:
-                    self._given = find_symmetry(
-                        self.model, *model_args, include=("permutation", "signed"), **model_kwargs
-                    )
-                self._prepare(*latent_sites(self.model, model_args, model_kwargs))
-                if self._check and not found:
-                    self.sym.check(self.model, *model_args, **model_kwargs)
-            self._ready = True
+        # Parallel chains start inside a traced function; what does not depend on them runs now.
+        with jax.ensure_compile_time_eval():
+            if self.model is None and self._in_use.sym is not None:
+                lead = 0 if is_prng_key(rng_key) else 1
+                self._start = shapes_of(self._who, init_params, lead)
+                if self._in_use.check:
+                    check_potential(self._who, self.kernel, self._in_use.sym, self._start)
+            self._last = self._prepared_anew(model_args, model_kwargs)
         return self.kernel.init(rng_key, num_warmup, init_params, model_args, model_kwargs)
 
-    def _prepare(self, sites: Mapping[str, dict], deterministic: tuple[str, ...]) -> None:
-        """Whatever the symmetry and the model's latent and deterministic sites decide, once."""
+    def _prepared_anew(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Prepared:
+        """What to use with these arguments, made where they are new."""
+        outside = dict((kwargs or {}).get(GIBBS_SITES_KWARG, {}))
+        plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
+        if is_traced((args, plain)):
+            return self._prepared(args, plain, outside)
+        key = fingerprint((args, plain))
+        if key not in self._known:
+            self._known[key] = self._prepared(args, plain, outside)
+        found = self._known[key]
+        if self._compiled is None:
+            return found
+        if found.sym != self._compiled.sym:
+            raise SymmetryError(
+                f"{self._who}: with jit_model_args=True the fold was compiled for {described(self._compiled.sym)}; "
+                f"these arguments have {described(found.sym)}. Run them with a kernel and an MCMC of their own."
+            )
+        return self._compiled
+
+    def _prepared(self, args: tuple, kwargs: dict[str, Any], outside: dict[str, Any]) -> Prepared:
+        in_use = self._whole if outside else self._in_use
+        given = in_use.sym is not None
+        sym = self._asked(in_use, args, kwargs)
+        theirs = [u.name for u in sym if not outside.keys().isdisjoint(u.sites)]
+        if theirs and given:
+            raise SymmetryError(
+                f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the kernel around this one "
+                f"samples. Fold outside: Folded(HMCGibbs(NUTS(model), ...), sym)."
+            )
+        sym = sym.without(*theirs)
+        if not sym.units:
+            return Prepared()
+        prepared = self._prepare(in_use.model, sym, given, args, kwargs)
+        if not given and prepared.sym.units:
+            LOGGER.warning("%s: found in the model and used: %s.", self._who, described(prepared.sym))
+        return prepared
+
+    def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
+        """The symmetry to use. What is warned of on the way is logged: the chain is NumPyro's, and so are its warnings.
+
+        A density without observations is a whole model to a kernel, if none whose symmetry it uses unasked.
+        """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            sym = in_use.of(args, kwargs)
+        for warning in caught:
+            if str(warning.message).startswith(self._who):
+                LOGGER.warning("%s", warning.message)
+        return sym
+
+    def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
+        """Whatever the symmetry and the model with these arguments decide, once.
+
+        :param model: the model, not wrapped by a kernel around this one; ``None`` where there is none.
+        :param sym: the symmetry, not empty.
+        :param given: whether the user gave it; else a part of it may be used.
+        """
         raise NotImplementedError
+
+    def _now(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Prepared:
+        """What was prepared for these arguments; where they are traced, for the last ones."""
+        plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
+        if self._last is None:
+            return Prepared()
+        if is_traced((args, plain)):
+            if self._last in self._known.values():
+                self._compiled = self._last  # NumPyro compiles this once for all arguments of these shapes
+            return self._last
+        # A chain that goes on with other arguments is not started by init.
+        with jax.ensure_compile_time_eval():
+            return self._prepared_anew(args, kwargs)
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:
         return self.kernel.sample(state, model_args, model_kwargs)
@@ -77,7 +184,7 @@ class SymmetricKernel(MCMCKernel):
 
     @property
     def model(self) -> Any:
-        return self.kernel.model
+        return getattr(self.kernel, "model", None)
 
     @property
     def sample_field(self) -> str:
@@ -94,10 +201,16 @@ class SymmetricKernel(MCMCKernel):
     def get_diagnostics_str(self, state: Any) -> str:
         return self.kernel.get_diagnostics_str(state)
 
+    def get_constrain_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
+        return self.kernel.get_constrain_fn(model_args, model_kwargs)
+
     def wrap_model(self, wrapper: Callable[..., Any]) -> SymmetricKernel:
         """A copy of this kernel bound to ``wrapper(model)``."""
         other = copy.copy(self)
-        other.kernel, other._ready = self.kernel.wrap_model(wrapper), False
+        other.kernel = self.kernel.wrap_model(wrapper)
+        given = self._in_use
+        other._in_use = SymmetryInUse(self._who, other.model, given.sym, check=given.check, evaluated=given.evaluated)
+        other._begin()
         return other
 
     def __getattr__(self, name: str) -> Any:
@@ -106,3 +219,14 @@ class SymmetricKernel(MCMCKernel):
         if name == "kernel" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.kernel, name)
+
+
+def described(sym: Symmetry) -> str:
+    """A symmetry in one line: which units, which signs."""
+    if not sym.units:
+        return "no symmetry"
+    what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
+    alone = "a sign"
+    return ", ".join(
+        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})" for u in sym
+    )

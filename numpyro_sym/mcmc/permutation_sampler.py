@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from numpyro.infer.mcmc import MCMCKernel
 
-from ..symmetry import Symmetry
-from .kernel import SymmetricKernel
+from ..discovery import latent_sites
+from ..symmetry import Symmetry, SymmetryError
+from .kernel import Prepared, SymmetricKernel
 from .orbit_move import OrbitMove, refuse_without_refresh
 
 
@@ -25,7 +25,8 @@ class PermutationSampler(SymmetricKernel):
     :param kernel: HMC or NUTS, or another kernel with ``refresh``, built from a model.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
         is found from the model when the first chain starts.
-    :param check: whether to verify the symmetry numerically before the first chain starts.
+    :param check: whether to verify a given symmetry numerically before a chain starts.
+    :param evaluated: whether to use, where none is given, what evaluating the model suggests and nothing proves.
     :raises SymmetryError: for scaled units, a kernel without a model or one that cannot be moved;
         before sampling where the symmetry does not fit the model or does not hold.
 
@@ -42,14 +43,22 @@ class PermutationSampler(SymmetricKernel):
     (10, 3)
     """
 
-    def __init__(self, kernel: MCMCKernel, sym: Symmetry | None = None, *, check: bool = True) -> None:
-        super().__init__(kernel, sym, check)
+    def __init__(
+        self, kernel: MCMCKernel, sym: Symmetry | None = None, *, check: bool = True, evaluated: bool = False
+    ) -> None:
+        super().__init__(kernel, sym, check, evaluated)
+        if self.model is None:
+            raise SymmetryError(f"{self._who}: the kernel has no model. Build it from a model, not from potential_fn.")
         refuse_without_refresh(kernel)
 
-    def _prepare(self, sites: Mapping[str, dict], deterministic: tuple[str, ...]) -> None:
-        self.sym.check_shapes({name: site["value"].shape for name, site in sites.items()})
-        self._move = OrbitMove(self.kernel, self.sym, sites)
+    def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
+        sites, _ = latent_sites(model, args, kwargs)
+        sym.check_shapes({name: site["value"].shape for name, site in sites.items()})
+        return Prepared(sym, OrbitMove(self.kernel, sym, sites))
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:
         state = self.kernel.sample(state, model_args, model_kwargs)
-        return self._move(lambda key, _: self.sym.sample(key), state, model_args, model_kwargs)
+        now = self._now(model_args, model_kwargs)
+        if not now.sym.units:
+            return state
+        return now.tools(lambda key, _: now.sym.sample(key), state, model_args, model_kwargs)

@@ -51,15 +51,21 @@ def test_the_chain_is_that_of_nuts(sine_nuts, sine_folded):
 
 def test_draws_are_the_folded_draws(sine_nuts, sine_folded):
     """Each folded draw lies on the orbit of its draw, and in the reference set."""
-    w1, b1, w2 = (sine_folded.draws[name] for name in WEIGHTS)
-    key = sine_folded.mcmc.sampler.section
-    assert "w1" in str(key)
-    assert (w1[..., 0, :] > 0).all()
-    assert (np.diff(w1[..., 0, :]) >= 0).all()
-    order = np.argsort(np.abs(sine_nuts.draws["w1"][..., 0, :]), axis=-1)
-    sign = np.sign(sine_nuts.draws["w1"][..., 0, :])
-    for name, x in (("b1", b1), ("w2", w2)):
-        np.testing.assert_array_equal(x, np.take_along_axis(sign * sine_nuts.draws[name], order, -1))
+    before, after = (canonical(r.draws) for r in (sine_nuts, sine_folded))
+    for name in WEIGHTS:
+        np.testing.assert_array_equal(after[name], before[name])
+    drawn = {name: sine_folded.draws[name][:, ::50] for name in WEIGHTS}
+    section = sine_folded.mcmc.sampler.section
+    settled = jax.vmap(jax.vmap(lambda sites: section.settle(sites)[1]))(drawn)
+    for name in WEIGHTS:
+        np.testing.assert_array_equal(settled[name], drawn[name])
+
+
+def canonical(draws):
+    """One point of each orbit, whichever was drawn: units in the order of |w1|, w1 positive."""
+    order, sign = np.argsort(np.abs(draws["w1"][..., 0, :]), axis=-1), np.sign(draws["w1"][..., 0, :])
+    units = {"w1": draws["w1"][..., 0, :], "b1": draws["b1"], "w2": draws["w2"]}
+    return {name: np.take_along_axis(sign * x, order, -1) for name, x in units.items()}
 
 
 def test_deterministic_sites_are_computed_at_the_folded_point(sine_folded):
@@ -162,11 +168,16 @@ def test_kernel_options_and_models_arguments_pass_through():
     assert kernel.model is model
 
 
+def on_a_sphere():
+    x = numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
+    numpyro.sample("y", dist.Normal((x**2).sum(), 0.1), obs=2.0)
+
+
 def test_symmetry_left_out_is_found():
     """Deterministic under the same key, and the same draws as with the symmetry by hand."""
     draws = []
     for sym in (None, EXCHANGEABLE):
-        mcmc = MCMC(nsym.FoldedNUTS(exchangeable, sym), num_warmup=20, num_samples=20, progress_bar=False)
+        mcmc = MCMC(nsym.FoldedNUTS(on_a_sphere, sym), num_warmup=20, num_samples=20, progress_bar=False)
         mcmc.run(jax.random.key(0))
         draws.append(mcmc.get_samples()["x"])
         assert mcmc.sampler.sym.order == (48 if sym is None else 6)
@@ -185,7 +196,7 @@ def run(kernel):
 SCALED = nsym.Symmetry([Units("unit", 3, incoming={"x": 0}, kind="scaled")])
 REFUSED = {
     "Units 'unit' are scaled": lambda: nsym.FoldedNUTS(exchangeable, SCALED),
-    "has no model": lambda: nsym.Folded(NUTS(potential_fn=lambda x: x**2), EXCHANGEABLE),
+    "speaks of named sites": lambda: run(nsym.Folded(NUTS(potential_fn=lambda x: (x**2).sum()), EXCHANGEABLE)),
     "prior of site 'x' tells its 3 entries apart": lambda: run(nsym.FoldedNUTS(scaled_away, EXCHANGEABLE)),
     "'y', which is not there": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(3, {"y": 0}))),
     "length 3; expected 4": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(4, {"x": 0}))),

@@ -1,0 +1,51 @@
+"""A kernel's potential function as a model, so that a symmetry of it can be verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.distributions import constraints
+from numpyro.infer.mcmc import MCMCKernel
+
+from ..symmetry import Symmetry, SymmetryError
+
+
+def shapes_of(who: str, start: Any, lead: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the values that a potential function takes, by name.
+
+    :param who: the class that the error begins with.
+    :param start: where chains start.
+    :param lead: how many leading dimensions of chains there are.
+    :raises SymmetryError: where they have no names.
+    """
+    if not isinstance(start, Mapping):
+        raise SymmetryError(
+            f"{who}: the kernel has no model, and a symmetry speaks of named sites: start it with init_params={{name: "
+            f"array}}; got {type(start).__name__}."
+        )
+    return {name: np.shape(x)[lead:] for name, x in start.items()}
+
+
+def check_potential(who: str, kernel: MCMCKernel, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise unless a potential function is unchanged under a symmetry.
+
+    :param who: the class that the error begins with.
+    :param kernel: a kernel built from ``potential_fn``.
+    :param sym: permutations and signs of the unconstrained values.
+    :param shapes: name -> shape of the values.
+    :raises SymmetryError: where the symmetry does not hold.
+    """
+    potential = getattr(kernel, "_potential_fn", None)
+    if potential is None:
+        raise SymmetryError(f"{who}: {type(kernel).__name__} has neither model nor potential_fn to verify sym by.")
+
+    def model() -> None:
+        priors = {name: dist.ImproperUniform(constraints.real, (), shape) for name, shape in shapes.items()}
+        z = {name: numpyro.sample(name, prior) for name, prior in priors.items()}
+        numpyro.factor("potential", -potential(z))
+
+    sym.check(model)
