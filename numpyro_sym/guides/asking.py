@@ -83,15 +83,15 @@ def _asks_once() -> bool:
 
 def _shows_data(model: Callable[..., Any] | None, args: tuple, kwargs: Mapping[str, Any]) -> bool:
     """Whether a model observes anything with these arguments."""
-    observed: list[Any] = []
+    observed: list[bool] = []
 
     def run() -> None:
         with handlers.block(), handlers.seed(rng_seed=0):
             trace = handlers.trace(model).get_trace(*args, **kwargs)
-        observed.extend(site for site in trace.values() if site["type"] == "sample" and site["is_observed"])
+        observed.extend(site["type"] == "sample" and site["is_observed"] for site in trace.values())
 
     try:
         jax.eval_shape(run)
     except Exception:  # arguments for the guide alone: nothing is learnt of the model, and nothing claimed
         return False
-    return bool(observed)
+    return any(observed)
