@@ -9,23 +9,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
+import numpyro.distributions as dist
 from numpyro import handlers
-from numpyro.infer.autoguide import AutoGuide
+from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoNormal
 
+from ..discovery import SymmetryInUse
 from ..symmetry import Symmetry, SymmetryError
+from . import row
+from .asking import Asking
 from .bounds import BoundName, choose_bound
 from .information import SymmetryInformation, information
 from .marginals import entry_orbits, pooled_quantiles
 from .orbit import Orbit
-from .prototype import found, refuse_subsampled, traced, with_deterministic
-from .reading import draws_of, place, read_base, refuse_without_density
+from .prototype import local_sites, refuse_subsampled, with_deterministic
+from .reading import draws_of, parts_of, place, read_base, refuse_parts, refuse_without_density, set_up
 from .ties import break_ties
 
 #: Draws behind marginal quantiles that have no closed form.
 QUANTILE_DRAWS = 10_000
 
 
-class AutoSymmetrized(AutoGuide):
+class AutoSymmetrized(AutoContinuous):
     """A guide, averaged over a symmetry of the model.
 
     It stands where ``base_guide`` stood; parameters keep their names. Its density is
@@ -42,9 +46,12 @@ class AutoSymmetrized(AutoGuide):
     A base guide that starts with two units alike would keep them so; on the first call such ties
     are broken by a little noise in the initial locations.
 
+    Where there is no symmetry, all is as the base guide does it: parameters, losses, draws and errors.
+    ``guide.base`` is the base guide; its attributes are this one's, too. So ``NeuTraReparam`` takes it.
+
     :param base_guide: the guide to average.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
-        is found from the model on the first call.
+        is found from the model: what is proved to hold for any data that are arguments.
     :param bound: how the density is bounded from above: ``"exact"`` lists the group or computes a
         permanent; ``"guess"`` guesses which element made the draw, tight for one layer; ``"infonce"``
         is the paper's, which stops at ``log(num_importance)`` nats of gain; ``"auto"`` is exact for
@@ -53,7 +60,8 @@ class AutoSymmetrized(AutoGuide):
     :param num_importance: elements in the average of ``"guess"`` (1 where not given: nothing is
         random; more are tighter) or ``"infonce"`` (16 where not given), the draw itself counted.
     :param model: the model, where ``base_guide`` does not carry it; without it, nothing is checked.
-    :param check: whether to verify the symmetry numerically on the first call.
+    :param check: whether to verify the symmetry numerically, for each set of arguments that the guide meets.
+    :param evaluated: whether to use a found symmetry that evaluating the model suggests, without a proof.
     :raises SymmetryError: on construction for ``kind="scaled"`` units and for guides without a
         density; on the first call where the symmetry does not fit the guide or does not hold.
 
@@ -73,6 +81,9 @@ class AutoSymmetrized(AutoGuide):
     ['auto_loc', 'auto_scale_tril']
     """
 
+    prototype_trace: Any  # the base guide's, as all that NumPyro's guides hold: see __getattr__
+    model: Any
+
     def __init__(
         self,
         base_guide: Callable[..., Any],
@@ -82,57 +93,88 @@ class AutoSymmetrized(AutoGuide):
         num_importance: int | None = None,
         model: Callable[..., Any] | None = None,
         check: bool = True,
+        evaluated: bool = False,
     ) -> None:
         if sym is not None:
             sym.refuse_scaled(type(self).__name__)
         refuse_without_density(base_guide)
         self.base_guide: Any = base_guide
         self._given = sym
-        self._check = check
+        self._sym: Symmetry | None = None
+        self._fitted: Symmetry | None = None
         self._bound = choose_bound(bound, num_importance)
-        super().__init__(model or getattr(base_guide, "model", None), prefix=getattr(base_guide, "prefix", "auto"))
+        if not isinstance(base_guide, AutoGuide):
+            super().__init__(model)  # written by hand, it holds nothing
+        elif model is not None:
+            self.model = model
+        if sym is None and self.model is None:
+            raise SymmetryError(f"{type(self).__name__}: give sym, or the model to find it from.")
+        in_use = SymmetryInUse(type(self).__name__, self.model, sym, check=check, evaluated=evaluated)
+        self._asking = Asking(in_use)
+
+    def __getattr__(self, name: str) -> Any:
+        """What is not told here is the base guide's."""
+        if name == "base_guide" or (name.startswith("__") and name.endswith("__")):
+            raise AttributeError(name)
+        return getattr(self.base_guide, name)
+
+    @property
+    def base(self) -> Any:
+        """The guide that is averaged, whose draws are all in one labelling."""
+        return self.base_guide
 
     @property
     def sym(self) -> Symmetry:
-        """The symmetry averaged over: as given, or as found on the first call."""
-        if self._given is None:
+        """The symmetry averaged over: as given, or as found for the arguments of the last call."""
+        known = self._sym if self._sym is not None else self._given
+        if known is None:
             raise SymmetryError(f"{type(self).__name__}: no symmetry was given; one is found on the first call.")
-        return self._given
+        return known
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
-        if self._given is None:
-            self._given = found(self.model, args, kwargs)
+        asked = self._asking.of(args, kwargs)
+        if self._sym is None or asked is not self._fitted:
+            self._sym = self._fit(asked, args, kwargs) if asked.sites else asked
+            self._fitted = asked
+
+    def _fit(self, sym: Symmetry, args: tuple, kwargs: dict) -> Symmetry:
+        """The symmetry as far as the guide can act on it, from here on with no two units alike."""
         trace = self._trace_base(args, kwargs)
         latent = {n: s for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
-        self.sym.check_shapes({name: np.shape(site["value"]) for name, site in latent.items()})
-        refuse_subsampled(self.sym, latent, self._prototype_frame_full_sizes)
-        if self._check and self.model is not None and not traced((args, kwargs)):
-            with handlers.block():
-                self.sym.check(self.model, *args, **kwargs)
-        self.prototype_trace = trace
+        if self._given is None:
+            local = local_sites(latent, self._prototype_frame_full_sizes)
+            sym = sym.without(*(u.name for u in sym if local & set(u.sites)))
+        sym.check_shapes({name: np.shape(site["value"]) for name, site in latent.items()})
+        refuse_subsampled(sym, latent, self._prototype_frame_full_sizes)
+        if sym.sites and isinstance(self.base_guide, AutoGuide):
+            refuse_parts(self.base_guide, sym.sites)
+            break_ties(self.base_guide, sym)
+        return sym
 
     def _trace_base(self, args: tuple, kwargs: dict) -> dict[str, Any]:
-        if not isinstance(self.base_guide, AutoGuide):
-            with handlers.block(), handlers.seed(rng_seed=numpyro.prng_key()):
-                trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
-            plates = (site for site in trace.values() if site["type"] == "plate")
+        if isinstance(self.base_guide, AutoGuide):
+            set_up(self.base_guide, args, kwargs)
+        elif self.prototype_trace is None:
+            with handlers.block(), handlers.seed(rng_seed=0):
+                self.prototype_trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
+            plates = (site for site in self.prototype_trace.values() if site["type"] == "plate")
             self._prototype_frame_full_sizes = {site["name"]: site["args"][0] for site in plates}
-            return trace
-        break_ties(self.base_guide, self.sym, args, kwargs)
-        whole = self.base_guide
-        self._prototype_frame_full_sizes = whole._prototype_frame_full_sizes
-        self._postprocess_fn, self._init_locs = whole._postprocess_fn, whole._init_locs
-        return whole.prototype_trace
+        return self.prototype_trace
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
-        if self.prototype_trace is None:
-            self._setup_prototype(*args, **kwargs)
-        if not self.sym.sites:
+        self._setup_prototype(*args, **kwargs)
+        if self._plain:
             return self.base_guide(*args, **kwargs)
         orbit = Orbit(read_base(self.base_guide, self.sym.sites, args, kwargs), self.sym, self._bound)
         value = numpyro.sample(f"_{self.prefix}_orbit", orbit, infer={"is_auxiliary": True})
         event_dims = {n: s["fn"].event_dim for n, s in self.prototype_trace.items() if s["type"] == "sample"}
         return place(self.base_guide, orbit.unravel(value), event_dims, args, kwargs)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether there is nothing to average over, as far as is known: then all is as the base guide does it."""
+        known = self._sym if self._sym is not None else self._given
+        return known is None or not known.sites
 
     def sample_posterior(
         self,
@@ -150,6 +192,8 @@ class AutoSymmetrized(AutoGuide):
         :param sample_shape: leading dimensions of the draws.
         :returns: site name -> array, deterministic sites among them.
         """
+        if self._plain:
+            return self.sample_component(rng_key, params, *args, sample_shape=sample_shape, **kwargs)
         key_base, key_element = jax.random.split(rng_key)
         draws = self.sample_component(key_base, params, *args, sample_shape=sample_shape, **kwargs)
         latent = {name: x for name, x in draws.items() if name not in self._deterministic()}
@@ -210,10 +254,14 @@ class AutoSymmetrized(AutoGuide):
         """
         key_read, key = jax.random.split(rng_key)
         orbit = self._orbit(key_read, params, args, kwargs)
+        if self._plain:
+            return SymmetryInformation(0.0, 0.0, 0.0, 0.0, 0.0)
         return information(key, self.sym, orbit.base, num_samples, num_importance)
 
     def median(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal medians of ``q_sym``, in the form of :meth:`quantiles`."""
+        if self._plain and isinstance(self.base_guide, AutoGuide):
+            return self.base_guide.median(params)
         return jax.tree.map(lambda x: x[0], self.quantiles(params, [0.5], *args, **kwargs))
 
     def quantiles(self, params: Mapping[str, Any], quantiles: Any, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
@@ -222,24 +270,85 @@ class AutoSymmetrized(AutoGuide):
         :param params: parameters, as ``SVI.get_params`` gives them.
         :param quantiles: one or several numbers in (0, 1).
         :param args: the guide's arguments, where it is written by hand.
-        :returns: site name -> array with a leading dimension over the quantiles.
+        :returns: site name -> array whose leading dimensions are those of ``quantiles``; an ``AutoNormal`` has one
+            always, as in NumPyro.
         """
-        levels = jnp.ravel(jnp.asarray(quantiles, float))
+        if self._plain and isinstance(self.base_guide, AutoGuide):
+            return self.base_guide.quantiles(params, quantiles)
+        levels = jnp.asarray(quantiles, float)
         shape = (QUANTILE_DRAWS,)
         draws = self.sample_component(jax.random.key(0), params, *args, sample_shape=shape, **kwargs)
-        orbits = entry_orbits(self.sym, {name: draws[name].shape[1:] for name in self.sym.sites})
-        result = {name: jnp.quantile(x, levels, axis=0) for name, x in draws.items() if name not in orbits}
-        for name, labels in orbits.items():
-            pooled = pooled_quantiles(labels, draws[name].reshape(QUANTILE_DRAWS, -1), levels)
-            result[name] = pooled.reshape(len(levels), *draws[name].shape[1:])
+        orbits = {} if self._plain else entry_orbits(self.sym, {name: draws[name].shape[1:] for name in self.sym.sites})
+        result = {}
+        for name, x in draws.items():
+            if name in orbits:
+                flat = pooled_quantiles(orbits[name], x.reshape(QUANTILE_DRAWS, -1), levels.ravel())
+            else:
+                flat = jnp.quantile(x, levels.ravel(), axis=0)
+            result[name] = flat.reshape(*self._lead(name, levels), *x.shape[1:])
         return result
+
+    def _lead(self, name: str, levels: jax.Array) -> tuple[int, ...]:
+        """Leading dimensions of a site's quantiles: AutoNormal has one always, other guides those of the levels."""
+        for part in parts_of(self.base_guide):
+            if isinstance(part, AutoNormal) and name in part.prototype_trace:
+                return (levels.size,)
+        return levels.shape
 
     def _orbit(self, rng_key: jax.Array, params: Mapping[str, Any], args: tuple, kwargs: dict) -> Orbit:
         with handlers.block(), handlers.seed(rng_seed=rng_key), handlers.substitute(data=params):
-            if self.prototype_trace is None:
+            if self._sym is None:
                 self._setup_prototype(*args, **kwargs)
             base = read_base(self.base_guide, self.sym.sites, args, kwargs)
         return Orbit(base, self.sym, self._bound)
 
     def _deterministic(self) -> list[str]:
         return [name for name, site in (self.prototype_trace or {}).items() if site["type"] == "deterministic"]
+
+    # What users of AutoContinuous call, NeuTraReparam among them: of the base guide, one labelling.
+
+    def get_base_dist(self) -> Any:
+        """What :meth:`get_transform` makes the base guide's unconstrained values of, in a row."""
+        if isinstance(self.base_guide, AutoNormal):
+            return dist.Normal(jnp.zeros(row.latent_dim(self.base_guide)), 1).to_event(1)
+        return self._continuous("get_base_dist").get_base_dist()
+
+    def get_transform(self, params: Mapping[str, Any]) -> Any:
+        """The transform that makes the base guide's unconstrained values, in a row.
+
+        :param params: parameters, as ``SVI.get_params`` gives them.
+        """
+        if isinstance(self.base_guide, AutoNormal):
+            return row.transform_of(self.base_guide, params)
+        return self._continuous("get_transform").get_transform(params)
+
+    def get_posterior(self, params: Mapping[str, Any]) -> Any:
+        """The distribution of the base guide's unconstrained values, in a row: one component of ``q_sym``.
+
+        :param params: parameters, as ``SVI.get_params`` gives them.
+        """
+        if isinstance(self.base_guide, AutoNormal):
+            return dist.TransformedDistribution(self.get_base_dist(), self.get_transform(params))
+        return self._continuous("get_posterior").get_posterior(params)
+
+    def _get_posterior(self, *args: Any) -> Any:
+        return self._continuous("_get_posterior")._get_posterior(*args)
+
+    def _sample_latent(self, *args: Any, **kwargs: Any) -> Any:
+        return self._continuous("_sample_latent")._sample_latent(*args, **kwargs)
+
+    def _unpack_latent(self, latent: jax.Array) -> dict[str, jax.Array]:
+        if isinstance(self.base_guide, AutoNormal):
+            return row.unpack(self.base_guide, latent)
+        return self.base_guide._unpack_latent(latent)
+
+    def _unpack_and_constrain(self, latent: jax.Array, params: Mapping[str, Any]) -> dict[str, jax.Array]:
+        if isinstance(self.base_guide, AutoNormal):
+            return self.base_guide._constrain(self._unpack_latent(latent))
+        return self.base_guide._unpack_and_constrain(latent, params)
+
+    def _continuous(self, what: str) -> AutoContinuous:
+        if not isinstance(self.base_guide, AutoContinuous):
+            kind = getattr(self.base_guide, "__name__", type(self.base_guide).__name__)
+            raise NotImplementedError(f"{type(self).__name__}: {kind} has no {what}; AutoContinuous guides have.")
+        return self.base_guide

@@ -34,14 +34,15 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
 
     :param model: a NumPyro model.
     :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is
-        found from the model on the first call.
+        found from the model: what is proved to hold for any data that are arguments.
     :param bound: ``"exact"`` lists the group or computes a permanent; ``"guess"`` guesses which
         element made the draw, tight for one layer; ``"infonce"`` is the
         paper's, which stops at ``log(num_importance)`` nats of gain; ``"auto"`` is exact for up to
         720 elements or 12 units that share no site with others, and the guess beyond.
     :param num_importance: elements in the average of ``"guess"`` (1 where not given: nothing is
         random; more are tighter) or ``"infonce"`` (16 where not given), the draw itself counted.
-    :param check: whether to verify the symmetry numerically on the first call.
+    :param check: whether to verify the symmetry numerically, for each set of arguments that the guide meets.
+    :param evaluated: whether to use a found symmetry that evaluating the model suggests, without a proof.
     :param kwargs: as in ``AutoNormal``: ``prefix``, ``init_loc_fn``, ``init_scale``, ``create_plates``. An
         ``init_loc_fn`` that starts two units alike has that tie broken by a little noise.
     :raises SymmetryError: on construction for ``kind="scaled"`` units; on the first call where the
@@ -69,9 +70,11 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
         bound: BoundName = "auto",
         num_importance: int | None = None,
         check: bool = True,
+        evaluated: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(AutoNormal(model, **kwargs), sym, bound=bound, num_importance=num_importance, check=check)
+        base = AutoNormal(model, **kwargs)
+        super().__init__(base, sym, bound=bound, num_importance=num_importance, check=check, evaluated=evaluated)
 
     def quantiles(self, params: Mapping[str, Any], quantiles: Any, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal quantiles of ``q_sym``: of the equal mixture over each entry's orbit.
@@ -80,6 +83,8 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
         :param quantiles: one or several numbers in (0, 1).
         :returns: site name -> array with a leading dimension over the quantiles.
         """
+        if self._plain:
+            return self.base_guide.quantiles(params, quantiles)
         levels = jnp.ravel(jnp.asarray(quantiles, float))
         normals = self._normals(params)
         free = {

@@ -1,4 +1,4 @@
-"""What a guide learns of its model on the first call: its symmetry, what it can act on, what is computed from it."""
+"""What a guide learns of its model on the first call: which sites it can act on, what is computed from them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpyro import handlers
 from numpyro.distributions import biject_to
 
-from ..discovery import find_symmetry, latent_sites
 from ..symmetry import Symmetry, SymmetryError
 
 
-def found(model: Callable[..., Any] | None, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
-    """The model's own symmetry, as far as a guide can act on it: on sites that are never subsampled.
+def local_sites(latent: Mapping[str, Any], full_sizes: Mapping[str, int]) -> set[str]:
+    """Sites that are there in part only, for they stand in a subsampled plate.
 
-    :raises SymmetryError: where there is no model to find it from.
+    :param latent: site name -> its message in the guide's trace.
+    :param full_sizes: plate name -> its size without subsampling.
     """
-    if model is None:
-        raise SymmetryError("AutoSymmetrized: give sym, or the model to find it from.")
-    with handlers.block():
-        sym = find_symmetry(model, *args, include=("permutation", "signed"), **kwargs)
-        sites, _ = latent_sites(model, args, kwargs)
-    local = {name for name, site in sites.items() if site["subsampled"]}
-    return sym.without(*(u.name for u in sym if local & set(u.sites)))
+    return {
+        name
+        for name, site in latent.items()
+        if any(full_sizes.get(frame.name, frame.size) != frame.size for frame in site["cond_indep_stack"])
+    }
 
 
 def refuse_subsampled(sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapping[str, int]) -> None:
@@ -41,11 +38,6 @@ def refuse_subsampled(sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapp
                     f"Site {name!r} stands in the subsampled plate {frame.name!r}; a symmetry can act only on "
                     "whole sites. Take its Units out of the symmetry (Symmetry.without), or do not subsample."
                 )
-
-
-def traced(tree: Any) -> bool:
-    """Whether any array is a tracer, so that there are no numbers to check."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def with_deterministic(

@@ -13,41 +13,90 @@ from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import (
     AutoContinuous,
-    AutoDAIS,
     AutoDelta,
     AutoGuide,
     AutoGuideList,
     AutoLaplaceApproximation,
     AutoNormal,
     AutoSemiDAIS,
-    AutoSurrogateLikelihoodDAIS,
 )
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
 from .base import Base, Factorised, Flat, Product, Traced
 
-_WITHOUT_DENSITY = (AutoDelta, AutoDAIS, AutoLaplaceApproximation, AutoSemiDAIS, AutoSurrogateLikelihoodDAIS)
+
+def parts_of(guide: Any) -> list[Any]:
+    """The guides that a guide is made of: itself, or the parts of a list."""
+    if not isinstance(guide, AutoGuideList):
+        return [guide]
+    return [part for member in guide for part in parts_of(member)]
+
+
+def set_up(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
+    """Let a guide and its parts look at their model, where they did not yet."""
+    if guide.prototype_trace is not None:
+        return
+    if not isinstance(guide, AutoGuideList):
+        guide._setup_prototype(*args, **kwargs)
+        return
+    key = numpyro.prng_key()
+    with handlers.block(), handlers.seed(rng_seed=jax.random.key(0) if key is None else key):
+        guide(*args, **kwargs)  # what NumPyro demands of lists, it looks at in this call
 
 
 def refuse_without_density(guide: Any) -> None:
-    """Raise for guides whose density over the model's sites cannot be told."""
-    for part in guide if isinstance(guide, AutoGuideList) else [guide]:
-        if isinstance(part, _WITHOUT_DENSITY):
-            raise SymmetryError(
-                f"AutoSymmetrized: {type(part).__name__} has no tractable density over the model's sites, so there is "
-                "nothing to average. Use AutoNormal, another AutoContinuous guide, or a guide of your own whose sample "
-                "sites are the model's."
-            )
+    """Raise for guides whose density over the model's sites cannot be told; parts of a list may be such."""
     if not callable(guide):
         raise SymmetryError(f"AutoSymmetrized: expected a NumPyro guide; got {type(guide).__name__}.")
+    for part in parts_of(guide):
+        if hasattr(part, "symmetry_information"):
+            raise SymmetryError(
+                f"AutoSymmetrized: {type(part).__name__} is symmetrised already. Symmetrise the whole, or its parts."
+            )
+    if not isinstance(guide, AutoGuideList):
+        _refuse_without_density(guide)
+
+
+def refuse_parts(guide: Any, names: tuple[str, ...]) -> None:
+    """Raise where a part without a density has sites of the symmetry.
+
+    :param names: these sites.
+    """
+    for part in parts_of(guide):
+        if _has_any(part, names):
+            _refuse_without_density(part)
+
+
+def _refuse_without_density(guide: Any) -> None:
+    if not _has_density(guide):
+        raise SymmetryError(
+            f"AutoSymmetrized: {type(guide).__name__} has no tractable density over the model's sites, so there is "
+            "nothing to average. Use AutoNormal, another AutoContinuous guide, or a guide of your own whose sample "
+            "sites are the model's."
+        )
+
+
+def _has_any(part: Any, names: tuple[str, ...]) -> bool:
+    """Whether a guide has some of these sites; of one written by hand that is not known before it is read."""
+    if isinstance(part, AutoGuideList):
+        return any(_has_any(member, names) for member in part)
+    return not isinstance(part, AutoGuide) or any(name in part._init_locs for name in names)
+
+
+def _has_density(guide: Any) -> bool:
+    if isinstance(guide, AutoContinuous):
+        # Whoever draws in a way of their own (annealing, rejection) has more random numbers than the row.
+        drawn = type(guide)._sample_latent is AutoContinuous._sample_latent
+        return drawn and not isinstance(guide, AutoLaplaceApproximation)
+    return not isinstance(guide, (AutoDelta, AutoSemiDAIS))
 
 
 def read_base(guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kwargs: Mapping[str, Any]) -> Base:
     """Run a guide, let its parameters reach the caller, and tell its distribution over the model's sites.
 
     Of an ``AutoNormal`` only the sites of the symmetry are told, as its others are independent of
-    them; every other guide may tie sites together and is read whole.
+    them, and of a list the parts that have such sites; every other guide may tie sites together and is read whole.
 
     :param guide: a NumPyro guide.
     :param names: sites of the symmetry.
@@ -55,7 +104,7 @@ def read_base(guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kw
     :raises SymmetryError: where a guide written by hand has no density over the model's sites.
     """
     if isinstance(guide, AutoGuideList):
-        parts = (read_base(part, names, args, kwargs) for part in guide)
+        parts = (read_base(part, names, args, kwargs) for part in guide if _has_any(part, names))
         return Product(tuple(part for part in parts if part.shapes))
     key = numpyro.prng_key()
     seeded = nullcontext() if key is None else handlers.seed(rng_seed=key)
@@ -79,8 +128,13 @@ def place(
     :returns: site name -> value, all sites of the guide.
     """
     if isinstance(guide, AutoGuideList):
-        placed = [place(part, values, event_dims, args, kwargs) for part in guide]
-        return {name: x for part in placed for name, x in part.items()}
+        placed: dict[str, Any] = {}
+        for part in guide:
+            if _has_any(part, tuple(values)):
+                placed |= place(part, values, event_dims, args, kwargs)
+            else:
+                placed |= part(*args, **kwargs)
+        return placed
     if isinstance(guide, AutoNormal):
         with _Placed(values, event_dims):
             return guide(*args, **kwargs)

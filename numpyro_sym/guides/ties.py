@@ -16,20 +16,18 @@ from ..symmetry import Symmetry, Units
 TIE_NOISE = 0.1
 
 
-def break_ties(guide: AutoGuide, sym: Symmetry, args: tuple, kwargs: dict[str, Any]) -> None:
-    """Set up a guide's initial values; where two units start alike, add noise to the sites of the symmetry.
+def break_ties(guide: AutoGuide, sym: Symmetry) -> None:
+    """Where two units start alike, add noise to the guide's initial values at the sites of the symmetry.
 
     Units that are alike have the same gradient: they would stay alike for ever, and the
     information that symmetrising adds is stationary there.
 
-    :param guide: one of NumPyro's guides, not yet called.
+    :param guide: one of NumPyro's guides, set up.
     """
-    if guide.prototype_trace is None:
-        guide._setup_prototype(*args, **kwargs)
     if isinstance(guide, AutoGuideList):
         for part in guide:
             if isinstance(part, AutoGuide):
-                break_ties(part, sym, args, kwargs)
+                break_ties(part, sym)
         return
     tied = {u.name: _tied(u, guide._init_locs) for u in sym.units}
     names = [name for name in sym.sites if name in guide._init_locs]
