@@ -15,6 +15,7 @@ from .matching import Match, match
 from .metrics import Euclidean, Metric
 from .moves import act_on_draws
 from .objective import Objective
+from .ranges import in_range, widened
 from .reference import match_to_mean
 from .starts import STARTS
 
@@ -105,7 +106,8 @@ def align(
 
     at = {**reference, **point} if point is not None and isinstance(reference, Mapping) else None
     all_sites = _flattened(sites, draws, lead)
-    view = metric.view(all_sites, at, sym)
+    wide = {name: widened(x) for name, x in all_sites.items()}
+    view, unit = in_range(metric.view(wide, at, sym))
     compared = {name: view.draws[name] for name in view.sym.sites}
     if row == _MEAN:
         target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
@@ -120,11 +122,16 @@ def align(
         {name: found.sites[name] for name in flat} if compared_as_they_are else act_on_draws(sym, found.elements, flat)
     )
     if point is None:
-        point = {name: a.mean(0) if row == _MEAN else flat[name][row] for name, a in moved.items()}
-    return _packed(sites, moved, found, sample, point)
+        point = {name: _mean(a) if row == _MEAN else flat[name][row] for name, a in moved.items()}
+    return _packed(sites, moved, found, unit, sample, point)
 
 
 _MEAN = -1  # no row of the draws
+
+
+def _mean(x: np.ndarray) -> np.ndarray:
+    """The mean over draws, summed where sums fit."""
+    return x.mean(0, dtype=np.promote_types(x.dtype, np.float64)).astype(x.dtype)
 
 
 def _flattened(sites: Mapping[str, Any], draws: Mapping[str, np.ndarray], lead: int) -> dict[str, np.ndarray]:
@@ -169,11 +176,14 @@ def _packed(
     sites: Mapping[str, Any],
     moved: Mapping[str, np.ndarray],
     found: Match,
+    unit: float,
     sample: tuple[int, ...],
     reference: Mapping[str, np.ndarray],
 ) -> Alignment:
-    """The result in the draws' shapes and kind of arrays."""
+    """The result in the draws' shapes and kind of arrays, distances in the draws' own unit."""
     on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in moved)
+
+    dtype = widened(next(iter(moved.values()))).dtype
 
     def back(a: np.ndarray) -> Any:
         shaped = a.reshape((*sample, *a.shape[1:]))
@@ -181,10 +191,10 @@ def _packed(
 
     return Alignment(
         {name: back(moved[name]) if name in moved else x for name, x in sites.items()},
-        {name: Element(*map(back, e)) for name, e in found.elements.items()},
-        back(found.distance),
-        back(found.distance_before),
-        back(found.gap),
+        {n: Element(back(e.permutation), back(e.factor.astype(dtype))) for n, e in found.elements.items()},
+        back((found.distance * unit).astype(dtype)),
+        back((found.distance_before * unit).astype(dtype)),
+        back((found.gap * unit).astype(dtype)),
         back(found.exact),
         back(found.starts),
         {name: reference[name] if on_host else jnp.asarray(reference[name]) for name in moved},

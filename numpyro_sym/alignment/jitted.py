@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from optax.assignment import hungarian_algorithm
 
 from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, act_on_axis
+from .ranges import unit_in_jit
 from .scores import blocks
 
 Sites = Mapping[str, jax.Array]
@@ -59,6 +60,10 @@ def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: i
     draw = {name: jnp.asarray(sites[name]) for name in sym.sites}
     at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}
     dtype = jnp.result_type(*draw.values())
+    given = draw
+    # Squares of very large or small numbers are beyond their type: both are told in one power of two.
+    unit = unit_in_jit(*draw.values(), *at.values())
+    draw, at = ({name: jnp.ldexp(x, -unit) for name, x in sites.items()} for sites in (draw, at))
 
     def squared_distance(elements: Elements) -> jax.Array:
         moved = sym.act(elements, draw)
@@ -79,7 +84,9 @@ def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: i
     first = squared_distance(start)
     state = (start, first, jnp.array(True), jnp.array(0))
     elements, least, _, _ = jax.lax.while_loop(lambda s: s[2] & (s[3] < max_sweeps), sweep, state)
-    return JitAlignment({**sites, **sym.act(elements, draw)}, elements, jnp.sqrt(least), jnp.sqrt(first))
+    moved = sym.act(elements, given)
+    distance, before = (jnp.ldexp(jnp.sqrt(square), unit) for square in (least, first))
+    return JitAlignment({**sites, **moved}, elements, distance, before)
 
 
 def _best(units: Units, elements: Elements, draw: Sites, reference: Sites, sym: Symmetry) -> Element:

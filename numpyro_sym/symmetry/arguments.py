@@ -100,6 +100,8 @@ REMEDIES: dict[str, Callable[[Any], str]] = {}
 def _kind_of(hint: Any) -> Kind | None:
     """The kind that an annotation stands for; ``None`` where anything goes."""
     origin = get_origin(hint)
+    if hint is Any:
+        return None
     if origin is Annotated:
         return next((x for x in hint.__metadata__ if isinstance(x, Kind)), _kind_of(hint.__origin__))
     if origin in (Union, UnionType):

@@ -13,7 +13,7 @@ from .errors import SymmetryError
 
 
 def real_array(
-    who: str, name: str, value: Any, expected: str, *, ndim: int | tuple[int, ...] = (), infinite: bool = False
+    who: str, name: str, value: Any, expected: str, *, ndim: int | tuple[int, ...] = 0, infinite: bool = False
 ) -> np.ndarray:
     """A NumPy array of real numbers, finite and not empty; half precision becomes single.
 
@@ -38,7 +38,7 @@ def real_array(
         raise SymmetryError(refusal(who, name, value, expected))
     if x.dtype == np.float16:
         x = x.astype(np.float32)
-    fits = x.ndim in ndim if isinstance(ndim, tuple) and ndim else x.ndim >= (ndim or 0)
+    fits = x.ndim in ndim if isinstance(ndim, tuple) else x.ndim >= ndim
     if not fits or not x.size:
         raise SymmetryError(refusal(who, name, x, expected))
     if np.isnan(x).any() or not (infinite or np.isfinite(x).all()):
@@ -46,7 +46,7 @@ def real_array(
     return x
 
 
-def probabilities(who: str, name: str, value: Any, expected: str, *, ndim: int | tuple[int, ...] = ()) -> np.ndarray:
+def probabilities(who: str, name: str, value: Any, expected: str, *, ndim: int | tuple[int, ...] = 0) -> np.ndarray:
     """The same, of numbers that are not negative and sum to 1 over the last axis.
 
     :raises SymmetryError: where they are none.
@@ -57,4 +57,3 @@ def probabilities(who: str, name: str, value: Any, expected: str, *, ndim: int |
             refusal(who, name, value, expected, "Its rows must be probabilities that sum to 1; pass softmax of logits.")
         )
     return p
-

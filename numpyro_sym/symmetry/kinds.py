@@ -105,9 +105,7 @@ NameListWithNone = Annotated[
     Sequence[str | None],
     Kind("a list of names of sites, None where there is none", _list_of(lambda x: x is None or _is_name(x))),
 ]
-Widths = Annotated[
-    Sequence[int], Kind("a list of positive ints", _list_of(lambda n: whole(1).fault(n) is None))
-]
+Widths = Annotated[Sequence[int], Kind("a list of positive ints", _list_of(lambda n: whole(1).fault(n) is None))]
 Name = Annotated[str, Kind("a non-empty string", lambda value: None if _is_name(value) else "")]
 
 
@@ -181,13 +179,13 @@ def _scales_fault(value: Any) -> str | None:
     if fault is not None:
         return fault
     for name, x in value.items():
-        if not isinstance(x, jax.core.Tracer) and (np.asarray(x, float) <= 0).any():
-            return f"Site {name!r} holds values that are not positive: a standard deviation is."
+        if not isinstance(x, jax.core.Tracer) and (np.asarray(x, float) < 0).any():
+            return f"Site {name!r} holds negative values, which no standard deviation is."
     return None
 
 
 #: Standard deviations.
-Scales = Annotated[Mapping[str, Any], Kind("a dict, site name -> array of positive numbers", _scales_fault)]
+Scales = Annotated[Mapping[str, Any], Kind("a dict, site name -> standard deviations", _scales_fault)]
 
 
 def _gaussian_fault(value: Any) -> str | None:

@@ -141,6 +141,6 @@ def _refuse_repeated(who: str, names: Sequence[str]) -> None:
     for site in names:
         if names.count(site) > 1:
             raise SymmetryError(
-                f"{who}: site {site!r} is named twice. Where one array plays two roles, say on which axes its units lie: "
-                "Units(name, n, incoming=..., outgoing=..., axes=...)."
+                f"{who}: site {site!r} is named twice. Where one array plays two roles, say on which axes its units "
+                "lie: Units(name, n, incoming=..., outgoing=..., axes=...)."
             )

@@ -26,7 +26,7 @@ def check_element(who: str, u: Units, element: Element) -> None:
             raise SymmetryError(
                 f"{who}: the {what} of Units {u.name!r} is {describe(x)}; expected an array of shape (*sample, {u.n})."
             )
-    refuse_no_permutation(who, u.name, permutation)
+    refuse_no_permutation(who, f"the permutation of Units {u.name!r}", permutation)
     if isinstance(factor, jax.core.Tracer):
         return
     f = np.asarray(factor)
@@ -44,10 +44,10 @@ def check_elements(who: str, units: tuple[Units, ...], elements: Mapping[str, An
         check_element(who, u, elements[u.name])
 
 
-def refuse_no_permutation(who: str, name: str, permutation: Any) -> None:
-    """Raise unless every row holds each of ``0 .. n-1`` once."""
+def refuse_no_permutation(who: str, what: str, permutation: Any) -> None:
+    """Raise unless every row holds each of ``0 .. n-1`` once; of a traced array there are no numbers to look at."""
     if not hasattr(permutation, "dtype") or not np.issubdtype(permutation.dtype, np.integer):
-        raise SymmetryError(f"{who}: the permutation of Units {name!r} must be of ints; got {describe(permutation)}.")
+        raise SymmetryError(f"{who}: {what} must be of ints; got {describe(permutation)}.")
     if isinstance(permutation, jax.core.Tracer):
         return
     rows = np.asarray(permutation).reshape(-1, permutation.shape[-1])
@@ -60,6 +60,6 @@ def refuse_no_permutation(who: str, name: str, permutation: Any) -> None:
     if not fits.all():
         row = rows[np.flatnonzero(~fits)[0]]
         raise SymmetryError(
-            f"{who}: the permutation of Units {name!r} is none of 0 .. {n - 1}: {row.tolist()} does not hold each "
+            f"{who}: {what} is none of 0 .. {n - 1}: {row.tolist()} does not hold each "
             "once. An element is made by sym.sample, sym.elements, align or elements_of."
         )

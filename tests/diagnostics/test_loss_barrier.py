@@ -98,8 +98,8 @@ def test_only_the_wasserstein_metric_recovers_permuted_spreads():
 
 REFUSED = {
     "the same sites of the same shapes": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(3)}),
-    "at least 3 points": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(2)}, num_points=2),
-    "of the same shapes; got": lambda: marginalised_barrier(
+    "an int of at least 3": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(2)}, num_points=2),
+    "It names no site": lambda: marginalised_barrier(
         lambda p: jnp.zeros(1), ({"w": np.ones(2)}, {}), ({"w": np.ones(2)}, {"w": np.ones(2)}), jax.random.key(0)
     ),
 }

@@ -83,13 +83,13 @@ def test_mutual_information_is_its_definition():
 
 
 REFUSED = {
-    "hold NaN": lambda: lppd(np.full((1, 1, 1), np.nan)),
+    "It holds NaN": lambda: lppd(np.full((1, 1, 1), np.nan)),
     r"expected log densities of shape \(chain, draw, observation\)": lambda: lppd(np.ones((3, 4))),
     "there is no group log_likelihood": lambda: lppd(_without_log_likelihood()),
     "must be probabilities": lambda: agreement(np.ones((3, 2)), np.ones((3, 2))),
     "cannot be compared": lambda: total_variation(P, Q[:, :2] / Q[:, :2].sum(-1, keepdims=True)),
-    "expected .point, class.": lambda: agreement(P[0], P[0]),
-    "expected probabilities .member, point, class.": lambda: mutual_information(P),
+    "must be class probabilities .point, class.": lambda: agreement(P[0], P[0]),
+    "must be class probabilities .member, point, class.": lambda: mutual_information(P),
 }
 
 
