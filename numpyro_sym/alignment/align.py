@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Element, Symmetry, SymmetryError
+from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .checks import as_host_arrays, sample_shape
 from .matching import Match, match
-from .metrics import Euclidean, Metric
+from .metrics import Euclidean, GivenMetric
 from .moves import act_on_draws
 from .objective import Objective
 from .ranges import in_range, widened
@@ -20,7 +21,24 @@ from .reference import match_to_mean
 from .starts import STARTS
 
 EUCLIDEAN = Euclidean()
-Reference = Mapping[str, Any] | str | int | tuple[int, ...]
+
+
+def reference_fault(value: Any) -> str | None:
+    """What is wrong with a reference, for :class:`~numpyro_sym.symmetry.kinds.Kind`."""
+    if isinstance(value, str):
+        return None if value in ("first", "mean") else "Of words it knows 'first' and 'mean'."
+    index = value if isinstance(value, tuple) else (value,)
+    if isinstance(value, Mapping) or (index and all(kinds.whole(-(10**18)).fault(i) is None for i in index)):
+        return None
+    return (
+        "Give a dict of arrays, 'first', 'mean', or the index of one draw (a tuple where there are several dimensions)."
+    )
+
+
+Reference = Annotated[
+    Mapping[str, Any] | str | int | tuple[int, ...],
+    kinds.Kind("a point (site name -> array), 'first', 'mean' or the index of a draw", reference_fault),
+]
 
 
 class Alignment(NamedTuple):
@@ -49,14 +67,14 @@ class Alignment(NamedTuple):
 
 
 def align(
-    sites: Mapping[str, Any],
+    sites: kinds.Sites,
     reference: Reference,
     sym: Symmetry,
     *,
-    sample_ndim: int | None = None,
+    sample_ndim: kinds.NotNegative | None = None,
     starts: Sequence[str] | None = None,
-    metric: Metric = EUCLIDEAN,
-    num_threads: int | None = None,
+    metric: GivenMetric = EUCLIDEAN,
+    num_threads: kinds.Positive | None = None,
 ) -> Alignment:
     """Move each draw by the group element that brings it nearest to a reference.
 
@@ -90,6 +108,7 @@ def align(
     array([[0. , 5. ],
            [0.1, 5.1]])
     """
+    check_arguments(align, locals())
     if not len(sym):
         raise SymmetryError("align: the symmetry has no Units, so there is nothing to align by.")
     if starts is not None and (isinstance(starts, str) or not starts or not set(starts) <= set(STARTS)):
@@ -105,6 +124,8 @@ def align(
     threads = num_threads or os.cpu_count() or 1
 
     at = {**reference, **point} if point is not None and isinstance(reference, Mapping) else None
+    if point is not None and isinstance(reference, Mapping):
+        sym.check_shapes({name: a.shape for name, a in point.items()})
     all_sites = _flattened(sites, draws, lead)
     wide = {name: widened(x) for name, x in all_sites.items()}
     view, unit = in_range(metric.view(wide, at, sym))

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from optax.assignment import hungarian_algorithm
 
-from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, act_on_axis
+from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, act_on_axis, kinds
+from ..symmetry.arguments import check_arguments, describe
 from .ranges import unit_in_jit
 from .scores import blocks
 
@@ -32,7 +33,9 @@ class JitAlignment(NamedTuple):
     distance_before: jax.Array
 
 
-def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: int = 100) -> JitAlignment:
+def align_in_jit(
+    sites: kinds.Sites, reference: kinds.Sites, sym: Symmetry, *, max_sweeps: kinds.Positive = 100
+) -> JitAlignment:
     """:func:`align` where arrays are traced: under ``jax.jit``, ``jax.vmap``, in a kernel or a guide.
 
     One descent from the identity with Optax's Hungarian algorithm: the optimum for ``Units`` that share no
@@ -51,11 +54,18 @@ def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: i
     >>> jax.jit(lambda x: align_in_jit({"mu": x}, reference, sym).sites["mu"])(jnp.array([5.5, 0.5])).tolist()
     [0.5, 5.5]
     """
+    check_arguments(align_in_jit, locals())
     sym.refuse_scaled("align_in_jit")
+    if not len(sym):
+        raise SymmetryError("align_in_jit: the symmetry has no Units, so there is nothing to align by.")
     for what, given in (("the draw", sites), ("the reference", reference)):
         for name in sym.sites:
             if name not in given:
                 raise SymmetryError(f"align_in_jit: {what} lacks site {name!r}; there are {sorted(given)}.")
+            if not jnp.issubdtype(jnp.result_type(given[name]), jnp.floating):
+                raise SymmetryError(
+                    f"align_in_jit: site {name!r} of {what} is {describe(given[name])}; expected floats."
+                )
         sym.check_shapes({name: jnp.shape(x) for name, x in given.items()})
     draw = {name: jnp.asarray(sites[name]) for name in sym.sites}
     at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..symmetry import SymmetryError
 from .metrics import View
+from .objective import Arrays
 
 #: Powers of two between which the largest number of a site must lie, so that sums of its squares are exact enough.
 _SINGLE, _DOUBLE = 40, 200
@@ -32,9 +33,9 @@ def in_range(view: View) -> tuple[View, float]:
     sizes = _sizes(view)
     is_single = all(x.dtype == np.float32 for x in view.draws.values())
     if _fit(sizes, _SINGLE if is_single else _DOUBLE):
-        return view, 1.0
+        return view._replace(weights=_of_the_draws_type(view)), 1.0
     unit = 1.0 if _fit(sizes, _DOUBLE) else 2.0 ** np.frexp(max(sizes.values()))[1]
-    if not _fit({name: size / unit for name, size in sizes.items()}, _DOUBLE):
+    if not _fit(sizes, _DOUBLE, unit):
         raise SymmetryError(
             f"align: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed in one distance. "
             "Standardise them first, or give metric=Whitened(scale)."
@@ -47,6 +48,12 @@ def in_range(view: View) -> tuple[View, float]:
     if weights is not None:
         weights = {name: np.asarray(w, float) for name, w in weights.items()}
     return view._replace(draws=draws, reference=reference, weights=weights), float(unit)
+
+
+def _of_the_draws_type(view: View) -> Arrays | None:
+    if view.weights is None:
+        return None
+    return {name: np.asarray(w, view.draws[name].dtype) for name, w in view.weights.items()}
 
 
 def refuse_out_of_range(who: str, sites: Mapping[str, Any], power: int = _DOUBLE) -> None:
@@ -91,8 +98,8 @@ def _largest(x: Any) -> float:
     return max(float(x.max(initial=0)), -float(x.min(initial=0)))
 
 
-def _fit(sizes: Mapping[str, float], power: int) -> bool:
-    return all(size == 0 or 2.0**-power <= size <= 2.0**power for size in sizes.values())
+def _fit(sizes: Mapping[str, float], power: int, unit: float = 1.0) -> bool:
+    return all(abs(np.log2(size) - np.log2(unit)) <= power for size in sizes.values() if size)
 
 
 def _listed(sizes: Mapping[str, float]) -> str:

@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Symmetry, text_table
+from ..symmetry.arguments import check_arguments
 from .ambiguity import doubt
 from .chain_modes import FEWEST, ChainModes, chain_modes
 from .figures import FIGURES, figures_of, worst
 from .functions import invariant_functions
-from .groups import get_group, posterior_of
+from .groups import ArvizData, get_group, posterior_of
 from .rebasin import Reference, rebasin
 from .record import RECORDS
 from .verdict import LIMIT, SWITCHING, WELL, chains_of, doubts, verdicts
@@ -74,7 +75,7 @@ class Diagnosis:
 
 
 def diagnose(
-    data: Any,
+    data: ArvizData,
     sym: Symmetry,
     *,
     invariant: str | Sequence[str] | None = None,
@@ -117,6 +118,7 @@ def diagnose(
     >>> bool(result.sites["rhat_raw"].max() > 1.5), bool(result.sites["rhat_aligned"].max() < 1.05)
     (True, True)
     """
+    check_arguments(diagnose, locals())
     posterior = posterior_of(data)
     functions = invariant_functions(data, sym, invariant)
     done = rebasin(data, sym, reference=reference, keep_elements=True, **options)

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import xarray as xr
 
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
+
+
+def _arviz_fault(value: Any) -> str | None:
+    if "posterior" in group_names(value):
+        return None
+    if isinstance(value, Mapping):
+        return "Draws in a dict go to numpyro_sym.align; for this, make an object by arviz.from_dict."
+    if hasattr(value, "get_samples"):
+        return "Write arviz.from_numpyro(mcmc)."
+    there = group_names(value)
+    return f"Its groups are {there}." if there else "Make one with arviz.from_numpyro(mcmc)."
+
+
+#: An ArviZ object of either generation.
+ArvizData = Annotated[
+    Any, kinds.Kind("an ArviZ object (InferenceData or DataTree) with a posterior group", _arviz_fault)
+]
 
 
 def group_names(data: Any) -> list[str]:

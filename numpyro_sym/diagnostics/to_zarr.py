@@ -15,7 +15,7 @@ from ..alignment import Euclidean
 from ..symmetry import Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
 from . import fingerprint
-from .groups import get_group, group_names, posterior_of, with_sites
+from .groups import ArvizData, get_group, group_names, posterior_of, with_sites
 from .rebasin import ALIGNED_GROUPS, Reference, align_dataset, point_of
 from .record import summary_of
 
@@ -33,7 +33,7 @@ _FORMAT: dict[str, Any] = {"zarr_format": 2, "consolidated": False}
 
 
 def rebasin_to_zarr(
-    data: Any, store: str | Path, sym: Symmetry, *, reference: Reference = "mean", progress_bar: bool = True
+    data: ArvizData, store: str | Path, sym: Symmetry, *, reference: Reference = "mean", progress_bar: bool = True
 ) -> xr.DataTree:
     """:func:`rebasin` into a zarr store: memory for a block of draws at a time, and nothing lost on the way.
 
@@ -180,7 +180,7 @@ def _is_prepared(store: str | Path, asked: Mapping[str, str]) -> bool:
     if not Path(store).exists() or not any(Path(store).iterdir()):
         return False
     try:
-        state = zarr.open_group(store, zarr_format=2).attrs.get(_STATE)
+        state: Any = zarr.open_group(store, zarr_format=2).attrs.get(_STATE)
     except Exception as error:
         raise _unreadable(store, "its attributes", error) from error
     if state is None:
@@ -203,9 +203,9 @@ def _point(store: str | Path) -> dict[str, np.ndarray]:
     """The point aligned to, read back and held against its fingerprint."""
     import zarr
 
-    expected = zarr.open_group(store, zarr_format=2).attrs[_STATE]["point"]
+    state: Any = zarr.open_group(store, zarr_format=2).attrs[_STATE]
     point = {str(name): x.values for name, x in _open(store, _REFERENCE).items()}
-    if fingerprint.of_arrays(point) != expected:
+    if fingerprint.of_arrays(point) != state["point"]:
         raise SymmetryError(
             f"rebasin_to_zarr: the reference in {str(store)!r} is damaged, so blocks would be aligned to another "
             "point. Give a new directory."

@@ -3,23 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
+from numpy.typing import ArrayLike
 from numpyro import handlers
 from numpyro.infer.autoguide import AutoGuide
 
-from ..symmetry import Symmetry, SymmetryError
+from ..discovery import latent_sites
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .bounds import BoundName, choose_bound
 from .information import SymmetryInformation, information
 from .marginals import entry_orbits, pooled_quantiles
 from .orbit import Orbit
+from .parameters import refuse_others_params
 from .prototype import found, refuse_subsampled, traced, with_deterministic
-from .reading import draws_of, place, read_base, refuse_without_density
+from .reading import draws_of, place, read_base, refuse_model, refuse_without_density
 from .ties import break_ties
+
+
+def _guide_fault(value: Any) -> str | None:
+    if isinstance(value, type) or not callable(value):
+        return "Write AutoSymmetrized(AutoNormal(model), sym)."
+    if hasattr(value, "postprocess_fn"):
+        return "That is a kernel: fold its draws by Folded(kernel, sym)."
+    return None
+
+
+Guide = Annotated[Callable[..., Any], kinds.Kind("a NumPyro guide", _guide_fault)]
+
+
+def _levels_fault(value: Any) -> str | None:
+    if isinstance(value, jax.core.Tracer):
+        return None
+    try:
+        levels = np.asarray(value)
+    except ValueError:
+        return ""
+    inside = levels.dtype.kind in "iuf" and levels.size > 0 and bool(((levels > 0) & (levels < 1)).all())
+    return None if inside else ""
+
+
+#: Probabilities of quantiles.
+Levels = Annotated[ArrayLike, kinds.Kind("numbers between 0 and 1", _levels_fault)]
 
 #: Draws behind marginal quantiles that have no closed form.
 QUANTILE_DRAWS = 10_000
@@ -75,14 +105,15 @@ class AutoSymmetrized(AutoGuide):
 
     def __init__(
         self,
-        base_guide: Callable[..., Any],
+        base_guide: Guide,
         sym: Symmetry | None = None,
         *,
         bound: BoundName = "auto",
-        num_importance: int | None = None,
-        model: Callable[..., Any] | None = None,
+        num_importance: kinds.Positive | None = None,
+        model: kinds.Model | None = None,
         check: bool = True,
     ) -> None:
+        check_arguments(AutoSymmetrized.__init__, locals())
         if sym is not None:
             sym.refuse_scaled(type(self).__name__)
         refuse_without_density(base_guide)
@@ -115,6 +146,7 @@ class AutoSymmetrized(AutoGuide):
         if not isinstance(self.base_guide, AutoGuide):
             with handlers.block(), handlers.seed(rng_seed=numpyro.prng_key()):
                 trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
+            refuse_model(type(self).__name__, trace)
             plates = (site for site in trace.values() if site["type"] == "plate")
             self._prototype_frame_full_sizes = {site["name"]: site["args"][0] for site in plates}
             return trace
@@ -136,10 +168,10 @@ class AutoSymmetrized(AutoGuide):
 
     def sample_posterior(
         self,
-        rng_key: jax.Array,
-        params: Mapping[str, Any],
+        rng_key: kinds.RngKey,
+        params: kinds.Params,
         *args: Any,
-        sample_shape: tuple[int, ...] = (),
+        sample_shape: kinds.SampleShape = (),
         **kwargs: Any,
     ) -> dict[str, jax.Array]:
         """Draws of ``q_sym``: a draw of the base guide, then a uniform element of the group.
@@ -150,6 +182,7 @@ class AutoSymmetrized(AutoGuide):
         :param sample_shape: leading dimensions of the draws.
         :returns: site name -> array, deterministic sites among them.
         """
+        check_arguments(AutoSymmetrized.sample_posterior, locals())
         key_base, key_element = jax.random.split(rng_key)
         draws = self.sample_component(key_base, params, *args, sample_shape=sample_shape, **kwargs)
         latent = {name: x for name, x in draws.items() if name not in self._deterministic()}
@@ -160,10 +193,10 @@ class AutoSymmetrized(AutoGuide):
 
     def sample_component(
         self,
-        rng_key: jax.Array,
-        params: Mapping[str, Any],
+        rng_key: kinds.RngKey,
+        params: kinds.Params,
         *args: Any,
-        sample_shape: tuple[int, ...] = (),
+        sample_shape: kinds.SampleShape = (),
         **kwargs: Any,
     ) -> dict[str, jax.Array]:
         """Draws of one component, the base guide: all in one labelling, fit for summaries of single weights.
@@ -177,9 +210,11 @@ class AutoSymmetrized(AutoGuide):
         :param sample_shape: leading dimensions of the draws.
         :returns: site name -> array, deterministic sites among them.
         """
+        check_arguments(AutoSymmetrized.sample_component, locals())
+        self._refuse_others(params, args, kwargs)
         return draws_of(self.base_guide, rng_key, params, args, kwargs, sample_shape)
 
-    def component(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def component(self, params: kinds.Params, *args: Any, **kwargs: Any) -> Any:
         """One representative component, the base guide at these parameters, for summaries.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
@@ -187,15 +222,16 @@ class AutoSymmetrized(AutoGuide):
         :returns: for an ``AutoNormal``, site name -> distribution of the constrained value, sites of
             the symmetry and others; for other guides their posterior, as they hold it.
         """
+        check_arguments(AutoSymmetrized.component, locals())
         return self._orbit(jax.random.key(0), params, args, kwargs).base
 
     def symmetry_information(
         self,
-        rng_key: jax.Array,
-        params: Mapping[str, Any],
+        rng_key: kinds.RngKey,
+        params: kinds.Params,
         *args: Any,
-        num_samples: int = 256,
-        num_importance: int = 9,
+        num_samples: kinds.AtLeastTwo = 256,
+        num_importance: kinds.AtLeastTwo = 9,
         **kwargs: Any,
     ) -> SymmetryInformation:
         """What symmetrising gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and from above.
@@ -208,15 +244,16 @@ class AutoSymmetrized(AutoGuide):
         :returns: a :class:`SymmetryInformation`; where the group is small both sides are exact.
         :raises SymmetryError: where a number is out of range.
         """
+        check_arguments(AutoSymmetrized.symmetry_information, locals())
         key_read, key = jax.random.split(rng_key)
         orbit = self._orbit(key_read, params, args, kwargs)
         return information(key, self.sym, orbit.base, num_samples, num_importance)
 
-    def median(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def median(self, params: kinds.Params, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal medians of ``q_sym``, in the form of :meth:`quantiles`."""
         return jax.tree.map(lambda x: x[0], self.quantiles(params, [0.5], *args, **kwargs))
 
-    def quantiles(self, params: Mapping[str, Any], quantiles: Any, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def quantiles(self, params: kinds.Params, quantiles: Levels, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal quantiles of ``q_sym``, from draws of the base pooled over each entry's orbit.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
@@ -224,6 +261,7 @@ class AutoSymmetrized(AutoGuide):
         :param args: the guide's arguments, where it is written by hand.
         :returns: site name -> array with a leading dimension over the quantiles.
         """
+        check_arguments(AutoSymmetrized.quantiles, locals())
         levels = jnp.ravel(jnp.asarray(quantiles, float))
         shape = (QUANTILE_DRAWS,)
         draws = self.sample_component(jax.random.key(0), params, *args, sample_shape=shape, **kwargs)
@@ -235,11 +273,20 @@ class AutoSymmetrized(AutoGuide):
         return result
 
     def _orbit(self, rng_key: jax.Array, params: Mapping[str, Any], args: tuple, kwargs: dict) -> Orbit:
+        self._refuse_others(params, args, kwargs)
         with handlers.block(), handlers.seed(rng_seed=rng_key), handlers.substitute(data=params):
-            if self.prototype_trace is None:
-                self._setup_prototype(*args, **kwargs)
             base = read_base(self.base_guide, self.sym.sites, args, kwargs)
         return Orbit(base, self.sym, self._bound)
+
+    def _refuse_others(self, params: Mapping[str, Any], args: tuple, kwargs: dict) -> None:
+        """Raise unless these are the parameters of this guide, which is set up where it was never run."""
+        who = type(self).__name__
+        if self.prototype_trace is None:
+            if self.model is not None:
+                latent_sites(self.model, args, kwargs)
+            with handlers.block(), handlers.seed(rng_seed=jax.random.key(0)):
+                self._setup_prototype(*args, **kwargs)
+        refuse_others_params(who, self.base_guide, params, args, kwargs)
 
     def _deterministic(self) -> list[str]:
         return [name for name, site in (self.prototype_trace or {}).items() if site["type"] == "deterministic"]

@@ -8,11 +8,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpyro import handlers
 from numpyro.infer import NUTS
-from numpyro.infer.mcmc import MCMCKernel
 
 from ..alignment import SortKey, sorted_section
-from ..symmetry import Element, Symmetry, SymmetryError
+from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .equivariance import refuse_unless_equivariant
+from .inner import Kernel
 from .kernel import SymmetricKernel
 from .nearest import Nearest
 from .orbit_move import OrbitMove, refuse_without_refresh
@@ -63,7 +64,7 @@ class Folded(SymmetricKernel):
 
     def __init__(
         self,
-        kernel: MCMCKernel,
+        kernel: Kernel,
         sym: Symmetry | None = None,
         *,
         keys: Mapping[str, SortKey] | Nearest | None = None,
@@ -71,9 +72,8 @@ class Folded(SymmetricKernel):
         random_element: bool = True,
         check: bool = True,
     ) -> None:
+        check_arguments(Folded.__init__, locals())
         super().__init__(kernel, sym, check)
-        if where not in ("draws", "transition"):
-            raise SymmetryError(f"{type(self).__name__}: where must be 'draws' or 'transition'; got {where!r}.")
         if where == "transition":
             refuse_without_refresh(kernel)
             if not random_element:
@@ -163,11 +163,12 @@ class FoldedNUTS(Folded):
 
     def __init__(
         self,
-        model: Callable[..., Any],
+        model: kinds.Model,
         sym: Symmetry | None = None,
         *,
         keys: Mapping[str, SortKey] | Nearest | None = None,
         check: bool = True,
         **kwargs: Any,
     ) -> None:
+        check_arguments(FoldedNUTS.__init__, locals())
         super().__init__(NUTS(model, **kwargs), sym, keys=keys, check=check)

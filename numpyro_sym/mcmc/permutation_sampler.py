@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from numpyro.infer.mcmc import MCMCKernel
-
 from ..symmetry import Symmetry
+from ..symmetry.arguments import check_arguments
+from .inner import Kernel
 from .kernel import SymmetricKernel
 from .orbit_move import OrbitMove, refuse_without_refresh
 
@@ -42,7 +42,8 @@ class PermutationSampler(SymmetricKernel):
     (10, 3)
     """
 
-    def __init__(self, kernel: MCMCKernel, sym: Symmetry | None = None, *, check: bool = True) -> None:
+    def __init__(self, kernel: Kernel, sym: Symmetry | None = None, *, check: bool = True) -> None:
+        check_arguments(PermutationSampler.__init__, locals())
         super().__init__(kernel, sym, check)
         refuse_without_refresh(kernel)
 

@@ -109,10 +109,13 @@ def _kind_of(hint: Any) -> Kind | None:
     if origin is Literal:
         return _among(get_args(hint))
     if hint is type(None):
-        return Kind("None", lambda value: None if value is None else "")
+        return _NONE
     if hint in _PLAIN:
         return _PLAIN[hint]
     return _instance_of(origin or hint) if inspect.isclass(origin or hint) and not _is_loose(origin or hint) else None
+
+
+_NONE = Kind("None", lambda value: None if value is None else "")
 
 
 def _is_loose(cls: type) -> bool:
@@ -131,7 +134,8 @@ def _any_of(kinds: list[Kind | None]) -> Kind | None:
             return None
         return next((remedy for remedy in remedies if remedy), "")
 
-    return Kind(" or ".join(kind.expected for kind in some), fault)
+    # That an argument may be left out is no help to who gave one.
+    return Kind(" or ".join(kind.expected for kind in some if kind is not _NONE), fault)
 
 
 def _among(values: tuple[Any, ...]) -> Kind:

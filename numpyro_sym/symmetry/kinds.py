@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .arguments import REMEDIES, Kind, describe, is_number
+from .arguments import REMEDIES, describe, is_number
+from .arguments import Kind as Kind
 from .units import KINDS, Units
 from .units import Kind as FactorKind
 

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 from planted import TWO_LAYERS, gaussian_network, planted, switched, two_layers
 
 from numpyro_sym import SymmetryError
@@ -103,3 +104,19 @@ def _without_log_likelihood():
 def test_refused(message):
     with pytest.raises(SymmetryError, match=message):
         REFUSED[message]()
+
+
+def test_lppd_does_not_take_a_posterior_for_log_likelihoods():
+    """Both are Datasets over chains and draws; whole objects and named arrays say which is which."""
+    posterior = xr.Dataset({"w": (("chain", "draw", "unit"), np.zeros((2, 5, 3)))})
+    for given in (posterior, xr.DataTree(posterior, name="posterior")):
+        with pytest.raises(SymmetryError, match="One group does not tell"):
+            lppd(given)
+    assert lppd({"y": np.zeros((2, 5, 3))}) == 0
+
+
+def test_lppd_of_draws_that_differ_in_number():
+    with pytest.raises(SymmetryError, match="expected log densities of shape"):
+        lppd({"y": np.zeros((2, 5, 3)), "z": np.zeros((2, 4, 3))})
+    with pytest.raises(SymmetryError, match="plus infinity"):
+        lppd(np.full((1, 2, 3), np.inf))
