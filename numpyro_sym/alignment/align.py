@@ -27,8 +27,10 @@ def reference_fault(value: Any) -> str | None:
     """What is wrong with a reference, for :class:`~numpyro_sym.symmetry.kinds.Kind`."""
     if isinstance(value, str):
         return None if value in ("first", "mean") else "Of words it knows 'first' and 'mean'."
+    if isinstance(value, Mapping):
+        return kinds.sites_fault(value)
     index = value if isinstance(value, tuple) else (value,)
-    if isinstance(value, Mapping) or (index and all(kinds.whole(-(10**18)).fault(i) is None for i in index)):
+    if index and all(kinds.whole(-(10**18)).fault(i) is None for i in index):
         return None
     return (
         "Give a dict of arrays, 'first', 'mean', or the index of one draw (a tuple where there are several dimensions)."

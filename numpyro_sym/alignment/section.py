@@ -160,6 +160,12 @@ def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortK
     return Section(sym, tuple(steps))
 
 
+def check_keys(sym: Symmetry, keys: Mapping[str, SortKey]) -> None:
+    """Raise where a key is none of these units; whether its row is there, their shapes tell."""
+    for name, key in keys.items():
+        _wanted(sym[name], key)
+
+
 def _wanted(u: Units, given: SortKey) -> tuple[str, str | int]:
     """A key as its user gave it, validated: the site and what of it."""
     if not isinstance(given, str) and not (isinstance(given, tuple) and len(given) == 2):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..symmetry import Symmetry, text_table
+from ..symmetry import Symmetry, kinds, text_table
 from ..symmetry.arguments import check_arguments
 from .ambiguity import doubt
 from .chain_modes import FEWEST, ChainModes, chain_modes
@@ -78,7 +77,7 @@ def diagnose(
     data: ArvizData,
     sym: Symmetry,
     *,
-    invariant: str | Sequence[str] | None = None,
+    invariant: kinds.NameOrNames | None = None,
     reference: Reference = "mean",
     **options: Any,
 ) -> Diagnosis:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
-from ..symmetry import Symmetry, SymmetryError
-from .groups import get_group, group_names, posterior_of, sample_dims
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from .groups import ArvizData, get_group, group_names, posterior_of, sample_dims
 
 #: So many observations, evenly spaced, stand for all where each is looked at.
 OBSERVATIONS = 100
 
 
-def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | None = None) -> xr.Dataset:
+def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames | None = None) -> xr.Dataset:
     """Draws of functions that no element of the symmetry changes.
 
     :param data: an ArviZ object with a posterior.
@@ -27,6 +25,7 @@ def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | N
     :returns: a Dataset over ``chain`` and ``draw``.
     :raises SymmetryError: where a name is unknown or moved by the symmetry, or nothing is there.
     """
+    check_arguments(invariant_functions, locals())
     posterior = posterior_of(data)
     if sample_dims(posterior) != ("chain", "draw"):
         raise SymmetryError(

@@ -100,6 +100,9 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
                 f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
                 f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
             )
+    missing = [dim for dim in sample_dims(dataset) if dim not in dataset.sizes]
+    if missing:
+        raise SymmetryError(f"The draws have no dimension {missing[0]!r}; they have {dict(dataset.sizes)}.")
     some = dataset[list(sites)]
     some = some.chunk() if some.chunks else some
     return {site: some[site].transpose(*sample_dims(dataset), ...).data for site in sites}

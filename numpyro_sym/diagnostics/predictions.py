@@ -11,7 +11,7 @@ import numpy as np
 
 from ..discovery import read_numpyro_model
 from ..symmetry import SymmetryError, kinds
-from ..symmetry.arguments import check_arguments
+from ..symmetry.arguments import check_arguments, describe
 from ..symmetry.programs import of_one_draw, outcome_of
 from .samples import flat_draws
 
@@ -65,6 +65,11 @@ def model_loss(model: kinds.Model, *args: Any, **kwargs: Any) -> Callable[[Mappi
         missing = [name for name in view.shapes if name not in point]
         if missing:
             raise SymmetryError(f"model_loss: the point lacks latent sites {missing}; it has {sorted(point)}.")
+        for name, shape in view.shapes.items():
+            if np.shape(point[name]) != tuple(shape):
+                raise SymmetryError(
+                    f"model_loss: site {name!r} of the point is {describe(point[name])}; the model's has shape {shape}."
+                )
         _, observed, _ = view.evaluate({name: point[name] for name in view.shapes})
         return -sum(jnp.sum(x) for x in observed.values())
 

@@ -40,6 +40,8 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
     lengths = {name: len(arrays[name]) if arrays[name].ndim else None for name in chosen}
     if len(set(lengths.values())) != 1 or None in lengths.values():
         raise SymmetryError(f"Every site must have the same number of draws, along its first axis; got {lengths}.")
+    if 0 in lengths.values():
+        raise SymmetryError(f"There are no draws; the sites have shapes { {n: arrays[n].shape for n in chosen} }.")
     return {name: arrays[name] for name in chosen}
 
 
@@ -47,6 +49,6 @@ _EXPECTED = "an ArviZ object with a posterior, or a dict of draws, site name -> 
 
 
 def _numbers(name: str, x: Any) -> np.ndarray:
-    if not isinstance(name, str) or not kinds.is_array(x):
+    if not isinstance(name, str) or not kinds.is_real(x):
         raise SymmetryError(f"The draws of site {name!r} are {describe(x)}; expected an array (draw, *site).")
     return np.asarray(x)

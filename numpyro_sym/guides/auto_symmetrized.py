@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 from numpyro import handlers
 from numpyro.infer.autoguide import AutoGuide
 
-from ..discovery import latent_sites
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .bounds import BoundName, choose_bound
@@ -282,10 +281,16 @@ class AutoSymmetrized(AutoGuide):
         """Raise unless these are the parameters of this guide, which is set up where it was never run."""
         who = type(self).__name__
         if self.prototype_trace is None:
-            if self.model is not None:
-                latent_sites(self.model, args, kwargs)
-            with handlers.block(), handlers.seed(rng_seed=jax.random.key(0)):
-                self._setup_prototype(*args, **kwargs)
+            try:
+                with handlers.block(), handlers.seed(rng_seed=jax.random.key(0)):
+                    self._setup_prototype(*args, **kwargs)
+            except SymmetryError:
+                raise
+            except Exception as error:
+                raise SymmetryError(
+                    f"{who}: the guide was never run, and raised {type(error).__name__} when it was: {error}. Run SVI "
+                    "first, or pass the model's own arguments after params."
+                ) from error
         refuse_others_params(who, self.base_guide, params, args, kwargs)
 
     def _deterministic(self) -> list[str]:

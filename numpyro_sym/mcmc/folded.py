@@ -10,6 +10,7 @@ from numpyro import handlers
 from numpyro.infer import NUTS
 
 from ..alignment import SortKey, sorted_section
+from ..alignment.section import check_keys
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .equivariance import refuse_unless_equivariant
@@ -74,6 +75,8 @@ class Folded(SymmetricKernel):
     ) -> None:
         check_arguments(Folded.__init__, locals())
         super().__init__(kernel, sym, check)
+        if sym is not None and isinstance(keys, Mapping):
+            check_keys(sym, keys)
         if where == "transition":
             refuse_without_refresh(kernel)
             if not random_element:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -63,7 +64,7 @@ def good_starts(
         raise SymmetryError(
             f"good_starts: {num_tries} tries give {num_chains} chains no start of their own. Raise num_tries."
         )
-    latent_sites(model, args, kwargs)
+    _refuse_unreadable(model, args, kwargs)
     key_starts, key_choice = jax.random.split(rng_key)
     keys = jax.random.split(key_starts, num_tries)
     info = initialize_model(keys, model, init_strategy=init_strategy, model_args=args, model_kwargs=kwargs)
@@ -92,3 +93,18 @@ def good_starts(
         )
     chosen = jax.random.choice(key_choice, good, (num_chains,), replace=False)
     return {name: jnp.asarray(x[chosen if num_chains > 1 else chosen[0]]) for name, x in ends.items()}
+
+
+def _refuse_unreadable(model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> None:
+    """Raise where the model cannot be run with these arguments, or has nothing to start."""
+    try:
+        sites, _ = latent_sites(model, args, kwargs)
+    except SymmetryError:
+        raise
+    except Exception as error:
+        raise SymmetryError(
+            f"good_starts: the model raised {type(error).__name__} when it was run: {error}. Pass the model's own "
+            "arguments after it."
+        ) from error
+    if not sites:
+        raise SymmetryError("good_starts: the model has no latent sites, so there is nothing to start.")

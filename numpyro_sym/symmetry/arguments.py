@@ -65,7 +65,7 @@ def describe(value: Any) -> str:
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
         text = repr(value)
         return text if len(text) < 60 else f"{text[:56]}..."
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
+    if isinstance(getattr(value, "shape", None), tuple) and hasattr(value, "dtype"):
         kind = f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
         return f"{value!r} ({kind})" if value.shape == () and value.dtype != object else f"an array ({kind})"
     if isinstance(value, Mapping):
@@ -174,7 +174,8 @@ def is_number(value: Any) -> bool:
         return False
     if isinstance(value, (int, float, np.integer, np.floating)):
         return True
-    return np.shape(value) == () and getattr(value, "dtype", np.dtype(object)).kind in "iuf"
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return getattr(value, "shape", None) == () and isinstance(kind, str) and kind in ("i", "u", "f")
 
 
 _PLAIN: dict[Any, Kind] = {

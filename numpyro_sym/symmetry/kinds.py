@@ -97,11 +97,19 @@ def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], str | None]:
     return fault
 
 
+def _several_names_fault(value: Any) -> str | None:
+    return None if isinstance(value, (list, tuple)) and value and all(map(_is_name, value)) else ""
+
+
 def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
 NameList = Annotated[Sequence[str], Kind("a list of names of sites", _list_of(_is_name))]
+NameOrNames = Annotated[
+    str | Sequence[str],
+    Kind("a name or a list of names", lambda value: None if _is_name(value) else _several_names_fault(value)),
+]
 NameListWithNone = Annotated[
     Sequence[str | None],
     Kind("a list of names of sites, None where there is none", _list_of(lambda x: x is None or _is_name(x))),
@@ -144,7 +152,8 @@ def is_real(value: Any) -> bool:
     return is_array(value) and not jnp.issubdtype(getattr(value, "dtype", np.float64), jnp.complexfloating)
 
 
-def _sites_fault(value: Any) -> str | None:
+def sites_fault(value: Any) -> str | None:
+    """What is wrong with arrays by site."""
     if not isinstance(value, Mapping):
         return ""
     for name, x in value.items():
@@ -156,11 +165,11 @@ def _sites_fault(value: Any) -> str | None:
 
 
 #: Site name -> array of real numbers, with or without sample dimensions.
-Sites = Annotated[Mapping[str, Any], Kind("a dict, site name -> array", _sites_fault)]
+Sites = Annotated[Mapping[str, Any], Kind("a dict, site name -> array", sites_fault)]
 
 
-def _finite_sites_fault(value: Any) -> str | None:
-    fault = _sites_fault(value)
+def finite_sites_fault(value: Any) -> str | None:
+    fault = sites_fault(value)
     if fault is not None:
         return fault
     if not value:
@@ -172,11 +181,11 @@ def _finite_sites_fault(value: Any) -> str | None:
 
 
 #: The same, where every number must be finite: a point, or the parameters of a Gaussian.
-Point = Annotated[Mapping[str, Any], Kind("a dict, site name -> finite array", _finite_sites_fault)]
+Point = Annotated[Mapping[str, Any], Kind("a dict, site name -> finite array", finite_sites_fault)]
 
 
 def _scales_fault(value: Any) -> str | None:
-    fault = _finite_sites_fault(value)
+    fault = finite_sites_fault(value)
     if fault is not None:
         return fault
     for name, x in value.items():
@@ -193,7 +202,7 @@ def _gaussian_fault(value: Any) -> str | None:
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         return "Write (means, standard deviations)."
     loc, scale = value
-    fault = _finite_sites_fault(loc)
+    fault = finite_sites_fault(loc)
     if fault is not None:
         return f"Its means are {describe(loc)}. {fault}".rstrip()
     fault = _scales_fault(scale)

@@ -133,6 +133,8 @@ def factor_model(
     8
     """
     check_arguments(factor_model, locals())
+    if not loadings:
+        raise SymmetryError("factor_model: loadings is empty: name the site of the loadings and the axis of factors.")
     return Symmetry([Units(name, n, incoming=loadings, outgoing=factors, axes=axes, kind="signed")])
 
 

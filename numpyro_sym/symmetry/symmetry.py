@@ -369,7 +369,7 @@ def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:
     """What a symmetry is made of, one ``Units`` or several."""
     if isinstance(given, Units):
         return (given,)
-    if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)):
+    if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)) or hasattr(given, "dtype"):
         raise SymmetryError(refusal("Symmetry", "units", given, "Units, or several in a list"))
     units = tuple(given)
     for u in units:
@@ -379,7 +379,8 @@ def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:
 
 
 def _all_notes(given: Iterable[str]) -> tuple[str, ...]:
-    notes = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+    is_several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "dtype")
+    notes = tuple(given) if is_several else None
     if notes is None or not all(isinstance(note, str) for note in notes):
         raise SymmetryError(refusal("Symmetry", "notes", given, "several strings"))
     return notes
