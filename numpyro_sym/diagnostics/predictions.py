@@ -33,7 +33,9 @@ def predict_draws(
     """
     check_arguments(predict_draws, locals())
     draws = {name: jnp.asarray(x) for name, x in flat_draws(data, sites).items()}
-    outcome_of("predict_draws", "predict", predict, of_one_draw(draws))
+    found = outcome_of("predict_draws", "predict", predict, of_one_draw(draws))
+    if not hasattr(found, "shape"):
+        raise SymmetryError(f"predict_draws: predict must return one array; it returns {describe(found)}.")
     return np.asarray(jax.lax.map(predict, draws, batch_size=batch_size))
 
 

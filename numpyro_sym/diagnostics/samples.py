@@ -27,7 +27,7 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
         lead = sample_dims(dataset)
         arrays = {str(n): x.transpose(*lead, ...).values for n, x in dataset.items()}
         arrays = {n: x.reshape(-1, *x.shape[len(lead) :]) for n, x in arrays.items()}
-    elif isinstance(data, Mapping):
+    elif isinstance(data, Mapping) and "chain" not in getattr(data, "sizes", ()):
         arrays = {name: _numbers(name, x) for name, x in data.items()}
     else:
         raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))

@@ -23,6 +23,7 @@ def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: 
     :returns: shares ``(n, n)``, of the first chain's units along rows; rows and columns sum to 1.
     :raises SymmetryError: where there are no such units or chains.
 
+    >>> from numpyro_sym import Element
     >>> g = {"component": Element(np.array([[[0, 1]], [[1, 0]]]), np.ones((2, 1, 2)))}
     >>> assignment_matrix(g, "component", 0, 1).tolist()
     [[0.0, 1.0], [1.0, 0.0]]

@@ -20,7 +20,10 @@ PAIR = nsym.mixture(2, {"mu": 0})
 POINT = {"mu": np.array([-3.0, 3.0])}
 
 
-def model(y=np.float32(0.5)):
+OBSERVED = np.float32(0.5)
+
+
+def model(y=OBSERVED):
     mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
     numpyro.sample("y", dist.Normal(mu.sum(), 1.0), obs=y)
 
