@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Element, Symmetry, SymmetryError
+from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .checks import as_host_arrays, sample_shape
 from .matching import Match, match
-from .metrics import Euclidean, Metric
+from .metrics import Euclidean, GivenMetric
 from .moves import act_on_draws
 from .objective import Objective
+from .ranges import in_range, widened
 from .reference import match_to_mean
 from .starts import STARTS
 
 EUCLIDEAN = Euclidean()
-Reference = Mapping[str, Any] | str | int | tuple[int, ...]
+
+
+def reference_fault(value: Any) -> str | None:
+    """What is wrong with a reference, for :class:`~numpyro_sym.symmetry.kinds.Kind`."""
+    if isinstance(value, str):
+        return None if value in ("first", "mean") else "Of words it knows 'first' and 'mean'."
+    if isinstance(value, Mapping):
+        return kinds.sites_fault(value)
+    index = value if isinstance(value, tuple) else (value,)
+    if index and all(kinds.whole(-(10**18)).fault(i) is None for i in index):
+        return None
+    return (
+        "Give a dict of arrays, 'first', 'mean', or the index of one draw (a tuple where there are several dimensions)."
+    )
+
+
+Reference = Annotated[
+    Mapping[str, Any] | str | int | tuple[int, ...],
+    kinds.Kind("a point (site name -> array), 'first', 'mean' or the index of a draw", reference_fault),
+]
 
 
 class Alignment(NamedTuple):
@@ -48,14 +69,14 @@ class Alignment(NamedTuple):
 
 
 def align(
-    sites: Mapping[str, Any],
+    sites: kinds.Sites,
     reference: Reference,
     sym: Symmetry,
     *,
-    sample_ndim: int | None = None,
+    sample_ndim: kinds.NotNegative | None = None,
     starts: Sequence[str] | None = None,
-    metric: Metric = EUCLIDEAN,
-    num_threads: int | None = None,
+    metric: GivenMetric = EUCLIDEAN,
+    num_threads: kinds.Positive | None = None,
 ) -> Alignment:
     """Move each draw by the group element that brings it nearest to a reference.
 
@@ -89,6 +110,7 @@ def align(
     array([[0. , 5. ],
            [0.1, 5.1]])
     """
+    check_arguments(align, locals())
     if not len(sym):
         raise SymmetryError("align: the symmetry has no Units, so there is nothing to align by.")
     if starts is not None and (isinstance(starts, str) or not starts or not set(starts) <= set(STARTS)):
@@ -104,8 +126,11 @@ def align(
     threads = num_threads or os.cpu_count() or 1
 
     at = {**reference, **point} if point is not None and isinstance(reference, Mapping) else None
+    if point is not None and isinstance(reference, Mapping):
+        sym.check_shapes({name: a.shape for name, a in point.items()})
     all_sites = _flattened(sites, draws, lead)
-    view = metric.view(all_sites, at, sym)
+    wide = {name: widened(x) for name, x in all_sites.items()}
+    view, unit = in_range(metric.view(wide, at, sym))
     compared = {name: view.draws[name] for name in view.sym.sites}
     if row == _MEAN:
         target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
@@ -120,11 +145,16 @@ def align(
         {name: found.sites[name] for name in flat} if compared_as_they_are else act_on_draws(sym, found.elements, flat)
     )
     if point is None:
-        point = {name: a.mean(0) if row == _MEAN else flat[name][row] for name, a in moved.items()}
-    return _packed(sites, moved, found, sample, point)
+        point = {name: _mean(a) if row == _MEAN else flat[name][row] for name, a in moved.items()}
+    return _packed(sites, moved, found, unit, sample, point)
 
 
 _MEAN = -1  # no row of the draws
+
+
+def _mean(x: np.ndarray) -> np.ndarray:
+    """The mean over draws, summed where sums fit."""
+    return x.mean(0, dtype=np.promote_types(x.dtype, np.float64)).astype(x.dtype)
 
 
 def _flattened(sites: Mapping[str, Any], draws: Mapping[str, np.ndarray], lead: int) -> dict[str, np.ndarray]:
@@ -169,11 +199,14 @@ def _packed(
     sites: Mapping[str, Any],
     moved: Mapping[str, np.ndarray],
     found: Match,
+    unit: float,
     sample: tuple[int, ...],
     reference: Mapping[str, np.ndarray],
 ) -> Alignment:
-    """The result in the draws' shapes and kind of arrays."""
+    """The result in the draws' shapes and kind of arrays, distances in the draws' own unit."""
     on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in moved)
+
+    dtype = widened(next(iter(moved.values()))).dtype
 
     def back(a: np.ndarray) -> Any:
         shaped = a.reshape((*sample, *a.shape[1:]))
@@ -181,10 +214,10 @@ def _packed(
 
     return Alignment(
         {name: back(moved[name]) if name in moved else x for name, x in sites.items()},
-        {name: Element(*map(back, e)) for name, e in found.elements.items()},
-        back(found.distance),
-        back(found.distance_before),
-        back(found.gap),
+        {n: Element(back(e.permutation), back(e.factor.astype(dtype))) for n, e in found.elements.items()},
+        back((found.distance * unit).astype(dtype)),
+        back((found.distance_before * unit).astype(dtype)),
+        back((found.gap * unit).astype(dtype)),
         back(found.exact),
         back(found.starts),
         {name: reference[name] if on_host else jnp.asarray(reference[name]) for name in moved},

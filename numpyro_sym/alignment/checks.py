@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..symmetry import Symmetry, SymmetryError
@@ -29,7 +30,7 @@ def as_host_arrays(sites: Mapping[str, Any], sym: Symmetry, what: str) -> dict[s
                 "compute it first."
             )
         arrays[name] = np.asarray(sites[name])
-        if not np.issubdtype(arrays[name].dtype, np.floating):
+        if not jnp.issubdtype(arrays[name].dtype, jnp.floating):
             raise SymmetryError(f"align: site {name!r} of {what} has dtype {arrays[name].dtype}; expected floats.")
     if len({a.dtype for a in arrays.values()}) > 1:
         kinds = {name: str(a.dtype) for name, a in arrays.items()}

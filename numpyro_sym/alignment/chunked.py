@@ -10,24 +10,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..symmetry import Symmetry, SymmetryError
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .align import EUCLIDEAN, Alignment, Reference, align
 from .checks import is_chunked
-from .metrics import Metric, Wasserstein
+from .metrics import GivenMetric, Wasserstein
 
 #: The mean is still where the sum of squared distances falls by no more than this part of it.
 _STILL = 1e-6
 
 
 def align_chunked(
-    sites: Mapping[str, Any],
+    sites: kinds.Sites,
     reference: Reference,
     sym: Symmetry,
     *,
-    sample_ndim: int | None = None,
-    metric: Metric = EUCLIDEAN,
-    num_threads: int = 1,
-    max_iterations: int = 100,
+    sample_ndim: kinds.Positive | None = None,
+    metric: GivenMetric = EUCLIDEAN,
+    num_threads: kinds.Positive = 1,
+    max_iterations: kinds.Positive = 100,
     **options: Any,
 ) -> Alignment:
     """:func:`align` for dask arrays: lazy, a chunk of draws at a time.
@@ -57,6 +58,9 @@ def align_chunked(
     array([[0. , 5. ],
            [0.1, 5.1]])
     """
+    check_arguments(align_chunked, locals())
+    if not len(sym):
+        raise SymmetryError("align_chunked: the symmetry has no Units, so there is nothing to align by.")
     if isinstance(metric, Wasserstein):
         raise SymmetryError("align_chunked: Wasserstein holds standard deviations of all draws. Align them in memory.")
     lead = _sample_ndim(sites, reference, sym, sample_ndim)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..symmetry import Element, Symmetry, namespace
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..symmetry import Element, Symmetry, SymmetryError, kinds, namespace
+from ..symmetry.arguments import check_arguments
+from ..symmetry.arrays import real_array
 from .align import align
 from .metrics import Wasserstein, act_on_scales
 
@@ -34,7 +40,12 @@ class GaussianAlignment(NamedTuple):
 
 
 def align_gaussians(
-    loc: Sites, scale: Sites, reference_loc: Sites, reference_scale: Sites, sym: Symmetry, **options: Any
+    loc: kinds.Sites,
+    scale: kinds.Scales,
+    reference_loc: kinds.Point,
+    reference_scale: kinds.Scales,
+    sym: Symmetry,
+    **options: Any,
 ) -> GaussianAlignment:
     """Move one diagonal Gaussian by the element that brings it nearest to another.
 
@@ -56,6 +67,7 @@ def align_gaussians(
     >>> align_gaussians(one, {"mu": np.array([2.0, 1.0])}, one, two, mixture(2, {"mu": 0})).scale["mu"]
     array([1., 2.])
     """
+    check_arguments(align_gaussians, locals())
     found = align(loc, reference_loc, sym, metric=Wasserstein(scale, reference_scale), **options)
     moved = act_on_scales(sym, found.elements, {name: scale[name] for name in sym.sites})
     return GaussianAlignment(
@@ -64,7 +76,7 @@ def align_gaussians(
 
 
 def wasserstein_geodesic(
-    loc0: Sites, scale0: Sites, loc1: Sites, scale1: Sites, t: Any
+    loc0: kinds.Point, scale0: kinds.Scales, loc1: kinds.Point, scale1: kinds.Scales, t: ArrayLike
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The shortest way from one diagonal Gaussian to another in 2-Wasserstein distance.
 
@@ -76,6 +88,7 @@ def wasserstein_geodesic(
     :param scale1: site name -> standard deviations there.
     :param t: where on the way; its dimensions come first in what is returned.
     :returns: means and standard deviations, site name -> array of shape ``(*t, *site)``.
+    :raises SymmetryError: where sites or shapes differ, or a number is not finite.
 
     >>> import numpy as np
     >>> start, end = {"w": np.zeros(1)}, {"w": np.ones(1)}
@@ -83,9 +96,18 @@ def wasserstein_geodesic(
     [[0.0], [0.5]]
     """
 
+    check_arguments(wasserstein_geodesic, locals())
+    shapes = [{name: np.shape(x) for name, x in sites.items()} for sites in (loc0, scale0, loc1, scale1)]
+    if any(other != shapes[0] for other in shapes):
+        raise SymmetryError(f"wasserstein_geodesic: the four dicts must have sites and shapes in common; got {shapes}.")
+    if not isinstance(t, jax.Array):
+        t = real_array("wasserstein_geodesic", "t", t, "finite numbers")
+
     def between(a: Any, b: Any) -> Any:
         xp = namespace(a, b)
         a, b = xp.asarray(a), xp.asarray(b)
+        if not xp.issubdtype(a.dtype, xp.floating):  # between two ints lie numbers that are none
+            a = a.astype(float)
         where = xp.asarray(t, a.dtype)
         where = where.reshape(where.shape + (1,) * a.ndim)
         return (1 - where) * a + where * b

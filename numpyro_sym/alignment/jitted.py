@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 from optax.assignment import hungarian_algorithm
 
-from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, act_on_axis
+from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, act_on_axis, kinds
+from ..symmetry.arguments import check_arguments, describe
+from .ranges import unit_in_jit
 from .scores import blocks
 
 Sites = Mapping[str, jax.Array]
@@ -31,7 +33,9 @@ class JitAlignment(NamedTuple):
     distance_before: jax.Array
 
 
-def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: int = 100) -> JitAlignment:
+def align_in_jit(
+    sites: kinds.Sites, reference: kinds.Sites, sym: Symmetry, *, max_sweeps: kinds.Positive = 100
+) -> JitAlignment:
     """:func:`align` where arrays are traced: under ``jax.jit``, ``jax.vmap``, in a kernel or a guide.
 
     One descent from the identity with Optax's Hungarian algorithm: the optimum for ``Units`` that share no
@@ -50,15 +54,26 @@ def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: i
     >>> jax.jit(lambda x: align_in_jit({"mu": x}, reference, sym).sites["mu"])(jnp.array([5.5, 0.5])).tolist()
     [0.5, 5.5]
     """
+    check_arguments(align_in_jit, locals())
     sym.refuse_scaled("align_in_jit")
+    if not len(sym):
+        raise SymmetryError("align_in_jit: the symmetry has no Units, so there is nothing to align by.")
     for what, given in (("the draw", sites), ("the reference", reference)):
         for name in sym.sites:
             if name not in given:
                 raise SymmetryError(f"align_in_jit: {what} lacks site {name!r}; there are {sorted(given)}.")
+            if not jnp.issubdtype(jnp.result_type(given[name]), jnp.floating):
+                raise SymmetryError(
+                    f"align_in_jit: site {name!r} of {what} is {describe(given[name])}; expected floats."
+                )
         sym.check_shapes({name: jnp.shape(x) for name, x in given.items()})
     draw = {name: jnp.asarray(sites[name]) for name in sym.sites}
     at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}
     dtype = jnp.result_type(*draw.values())
+    given = draw
+    # Squares of very large or small numbers are beyond their type: both are told in one power of two.
+    unit = unit_in_jit(*draw.values(), *at.values())
+    draw, at = ({name: jnp.ldexp(x, -unit) for name, x in sites.items()} for sites in (draw, at))
 
     def squared_distance(elements: Elements) -> jax.Array:
         moved = sym.act(elements, draw)
@@ -79,7 +94,9 @@ def align_in_jit(sites: Sites, reference: Sites, sym: Symmetry, *, max_sweeps: i
     first = squared_distance(start)
     state = (start, first, jnp.array(True), jnp.array(0))
     elements, least, _, _ = jax.lax.while_loop(lambda s: s[2] & (s[3] < max_sweeps), sweep, state)
-    return JitAlignment({**sites, **sym.act(elements, draw)}, elements, jnp.sqrt(least), jnp.sqrt(first))
+    moved = sym.act(elements, given)
+    distance, before = (jnp.ldexp(jnp.sqrt(square), unit) for square in (least, first))
+    return JitAlignment({**sites, **moved}, elements, distance, before)
 
 
 def _best(units: Units, elements: Elements, draw: Sites, reference: Sites, sym: Symmetry) -> Element:

@@ -6,14 +6,15 @@ minimises a sum of squares all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
-from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units
+from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry.arguments import check_arguments
 from .checks import refuse_not_finite
 from .objective import Arrays
 
@@ -46,6 +47,15 @@ class Metric(Protocol):
         ...
 
 
+def _metric_fault(value: Any) -> str | None:
+    if isinstance(value, type):
+        return f"Write {value.__name__}()." if hasattr(value, "view") else ""
+    return None if callable(getattr(value, "view", None)) and not hasattr(value, "dtype") else ""
+
+
+GivenMetric = Annotated[Metric, kinds.Kind("a metric: Euclidean(), Whitened(scale), Wasserstein(...)", _metric_fault)]
+
+
 @dataclass(frozen=True)
 class Euclidean:
     """The distance of the sites as they are."""
@@ -68,11 +78,15 @@ class Whitened:
     array([2.23606798])
     """
 
-    scale: Mapping[str, Any] = field(hash=False)
+    scale: kinds.Sites = field(hash=False)
+
+    def __post_init__(self) -> None:
+        check_arguments(type(self), vars(self))
 
     def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
         scale = _positive(self.scale, {name: draws[name].shape[1:] for name in sym.sites}, "scale")
-        return View(draws, reference, sym, {name: s.astype(draws[name].dtype) ** -2 for name, s in scale.items()})
+        with np.errstate(over="ignore"):  # whoever compares refuses what no unit holds
+            return View(draws, reference, sym, {name: s**-2 for name, s in scale.items()})
 
 
 @dataclass(frozen=True)
@@ -87,8 +101,11 @@ class Wasserstein:
     :param reference_scale: those of the reference, where that is a point.
     """
 
-    scale: Mapping[str, Any] = field(hash=False)
-    reference_scale: Mapping[str, Any] | None = field(default=None, hash=False)
+    scale: kinds.Sites = field(hash=False)
+    reference_scale: kinds.Sites | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        check_arguments(type(self), vars(self))
 
     def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
         shapes = {name: draws[name].shape for name in sym.sites}
@@ -118,8 +135,11 @@ class Activations:
     :param inputs: passed to ``apply``.
     """
 
-    apply: Callable[[Mapping[str, Any], Any], Mapping[str, Any]]
+    apply: kinds.Function
     inputs: Any = field(hash=False)
+
+    def __post_init__(self) -> None:
+        check_arguments(type(self), vars(self))
 
     def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
         seen = Symmetry(Units(u.name, u.n, incoming={u.name: -1}, kind=u.kind) for u in sym)

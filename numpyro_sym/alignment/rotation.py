@@ -6,9 +6,13 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..symmetry import SymmetryError, factor_model
+from ..symmetry import SymmetryError, factor_model, kinds
+from ..symmetry.arguments import check_arguments, refusal
+from ..symmetry.arrays import real_array
 from .align import align
+from .ranges import refuse_out_of_range, unit_of
 
 _MAX_ITERATIONS = 1000
 
@@ -28,7 +32,7 @@ class Rotated(NamedTuple):
     reference: np.ndarray
 
 
-def varimax(loadings: Any, *, normalise: bool = False, tolerance: float = 1e-7) -> np.ndarray:
+def varimax(loadings: ArrayLike, *, normalise: bool = False, tolerance: kinds.PositiveNumber = 1e-7) -> np.ndarray:
     """The rotation of greatest variance of squared loadings within factors: Kaiser 1958.
 
     :param loadings: floats ``(*sample, variables, factors)``.
@@ -42,8 +46,10 @@ def varimax(loadings: Any, *, normalise: bool = False, tolerance: float = 1e-7) 
     array([[1.414214, 0.      ],
            [0.      , 1.414214]])
     """
-    given = _loadings(loadings)
+    check_arguments(varimax, locals())
+    given = _loadings("varimax", "loadings", loadings)
     x = given.astype(float)
+    x /= unit_of(x)  # fourth powers stay in range, and angles as they are
     if normalise:
         length = np.linalg.norm(x, axis=-1, keepdims=True)
         x = x / np.where(length > 0, length, 1)
@@ -73,7 +79,7 @@ def _planar_angle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.arctan2(numerator, denominator) / 4
 
 
-def align_varimax(loadings: Any, *, normalise: bool = False) -> Rotated:
+def align_varimax(loadings: ArrayLike, *, normalise: bool = False) -> Rotated:
     """Varimax for each draw, then the order and signs nearest to the mean, until it is still.
 
     Rotation-sign-permutation of Papastamoulis and Ntzoufras 2022; its signs are exact here at the
@@ -84,7 +90,8 @@ def align_varimax(loadings: Any, *, normalise: bool = False) -> Rotated:
     :returns: a :class:`Rotated`.
     :raises SymmetryError: where loadings are not finite or no matrices.
     """
-    x = _loadings(loadings)
+    check_arguments(align_varimax, locals())
+    x = _loadings("align_varimax", "loadings", loadings)
     flat = x.reshape(-1, *x.shape[-2:])
     rotation = varimax(flat, normalise=normalise)
     sym = factor_model(x.shape[-1], loadings={"loadings": 1})
@@ -93,7 +100,7 @@ def align_varimax(loadings: Any, *, normalise: bool = False) -> Rotated:
     return _packed(x, rotation, found.sites["loadings"], found.reference["loadings"])
 
 
-def align_procrustes(loadings: Any, reference: Any = None) -> Rotated:
+def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) -> Rotated:
     """The rotation (or reflection) of each draw that is nearest to a reference.
 
     Orthogonal Procrustes (Schoenemann 1966); without a reference, to the iterated mean of the
@@ -104,11 +111,13 @@ def align_procrustes(loadings: Any, reference: Any = None) -> Rotated:
     :returns: a :class:`Rotated`.
     :raises SymmetryError: where loadings are not finite or no matrices, or do not fit the reference.
     """
-    x = _loadings(loadings)
+    x = _loadings("align_procrustes", "loadings", loadings)
     flat = x.reshape(-1, *x.shape[-2:])
-    fixed = None if reference is None else _loadings(reference).astype(x.dtype)
+    fixed = None if reference is None else _loadings("align_procrustes", "reference", reference).astype(x.dtype)
     if fixed is not None and fixed.shape != x.shape[-2:]:
         raise SymmetryError(f"The reference has shape {fixed.shape}; expected {x.shape[-2:]}.")
+    sizes = {"loadings": flat} if fixed is None else {"loadings": flat, "reference": fixed}
+    refuse_out_of_range("align_procrustes", sizes, 40)
     target, before = flat[0] if fixed is None else fixed, np.inf
     for _ in range(_MAX_ITERATIONS):
         u, _s, vt = np.linalg.svd(flat.swapaxes(-1, -2) @ target)
@@ -121,14 +130,11 @@ def align_procrustes(loadings: Any, reference: Any = None) -> Rotated:
     return _packed(x, rotation, moved, target)
 
 
-def _loadings(given: Any) -> np.ndarray:
-    x = np.asarray(given)
-    if x.ndim < 2 or not np.issubdtype(x.dtype, np.floating):
-        raise SymmetryError(
-            f"Loadings must be floats of shape (*sample, variables, factors); got shape {x.shape}, dtype {x.dtype}."
-        )
-    if not np.isfinite(x).all():
-        raise SymmetryError("Loadings hold NaN or infinity.")
+def _loadings(who: str, name: str, given: Any) -> np.ndarray:
+    expected = "floats of shape (*sample, variables, factors)"
+    x = real_array(who, name, given, expected, ndim=2)
+    if not np.issubdtype(x.dtype, np.floating):
+        raise SymmetryError(refusal(who, name, given, expected))
     return x
 
 

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Element, Symmetry, SymmetryError, Units
+from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry.arguments import check_arguments
 from .checks import as_host_arrays, sample_shape
 from .moves import act_on_draws
+from .ranges import refuse_out_of_range
 from .scores import blocks
 from .starts import identity
 
@@ -32,7 +34,7 @@ class Rescaled(NamedTuple):
     elements: dict[str, Element]
 
 
-def minimum_mass(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescaled:
+def minimum_mass(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0) -> Rescaled:
     """The rescaling of least sum of squares: Laurent, Aldea and Franchi 2024, arXiv 2310.08287.
 
     For one ``Units`` closed: ``lambda = sqrt(|outgoing| / |incoming|)``. For several, a strictly convex
@@ -50,6 +52,7 @@ def minimum_mass(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescal
     >>> minimum_mass({"w1": np.array([[8.0]]), "w2": np.array([[2.0]])}, relu).sites["w1"]
     array([[4.]])
     """
+    check_arguments(minimum_mass, locals())
 
     def balance(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
         incoming, outgoing = (np.square(_side(units, draws, power)).sum(-1) for power in (1, -1))
@@ -61,7 +64,7 @@ def minimum_mass(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescal
     return _in_gauge(sites, sym, sample_ndim, balance)
 
 
-def unit_norm(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescaled:
+def unit_norm(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0) -> Rescaled:
     """The rescaling that gives each unit incoming weights (and bias) of Euclidean norm 1.
 
     :param sites: site name -> floats ``(*sample, *site)``.
@@ -70,10 +73,11 @@ def unit_norm(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescaled:
     :returns: a :class:`Rescaled`. A unit without incoming weights keeps its scale.
     :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
     """
+    check_arguments(unit_norm, locals())
     return _in_gauge(sites, sym, sample_ndim, lambda u, d: _inverse(np.linalg.norm(_side(u, d, 1), axis=-1)))
 
 
-def unit_variance(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Rescaled:
+def unit_variance(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0) -> Rescaled:
     """The rescaling that gives each unit incoming weights (and bias) of standard deviation 1.
 
     :param sites: site name -> floats ``(*sample, *site)``.
@@ -82,6 +86,7 @@ def unit_variance(sites: Sites, sym: Symmetry, *, sample_ndim: int = 0) -> Resca
     :returns: a :class:`Rescaled`. A unit whose incoming weights are all equal keeps its scale.
     :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
     """
+    check_arguments(unit_variance, locals())
     return _in_gauge(sites, sym, sample_ndim, lambda u, d: _inverse(_side(u, d, 1).std(-1)))
 
 
@@ -97,6 +102,7 @@ def _in_gauge(
     if not len(scaled):
         raise SymmetryError("There are no Units of kind 'scaled' to rescale.")
     given = as_host_arrays(sites, scaled, "the draws")
+    refuse_out_of_range("rescaling", given)
     sample = sample_shape(given, sample_ndim, "the draws")
     scaled.check_shapes({name: a.shape for name, a in given.items()}, sample)
     flat = {name: a.reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}

@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units
+from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry.arguments import check_arguments
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,13 @@ class Section:
     sym: Symmetry
     steps: tuple[tuple[str, Key | None, Key | None], ...]
 
-    def fold(self, sites: Mapping[str, Any]) -> dict[str, Any]:
+    def fold(self, sites: kinds.Sites) -> dict[str, Any]:
         """The representative of the orbit of one point; jit- and vmap-able.
 
         :param sites: site name -> array without sample dimensions.
         """
+        check_arguments(Section.fold, locals())
+        self.sym.check_shapes({name: jnp.shape(x) for name, x in sites.items()})
         return self.settle(sites)[1]
 
     def settle(self, sites: Mapping[str, Any]) -> tuple[dict[str, Element], dict[str, Any]]:
@@ -139,9 +142,7 @@ STATISTICS = ("first", "sum", "norm")
 SortKey = str | tuple[str, str | int]
 
 
-def sorted_section(
-    sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mapping[str, SortKey] | None = None
-) -> Section:
+def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortKey] | None = None) -> Section:
     """Choose keys for every ``Units`` of a symmetry.
 
     By default a key is one coordinate where one tells the units apart on every point of an orbit
@@ -160,6 +161,7 @@ def sorted_section(
     >>> print(sorted_section(hmm(2, transition="A", emissions={"mu": 0}), {"A": (2, 2), "mu": (2,)}))
     state: sorted by mu[0]
     """
+    check_arguments(sorted_section, locals())
     sym.check_shapes(shapes)
     wanted = {name: _wanted(sym[name], key) for name, key in (keys or {}).items()}
     for u in sym.units:
@@ -197,12 +199,23 @@ def _settled(
     return tuple(steps), waiting
 
 
+def check_keys(sym: Symmetry, keys: Mapping[str, SortKey]) -> None:
+    """Raise where a key is none of these units; whether its row is there, their shapes tell."""
+    for name, key in keys.items():
+        _wanted(sym[name], key)
+
+
 def _wanted(u: Units, given: SortKey) -> tuple[str, str | int]:
     """A key as its user gave it, validated: the site and what of it."""
+    if not isinstance(given, str) and not (isinstance(given, tuple) and len(given) == 2):
+        raise SymmetryError(
+            f"Units {u.name!r}: what to sort by is a site, (site, statistic) or (site, row); got {given!r}."
+        )
     site, statistic = (given, "first") if isinstance(given, str) else given
     if site not in u.sites:
         raise SymmetryError(f"Units {u.name!r} cannot be sorted by site {site!r}: they act on {list(u.sites)}.")
-    if isinstance(statistic, bool) or not (isinstance(statistic, int) or statistic in STATISTICS):
+    is_name = isinstance(statistic, str) and statistic in STATISTICS
+    if isinstance(statistic, bool) or not (isinstance(statistic, int) or is_name):
         raise SymmetryError(
             f"Units {u.name!r}, sorted by site {site!r}: expected one of {STATISTICS} or the number of a row; "
             f"got {statistic!r}."

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..symmetry import SymmetryError
+from ..symmetry.arrays import probabilities
 
 
 def agreement(first: Any, second: Any) -> float:
@@ -42,14 +43,9 @@ def total_variation(first: Any, second: Any) -> float:
 def _averaged(who: str, *predictions: Any) -> tuple[np.ndarray, ...]:
     """Probabilities ``(point, class)`` of each, averaged over draws."""
     out = []
-    for given in predictions:
-        p = np.asarray(given, float)
-        if p.ndim not in (2, 3):
-            raise SymmetryError(f"{who}: expected (point, class) or (draw, point, class); got shape {p.shape}.")
-        p = p.mean(0) if p.ndim == 3 else p
-        if not ((p >= 0).all() and np.allclose(p.sum(-1), 1, atol=1e-3)):
-            raise SymmetryError(f"{who}: rows must be probabilities that sum to 1; pass softmax of logits.")
-        out.append(p)
+    for name, given in zip(("first", "second"), predictions, strict=True):
+        p = probabilities(who, name, given, "class probabilities (point, class) or (draw, point, class)", ndim=(2, 3))
+        out.append(p.mean(0) if p.ndim == 3 else p)
     if out[0].shape != out[1].shape:
         raise SymmetryError(f"{who}: predictions of shapes {out[0].shape} and {out[1].shape} cannot be compared.")
     return tuple(out)

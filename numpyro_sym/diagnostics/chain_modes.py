@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaln
 
 from ..symmetry import SymmetryError, text_table
+from ..symmetry.arrays import real_array
 
 #: Two bells of one width have two tops where they are farther apart than this many widths.
 APART = 2.0
@@ -97,7 +99,7 @@ class ModesSeen(NamedTuple):
     unseen: float
 
 
-def modes_seen(label: Any) -> ModesSeen:
+def modes_seen(label: ArrayLike) -> ModesSeen:
     """Did more chains find more modes, and would the next one?
 
     Rarefaction (Hurlbert 1971), exact over the choice of chains; and the estimate of Good and
@@ -110,7 +112,8 @@ def modes_seen(label: Any) -> ModesSeen:
     >>> seen.expected.tolist(), seen.unseen
     ([1.0, 1.5, 1.75, 2.0], 0.25)
     """
-    _, counts = np.unique(np.asarray(label), return_counts=True)
+    given = real_array("modes_seen", "label", label, "ints (chain,)", ndim=(1,))
+    _, counts = np.unique(given, return_counts=True)
     total = counts.sum()
     r = np.arange(1, total + 1)[:, None]
     rest = total - counts
@@ -137,5 +140,11 @@ def _flat(functions: Any) -> np.ndarray:
     """All functions side by side, ``(chain, draw, function)``."""
     if isinstance(functions, xr.Dataset):
         functions = {str(n): x.transpose("chain", "draw", ...).values for n, x in functions.items()}
-    arrays = list(functions.values()) if isinstance(functions, Mapping) else [functions]
-    return np.concatenate([np.asarray(a, float).reshape(*np.shape(a)[:2], -1) for a in arrays], -1)
+    given = list(functions.values()) if isinstance(functions, Mapping) else [functions]
+    arrays = [real_array("chain_modes", "functions", a, _EXPECTED, ndim=2, infinite=True).astype(float) for a in given]
+    if not arrays or len({a.shape[:2] for a in arrays}) > 1:
+        raise SymmetryError(f"chain_modes: functions must be {_EXPECTED}; got shapes {[a.shape for a in arrays]}.")
+    return np.concatenate([a.reshape(*a.shape[:2], -1) for a in arrays], -1)
+
+
+_EXPECTED = "a Dataset, a dict of arrays or one array, of shape (chain, draw, ...)"

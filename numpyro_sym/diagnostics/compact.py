@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..alignment import align
-from ..symmetry import Symmetry, SymmetryError
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .figures import load_arviz
 from .samples import flat_draws
 from .scales import used_symmetry
@@ -46,8 +47,9 @@ class CompactPosterior:
         """How many numbers it holds."""
         return sum(x.size for part in (self.loc, self.scale, self.factor) for x in part.values())
 
-    def sample(self, rng_key: jax.Array, sample_shape: tuple[int, ...] = ()) -> dict[str, jax.Array]:
+    def sample(self, rng_key: kinds.RngKey, sample_shape: kinds.SampleShape = ()) -> dict[str, jax.Array]:
         """Draws, site name -> array of shape ``(*sample_shape, *site)``."""
+        check_arguments(CompactPosterior.sample, locals())
         key, shared_key = jax.random.split(rng_key)
         shared = jax.random.normal(shared_key, (*sample_shape, self.rank))
         out = {}
@@ -68,15 +70,17 @@ class CompactPosterior:
         :param prefix: the guide's prefix.
         :returns: ``{site}_{prefix}_loc`` and ``_scale``, to be passed as ``params``.
         """
+        check_arguments(CompactPosterior.auto_normal_params, locals())
         return {f"{n}_{prefix}_loc": x for n, x in self.loc.items()} | {
             f"{n}_{prefix}_scale": x for n, x in self.scale.items()
         }
 
-    def to_arviz(self, rng_key: jax.Array, num_draws: int = 1000) -> Any:
+    def to_arviz(self, rng_key: kinds.RngKey, num_draws: kinds.Positive = 1000) -> Any:
         """Draws as an ArviZ object, one chain, of the generation that is installed.
 
         :raises ImportError: where ArviZ is not installed.
         """
+        check_arguments(CompactPosterior.to_arviz, locals())
         az = load_arviz("to_arviz")
         draws = {name: np.asarray(x)[None] for name, x in self.sample(rng_key, (num_draws,)).items()}
         return az.from_dict({"posterior": draws}) if az.__version__ >= "1" else az.from_dict(posterior=draws)
@@ -91,8 +95,8 @@ def compact_posterior(
     data: Any,
     sym: Symmetry | None = None,
     *,
-    sites: Iterable[str] | None = None,
-    rank: int = 0,
+    sites: kinds.Names | None = None,
+    rank: kinds.NotNegative = 0,
     reference: Any = "mean",
     scales: str | Sequence[str] = (),
     **options: Any,
@@ -122,6 +126,7 @@ def compact_posterior(
     >>> compact_posterior({"mu": mu}).scale["mu"].round(1).tolist()
     [3.0, 3.0]
     """
+    check_arguments(compact_posterior, locals())
     chosen = list(flat_draws(data, sites))
     # Aligned by all sites, cut after: one site alone may not tell the units apart.
     draws = flat_draws(data) | flat_draws(data, chosen) if sym is not None else flat_draws(data, chosen)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..symmetry import Symmetry, text_table
+from ..symmetry import Symmetry, kinds, text_table
+from ..symmetry.arguments import check_arguments
 from .ambiguity import doubt
 from .chain_modes import FEWEST, ChainModes, chain_modes
 from .figures import FIGURES, figures_of, worst
 from .functions import invariant_functions, outside
-from .groups import get_group, posterior_of, site_arrays
+from .groups import ArvizData, get_group, posterior_of, site_arrays
 from .labels import share_within
 from .parts import Parts
 from .rebasin import Reference, rebasin
@@ -93,10 +93,10 @@ class Diagnosis:
 
 
 def diagnose(
-    data: Any,
+    data: ArvizData,
     sym: Symmetry,
     *,
-    invariant: str | Sequence[str] | None = None,
+    invariant: kinds.NameOrNames | None = None,
     reference: Reference = "mean",
     max_tree_depth: int = 10,
     **options: Any,
@@ -148,6 +148,7 @@ def diagnose(
     >>> bool(result.sites["rhat_raw"].max() > 1.5), bool(result.sites["rhat_aligned"].max() < 1.05)
     (True, True)
     """
+    check_arguments(diagnose, locals())
     posterior = posterior_of(data)
     functions = invariant_functions(data, sym, invariant)
     done = rebasin(data, sym, reference=reference, keep_elements=True, **options)

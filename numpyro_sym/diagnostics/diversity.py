@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..symmetry import SymmetryError
+from ..symmetry.arrays import probabilities as as_probabilities
 
 
 def mutual_information(probabilities: Any) -> np.ndarray:
@@ -23,11 +23,9 @@ def mutual_information(probabilities: Any) -> np.ndarray:
     >>> mutual_information([[[1.0, 0.0]], [[0.0, 1.0]]]).round(4).tolist()
     [[0.0, 0.6931], [0.6931, 0.0]]
     """
-    p = np.asarray(probabilities, float)
-    if p.ndim != 3 or not ((p >= 0).all() and np.allclose(p.sum(-1), 1, atol=1e-3)):
-        raise SymmetryError(
-            f"mutual_information: expected probabilities (member, point, class) that sum to 1; got shape {p.shape}."
-        )
+    p = as_probabilities(
+        "mutual_information", "probabilities", probabilities, "class probabilities (member, point, class)", ndim=(3,)
+    )
     own = _entropy(p)
     out = np.zeros((len(p), len(p)))
     for i in range(len(p) - 1):  # one member against all after it: memory stays that of the draws

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
-from ..symmetry import Symmetry, SymmetryError
-from .groups import posterior_of, sample_dims
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from .groups import ArvizData, posterior_of, sample_dims
 from .labels import runs_over_units
 from .sampler import ENERGIES, companion, of_other_runs
 
@@ -21,7 +19,7 @@ _REMEDY = (
 )
 
 
-def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | None = None) -> xr.Dataset:
+def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames | None = None) -> xr.Dataset:
     """Draws of functions that no element of the symmetry changes.
 
     :param data: an ArviZ object with a posterior.
@@ -35,6 +33,7 @@ def invariant_functions(data: Any, sym: Symmetry, names: str | Sequence[str] | N
     :returns: a Dataset over ``chain`` and ``draw``; empty only where all there was is of another run.
     :raises SymmetryError: where a name is unknown or moved by the symmetry, or nothing is there.
     """
+    check_arguments(invariant_functions, locals())
     posterior = posterior_of(data)
     if sample_dims(posterior) != ("chain", "draw"):
         raise SymmetryError(

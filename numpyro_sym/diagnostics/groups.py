@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import xarray as xr
 
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
+
+
+def _arviz_fault(value: Any) -> str | None:
+    if "posterior" in group_names(value):
+        return None
+    if isinstance(value, Mapping):
+        return "Draws in a dict go to numpyro_sym.align; for this, make an object by arviz.from_dict."
+    if hasattr(value, "get_samples"):
+        return "Write arviz.from_numpyro(mcmc)."
+    there = group_names(value)
+    return f"Its groups are {there}." if there else "Make one with arviz.from_numpyro(mcmc)."
+
+
+#: An ArviZ object of either generation.
+ArvizData = Annotated[
+    Any, kinds.Kind("an ArviZ object (InferenceData or DataTree) with a posterior group", _arviz_fault)
+]
 
 
 def group_names(data: Any) -> list[str]:
@@ -83,6 +100,9 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
                 f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
                 f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
             )
+    missing = [dim for dim in sample_dims(dataset) if dim not in dataset.sizes]
+    if missing:
+        raise SymmetryError(f"The draws have no dimension {missing[0]!r}; they have {dict(dataset.sizes)}.")
     some = dataset[list(sites)]
     some = some.chunk() if some.chunks else some
     return {site: some[site].transpose(*sample_dims(dataset), ...).data for site in sites}

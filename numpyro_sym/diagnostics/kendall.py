@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..symmetry import SymmetryError
+from ..symmetry.arrays import real_array
 
 
 def kendall_tau(first: Any, second: Any) -> np.ndarray:
@@ -24,11 +25,16 @@ def kendall_tau(first: Any, second: Any) -> np.ndarray:
     >>> kendall_tau([1, 2, 3, 4], [[1, 2, 3, 4], [4, 3, 2, 1], [2, 1, 3, 4]]).round(3).tolist()
     [1.0, -1.0, 0.667]
     """
-    a, b = np.asarray(first, float), np.asarray(second, float)
+    expected = "orders (..., n), n at least 2"
+    a = real_array("kendall_tau", "first", first, expected, ndim=1).astype(float)
+    b = real_array("kendall_tau", "second", second, expected, ndim=1).astype(float)
     n = a.shape[-1] if a.ndim else 0
     if n < 2 or b.shape[-1:] != (n,):
         raise SymmetryError(f"kendall_tau: expected two orders of the same n >= 2; got shapes {a.shape} and {b.shape}.")
-    total = np.zeros(np.broadcast_shapes(a.shape[:-1], b.shape[:-1]))
+    try:
+        total = np.zeros(np.broadcast_shapes(a.shape[:-1], b.shape[:-1]))
+    except ValueError:
+        raise SymmetryError(f"kendall_tau: shapes {a.shape} and {b.shape} do not broadcast.") from None
     for lag in range(1, n):  # all pairs at one distance at a time, so that memory stays that of the draws
         agree = np.sign(a[..., lag:] - a[..., :-lag]) * np.sign(b[..., lag:] - b[..., :-lag])
         total += agree.sum(-1)

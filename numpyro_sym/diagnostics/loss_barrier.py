@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,13 @@ import numpy as np
 from jax.scipy.special import logsumexp
 
 from ..alignment import wasserstein_geodesic
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from ..symmetry.programs import of_one_draw, refuse_no_number
 
 Sites = Mapping[str, Any]
+#: Both ends and something between them.
+PointsOnTheWay = Annotated[int, kinds.whole(3, 100_000)]
 
 
 class LossBarrier(NamedTuple):
@@ -32,7 +36,9 @@ class LossBarrier(NamedTuple):
     excess: np.ndarray
 
 
-def loss_barrier(loss: Callable[[Sites], Any], start: Sites, end: Sites, *, num_points: int = 25) -> LossBarrier:
+def loss_barrier(
+    loss: kinds.Function, start: kinds.Point, end: kinds.Point, *, num_points: PointsOnTheWay = 25
+) -> LossBarrier:
     """The loss barrier between two points, along the straight line.
 
     ``max_t loss((1 - t) a + t b) - (1 - t) loss(a) - t loss(b)``: Ainsworth, Hayase and Srinivasa 2023,
@@ -49,21 +55,23 @@ def loss_barrier(loss: Callable[[Sites], Any], start: Sites, end: Sites, *, num_
     >>> loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, {"w": np.float32(-1)}, {"w": np.float32(1)}).height
     1.0
     """
+    check_arguments(loss_barrier, locals())
     _refuse_unlike(start, end)
+    start, end = _all_floats(start), _all_floats(end)
     zero = {name: np.zeros_like(x) for name, x in start.items()}
     t = _points(num_points)
     points, _ = wasserstein_geodesic(start, zero, end, zero, t)
-    return _barrier(t, jax.lax.map(loss, jax.tree.map(jnp.asarray, points)))
+    return _barrier("loss_barrier", t, _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points)))
 
 
 def marginalised_barrier(
-    log_likelihood: Callable[[Sites], Any],
-    start: tuple[Sites, Sites],
-    end: tuple[Sites, Sites],
-    rng_key: jax.Array,
+    log_likelihood: kinds.Function,
+    start: kinds.Gaussian,
+    end: kinds.Gaussian,
+    rng_key: kinds.RngKey,
     *,
-    num_draws: int = 64,
-    num_points: int = 25,
+    num_draws: kinds.Positive = 64,
+    num_points: PointsOnTheWay = 25,
 ) -> LossBarrier:
     """The barrier of the marginalised loss between two diagonal Gaussians, along the Wasserstein geodesic.
 
@@ -87,8 +95,10 @@ def marginalised_barrier(
     >>> marginalised_barrier(log_likelihood, (a, s), (b, s), jax.random.key(0)).height > 1
     True
     """
+    check_arguments(marginalised_barrier, locals())
     for first, second in ((start[0], end[0]), (start[0], start[1]), (end[0], end[1])):
         _refuse_unlike(first, second)
+    start, end = ((_all_floats(loc), _all_floats(scale)) for loc, scale in (start, end))
     t = _points(num_points)
     loc, scale = wasserstein_geodesic(*start, *end, t)
     keys = dict(zip(start[0], jax.random.split(rng_key, len(start[0])), strict=True))
@@ -99,17 +109,30 @@ def marginalised_barrier(
         each = jax.lax.map(lambda eps: log_likelihood({n: mean[n] + spread[n] * eps[n] for n in mean}), noise)
         return -(logsumexp(each, axis=0) - jnp.log(num_draws)).sum()
 
-    return _barrier(t, jax.lax.map(marginal, jax.tree.map(jnp.asarray, (loc, scale))))
+    losses = _mapped("marginalised_barrier", marginal, jax.tree.map(jnp.asarray, (loc, scale)))
+    return _barrier("marginalised_barrier", t, losses)
 
 
 def _points(num_points: int) -> np.ndarray:
-    if num_points < 3:
-        raise SymmetryError(f"A barrier needs at least 3 points on the way; got num_points={num_points}.")
     return np.linspace(0, 1, num_points)
 
 
-def _barrier(t: np.ndarray, losses: Any) -> LossBarrier:
+def _all_floats(sites: Sites) -> dict[str, Any]:
+    """As floats: between two ints lie numbers that are none."""
+    is_float = {name: jnp.issubdtype(jnp.result_type(x), jnp.floating) for name, x in sites.items()}
+    return {name: x if is_float[name] else np.asarray(x, float) for name, x in sites.items()}
+
+
+def _mapped(who: str, loss: Callable[..., Any], points: Any) -> jax.Array:
+    """The loss at every point on the way, one number each."""
+    refuse_no_number(who, "the loss", loss, of_one_draw(points))
+    return jax.lax.map(loss, points)
+
+
+def _barrier(who: str, t: np.ndarray, losses: Any) -> LossBarrier:
     loss = np.asarray(losses, float)
+    if np.isnan(loss).any() or not np.isfinite(loss[[0, -1]]).all():
+        raise SymmetryError(f"{who}: the loss is NaN on the way or infinite at an end, so there is no barrier to tell.")
     excess = loss - (1 - t) * loss[0] - t * loss[-1]
     return LossBarrier(float(excess.max()), t, loss, excess)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments, refusal
+from ..symmetry.arrays import real_array
+from .groups import group_names
 from .samples import flat_draws
 
 #: Bandwidths, as multiples of the median distance.
@@ -29,9 +33,9 @@ def mmd(
     first: Any,
     second: Any,
     *,
-    sites: Any = None,
-    num_permutations: int = 1000,
-    seed: int = 0,
+    sites: kinds.Names | None = None,
+    num_permutations: kinds.Positive = 1000,
+    seed: kinds.Seed = 0,
 ) -> MMD:
     """The maximum mean discrepancy between two sets of draws, with a permutation test.
 
@@ -46,13 +50,15 @@ def mmd(
     :param num_permutations: random splits; the least p value is ``1 / (num_permutations + 1)``.
     :param seed: of the splits.
     :returns: an :class:`MMD`.
-    :raises SymmetryError: where there are fewer than two draws, or shapes differ.
+    :raises SymmetryError: where there are fewer than two draws, values that are not finite, or shapes differ.
 
     >>> rng = np.random.default_rng(0)
     >>> mmd(rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 0.5).p_value < 0.01
     True
     """
-    x, y = (_matrix(d, sites) for d in (first, second))
+    check_arguments(mmd, locals())
+    sites = None if sites is None else list(sites)
+    x, y = (_matrix(name, d, sites) for name, d in (("first", first), ("second", second)))
     if x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
         raise SymmetryError(f"mmd: expected at least two draws each of the same size; got {x.shape} and {y.shape}.")
     kernel = _kernel(np.concatenate([x, y]))
@@ -81,6 +87,7 @@ def _unbiased(kernel: np.ndarray, belongs: np.ndarray) -> np.ndarray:
 
 def _kernel(x: np.ndarray) -> np.ndarray:
     """The summed kernels of all pairs, zero on the diagonal."""
+    x = (x - x.mean(0)) / (np.abs(x - x.mean(0)).max() or 1.0)  # squares stay in range; distances count as ratios
     squares = (x**2).sum(1)
     distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0))
     typical = np.median(distance[np.triu_indices(len(x), 1)])
@@ -90,8 +97,16 @@ def _kernel(x: np.ndarray) -> np.ndarray:
     return kernel
 
 
-def _matrix(data: Any, sites: Any) -> np.ndarray:
-    if hasattr(data, "shape"):
-        return np.asarray(data, float).reshape(len(data), -1)
-    draws = flat_draws(data, sites)
-    return np.concatenate([np.asarray(x, float).reshape(len(x), -1) for x in draws.values()], -1)
+_DRAWS = "draws: an ArviZ object, a dict of arrays (draw, ...), or one array"
+
+
+def _matrix(name: str, data: Any, sites: list[str] | None) -> np.ndarray:
+    """All numbers of each draw side by side."""
+    if hasattr(data, "dtype") or isinstance(data, (list, tuple)):
+        draws = {name: data}
+    elif isinstance(data, Mapping) or "posterior" in group_names(data):
+        draws = flat_draws(data, sites)
+    else:
+        raise SymmetryError(refusal("mmd", name, data, _DRAWS))
+    arrays = [real_array("mmd", name, x, _DRAWS, ndim=1).astype(float) for x in draws.values()]
+    return np.concatenate([x.reshape(len(x), -1) for x in arrays], -1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..discovery import read_numpyro_model
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments, describe
+from ..symmetry.programs import of_one_draw, outcome_of
 from .samples import flat_draws
 
 
 def predict_draws(
-    data: Any, predict: Callable[[Mapping[str, Any]], Any], *, sites: Iterable[str] | None = None, batch_size: int = 64
+    data: Any, predict: kinds.Function, *, sites: kinds.Names | None = None, batch_size: kinds.Positive = 64
 ) -> np.ndarray:
     """A function of every draw: class probabilities for :func:`agreement`, say.
 
@@ -29,11 +31,15 @@ def predict_draws(
     >>> predict_draws({"w": np.arange(3.0)}, lambda point: 2 * point["w"]).tolist()
     [0.0, 2.0, 4.0]
     """
+    check_arguments(predict_draws, locals())
     draws = {name: jnp.asarray(x) for name, x in flat_draws(data, sites).items()}
+    found = outcome_of("predict_draws", "predict", predict, of_one_draw(draws))
+    if not hasattr(found, "shape"):
+        raise SymmetryError(f"predict_draws: predict must return one array; it returns {describe(found)}.")
     return np.asarray(jax.lax.map(predict, draws, batch_size=batch_size))
 
 
-def model_loss(model: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[Mapping[str, Any]], Any]:
+def model_loss(model: kinds.Model, *args: Any, **kwargs: Any) -> Callable[[Mapping[str, Any]], Any]:
     """The negative log likelihood of a NumPyro model as a function of a point, for :func:`loss_barrier`.
 
     :param model: a NumPyro model.
@@ -51,14 +57,21 @@ def model_loss(model: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable
     >>> round(float(model_loss(model, np.zeros(2, np.float32))({"mu": 0.0})), 3)
     1.838
     """
+    check_arguments(model_loss, locals())
     view = read_numpyro_model(model, args, kwargs)
     if not view.observed:
         raise SymmetryError("model_loss: the model observes nothing; pass the observations as its arguments.")
 
-    def loss(point: Mapping[str, Any]) -> Any:
+    def loss(point: kinds.Sites) -> Any:
+        check_arguments(loss, locals())
         missing = [name for name in view.shapes if name not in point]
         if missing:
             raise SymmetryError(f"model_loss: the point lacks latent sites {missing}; it has {sorted(point)}.")
+        for name, shape in view.shapes.items():
+            if np.shape(point[name]) != tuple(shape):
+                raise SymmetryError(
+                    f"model_loss: site {name!r} of the point is {describe(point[name])}; the model's has shape {shape}."
+                )
         _, observed, _ = view.evaluate({name: point[name] for name in view.shapes})
         return -sum(jnp.sum(x) for x in observed.values())
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from ..symmetry.arrays import real_array
+from ..symmetry.programs import of_one_draw, refuse_no_number
 
 Sites = Mapping[str, Any]
+Rule = Literal["sd", "snr", "magnitude"]
 #: What is pruned first.
-RULES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+RULES: dict[Rule, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "sd": lambda mean, sd: -sd,
     "snr": lambda mean, sd: np.abs(mean) / np.where(sd > 0, sd, np.finfo(float).tiny),
     "magnitude": lambda mean, sd: np.abs(mean),
@@ -33,7 +37,7 @@ class PruningCurve(NamedTuple):
     by: str
 
 
-def pruning_masks(loc: Sites, scale: Sites, fractions: Any, *, by: str = "sd") -> dict[str, np.ndarray]:
+def pruning_masks(loc: kinds.Point, scale: kinds.Scales, fractions: Any, *, by: Rule = "sd") -> dict[str, np.ndarray]:
     """Which weights are kept when so large a share is pruned, all sites together.
 
     :param loc: site name -> posterior means of aligned draws.
@@ -47,10 +51,9 @@ def pruning_masks(loc: Sites, scale: Sites, fractions: Any, *, by: str = "sd") -
     >>> pruning_masks({"w": np.array([1.0, 2.0])}, {"w": np.array([3.0, 0.1])}, [0.5])["w"].tolist()
     [[False, True]]
     """
-    if by not in RULES:
-        raise SymmetryError(f"pruning: by must be among {sorted(RULES)}; got {by!r}.")
-    share = np.asarray(fractions, float)
-    if share.ndim != 1 or not ((share >= 0) & (share <= 1)).all():
+    check_arguments(pruning_masks, locals())
+    share = real_array("pruning_masks", "fractions", fractions, "numbers between 0 and 1", ndim=(1,)).astype(float)
+    if not ((share >= 0) & (share <= 1)).all():
         raise SymmetryError(f"pruning: fractions must lie between 0 and 1; got {fractions!r}.")
     for name, mean in loc.items():
         if name not in scale or np.shape(scale[name]) != np.shape(mean):
@@ -69,13 +72,13 @@ def pruning_masks(loc: Sites, scale: Sites, fractions: Any, *, by: str = "sd") -
 
 
 def pruning_curve(
-    score: Callable[[Sites], Any],
-    loc: Sites,
-    scale: Sites,
+    score: kinds.Function,
+    loc: kinds.Point,
+    scale: kinds.Scales,
     fractions: Any = None,
     *,
-    by: str = "sd",
-    fixed: Sites | None = None,
+    by: Rule = "sd",
+    fixed: kinds.Sites | None = None,
 ) -> PruningCurve:
     """A score of the posterior mean as more and more weights are set to zero.
 
@@ -92,8 +95,10 @@ def pruning_curve(
     >>> pruning_curve(lambda p: p["w"].sum(), mean, sd, [0.0, 0.5, 1.0]).score.tolist()
     [6.0, 1.0, 0.0]
     """
-    share = np.linspace(0, 1, 21) if fractions is None else np.asarray(fractions, float)
+    check_arguments(pruning_curve, locals())
+    share = np.linspace(0, 1, 21) if fractions is None else fractions
     masks = pruning_masks(loc, scale, share, by=by)
     points = {name: jnp.asarray(loc[name]) * jnp.asarray(mask) for name, mask in masks.items()}
+    refuse_no_number("pruning_curve", "score", lambda point: score({**(fixed or {}), **point}), of_one_draw(points))
     scores = jax.lax.map(lambda point: score({**(fixed or {}), **point}), points)
-    return PruningCurve(share, np.asarray(scores), by)
+    return PruningCurve(np.asarray(share, float), np.asarray(scores), by)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
 
 from ..alignment import Alignment, Euclidean, Metric, align, align_chunked
-from ..symmetry import Symmetry
-from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups, with_sites
+from ..alignment.align import reference_fault
+from ..alignment.metrics import GivenMetric
+from ..symmetry import Symmetry, kinds
+from ..symmetry.arguments import check_arguments
+from .groups import ArvizData, get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups, with_sites
 from .record import RECORDS, record_of, summary_of
 from .scales import used_symmetry
 
@@ -18,16 +21,25 @@ from .scales import used_symmetry
 ALIGNED_GROUPS = ("posterior", "warmup_posterior")
 
 EUCLIDEAN = Euclidean()
+
+
+def _fault(value: Any) -> str | None:
+    return None if "posterior" in group_names(value) else reference_fault(value)
+
+
 #: What :func:`rebasin` takes: a name, a draw, a point, or an ArviZ object.
-Reference = Any
+Reference = Annotated[
+    Any,
+    kinds.Kind("a point (site name -> array), an aligned ArviZ object, 'first', 'mean' or the index of a draw", _fault),
+]
 
 
 def rebasin(
-    data: Any,
+    data: ArvizData,
     sym: Symmetry,
     *,
     reference: Reference = "mean",
-    metric: Metric = EUCLIDEAN,
+    metric: GivenMetric = EUCLIDEAN,
     starts: Sequence[str] | None = None,
     scales: str | Sequence[str] = (),
     keep_elements: bool = False,
@@ -73,6 +85,7 @@ def rebasin(
     >>> bool(np.ptp(aligned.posterior["mu"].mean(("chain", "draw")).values) > 5.9)
     True
     """
+    check_arguments(rebasin, locals())
     posterior = posterior_of(data)
     used = used_symmetry(sym, scales, "rebasin")
     point, told = point_of(reference, sym)

@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from ..alignment import Alignment
-from ..symmetry import Element, Symmetry, SymmetryError
-from .groups import get_group, group_names, sample_dims, site_arrays, with_groups, with_sites
+from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from .groups import ArvizData, get_group, group_names, sample_dims, site_arrays, with_groups, with_sites
 from .scales import used_symmetry
 
 Elements = dict[str, Element]
@@ -60,7 +61,7 @@ def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
     return xr.Dataset(variables, {dim: draws[dim] for dim in sample if dim in draws.coords})
 
 
-def elements_of(data: Any, sym: Symmetry, group: str = "posterior") -> Elements:
+def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Elements:
     """The elements that :func:`numpyro_sym.rebasin` kept with ``keep_elements=True``.
 
     They survive a file, can be inverted (``sym.inverse``), and move any group that was drawn in
@@ -84,6 +85,7 @@ def elements_of(data: Any, sym: Symmetry, group: str = "posterior") -> Elements:
     >>> bool((back.posterior["mu"] == data.posterior["mu"]).all())
     True
     """
+    check_arguments(elements_of, locals())
     name = RECORDS.get(group)
     if name not in group_names(data):
         raise SymmetryError(
@@ -104,7 +106,7 @@ def elements_of(data: Any, sym: Symmetry, group: str = "posterior") -> Elements:
     return out
 
 
-def act_on_group(data: Any, sym: Symmetry, elements: Elements, group: str = "posterior") -> Any:
+def act_on_group(data: ArvizData, sym: Symmetry, elements: kinds.Elements, group: str = "posterior") -> Any:
     """Move the draws of one group by elements that are known.
 
     For undoing an alignment, for groups that were drawn beside the posterior, and for
@@ -118,6 +120,7 @@ def act_on_group(data: Any, sym: Symmetry, elements: Elements, group: str = "pos
     :returns: an object of the same type; ``data`` is not changed.
     :raises SymmetryError: where the group, a site or an element is missing, or shapes do not fit.
     """
+    check_arguments(act_on_group, locals())
     if group not in group_names(data):
         raise SymmetryError(f"act_on_group: there is no group {group!r}; there are {group_names(data)}.")
     dataset = get_group(data, group)

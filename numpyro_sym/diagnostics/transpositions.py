@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import ceil, log2
 from typing import Any
 
 import numpy as np
 
-from ..symmetry import Element, SymmetryError
+from ..symmetry import Element, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from ..symmetry.arrays import real_array
 from ..symmetry.element import compose, inverse
+from ..symmetry.validity import refuse_no_permutation
 
 
 def num_transpositions(permutation: Any) -> np.ndarray:
@@ -25,11 +27,11 @@ def num_transpositions(permutation: Any) -> np.ndarray:
     >>> num_transpositions([[0, 1, 2], [1, 2, 0]]).tolist()
     [0, 2]
     """
-    jump = np.asarray(permutation)
-    n = jump.shape[-1] if jump.ndim else 0
+    expected = "ints (..., n), every row a permutation of 0 .. n-1"
+    jump = real_array("num_transpositions", "permutation", permutation, expected, ndim=1)
+    refuse_no_permutation("num_transpositions", "a row", jump)
+    n = jump.shape[-1]
     slots = np.arange(n)
-    if n == 0 or not (np.sort(jump, -1) == slots).all():
-        raise SymmetryError("num_transpositions: every row must be a permutation of 0 .. n-1.")
     least = np.broadcast_to(slots, jump.shape)
     for _ in range(ceil(log2(n)) if n > 1 else 0):
         least = np.minimum(least, np.take_along_axis(least, jump, -1))
@@ -37,9 +39,7 @@ def num_transpositions(permutation: Any) -> np.ndarray:
     return n - (least == slots).sum(-1)
 
 
-def transpositions(
-    elements: Mapping[str, Element], other: Mapping[str, Element] | None = None
-) -> dict[str, np.ndarray]:
+def transpositions(elements: kinds.Elements, other: kinds.Elements | None = None) -> dict[str, np.ndarray]:
     """How many exchanges of units lie between elements; signs and scales do not count.
 
     For two draws, the elements that align them tell how many of their units must be exchanged to
@@ -57,16 +57,34 @@ def transpositions(
     >>> transpositions(g)["hidden"].tolist(), transpositions(g, g)["hidden"].tolist()
     ([1, 1], [0, 0])
     """
+    check_arguments(transpositions, locals())
     out = {}
     for name, g in elements.items():
-        moved = Element(*map(np.asarray, g))
+        moved = _on_host(name, g)
         if other is not None:
             if name not in other:
                 raise SymmetryError(
                     f"transpositions: the other elements lack Units {name!r}; they have {sorted(other)}."
                 )
-            back = inverse(Element(*map(np.asarray, other[name])))
-            shape = np.broadcast_shapes(moved.permutation.shape, back.permutation.shape)
+            back = inverse(_on_host(name, other[name]))
+            shape = _common_shape(name, moved, back)
             moved = compose(*(Element(*(np.broadcast_to(a, shape) for a in e)) for e in (moved, back)))
         out[name] = num_transpositions(moved.permutation)
     return out
+
+
+def _on_host(name: str, g: Element) -> Element:
+    """An element as NumPy arrays; signs and scales do not count, so they are left out."""
+    permutation = real_array("transpositions", f"permutation of {name!r}", g.permutation, "ints (..., n)", ndim=1)
+    refuse_no_permutation("transpositions", f"the permutation of {name!r}", permutation)
+    return Element(permutation, np.ones(permutation.shape))
+
+
+def _common_shape(name: str, one: Element, other: Element) -> tuple[int, ...]:
+    shapes = one.permutation.shape, other.permutation.shape
+    if shapes[0][-1] == shapes[1][-1]:
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            pass
+    raise SymmetryError(f"transpositions: elements of Units {name!r} have shapes {shapes[0]} and {shapes[1]}.")

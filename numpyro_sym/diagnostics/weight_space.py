@@ -9,12 +9,13 @@ import numpy as np
 import xarray as xr
 
 from ..alignment import align_gaussians
-from ..symmetry import Symmetry
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 
 Sites = Mapping[str, Any]
 
 
-def compare_gaussians(first: tuple[Sites, Sites], second: tuple[Sites, Sites], sym: Symmetry) -> xr.Dataset:
+def compare_gaussians(first: kinds.Gaussian, second: kinds.Gaussian, sym: Symmetry) -> xr.Dataset:
     """How a variational posterior differs from another, in weight space and up to symmetry.
 
     The first is brought to the second by the element that is nearest in 2-Wasserstein distance.
@@ -35,6 +36,11 @@ def compare_gaussians(first: tuple[Sites, Sites], second: tuple[Sites, Sites], s
     >>> found["sd_ratio"].round(3).values.tolist(), found["correlation"].round(3).values.tolist()
     ([0.5], [1.0])
     """
+    check_arguments(compare_gaussians, locals())
+    for name in sym.sites:
+        for what, given in (("first", first), ("second", second)):
+            if any(name not in part for part in given):
+                raise SymmetryError(f"compare_gaussians: {what} lacks site {name!r}; it has {sorted(given[0])}.")
     moved = align_gaussians({n: np.asarray(first[0][n]) for n in sym.sites}, first[1], *second, sym)
     rows = {}
     for name in sym.sites:

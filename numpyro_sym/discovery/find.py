@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import Any
@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
-from ..symmetry.units import KINDS, Kind
+from ..symmetry import kinds as kinds_of_arguments
+from ..symmetry.arguments import check_arguments
 from ..symmetry.view import in_double_precision
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
 from .caveats import CAVEATS, caveats_of
@@ -26,10 +27,10 @@ from .words import Namer, explain, reasons_of
 
 
 def find_symmetry(
-    model: Callable[..., Any],
+    model: kinds_of_arguments.Model,
     *args: Any,
-    include: Kind | Sequence[Kind] = ("permutation", "signed", "scaled"),
-    rng_seed: int = 0,
+    include: kinds_of_arguments.FactorKinds = ("permutation", "signed", "scaled"),
+    rng_seed: kinds_of_arguments.Seed = 0,
     **kwargs: Any,
 ) -> Symmetry:
     """The permutations, signs and scales of hidden units that leave a model as it is.
@@ -60,10 +61,8 @@ def find_symmetry(
     units  n  kind    order  acts on
     w1     4  signed  384    w1[1] w2[0]
     """
+    check_arguments(find_symmetry, locals())
     kinds = (include,) if isinstance(include, str) else tuple(include)
-    for kind in kinds:
-        if kind not in KINDS:
-            raise SymmetryError(f"find_symmetry: include must be among {KINDS}; got {kind!r}.")
     if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((args, kwargs))):
         raise SymmetryError("find_symmetry: the model's arguments are being traced; pass concrete arrays.")
 

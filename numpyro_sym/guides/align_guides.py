@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoDiagonalNormal, AutoNormal
 
 from ..alignment import GaussianAlignment, align_gaussians, wasserstein_geodesic
-from ..symmetry import Symmetry, SymmetryError
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .auto_symmetrized import AutoSymmetrized
 from .coordinates import keeps
 
@@ -44,7 +46,7 @@ class GuideAlignment(NamedTuple):
 
 
 def align_guides(
-    guide0: Any, params0: Mapping[str, Any], guide1: Any, params1: Mapping[str, Any], sym: Symmetry, **options: Any
+    guide0: Any, params0: kinds.Params, guide1: Any, params1: kinds.Params, sym: Symmetry, **options: Any
 ) -> GuideAlignment:
     """Move the second of two Gaussian guides by the element that brings it nearest to the first.
 
@@ -75,6 +77,7 @@ def align_guides(
     >>> align_guides(guide, one, guide, two, nsym.mixture(2, {"x": 0})).params["x_auto_scale"].tolist()
     [1.0, 2.0]
     """
+    check_arguments(align_guides, locals())
     first, second = _Reading(guide0, sym), _Reading(guide1, sym)
     reference = first.moments(params0)
     gaussian = align_gaussians(*second.moments(params1), *reference, sym, **options)
@@ -112,6 +115,13 @@ class _Reading:
     def moments(self, params: Mapping[str, Any]) -> tuple[Sites, Sites]:
         """Means and standard deviations, site name -> array."""
         loc, scale = ({name: self._param(params, name) for name in self._names(what)} for what in ("loc", "scale"))
+        shapes = [np.shape(x) for x in self.guide._init_locs.values()]
+        if isinstance(self.guide, AutoDiagonalNormal):
+            shapes = [(self.guide.latent_dim,)]
+        for part in (loc, scale):
+            for (name, x), shape in zip(part.items(), shapes, strict=True):
+                if x.shape != shape:
+                    raise SymmetryError(f"align_guides: parameter {name!r} has shape {x.shape}; expected {shape}.")
         if isinstance(self.guide, AutoDiagonalNormal):
             (row_loc,), (row_scale,) = loc.values(), scale.values()
             return self.guide._unpack_latent(row_loc), self.guide._unpack_latent(row_scale)

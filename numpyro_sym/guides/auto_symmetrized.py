@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from numpy.typing import ArrayLike
 from numpyro import handlers
 from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoNormal
 
 from ..discovery import SymmetryInUse
-from ..symmetry import Symmetry, SymmetryError
+from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from . import row
 from .asking import Asking
 from .bounds import BoundName, choose_bound
 from .information import SymmetryInformation, information
 from .marginals import entry_orbits, pooled_quantiles
 from .orbit import Orbit
+from .parameters import refuse_others_params
 from .prototype import local_sites, refuse_subsampled, with_deterministic
-from .reading import draws_of, parts_of, place, read_base, refuse_parts, refuse_without_density, set_up
+from .reading import draws_of, parts_of, place, read_base, refuse_model, refuse_parts, refuse_without_density, set_up
 from .ties import break_ties
+
+
+def _guide_fault(value: Any) -> str | None:
+    if isinstance(value, type) or not callable(value):
+        return "Write AutoSymmetrized(AutoNormal(model), sym)."
+    if hasattr(value, "postprocess_fn"):
+        return "That is a kernel: fold its draws by Folded(kernel, sym)."
+    return None
+
+
+Guide = Annotated[Callable[..., Any], kinds.Kind("a NumPyro guide", _guide_fault)]
+
+
+def _levels_fault(value: Any) -> str | None:
+    if isinstance(value, jax.core.Tracer):
+        return None
+    try:
+        levels = np.asarray(value)
+    except ValueError:
+        return ""
+    inside = levels.dtype.kind in "iuf" and levels.size > 0 and bool(((levels > 0) & (levels < 1)).all())
+    return None if inside else ""
+
+
+#: Probabilities of quantiles.
+Levels = Annotated[ArrayLike, kinds.Kind("numbers between 0 and 1", _levels_fault)]
 
 #: Draws behind marginal quantiles that have no closed form.
 QUANTILE_DRAWS = 10_000
@@ -86,15 +115,16 @@ class AutoSymmetrized(AutoContinuous):
 
     def __init__(
         self,
-        base_guide: Callable[..., Any],
+        base_guide: Guide,
         sym: Symmetry | None = None,
         *,
         bound: BoundName = "auto",
-        num_importance: int | None = None,
-        model: Callable[..., Any] | None = None,
+        num_importance: kinds.Positive | None = None,
+        model: kinds.Model | None = None,
         check: bool = True,
         evaluated: bool = False,
     ) -> None:
+        check_arguments(AutoSymmetrized.__init__, locals())
         if sym is not None:
             sym.refuse_scaled(type(self).__name__)
         refuse_without_density(base_guide)
@@ -156,8 +186,10 @@ class AutoSymmetrized(AutoContinuous):
             set_up(self.base_guide, args, kwargs)
         elif self.prototype_trace is None:
             with handlers.block(), handlers.seed(rng_seed=0):
-                self.prototype_trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
-            plates = (site for site in self.prototype_trace.values() if site["type"] == "plate")
+                trace = handlers.trace(self.base_guide).get_trace(*args, **kwargs)
+            refuse_model(type(self).__name__, trace)
+            self.prototype_trace = trace
+            plates = (site for site in trace.values() if site["type"] == "plate")
             self._prototype_frame_full_sizes = {site["name"]: site["args"][0] for site in plates}
         return self.prototype_trace
 
@@ -178,10 +210,10 @@ class AutoSymmetrized(AutoContinuous):
 
     def sample_posterior(
         self,
-        rng_key: jax.Array,
-        params: Mapping[str, Any],
+        rng_key: kinds.RngKey,
+        params: kinds.Params,
         *args: Any,
-        sample_shape: tuple[int, ...] = (),
+        sample_shape: kinds.SampleShape = (),
         **kwargs: Any,
     ) -> dict[str, jax.Array]:
         """Draws of ``q_sym``: a draw of the base guide, then a uniform element of the group.
@@ -192,6 +224,7 @@ class AutoSymmetrized(AutoContinuous):
         :param sample_shape: leading dimensions of the draws.
         :returns: site name -> array, deterministic sites among them.
         """
+        check_arguments(AutoSymmetrized.sample_posterior, locals())
         if self._plain:
             return self.sample_component(rng_key, params, *args, sample_shape=sample_shape, **kwargs)
         key_base, key_element = jax.random.split(rng_key)
@@ -204,10 +237,10 @@ class AutoSymmetrized(AutoContinuous):
 
     def sample_component(
         self,
-        rng_key: jax.Array,
-        params: Mapping[str, Any],
+        rng_key: kinds.RngKey,
+        params: kinds.Params,
         *args: Any,
-        sample_shape: tuple[int, ...] = (),
+        sample_shape: kinds.SampleShape = (),
         **kwargs: Any,
     ) -> dict[str, jax.Array]:
         """Draws of one component, the base guide: all in one labelling, fit for summaries of single weights.
@@ -221,9 +254,11 @@ class AutoSymmetrized(AutoContinuous):
         :param sample_shape: leading dimensions of the draws.
         :returns: site name -> array, deterministic sites among them.
         """
+        check_arguments(AutoSymmetrized.sample_component, locals())
+        self._refuse_others(params, args, kwargs)
         return draws_of(self.base_guide, rng_key, params, args, kwargs, sample_shape)
 
-    def component(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def component(self, params: kinds.Params, *args: Any, **kwargs: Any) -> Any:
         """One representative component, the base guide at these parameters, for summaries.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
@@ -231,15 +266,16 @@ class AutoSymmetrized(AutoContinuous):
         :returns: for an ``AutoNormal``, site name -> distribution of the constrained value, sites of
             the symmetry and others; for other guides their posterior, as they hold it.
         """
+        check_arguments(AutoSymmetrized.component, locals())
         return self._orbit(jax.random.key(0), params, args, kwargs).base
 
     def symmetry_information(
         self,
-        rng_key: jax.Array,
-        params: Mapping[str, Any],
+        rng_key: kinds.RngKey,
+        params: kinds.Params,
         *args: Any,
-        num_samples: int = 256,
-        num_importance: int = 9,
+        num_samples: kinds.AtLeastTwo = 256,
+        num_importance: kinds.AtLeastTwo = 9,
         **kwargs: Any,
     ) -> SymmetryInformation:
         """What symmetrising gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and from above.
@@ -252,19 +288,20 @@ class AutoSymmetrized(AutoContinuous):
         :returns: a :class:`SymmetryInformation`; where the group is small both sides are exact.
         :raises SymmetryError: where a number is out of range.
         """
+        check_arguments(AutoSymmetrized.symmetry_information, locals())
         key_read, key = jax.random.split(rng_key)
         orbit = self._orbit(key_read, params, args, kwargs)
         if self._plain:
             return SymmetryInformation(0.0, 0.0, 0.0, 0.0, 0.0)
         return information(key, self.sym, orbit.base, num_samples, num_importance)
 
-    def median(self, params: Mapping[str, Any], *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def median(self, params: kinds.Params, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal medians of ``q_sym``, in the form of :meth:`quantiles`."""
         if self._plain and isinstance(self.base_guide, AutoGuide):
             return self.base_guide.median(params)
         return jax.tree.map(lambda x: x[0], self.quantiles(params, [0.5], *args, **kwargs))
 
-    def quantiles(self, params: Mapping[str, Any], quantiles: Any, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def quantiles(self, params: kinds.Params, quantiles: Levels, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal quantiles of ``q_sym``, from draws of the base pooled over each entry's orbit.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
@@ -273,6 +310,7 @@ class AutoSymmetrized(AutoContinuous):
         :returns: site name -> array whose leading dimensions are those of ``quantiles``; an ``AutoNormal`` has one
             always, as in NumPyro.
         """
+        check_arguments(AutoSymmetrized.quantiles, locals())
         if self._plain and isinstance(self.base_guide, AutoGuide):
             return self.base_guide.quantiles(params, quantiles)
         levels = jnp.asarray(quantiles, float)
@@ -296,11 +334,28 @@ class AutoSymmetrized(AutoContinuous):
         return levels.shape
 
     def _orbit(self, rng_key: jax.Array, params: Mapping[str, Any], args: tuple, kwargs: dict) -> Orbit:
+        self._refuse_others(params, args, kwargs)
         with handlers.block(), handlers.seed(rng_seed=rng_key), handlers.substitute(data=params):
             if self._sym is None:
                 self._setup_prototype(*args, **kwargs)
             base = read_base(self.base_guide, self.sym.sites, args, kwargs)
         return Orbit(base, self.sym, self._bound)
+
+    def _refuse_others(self, params: Mapping[str, Any], args: tuple, kwargs: dict) -> None:
+        """Raise unless these are the parameters of this guide, which is set up where it was never run."""
+        who = type(self).__name__
+        if self.prototype_trace is None:
+            try:
+                with handlers.block(), handlers.seed(rng_seed=jax.random.key(0)):
+                    self._setup_prototype(*args, **kwargs)
+            except SymmetryError:
+                raise
+            except Exception as error:
+                raise SymmetryError(
+                    f"{who}: the guide was never run, and raised {type(error).__name__} when it was: {error}. Run SVI "
+                    "first, or pass the model's own arguments after params."
+                ) from error
+        refuse_others_params(who, self.base_guide, params, args, kwargs)
 
     def _deterministic(self) -> list[str]:
         return [name for name, site in (self.prototype_trace or {}).items() if site["type"] == "deterministic"]

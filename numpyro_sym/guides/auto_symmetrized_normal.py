@@ -12,8 +12,9 @@ import numpyro.distributions as dist
 from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoNormal
 
-from ..symmetry import Symmetry
-from .auto_symmetrized import QUANTILE_DRAWS, AutoSymmetrized
+from ..symmetry import Symmetry, kinds
+from ..symmetry.arguments import check_arguments
+from .auto_symmetrized import QUANTILE_DRAWS, AutoSymmetrized, Levels
 from .bounds import BoundName
 from .coordinates import elementwise
 from .marginals import entry_orbits, mixture_quantiles, pooled_quantiles
@@ -64,27 +65,30 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
 
     def __init__(
         self,
-        model: Any,
+        model: kinds.Model,
         sym: Symmetry | None = None,
         *,
         bound: BoundName = "auto",
-        num_importance: int | None = None,
+        num_importance: kinds.Positive | None = None,
         check: bool = True,
         evaluated: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_arguments(AutoSymmetrizedNormal.__init__, locals())
         base = AutoNormal(model, **kwargs)
         super().__init__(base, sym, bound=bound, num_importance=num_importance, check=check, evaluated=evaluated)
 
-    def quantiles(self, params: Mapping[str, Any], quantiles: Any, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def quantiles(self, params: kinds.Params, quantiles: Levels, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal quantiles of ``q_sym``: of the equal mixture over each entry's orbit.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
         :param quantiles: one or several numbers in (0, 1).
         :returns: site name -> array with a leading dimension over the quantiles.
         """
+        check_arguments(AutoSymmetrizedNormal.quantiles, locals())
         if self._plain:
             return self.base_guide.quantiles(params, quantiles)
+        self._refuse_others(params, args, kwargs)
         levels = jnp.ravel(jnp.asarray(quantiles, float))
         normals = self._normals(params)
         free = {

@@ -92,6 +92,16 @@ def _has_density(guide: Any) -> bool:
     return not isinstance(guide, (AutoDelta, AutoSemiDAIS))
 
 
+def refuse_model(who: str, trace: Mapping[str, Any]) -> None:
+    """Raise for a model where a guide belongs: it observes, and it has nothing to train."""
+    observed = [name for name, site in trace.items() if site["type"] == "sample" and site["is_observed"]]
+    if observed:
+        raise SymmetryError(
+            f"{who}: expected a guide; this one observes site {observed[0]!r}, as a model does. Write "
+            "AutoSymmetrizedNormal(model), or AutoSymmetrized(AutoNormal(model))."
+        )
+
+
 def read_base(guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kwargs: Mapping[str, Any]) -> Base:
     """Run a guide, let its parameters reach the caller, and tell its distribution over the model's sites.
 

@@ -8,14 +8,16 @@ from typing import Any, Literal, Protocol
 
 from numpyro import handlers
 from numpyro.infer import HMC, NUTS, init_to_uniform
-from numpyro.infer.mcmc import MCMCKernel
 
 from ..alignment import SortKey, exact_part, sorted_section
+from ..alignment.section import check_keys
 from ..discovery import latent_sites
 from ..discovery.in_use import is_traced
-from ..symmetry import Element, Symmetry, SymmetryError
+from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 from .equivariance import refuse_unless_equivariant
 from .fit import draws_near_a_mode, latent_shapes
+from .inner import Kernel
 from .kernel import LOGGER, Prepared, SymmetricKernel, described
 from .nearest import Nearest
 from .orbit_move import OrbitMove, refuse_without_refresh
@@ -80,7 +82,7 @@ class Folded(SymmetricKernel):
 
     def __init__(
         self,
-        kernel: MCMCKernel,
+        kernel: Kernel,
         sym: Symmetry | None = None,
         *,
         keys: Mapping[str, SortKey] | Nearest | None = None,
@@ -89,9 +91,10 @@ class Folded(SymmetricKernel):
         check: bool = True,
         evaluated: bool = False,
     ) -> None:
+        check_arguments(Folded.__init__, locals())
         super().__init__(kernel, sym, check, evaluated)
-        if where not in ("draws", "transition"):
-            raise SymmetryError(f"{self._who}: where must be 'draws' or 'transition'; got {where!r}.")
+        if sym is not None and isinstance(keys, Mapping):
+            check_keys(sym, keys)
         if where == "transition":
             if self.model is None:
                 raise SymmetryError(
@@ -241,7 +244,7 @@ class FoldedNUTS(_OfNUTS):
 
     def __init__(
         self,
-        model: Callable[..., Any] | None = None,
+        model: kinds.Model | None = None,
         sym: Symmetry | None = None,
         *,
         keys: Mapping[str, SortKey] | Nearest | None = None,
@@ -249,4 +252,5 @@ class FoldedNUTS(_OfNUTS):
         evaluated: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_arguments(FoldedNUTS.__init__, locals())
         super().__init__(NUTS(model, **kwargs), sym, keys=keys, check=check, evaluated=evaluated)

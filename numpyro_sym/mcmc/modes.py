@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.cluster.vq import kmeans2
 from scipy.sparse import coo_array, identity
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 from scipy.spatial import cKDTree
 
-from ..symmetry import SymmetryError
+from ..alignment.ranges import unit_of
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from ..symmetry.arrays import real_array
 
 
 class Modes(NamedTuple):
@@ -32,12 +36,12 @@ class Modes(NamedTuple):
 
 
 def functional_modes(
-    draws: Any,
+    draws: ArrayLike,
     *,
-    num_modes: int | None = None,
-    num_neighbours: int | None = None,
-    max_modes: int = 10,
-    rng_seed: int = 0,
+    num_modes: kinds.Positive | None = None,
+    num_neighbours: kinds.Positive | None = None,
+    max_modes: kinds.Positive = 10,
+    rng_seed: kinds.Seed = 0,
 ) -> Modes:
     """Cluster draws into functional modes: spectral clustering, as in Wiese et al. 2023, section 4.2.
 
@@ -61,12 +65,10 @@ def functional_modes(
     >>> functional_modes(draws).probabilities.tolist()
     [0.75, 0.25]
     """
-    x = np.asarray(draws, float)
-    if x.ndim != 3 or not np.isfinite(x).all():
-        raise SymmetryError(
-            f"functional_modes: expected finite draws of shape (chains, draws, features); got shape {x.shape}"
-            f"{'' if np.isfinite(x).all() else ' with NaN or infinity'}."
-        )
+    check_arguments(functional_modes, locals())
+    expected = "finite draws of shape (chains, draws, features)"
+    x = real_array("functional_modes", "draws", draws, expected, ndim=(3,)).astype(float)
+    x = x / unit_of(x)  # only ratios of distances count
     points = x.reshape(-1, x.shape[-1])
     num_neighbours = max(10, len(points) // 20) if num_neighbours is None else num_neighbours
     if len(points) <= max(num_neighbours, max_modes) + 1 or (num_modes or 1) > max_modes:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from optax.assignment import hungarian_algorithm
 
-from ..symmetry import Element, Symmetry, SymmetryError, Units
+from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry.arguments import check_arguments
 from .entries import entries_of_units
 
 Elements = dict[str, Element]
@@ -32,15 +33,17 @@ class Nearest:
     [0.5, 5.5]
     """
 
-    def __init__(self, reference: Mapping[str, Any]) -> None:
+    def __init__(self, reference: kinds.Point) -> None:
+        check_arguments(Nearest.__init__, locals())
         self.reference = dict(reference)
 
-    def section(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> NearestSection:
+    def section(self, sym: Symmetry, shapes: kinds.Shapes) -> NearestSection:
         """The section for one symmetry.
 
         :raises SymmetryError: where several ``Units`` act, or one acts on two axes of an array: the nearest point is
             then a hard problem, and a local optimum is no section.
         """
+        check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
         if len(sym) != 1:
             raise SymmetryError(
@@ -56,6 +59,7 @@ class Nearest:
         return NearestSection(sym, self.reference, sweeps=1)
 
     def _refuse_misfit(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        sym.refuse_scaled(type(self).__name__)
         sym.check_shapes(shapes)
         for site in sym.sites:
             if site not in self.reference:
@@ -80,12 +84,14 @@ class ApproximatelyNearest(Nearest):
     :param sweeps: how often to go through all ``Units``.
     """
 
-    def __init__(self, reference: Mapping[str, Any], *, sweeps: int = 5) -> None:
+    def __init__(self, reference: kinds.Point, *, sweeps: kinds.Positive = 5) -> None:
+        check_arguments(ApproximatelyNearest.__init__, locals())
         super().__init__(reference)
         self.sweeps = sweeps
 
-    def section(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> NearestSection:
+    def section(self, sym: Symmetry, shapes: kinds.Shapes) -> NearestSection:
         """The section for one symmetry."""
+        check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
         return NearestSection(sym, self.reference, self.sweeps)
 

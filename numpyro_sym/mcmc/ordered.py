@@ -14,7 +14,9 @@ from numpyro.distributions import biject_to, constraints
 
 from ..alignment import SortKey
 from ..symmetry import Element, Symmetry, SymmetryError, Units
+from ..symmetry.arguments import check_arguments
 from .original_names import Question, sample_latent
+from .sitewise import Attendance
 
 
 class OrderedReparam:
@@ -53,11 +55,16 @@ class OrderedReparam:
     """
 
     def __init__(self, sym: Symmetry, *, keys: Mapping[str, SortKey]) -> None:
+        check_arguments(OrderedReparam.__init__, locals())
+        if not keys:
+            raise SymmetryError(
+                "OrderedReparam: keys is empty, so nothing would be ordered. Name a site of some Units."
+            )
         self.sym = sym
         self.keys: dict[str, tuple[Units, int]] = {}
         for name, key in keys.items():
             u = sym[name]
-            site, row = (key, 0) if isinstance(key, str) else key
+            site, row = _site_and_row(name, key)
             if u.kind != "permutation":
                 raise SymmetryError(
                     f"OrderedReparam: Units {name!r} are {u.kind}; an order leaves their factors free. Use "
@@ -71,9 +78,13 @@ class OrderedReparam:
             if site in self.keys:
                 raise SymmetryError(f"OrderedReparam: site {site!r} is the key of two Units.")
             self.keys[site] = (u.with_axes({site: u.axes[site]}), row)
+        self._attendance = Attendance("OrderedReparam", self.keys)
 
     def __call__(self, site: dict) -> Callable[..., Any] | None:
-        if site["name"] not in self.keys or isinstance(site["fn"], Question):
+        if isinstance(site["fn"], Question):
+            return None
+        self._attendance.note(site["name"])
+        if site["name"] not in self.keys:
             return None
         if site["is_observed"]:
             raise SymmetryError(f"OrderedReparam: the key {site['name']!r} is observed, so not to be ordered.")
@@ -91,6 +102,15 @@ class OrderedReparam:
             return None, statistics.forward(u)
 
         return order
+
+
+def _site_and_row(name: str, key: SortKey) -> tuple[str, Any]:
+    """A key as its user gave it: the site, and which entry of each unit."""
+    if isinstance(key, str):
+        return key, 0
+    if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str):
+        return key
+    raise SymmetryError(f"OrderedReparam: the key of Units {name!r} must be a site or (site, row); got {key!r}.")
 
 
 #: NumPyro starts latents anywhere between -2 and 2. Scaled by this, the key starts near an even

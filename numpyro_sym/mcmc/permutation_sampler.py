@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpyro.infer.mcmc import MCMCKernel
-
 from ..discovery import latent_sites
 from ..symmetry import Symmetry, SymmetryError
+from ..symmetry.arguments import check_arguments
+from .inner import Kernel
 from .kernel import Prepared, SymmetricKernel
 from .orbit_move import OrbitMove, refuse_without_refresh
 
@@ -44,8 +44,9 @@ class PermutationSampler(SymmetricKernel):
     """
 
     def __init__(
-        self, kernel: MCMCKernel, sym: Symmetry | None = None, *, check: bool = True, evaluated: bool = False
+        self, kernel: Kernel, sym: Symmetry | None = None, *, check: bool = True, evaluated: bool = False
     ) -> None:
+        check_arguments(PermutationSampler.__init__, locals())
         super().__init__(kernel, sym, check, evaluated)
         if self.model is None:
             raise SymmetryError(f"{self._who}: the kernel has no model. Build it from a model, not from potential_fn.")

@@ -11,7 +11,9 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
 from ..alignment import Section, SortKey, sorted_section
+from ..alignment.section import check_keys
 from ..symmetry import Element, Symmetry, SymmetryError
+from ..symmetry.arguments import check_arguments
 from .original_names import sample_latent
 from .sitewise import SitewiseReparam
 
@@ -52,10 +54,12 @@ class ReferenceSetReparam(SitewiseReparam):
     """
 
     def __init__(self, sym: Symmetry, *, keys: Mapping[str, SortKey] | None = None) -> None:
+        check_arguments(ReferenceSetReparam.__init__, locals())
+        if not len(sym):
+            raise SymmetryError("ReferenceSetReparam: the symmetry has no Units, so nothing would be folded.")
         super().__init__(sym)
         sym.refuse_scaled("ReferenceSetReparam")
-        for name in keys or {}:
-            sym[name]
+        check_keys(sym, keys or {})
         self.keys = dict(keys or {})
 
     def _forget(self) -> None:

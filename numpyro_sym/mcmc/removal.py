@@ -13,8 +13,10 @@ from scipy.spatial import cKDTree
 from ..alignment.assignment import assign
 from ..alignment.checks import as_host_arrays, sample_shape
 from ..alignment.moves import act_on_draws
+from ..alignment.ranges import refuse_out_of_range, widened
 from ..alignment.scores import blocks
-from ..symmetry import Element, Symmetry, SymmetryError, Units
+from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry.arguments import check_arguments
 
 
 class Removed(NamedTuple):
@@ -29,13 +31,13 @@ class Removed(NamedTuple):
 
 
 def remove_symmetry(
-    sites: Mapping[str, Any],
+    sites: kinds.Sites,
     sym: Symmetry,
     *,
-    sample_ndim: int = 1,
-    num_neighbours: int = 32,
-    penalty: float = 1.0,
-    max_sweeps: int = 50,
+    sample_ndim: kinds.Positive = 1,
+    num_neighbours: kinds.Positive = 32,
+    penalty: kinds.PositiveNumber = 1.0,
+    max_sweeps: kinds.Positive = 50,
 ) -> Removed:
     """The symmetry removal of Wiese et al. 2023 (arXiv 2304.02902, section 4.2), as a fold after the fact.
 
@@ -64,14 +66,18 @@ def remove_symmetry(
     >>> bool((mu[:, 0] < 1).all() or (mu[:, 1] < 1).all())
     True
     """
+    check_arguments(remove_symmetry, locals())
     sym.refuse_scaled("remove_symmetry")
+    if not len(sym):
+        raise SymmetryError("remove_symmetry: the symmetry has no Units, so there is nothing to remove.")
     given = as_host_arrays(sites, sym, "the draws")
     sample = sample_shape(given, sample_ndim, "the draws")
     sym.check_shapes({name: a.shape for name, a in given.items()}, sample)
     num_draws = int(np.prod(sample))
     if num_draws < 2:
         raise SymmetryError(f"remove_symmetry: labels are told from one another by many draws; got {num_draws}.")
-    draws = {name: a.reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
+    refuse_out_of_range("remove_symmetry", given, 40)
+    draws = {name: widened(a).reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
     elements = {}
     for u in reversed(sym.units):
         sign = _signs(u, draws, penalty, max_sweeps) if u.kind == "signed" else np.ones((num_draws, u.n))

@@ -10,6 +10,7 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units
+from ..symmetry.arguments import check_arguments
 from .entries import entries_of_units
 from .original_names import sample_latent
 from .sitewise import SitewiseReparam
@@ -46,7 +47,8 @@ class ScaleReparam(SitewiseReparam):
     """
 
     def __init__(self, sym: Symmetry) -> None:
-        if not isinstance(sym, Symmetry) or not len(sym.select("scaled")):
+        check_arguments(ScaleReparam.__init__, locals())
+        if not len(sym.select("scaled")):
             raise SymmetryError("ScaleReparam: expected a Symmetry with Units of kind 'scaled'.")
         for u in sym.select("scaled"):
             powers = {site: {a.power or 0 for a in axs} - {0} for site, axs in u.placements}

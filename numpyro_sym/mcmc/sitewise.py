@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -10,6 +10,38 @@ import numpyro.distributions as dist
 
 from ..symmetry import Symmetry, SymmetryError
 from .original_names import Question
+
+
+class Attendance:
+    """Whether a model samples the sites that a reparameterisation is for.
+
+    A handler sees sites and never the end of a model. Whoever runs one (an initialisation, SVI, a
+    sampler) runs it again and again: where the same sites have come twice over, from the first to
+    the last, what is not among them does not exist.
+
+    :param who: the name that the error begins with.
+    :param wanted: names of sites.
+    """
+
+    def __init__(self, who: str, wanted: Iterable[str]) -> None:
+        self.who, self.wanted = who, tuple(wanted)
+        self._run: list[str] = []
+        self._before: list[str] = []
+
+    def note(self, name: str) -> None:
+        """A model samples a site.
+
+        :raises SymmetryError: where two runs alike are over and sites have not come.
+        """
+        if self._run and name == self._run[0]:
+            absent = [site for site in self.wanted if site not in self._run]
+            again, self._before, self._run = self._run == self._before, self._run, []
+            if again and absent:
+                raise SymmetryError(
+                    f"{self.who}: the model has no site {absent[0]!r}; it has {self._before}. Nothing would be "
+                    "done to it: name the model's own sites."
+                )
+        self._run.append(name)
 
 
 class SitewiseReparam:
@@ -22,9 +54,8 @@ class SitewiseReparam:
     """
 
     def __init__(self, sym: Symmetry) -> None:
-        if not isinstance(sym, Symmetry):
-            raise SymmetryError(f"{type(self).__name__}: expected a Symmetry; got {type(sym).__name__}.")
         self.sym = sym
+        self._attendance = Attendance(type(self).__name__, sym.sites)
         self._begin()
 
     def _begin(self) -> None:
@@ -41,7 +72,10 @@ class SitewiseReparam:
 
     def __call__(self, site: dict) -> Callable[..., Any] | None:
         name = site["name"]
-        if name not in self.sym.sites or isinstance(site["fn"], Question):
+        if isinstance(site["fn"], Question):
+            return None
+        self._attendance.note(name)
+        if name not in self.sym.sites:
             return None
         if site["is_observed"]:
             raise SymmetryError(

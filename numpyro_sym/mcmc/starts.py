@@ -12,18 +12,20 @@ import optax
 from numpyro.infer import init_to_uniform
 from numpyro.infer.util import initialize_model
 
-from ..symmetry import SymmetryError
+from ..discovery import latent_sites
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
 
 
 def good_starts(
-    rng_key: jax.Array,
-    model: Callable[..., Any],
+    rng_key: kinds.RngKey,
+    model: kinds.Model,
     *args: Any,
-    num_chains: int = 4,
-    num_tries: int = 128,
-    num_steps: int = 500,
-    within: float = 5.0,
-    init_strategy: Callable[..., Any] = init_to_uniform,
+    num_chains: kinds.Positive = 4,
+    num_tries: kinds.Positive = 128,
+    num_steps: kinds.Positive = 500,
+    within: kinds.NotNegativeNumber = 5.0,
+    init_strategy: kinds.Function = init_to_uniform,
     **kwargs: Any,
 ) -> dict[str, jax.Array]:
     """Starts in the best modes that many short optimisations find, for ``MCMC.run(init_params=...)``.
@@ -46,7 +48,8 @@ def good_starts(
     :param init_strategy: NumPyro's, for the random starts.
     :param kwargs: the model's keyword arguments.
     :returns: latent site -> unconstrained values ``(num_chains, *site)``; without the leading dimension for one chain.
-    :raises SymmetryError: where a number is not positive, or no try ends at a finite density.
+    :raises SymmetryError: where a number is not positive, no try ends at a finite density, or fewer end near
+        the best than there are chains.
 
     >>> import jax, jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> from numpyro_sym.mcmc import good_starts
@@ -56,11 +59,12 @@ def good_starts(
     >>> good_starts(jax.random.key(0), model, num_chains=3)["x"].round(2) + 0.0
     Array([0., 0., 0.], dtype=float32)
     """
-    for name, number in (("num_chains", num_chains), ("num_tries", num_tries), ("num_steps", num_steps)):
-        if not number >= 1:
-            raise SymmetryError(f"good_starts: {name} must be at least 1; got {number}.")
-    if not within >= 0:
-        raise SymmetryError(f"good_starts: within must be a number of nats, not negative; got {within}.")
+    check_arguments(good_starts, locals())
+    if num_tries < num_chains:
+        raise SymmetryError(
+            f"good_starts: {num_tries} tries give {num_chains} chains no start of their own. Raise num_tries."
+        )
+    _refuse_unreadable(model, args, kwargs)
     key_starts, key_choice = jax.random.split(rng_key)
     keys = jax.random.split(key_starts, num_tries)
     info = initialize_model(keys, model, init_strategy=init_strategy, model_args=args, model_kwargs=kwargs)
@@ -82,5 +86,25 @@ def good_starts(
     if not np.isfinite(potential.min()):
         raise SymmetryError(f"good_starts: none of {num_tries} tries ended at a finite log density.")
     good = np.flatnonzero(potential <= potential.min() + within)
-    chosen = jax.random.choice(key_choice, good, (num_chains,), replace=len(good) < num_chains)
+    if len(good) < num_chains:
+        raise SymmetryError(
+            f"good_starts: only {len(good)} of {num_tries} tries ended within {within} nats of the best, so "
+            f"{num_chains} chains would share starts, and R-hat could not tell. Raise num_tries, num_steps or within."
+        )
+    chosen = jax.random.choice(key_choice, good, (num_chains,), replace=False)
     return {name: jnp.asarray(x[chosen if num_chains > 1 else chosen[0]]) for name, x in ends.items()}
+
+
+def _refuse_unreadable(model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> None:
+    """Raise where the model cannot be run with these arguments, or has nothing to start."""
+    try:
+        sites, _ = latent_sites(model, args, kwargs)
+    except SymmetryError:
+        raise
+    except Exception as error:
+        raise SymmetryError(
+            f"good_starts: the model raised {type(error).__name__} when it was run: {error}. Pass the model's own "
+            "arguments after it."
+        ) from error
+    if not sites:
+        raise SymmetryError("good_starts: the model has no latent sites, so there is nothing to start.")

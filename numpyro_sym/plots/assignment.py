@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..symmetry import Element, SymmetryError
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from ..symmetry.validity import refuse_no_permutation
 from .canvas import canvas
 
 
-def assignment_matrix(elements: Mapping[str, Element], units: str, first: int, second: int) -> np.ndarray:
+def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: int) -> np.ndarray:
     """How often a unit of one chain was matched to a unit of another, draw by draw.
 
     :param elements: units name -> Element with arrays ``(chain, draw, n)``, as
@@ -22,13 +23,16 @@ def assignment_matrix(elements: Mapping[str, Element], units: str, first: int, s
     :returns: shares ``(n, n)``, of the first chain's units along rows; rows and columns sum to 1.
     :raises SymmetryError: where there are no such units or chains.
 
+    >>> from numpyro_sym import Element
     >>> g = {"component": Element(np.array([[[0, 1]], [[1, 0]]]), np.ones((2, 1, 2)))}
     >>> assignment_matrix(g, "component", 0, 1).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
+    check_arguments(assignment_matrix, locals())
     if units not in elements:
         raise SymmetryError(f"assignment_matrix: there are no units {units!r}; there are {sorted(elements)}.")
     permutation = np.asarray(elements[units].permutation)
+    refuse_no_permutation("assignment_matrix", f"the permutation of Units {units!r}", permutation)
     if permutation.ndim != 3 or not all(-len(permutation) <= c < len(permutation) for c in (first, second)):
         raise SymmetryError(
             f"assignment_matrix: expected permutations (chain, draw, n) with chains {first} and {second}; "
@@ -40,7 +44,7 @@ def assignment_matrix(elements: Mapping[str, Element], units: str, first: int, s
 
 
 def plot_assignment(
-    elements: Mapping[str, Element],
+    elements: kinds.Elements,
     units: str,
     first: int = 0,
     second: int = 1,
@@ -57,6 +61,7 @@ def plot_assignment(
     :returns: the axes.
     :raises SymmetryError: as :func:`assignment_matrix`.
     """
+    check_arguments(plot_assignment, locals())
     shares = assignment_matrix(elements, units, first, second)
     ax = canvas(ax, size=(4.6, 4.0))
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)

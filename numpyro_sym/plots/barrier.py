@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..diagnostics import LossBarrier
-from .canvas import canvas, tidy
+from ..symmetry.arguments import check_arguments
+from .canvas import canvas, refuse_others, tidy
 
 
 def plot_barrier(barriers: Mapping[str, LossBarrier] | LossBarrier, *, ax: Any = None) -> Any:
@@ -15,9 +16,12 @@ def plot_barrier(barriers: Mapping[str, LossBarrier] | LossBarrier, *, ax: Any =
     :param barriers: one, or label -> barrier, such as before and after alignment.
     :param ax: a matplotlib axes to draw on; a new one by default.
     :returns: the axes.
+    :raises SymmetryError: where there are none.
     """
-    ax = canvas(ax)
+    check_arguments(plot_barrier, locals())
     every = {"": barriers} if isinstance(barriers, LossBarrier) else barriers
+    refuse_others("plot_barrier", "barriers", every, LossBarrier)
+    ax = canvas(ax)
     for i, (label, found) in enumerate(every.items()):
         height = f"barrier {found.height:.3g}"
         ax.plot(found.t, found.loss, "o-", ms=3, color=f"C{i % 10}", label=f"{label}: {height}" if label else height)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..diagnostics.groups import posterior_of, sample_dims
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
 
-Entry = str | tuple
+
+def _entry_fault(value: Any) -> str | None:
+    if isinstance(value, str):
+        return None
+    fits = isinstance(value, tuple) and len(value) and isinstance(value[0], str)
+    is_index = fits and all(kinds.whole(-(10**9)).fault(i) is None for i in value[1:])
+    return None if is_index else ""
+
+
+Entry = Annotated[str | tuple, kinds.Kind("a name, or a name and an index: ('w1', 0, 3)", _entry_fault)]
 
 
 def entry_values(data: Any, entry: Entry) -> np.ndarray:

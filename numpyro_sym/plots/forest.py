@@ -8,6 +8,7 @@ import numpy as np
 
 from ..diagnostics import Diagnosis
 from ..diagnostics.verdict import LIMIT
+from ..symmetry.arguments import check_arguments
 from .canvas import canvas, tidy
 
 
@@ -18,6 +19,7 @@ def plot_rhat(diagnosis: Diagnosis, *, ax: Any = None) -> Any:
     :param ax: a matplotlib axes to draw on; a new one by default.
     :returns: the axes; its title is the verdicts.
     """
+    check_arguments(plot_rhat, locals())
     sites = [str(s) for s in diagnosis.sites["site"].values]
     functions = [str(f) for f in diagnosis.invariant["function"].values]
     rows = len(sites) + len(functions)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..diagnostics.groups import ArvizData
+from ..symmetry.arguments import check_arguments
 from .canvas import canvas, tidy
 from .entry import Entry, entry_label, entry_values
 
 
-def plot_pairs(before: Any, after: Any, x: Entry, y: Entry, *, axes: Any = None) -> Any:
+def plot_pairs(before: ArvizData, after: ArvizData, x: Entry, y: Entry, *, axes: Any = None) -> Any:
     """The joint posterior of two entries: many copies before folding, one after; a colour a chain.
 
     :param before: an ArviZ object.
@@ -19,9 +23,11 @@ def plot_pairs(before: Any, after: Any, x: Entry, y: Entry, *, axes: Any = None)
     :returns: the two axes.
     :raises SymmetryError: where there is no such entry.
     """
+    check_arguments(plot_pairs, locals())
+    values = [[entry_values(data, entry) for entry in (x, y)] for data in (before, after)]
     axes = canvas(axes, 1, 2, size=(8.0, 3.8), sharex=True, sharey=True)
-    for ax, data, title in zip(axes, (before, after), ("as sampled", "one copy"), strict=True):
-        for i, (a, b) in enumerate(zip(entry_values(data, x), entry_values(data, y), strict=True)):
+    for ax, both, title in zip(np.ravel(axes), values, ("as sampled", "one copy"), strict=True):
+        for i, (a, b) in enumerate(zip(*both, strict=True)):
             ax.plot(a, b, ".", ms=2.5, mew=0, alpha=0.5, color=f"C{i % 10}", label=f"chain {i}")
         ax.set(xlabel=entry_label(x), title=title)
         tidy(ax)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..diagnostics import PruningCurve
-from .canvas import canvas, tidy
+from ..symmetry.arguments import check_arguments
+from .canvas import canvas, refuse_others, tidy
 
 
 def plot_pruning(curves: Mapping[str, PruningCurve] | PruningCurve, *, ylabel: str = "score", ax: Any = None) -> Any:
@@ -16,9 +17,12 @@ def plot_pruning(curves: Mapping[str, PruningCurve] | PruningCurve, *, ylabel: s
     :param ylabel: what the score is.
     :param ax: a matplotlib axes to draw on; a new one by default.
     :returns: the axes.
+    :raises SymmetryError: where there are none.
     """
-    ax = canvas(ax)
+    check_arguments(plot_pruning, locals())
     every = {f"by {curves.by}": curves} if isinstance(curves, PruningCurve) else curves
+    refuse_others("plot_pruning", "curves", every, PruningCurve)
+    ax = canvas(ax)
     for i, (label, curve) in enumerate(every.items()):
         ax.plot(100 * curve.fraction, curve.score, "o-", ms=3, color=f"C{i % 10}", label=label)
     ax.set(xlabel="weights pruned (%)", ylabel=ylabel)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..diagnostics.groups import ArvizData
+from ..symmetry.arguments import check_arguments
 from .canvas import canvas, tidy
 from .entry import Entry, entry_label, entry_values
 
 
-def plot_traces(before: Any, after: Any, entry: Entry, *, axes: Any = None) -> Any:
+def plot_traces(before: ArvizData, after: ArvizData, entry: Entry, *, axes: Any = None) -> Any:
     """Each chain's draws of one entry, as sampled and aligned, on one scale.
 
     :param before: an ArviZ object.
@@ -18,9 +22,11 @@ def plot_traces(before: Any, after: Any, entry: Entry, *, axes: Any = None) -> A
     :returns: the two axes.
     :raises SymmetryError: where there is no such entry.
     """
+    check_arguments(plot_traces, locals())
+    values = [entry_values(data, entry) for data in (before, after)]
     axes = canvas(axes, 1, 2, size=(9.0, 3.2), sharey=True)
-    for ax, data, title in zip(axes, (before, after), ("as sampled", "aligned"), strict=True):
-        for i, chain in enumerate(entry_values(data, entry)):
+    for ax, chains, title in zip(np.ravel(axes), values, ("as sampled", "aligned"), strict=True):
+        for i, chain in enumerate(chains):
             ax.plot(chain, color=f"C{i % 10}", lw=0.6, alpha=0.85, label=f"chain {i}")
         ax.set(xlabel="draw", title=title)
         ax.margins(x=0.01)

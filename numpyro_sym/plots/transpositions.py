@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..symmetry import SymmetryError
+from ..symmetry import SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from ..symmetry.arrays import real_array
 from .canvas import canvas, tidy
 
 
-def plot_transpositions(counts: Any, n: int, *, ax: Any = None) -> Any:
+def plot_transpositions(counts: ArrayLike, n: kinds.Positive, *, ax: Any = None) -> Any:
     """A histogram of numbers of transpositions; dashed, where unrelated orders of ``n`` units lie.
 
     :param counts: ints, as :func:`numpyro_sym.diagnostics.transpositions` gives for some units.
@@ -19,8 +22,9 @@ def plot_transpositions(counts: Any, n: int, *, ax: Any = None) -> Any:
     :returns: the axes.
     :raises SymmetryError: where a count is none of a permutation of ``n``.
     """
-    counts = np.asarray(counts).ravel()
-    if not counts.size or counts.min() < 0 or counts.max() > n - 1:
+    check_arguments(plot_transpositions, locals())
+    counts = real_array("plot_transpositions", "counts", counts, "ints").ravel()
+    if not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0 or counts.max() > n - 1:
         raise SymmetryError(f"plot_transpositions: a permutation of {n} has 0 to {n - 1} transpositions; got {counts}.")
     ax = canvas(ax)
     expected = n - (1 / np.arange(1, n + 1)).sum()

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..diagnostics.samples import flat_draws
-from ..symmetry import Axis, Symmetry, SymmetryError
+from ..symmetry import Axis, Symmetry, SymmetryError, kinds
+from ..symmetry.arguments import check_arguments
+from ..symmetry.arrays import real_array
 from .canvas import canvas, tidy
 
 ROLES = {1: " (in)", -1: " (out)"}
@@ -36,8 +38,13 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
     :returns: for each unit its cards.
     :raises SymmetryError: where there are no such units, or a site is missing.
     """
+    check_arguments(unit_cards, locals())
     u = sym[units]
     draws = flat_draws(data, u.sites)
+    for name, x in draws.items():
+        real_array("unit_cards", f"site {name!r}", x, "finite draws (draw, *site)", ndim=1)
+        if len(x) < 2:
+            raise SymmetryError(f"unit_cards: one draw of site {name!r} has no standard deviation.")
     sym_of_units = Symmetry([u])
     sym_of_units.check_shapes({name: x.shape for name, x in draws.items()}, next(iter(draws.values())).shape[:1])
     cards: list[list[Card]] = [[] for _ in range(u.n)]
@@ -50,7 +57,7 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
     return cards
 
 
-def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: int = 4, axes: Any = None) -> Any:
+def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Positive = 4, axes: Any = None) -> Any:
     """One small picture a unit: its incoming and outgoing weights as bars, with a standard deviation each way.
 
     :param data: as for :func:`unit_cards`.
@@ -61,8 +68,7 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: int = 4, a
     :returns: an array of axes, one a unit.
     :raises SymmetryError: as :func:`unit_cards`.
     """
-    if columns < 1:
-        raise SymmetryError(f"plot_unit_cards: columns must be at least 1; got {columns}.")
+    check_arguments(plot_unit_cards, locals())
     cards = unit_cards(data, sym, units)
     columns = min(columns, len(cards))
     rows = ceil(len(cards) / columns)

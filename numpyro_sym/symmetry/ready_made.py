@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from . import kinds
+from .arguments import check_arguments
 from .errors import SymmetryError
 from .symmetry import Symmetry
 from .units import AxisLike, Kind, Units
 
 
 def mlp(
-    weights: Sequence[str],
-    widths: Sequence[int],
+    weights: kinds.NameList,
+    widths: kinds.Widths,
     *,
-    biases: Sequence[str | None] | None = None,
+    biases: kinds.NameListWithNone | None = None,
     kind: Kind = "permutation",
     layout: Literal["in,out", "out,in"] = "in,out",
-    name: str = "hidden",
+    name: kinds.Name = "hidden",
 ) -> Symmetry:
     """The symmetry of a multilayer perceptron: the units of each hidden layer.
 
@@ -31,13 +33,14 @@ def mlp(
     :param name: prefix of the names of the units: ``hidden1``, ``hidden2``, ...; ``hidden`` where
         there is one layer.
     :returns: a :class:`Symmetry` with one ``Units`` a hidden layer.
-    :raises SymmetryError: where the lengths do not fit together.
+    :raises SymmetryError: where the lengths do not fit together, or a site is named twice.
 
     >>> print(mlp(["w1", "w2", "w3"], [16, 8], biases=["b1", "b2", None], kind="signed"))
     units     n  kind    order      acts on
     hidden1  16  signed  1.371e+18  w1[1] b1[0] w2[0]
     hidden2   8  signed  1.032e+07  w2[1] b2[0] w3[0]
     """
+    check_arguments(mlp, locals())
     if len(weights) != len(widths) + 1:
         raise SymmetryError(
             f"mlp: {len(widths)} hidden layers need {len(widths) + 1} weight sites; got {len(weights)}."
@@ -48,8 +51,7 @@ def mlp(
             f"mlp: {len(widths)} hidden layers need {len(widths)} or {len(widths) + 1} bias sites (None where there "
             f"is none); got {len(biases)}."
         )
-    if layout not in ("in,out", "out,in"):
-        raise SymmetryError(f"mlp: layout must be 'in,out' or 'out,in'; got {layout!r}.")
+    _refuse_repeated("mlp", [*weights, *(bias for bias in biases if bias is not None)])
     axis_out, axis_in = (1, 0) if layout == "in,out" else (0, 1)
     layers = []
     for i, width in enumerate(widths):
@@ -62,7 +64,7 @@ def mlp(
     return Symmetry(layers)
 
 
-def mixture(n: int, axes: Mapping[str, AxisLike], *, name: str = "component") -> Symmetry:
+def mixture(n: kinds.Positive, axes: Mapping[str, AxisLike], *, name: kinds.Name = "component") -> Symmetry:
     """The symmetry of a mixture, a topic or a latent-class model: its components' labels.
 
     :param n: number of components.
@@ -74,16 +76,17 @@ def mixture(n: int, axes: Mapping[str, AxisLike], *, name: str = "component") ->
     >>> mixture(3, {"weights": 0, "mu": 0, "sigma": 0}).order
     6
     """
+    check_arguments(mixture, locals())
     return Symmetry([Units(name, n, axes=axes)])
 
 
 def hmm(
-    n: int,
+    n: kinds.Positive,
     *,
-    transition: str,
-    initial: str | None = None,
+    transition: kinds.Name,
+    initial: kinds.Name | None = None,
     emissions: Mapping[str, AxisLike] | None = None,
-    name: str = "state",
+    name: kinds.Name = "state",
 ) -> Symmetry:
     """The symmetry of a hidden Markov model: its states' labels, on both axes of the transitions.
 
@@ -93,11 +96,14 @@ def hmm(
     :param emissions: site name -> the axis that runs over states.
     :param name: name of the units.
     :returns: a :class:`Symmetry` with one ``Units``.
+    :raises SymmetryError: where a site is named twice.
 
     >>> print(hmm(4, transition="A", initial="pi", emissions={"mu": 0}))
     units  n  kind         order  acts on
     state  4  permutation  24     A[0] A[1] pi[0] mu[0]
     """
+    check_arguments(hmm, locals())
+    _refuse_repeated("hmm", [transition, *([] if initial is None else [initial]), *(emissions or {})])
     axes: dict[str, AxisLike] = {transition: (0, 1)}
     if initial is not None:
         axes[initial] = 0
@@ -105,12 +111,12 @@ def hmm(
 
 
 def factor_model(
-    n: int,
+    n: kinds.Positive,
     *,
     loadings: Mapping[str, AxisLike],
     factors: Mapping[str, AxisLike] | None = None,
     axes: Mapping[str, AxisLike] | None = None,
-    name: str = "factor",
+    name: kinds.Name = "factor",
 ) -> Symmetry:
     """The discrete symmetry of a factor model: order and signs of its factors.
 
@@ -126,4 +132,17 @@ def factor_model(
     >>> factor_model(2, loadings={"L": 1}, factors={"z": 1}).order
     8
     """
+    check_arguments(factor_model, locals())
+    if not loadings:
+        raise SymmetryError("factor_model: loadings is empty: name the site of the loadings and the axis of factors.")
     return Symmetry([Units(name, n, incoming=loadings, outgoing=factors, axes=axes, kind="signed")])
+
+
+def _refuse_repeated(who: str, names: Sequence[str]) -> None:
+    """Each role of a model is a site of its own; a second name would push the first one's axis out."""
+    for site in names:
+        if names.count(site) > 1:
+            raise SymmetryError(
+                f"{who}: site {site!r} is named twice. Where one array plays two roles, say on which axes its units "
+                "lie: Units(name, n, incoming=..., outgoing=..., axes=...)."
+            )

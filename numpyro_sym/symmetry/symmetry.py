@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from math import inf, prod
+from math import inf, log, prod
 from typing import Any
 
 import jax
 import numpy as np
 
 from . import element as el
+from . import kinds
 from .action import act_on_axis, act_on_sites
+from .arguments import check_arguments, refusal
 from .axis import Axis
 from .check import CheckReport, check_symmetry
 from .element import Array, Element
 from .errors import SymmetryError
 from .table import text_table
-from .units import KINDS, Kind, Units
+from .units import Units
+from .validity import check_element
 from .view import in_double_precision, read_model
 
 Elements = dict[str, Element]
@@ -61,16 +64,13 @@ class Symmetry:
         notes: Iterable[str] = (),
         caveats: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
-        units = (units,) if isinstance(units, Units) else tuple(units)
-        for u in units:
-            if not isinstance(u, Units):
-                raise SymmetryError(f"Symmetry: expected Units; got {u!r}.")
+        units = _all_units(units)
         names = [u.name for u in units]
         for name in names:
             if names.count(name) > 1:
                 raise SymmetryError(f"Symmetry: two Units are called {name!r}. Give each a name of its own.")
         object.__setattr__(self, "units", units)
-        object.__setattr__(self, "notes", tuple(notes))
+        object.__setattr__(self, "notes", _all_notes(notes))
         given = {name: frozenset(some) for name, some in (caveats or {}).items()}
         object.__setattr__(self, "caveats", {name: given.get(name, frozenset()) for name in names})
         for first, second in combinations(units, 2):
@@ -94,6 +94,7 @@ class Symmetry:
         return tuple(dict.fromkeys(site for u in self.units for site in u.sites))
 
     def __getitem__(self, name: str) -> Units:
+        check_arguments(Symmetry.__getitem__, locals())
         for u in self.units:
             if u.name == name:
                 return u
@@ -108,7 +109,7 @@ class Symmetry:
     def __str__(self) -> str:
         if not self.units:
             return "no symmetry"
-        rows = [[u.name, u.n, u.kind, _short(u.order), u.describe_axes()] for u in self.units]
+        rows = [[u.name, u.n, u.kind, _short(u), u.describe_axes()] for u in self.units]
         return text_table(["units", "n", "kind", "order", "acts on"], rows)
 
     def __repr__(self) -> str:
@@ -126,7 +127,7 @@ class Symmetry:
 
     # Adjusting it ----------------------------------------------------------------------------
 
-    def select(self, kind: Kind | tuple[Kind, ...]) -> Symmetry:
+    def select(self, kind: kinds.FactorKinds) -> Symmetry:
         """The subgroup with only these kinds of factors.
 
         Units of another kind keep their permutations where ``"permutation"`` is among the kinds,
@@ -140,13 +141,11 @@ class Symmetry:
         >>> relu.select(kind=("permutation", "signed")).order
         6
         """
-        kinds = (kind,) if isinstance(kind, str) else tuple(kind)
-        for k in kinds:
-            if k not in KINDS:
-                raise SymmetryError(f"select: kind must be among {KINDS}; got {k!r}.")
-        kept = [u for u in self.units if u.kind in kinds]
-        if "permutation" in kinds:
-            kept = [u if u.kind in kinds else u.with_kind("permutation") for u in self.units]
+        check_arguments(Symmetry.select, locals())
+        chosen = (kind,) if isinstance(kind, str) else tuple(kind)
+        kept = [u for u in self.units if u.kind in chosen]
+        if "permutation" in chosen:
+            kept = [u if u.kind in chosen else u.with_kind("permutation") for u in self.units]
         return Symmetry(kept, notes=self.notes, caveats=self.caveats)
 
     def refuse_scaled(self, who: str) -> None:
@@ -177,6 +176,7 @@ class Symmetry:
 
         :raises SymmetryError: where there is no such ``Units``.
         """
+        check_arguments(Symmetry.rename, locals())
         for name in names:
             self[name]
         renamed = [u.renamed(names.get(u.name, u.name)) for u in self.units]
@@ -202,25 +202,40 @@ class Symmetry:
 
     # The group -------------------------------------------------------------------------------
 
-    def identity(self, sample_shape: tuple[int, ...] = ()) -> Elements:
+    def identity(self, sample_shape: kinds.SampleShape = ()) -> Elements:
         """The element that moves nothing, with arrays of shape ``(*sample_shape, n)``."""
+        check_arguments(Symmetry.identity, locals())
         return {u.name: el.identity(u, sample_shape) for u in self.units}
 
-    def sample(self, rng_key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Elements:
+    def sample(self, rng_key: kinds.RngKey, sample_shape: kinds.SampleShape = ()) -> Elements:
         """Uniform elements (positive factors: standard log-normal).
 
         :param rng_key: a JAX random key.
         :param sample_shape: how many, as leading dimensions.
         """
+        check_arguments(Symmetry.sample, locals())
         keys = jax.random.split(rng_key, max(len(self.units), 1))
         return {u.name: el.sample(u, key, sample_shape) for u, key in zip(self.units, keys, strict=False)}
 
-    def compose(self, g: Elements, h: Elements) -> Elements:
-        """The element that acts like ``h``, then ``g``: ``act(compose(g, h), x) == act(g, act(h, x))``."""
+    def compose(self, g: kinds.Elements, h: kinds.Elements) -> Elements:
+        """The element that acts like ``h``, then ``g``: ``act(compose(g, h), x) == act(g, act(h, x))``.
+
+        :raises SymmetryError: where one is no element of the group, or lacks ``Units``.
+        """
+        check_arguments(Symmetry.compose, locals())
+        for u in self.units:
+            for element in (g, h):
+                check_element("compose", u, self._element(element, u))
         return {u.name: el.compose(self._element(g, u), self._element(h, u)) for u in self.units}
 
-    def inverse(self, g: Elements) -> Elements:
-        """The element that undoes ``g``."""
+    def inverse(self, g: kinds.Elements) -> Elements:
+        """The element that undoes ``g``.
+
+        :raises SymmetryError: where it is no element of the group, or lacks ``Units``.
+        """
+        check_arguments(Symmetry.inverse, locals())
+        for u in self.units:
+            check_element("inverse", u, self._element(g, u))
         return {u.name: el.inverse(self._element(g, u)) for u in self.units}
 
     def elements(self) -> Elements:
@@ -228,21 +243,22 @@ class Symmetry:
 
         :raises SymmetryError: where the group has more than a million elements.
         """
-        if self.order > 10**6:
-            raise SymmetryError(f"elements: a group of order {_short(self.order)} is too large to list.")
+        if self.log_order > _LARGE or self.order > 10**6:
+            raise SymmetryError(f"elements: a group of order {_short(self)} is too large to list.")
         each = [el.enumerate_elements(u) for u in self.units]
         counts = [len(e.permutation) for e in each]
         grid = np.indices(counts).reshape(len(counts), -1) if counts else np.zeros((0, 1), int)
         return {u.name: Element(*(a[i] for a in e)) for u, e, i in zip(self.units, each, grid, strict=True)}
 
-    def act(self, g: Elements, sites: Sites) -> dict[str, Array]:
+    def act(self, g: kinds.Elements, sites: kinds.Sites) -> dict[str, Array]:
         """Move the arrays of all sites together.
 
         :param g: ``{units name: Element}``, arrays of shape ``(*sample, n)``.
         :param sites: site name -> array of shape ``(*sample, *site shape)``; NumPy or JAX. Sites
             that the symmetry does not name pass through.
         :returns: a new dict of the same shapes, dtypes and order.
-        :raises SymmetryError: where a site is missing, or an axis or a sample shape does not fit.
+        :raises SymmetryError: where ``g`` is no element of the group, a site is missing, or an axis or a
+            sample shape does not fit.
 
         >>> import jax, jax.numpy as jnp
         >>> sym = Symmetry([Units("component", 3, axes={"mu": 0})])
@@ -250,12 +266,14 @@ class Symmetry:
         >>> sym.act(g, {"mu": jnp.array([10.0, 20.0, 30.0])})["mu"].tolist()
         [30.0, 10.0, 20.0]
         """
+        check_arguments(Symmetry.act, locals())
         out = dict(sites)
         if not self.units:
             return out
         sample = np.shape(self._element(g, self.units[0]).permutation)[:-1]
         for u in self.units:
-            if np.shape(self._element(g, u).permutation) != (*sample, u.n):
+            check_element("act", u, self._element(g, u))
+            if np.shape(g[u.name].permutation) != (*sample, u.n):
                 raise SymmetryError(
                     f"act: the element of {u.name!r} has shape {np.shape(g[u.name].permutation)}; "
                     f"expected {(*sample, u.n)}."
@@ -265,7 +283,7 @@ class Symmetry:
             out = act_on_sites(u, g[u.name], out, len(sample))
         return out
 
-    def _element(self, g: Elements, u: Units) -> Element:
+    def _element(self, g: Mapping[str, Any], u: Units) -> Element:
         try:
             return g[u.name]
         except KeyError:
@@ -273,13 +291,14 @@ class Symmetry:
 
     # Does it fit? ----------------------------------------------------------------------------
 
-    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]], sample: tuple[int, ...] = ()) -> None:
+    def check_shapes(self, shapes: kinds.Shapes, sample: kinds.SampleShape = ()) -> None:
         """Raise unless every site is there and every axis has the length that its units need.
 
         :param shapes: site name -> shape ``(*sample, *site shape)``.
         :param sample: the leading sample dimensions that every shape begins with.
         :raises SymmetryError: naming the units, the site, its shape and what was expected.
         """
+        check_arguments(Symmetry.check_shapes, locals())
         for u in self.units:
             for site, axs in u.placements:
                 if site not in shapes:
@@ -307,11 +326,11 @@ class Symmetry:
 
     def check(
         self,
-        model: Callable[..., Any],
+        model: kinds.Model,
         *args: Any,
-        num_points: int = 3,
-        num_elements: int = 4,
-        rng_seed: int = 0,
+        num_points: kinds.Positive = 3,
+        num_elements: kinds.Positive = 4,
+        rng_seed: kinds.Seed = 0,
         **kwargs: Any,
     ) -> CheckReport:
         """Evaluate the model in float64 at random points under random elements of the group.
@@ -336,6 +355,7 @@ class Symmetry:
             ...
         numpyro_sym.symmetry.errors.SymmetryError: Units 'component' ... prior of site 'mu' tells its 2 entries apart...
         """
+        check_arguments(Symmetry.check, locals())
 
         def check() -> CheckReport:
             view = read_model(model, args, kwargs)
@@ -343,6 +363,27 @@ class Symmetry:
             return check_symmetry(self.units, view, num_points, num_elements, rng_seed)
 
         return in_double_precision(check)
+
+
+def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:
+    """What a symmetry is made of, one ``Units`` or several."""
+    if isinstance(given, Units):
+        return (given,)
+    if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)) or hasattr(given, "dtype"):
+        raise SymmetryError(refusal("Symmetry", "units", given, "Units, or several in a list"))
+    units = tuple(given)
+    for u in units:
+        if not isinstance(u, Units):
+            raise SymmetryError(refusal("Symmetry", "units", given, "Units, or several in a list"))
+    return units
+
+
+def _all_notes(given: Iterable[str]) -> tuple[str, ...]:
+    is_several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "dtype")
+    notes = tuple(given) if is_several else None
+    if notes is None or not all(isinstance(note, str) for note in notes):
+        raise SymmetryError(refusal("Symmetry", "notes", given, "several strings"))
+    return notes
 
 
 def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None:
@@ -401,7 +442,13 @@ def _moved(u: Units, element: Element, axis: Axis, x: np.ndarray) -> np.ndarray:
     return act_on_axis(u, element, x, axis, 0)
 
 
-def _short(order: int | float) -> str:
-    if order == inf:
+def _short(group: Units | Symmetry) -> str:
+    """The order of a group in a few letters; of a large one it is not computed."""
+    if group.log_order == inf:
         return "inf"
-    return str(order) if order < 10**6 else f"{order:.3e}" if order < 10**300 else f"10**{len(str(order)) - 1}"
+    if group.log_order >= _LARGE:
+        return f"10**{int(group.log_order / log(10))}"
+    return str(group.order) if group.order < 10**6 else f"{group.order:.3e}"
+
+
+_LARGE = 300 * log(10)

@@ -15,7 +15,7 @@ from .errors import SymmetryError
 Kind = Literal["permutation", "signed", "scaled"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-AxisLike = int | Axis | tuple["int | Axis", ...]
+AxisLike = int | Axis | tuple[int | Axis, ...]
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -62,11 +62,11 @@ class Units:
             raise SymmetryError(f"Units: name must be a non-empty string; got {name!r}.")
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise SymmetryError(f"Units {name!r}: n must be a positive int; got {n!r}.")
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise SymmetryError(f"Units {name!r}: kind must be one of {KINDS}; got {kind!r}.")
         placed: dict[str, list[Axis]] = {}
         for power, group in ((1, incoming), (-1, outgoing), (0, axes)):
-            for site, given in (group or {}).items():
+            for site, given in _by_site(name, group).items():
                 placed.setdefault(site, []).extend(a.with_power(power) for a in _as_axes(name, site, given))
         if not placed:
             raise SymmetryError(f"Units {name!r}: name at least one site in incoming, outgoing or axes.")
@@ -125,6 +125,12 @@ class Units:
 
     def __repr__(self) -> str:
         return f"Units({self.name!r}, {self.n}, kind={self.kind!r}, acts on {self.describe_axes()})"
+
+
+def _by_site(name: str, group: Mapping[str, AxisLike] | None) -> Mapping[str, AxisLike]:
+    if group is None or isinstance(group, Mapping):
+        return group or {}
+    raise SymmetryError(f"Units {name!r}: incoming, outgoing and axes are dicts, site name -> axis; got {group!r}.")
 
 
 def _as_axes(name: str, site: str, given: AxisLike) -> Iterable[Axis]:

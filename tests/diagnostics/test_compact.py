@@ -136,14 +136,14 @@ def test_vi_against_hmc(planted, compact):
 
 
 REFUSED = {
-    "same number of draws, along its first axis; got {}": lambda: compact_posterior({}),
+    "hold no site of floats": lambda: compact_posterior({}),
     "1 draws do not give": lambda: compact_posterior({"w": np.ones((1, 2))}),
     "20 draws do not give standard deviations and 20 directions": lambda: compact_posterior(
         {"w": np.ones((20, 2))}, rank=20
     ),
     "do not hold site 'z'": lambda: compact_posterior({"w": np.ones((20, 2))}, sites=["z"]),
     "same number of draws": lambda: compact_posterior({"w": np.ones((20, 2)), "v": np.ones((19, 2))}),
-    "an ArviZ object or a mapping": lambda: compact_posterior(jnp.ones(3)),
+    "an ArviZ object with a posterior, or a dict of draws": lambda: compact_posterior(jnp.ones(3)),
 }
 
 

@@ -9,7 +9,7 @@ from planted import TWO_LAYERS, gaussian_network, two_layers
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
-from numpyro_sym.alignment import align_gaussians
+from numpyro_sym.alignment import align_gaussians, wasserstein_geodesic
 from numpyro_sym.diagnostics import loss_barrier, marginalised_barrier
 
 X = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
@@ -98,8 +98,8 @@ def test_only_the_wasserstein_metric_recovers_permuted_spreads():
 
 REFUSED = {
     "the same sites of the same shapes": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(3)}),
-    "at least 3 points": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(2)}, num_points=2),
-    "of the same shapes; got": lambda: marginalised_barrier(
+    "an int of at least 3": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(2)}, num_points=2),
+    "It names no site": lambda: marginalised_barrier(
         lambda p: jnp.zeros(1), ({"w": np.ones(2)}, {}), ({"w": np.ones(2)}, {"w": np.ones(2)}), jax.random.key(0)
     ),
 }
@@ -109,3 +109,22 @@ REFUSED = {
 def test_refused(message):
     with pytest.raises(SymmetryError, match=message):
         REFUSED[message]()
+
+
+def test_the_way_between_ints_is_no_staircase():
+    """Between -1 and 1 lie numbers that are no ints; so do they between those of a Gaussian."""
+    found = loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, {"w": np.array(-1)}, {"w": np.array(1)}, num_points=5)
+    np.testing.assert_allclose(found.loss, [0, 0.5625, 1, 0.5625, 0])
+    moved, _ = wasserstein_geodesic(*({"w": np.array([x])} for x in (0, 1, 2, 1)), t=np.array([0.25]))
+    assert moved["w"].tolist() == [[0.5]]
+
+
+def test_losses_that_are_no_numbers():
+    ends = {"w": np.zeros(2)}, {"w": np.ones(2)}
+    for loss, message in (
+        (lambda p: p["w"], "must return one real number; it returns an array of shape"),
+        (lambda p: p["v"].sum(), "raised KeyError"),
+        (lambda p: jnp.log(p["w"].sum() - 3.0), "NaN on the way"),
+    ):
+        with pytest.raises(SymmetryError, match=message):
+            loss_barrier(loss, *ends)

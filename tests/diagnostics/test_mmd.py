@@ -60,3 +60,20 @@ def test_runs_of_one_posterior_differ_until_they_are_aligned():
 def test_refused():
     with pytest.raises(SymmetryError, match="two draws each of the same size"):
         mmd(np.ones((4, 2)), np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_no_distance(wrong):
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    broken = x.copy()
+    broken[3, 1] = wrong
+    for first, second in ((x, broken), (broken, x), ({"w": broken}, {"w": x})):
+        with pytest.raises(SymmetryError, match="NaN or infinity"):
+            mmd(first, second)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-30, 1e25, 1e200])
+def test_units_of_measurement_do_not_count(unit):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 2)), rng.normal(size=(50, 2)) + 1
+    assert mmd(unit * x, unit * y).p_value == mmd(x, y).p_value

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 from planted import TWO_LAYERS, gaussian_network, planted, switched, two_layers
 
 from numpyro_sym import SymmetryError
@@ -83,13 +84,13 @@ def test_mutual_information_is_its_definition():
 
 
 REFUSED = {
-    "hold NaN": lambda: lppd(np.full((1, 1, 1), np.nan)),
+    "It holds NaN": lambda: lppd(np.full((1, 1, 1), np.nan)),
     r"expected log densities of shape \(chain, draw, observation\)": lambda: lppd(np.ones((3, 4))),
     "there is no group log_likelihood": lambda: lppd(_without_log_likelihood()),
     "must be probabilities": lambda: agreement(np.ones((3, 2)), np.ones((3, 2))),
     "cannot be compared": lambda: total_variation(P, Q[:, :2] / Q[:, :2].sum(-1, keepdims=True)),
-    "expected .point, class.": lambda: agreement(P[0], P[0]),
-    "expected probabilities .member, point, class.": lambda: mutual_information(P),
+    "must be class probabilities .point, class.": lambda: agreement(P[0], P[0]),
+    "must be class probabilities .member, point, class.": lambda: mutual_information(P),
 }
 
 
@@ -103,3 +104,19 @@ def _without_log_likelihood():
 def test_refused(message):
     with pytest.raises(SymmetryError, match=message):
         REFUSED[message]()
+
+
+def test_lppd_does_not_take_a_posterior_for_log_likelihoods():
+    """Both are Datasets over chains and draws; whole objects and named arrays say which is which."""
+    posterior = xr.Dataset({"w": (("chain", "draw", "unit"), np.zeros((2, 5, 3)))})
+    for given in (posterior, xr.DataTree(posterior, name="posterior")):
+        with pytest.raises(SymmetryError, match="One group does not tell"):
+            lppd(given)
+    assert lppd({"y": np.zeros((2, 5, 3))}) == 0
+
+
+def test_lppd_of_draws_that_differ_in_number():
+    with pytest.raises(SymmetryError, match="expected log densities of shape"):
+        lppd({"y": np.zeros((2, 5, 3)), "z": np.zeros((2, 4, 3))})
+    with pytest.raises(SymmetryError, match="plus infinity"):
+        lppd(np.full((1, 2, 3), np.inf))

@@ -57,7 +57,7 @@ def test_constant_weights_are_the_surest():
 
 
 REFUSED = {
-    "by must be among": lambda: pruning_masks(LOC, SCALE, [0.5], by="size"),
+    "by must be one of": lambda: pruning_masks(LOC, SCALE, [0.5], by="size"),
     "between 0 and 1": lambda: pruning_masks(LOC, SCALE, [1.5]),
     "site 'b' needs means": lambda: pruning_masks(LOC, {"a": SCALE["a"]}, [0.5]),
 }

@@ -73,12 +73,13 @@ def test_an_interrupted_run_is_taken_up_where_it_stopped(tree, tmp_path, monkeyp
     with dask.config.set(scheduler="synchronous"), pytest.raises(KeyboardInterrupt):
         rebasin_to_zarr(tree, store, MIXTURE, progress_bar=False)
     written = xr.open_zarr(store, group="rebasin_written", consolidated=False)
-    assert int(written["posterior"].sum() + written["warmup_posterior"].sum()) == 2
+    done = {name: written[name].values.any(1) for name in ("posterior", "warmup_posterior")}
+    assert int(done["posterior"].sum() + done["warmup_posterior"].sum()) == 2
     # What is written is right, what is not is empty.
     half = xr.open_zarr(store, group="posterior", consolidated=False)["mu"].load()
     right = (half == expected["posterior/mu"].load()).all(("component",))
     sizes = [200, 200, 100, 200, 200, 100]  # of the posterior's blocks; dask chooses which come first
-    assert int(right.sum()) == int((written["posterior"].values * sizes).sum())
+    assert int(right.sum()) == int((done["posterior"] * sizes).sum())
     calls[:] = [0] * 4
     out = rebasin_to_zarr(tree, store, MIXTURE, progress_bar=False)
     # 2 x 3 blocks of draws and 2 x 1 of warm-up, without the two written.
@@ -130,7 +131,7 @@ def test_another_store_is_not_overwritten(tree, tmp_path):
         rebasin_to_zarr(tree, tmp_path / "theirs", MIXTURE, progress_bar=False)
     rebasin_to_zarr(tree, tmp_path / "ours", MIXTURE, reference="first", progress_bar=False)
     fewer = xr.DataTree.from_dict({"posterior": tree["posterior"].to_dataset().isel(draw=slice(0, 100))})
-    with pytest.raises(SymmetryError, match="draws of other sizes or chunks in group 'posterior'"):
+    with pytest.raises(SymmetryError, match="begun with other draws"):
         rebasin_to_zarr(fewer, tmp_path / "ours", MIXTURE, progress_bar=False)
 
 
@@ -141,3 +142,84 @@ def test_nan_is_refused(tree, tmp_path):
     posterior = xr.Dataset({name: (dims[: x.ndim], x) for name, x in draws.items()}).chunk({"draw": 50})
     with pytest.raises(SymmetryError, match="NaN or infinite"):
         nsym.rebasin(xr.DataTree.from_dict({"posterior": posterior}), MIXTURE, reference="first")["posterior"].load()
+
+
+def _again(tree, store, sym=MIXTURE, reference=(1, 7)):
+    return rebasin_to_zarr(tree, store, sym, reference=reference, progress_bar=False)
+
+
+@pytest.fixture
+def finished(tree, tmp_path):
+    _again(tree, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def _other_draws(tree):
+    """Of equal shape, and different only in one draw in the middle of a block."""
+    posterior = tree["posterior"].to_dataset().load().copy(deep=True)
+    posterior["mu"].values[2, 150] += 1e-6
+    rest = {name: node.to_dataset() for name, node in tree.children.items() if name != "posterior"}
+    return xr.DataTree.from_dict({"posterior": posterior.chunk({"chain": 2, "draw": 100}), **rest})
+
+
+OTHERS = {
+    "other draws": lambda tree, store: _again(_other_draws(tree), store),
+    "another symmetry": lambda tree, store: _again(tree, store, nsym.mixture(3, {"mu": 0})),
+    "another symmetry: a name": lambda tree, store: _again(tree, store, MIXTURE.rename({"component": "label"})),
+    "another reference: a draw": lambda tree, store: _again(tree, store, reference=(1, 8)),
+    "another reference: the mean": lambda tree, store: _again(tree, store, reference="mean"),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_store_of_another_run_is_refused(tree, finished, what):
+    before = xr.open_datatree(finished, engine="zarr", consolidated=False).load()
+    with pytest.raises(SymmetryError, match=f"begun with {what.split(':')[0]}"):
+        OTHERS[what](tree, finished)
+    after = xr.open_datatree(finished, engine="zarr", consolidated=False).load()
+    xr.testing.assert_identical(before, after)
+
+
+def _overwritten(path):
+    path.write_bytes(b"\x00\x01damaged")
+
+
+BLOCKS = {
+    "a chunk that is gone": lambda store: (store / "posterior" / "mu" / "1.1.0").unlink(),
+    "a damaged chunk": lambda store: _overwritten(store / "posterior" / "mu" / "1.1.0"),
+    "a damaged flag": lambda store: _overwritten(store / "rebasin_written" / "posterior" / "4.0"),
+}
+
+
+@pytest.mark.parametrize("what", BLOCKS)
+def test_a_damaged_block_is_named_and_made_again(tree, finished, what):
+    BLOCKS[what](finished)
+    with pytest.raises(SymmetryError, match="the block chain 2 to 3, draw 100 to 199 of group 'posterior'"):
+        _again(tree, finished)
+    _equal(_again(tree, finished), nsym.rebasin(tree, MIXTURE, reference=(1, 7)))
+
+
+def test_a_flag_that_is_gone_makes_its_block_again(tree, finished):
+    (finished / "rebasin_written" / "posterior" / "4.0").unlink()
+    (finished / "posterior" / "mu" / "1.1.0").unlink()
+    _equal(_again(tree, finished), nsym.rebasin(tree, MIXTURE, reference=(1, 7)))
+
+
+DAMAGED = {
+    "the reference in .* is damaged": lambda store: (store / "rebasin_reference" / "mu" / "0").unlink(),
+    "group 'rebasin_reference' in .* cannot be read": lambda store: _overwritten(
+        store / "rebasin_reference" / "mu" / ".zarray"
+    ),
+    "its attributes in .* cannot be read": lambda store: _overwritten(store / ".zattrs"),
+    "attributes of .* are damaged": lambda store: (store / ".zattrs").write_text(
+        (store / ".zattrs").read_text().replace('"draws": "', '"draws": "0')
+    ),
+    "holds something else": lambda store: (store / ".zattrs").write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGED)
+def test_a_damaged_store_is_refused(tree, finished, message):
+    DAMAGED[message](finished)
+    with pytest.raises(SymmetryError, match=message):
+        _again(tree, finished)

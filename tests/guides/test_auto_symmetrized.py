@@ -338,7 +338,7 @@ def amortised(y):
 REFUSED = {
     "AutoDelta has no tractable density": lambda: AutoSymmetrized(autoguide.AutoDelta(mixture), SYM),
     "AutoDAIS has no tractable density": lambda: AutoSymmetrized(autoguide.AutoDAIS(mixture), SYM),
-    "expected a NumPyro guide": lambda: AutoSymmetrized("guide", SYM),
+    "must be a NumPyro guide": lambda: AutoSymmetrized("guide", SYM),
     "are scaled": lambda: AutoSymmetrized(by_hand, Symmetry([Units("u", 2, incoming={"mu": 0}, kind="scaled")])),
     "'nu', which is not there": lambda: orbit_of(
         AutoSymmetrized(by_hand, Symmetry([Units("u", 2, axes={"nu": 0})])), Y

@@ -161,7 +161,7 @@ def test_what_users_of_a_guide_look_up_is_the_bases():
     assert guide.base is guide.base_guide
     assert guide.init_loc_fn is guide.base.init_loc_fn
     np.testing.assert_array_equal(guide.get_posterior(params).mean, params["q_loc"])
-    with pytest.raises(AttributeError, match="AutoDiagonalNormal.*no attribute 'absent'"):
+    with pytest.raises(AttributeError, match=r"AutoDiagonalNormal.*no attribute 'absent'"):
         guide.absent  # noqa: B018
 
 

@@ -66,11 +66,11 @@ def test_simulation():
 REFUSED = {
     "give either num_modes or probabilities": lambda: chains_needed(),
     "give either": lambda: chains_needed(3, probabilities=[0.5, 0.5]),
-    "num_modes must be a positive int": lambda: chains_needed(0),
+    "num_modes must be an int of at least 1": lambda: chains_needed(0),
     "probabilities must be positive and sum to one": lambda: chains_needed(probabilities=[0.5, 0.4]),
     "must be positive": lambda: chains_needed(probabilities=[1.0, 0.0]),
-    "confidence must be between 0 and 1": lambda: chains_needed(3, confidence=1.0),
-    "method must be 'exact' or 'markov'": lambda: chains_needed(3, method="guess"),
+    "confidence must be a number between 0 and 1": lambda: chains_needed(3, confidence=1.0),
+    "method must be one of .exact., .markov.": lambda: chains_needed(3, method="guess"),
 }
 
 
@@ -78,3 +78,20 @@ REFUSED = {
 def test_refused(message):
     with pytest.raises(SymmetryError, match=message):
         REFUSED[message]()
+
+
+def test_what_cannot_be_counted_in_seconds_is_refused_at_once():
+    with pytest.raises(SymmetryError, match="at most 10000"):
+        chains_needed(10**9)
+    with pytest.raises(SymmetryError, match="of at least 1e-08"):
+        chains_needed(probabilities=[1 - 1e-300, 1e-300])
+    with pytest.raises(SymmetryError, match=r"too many to count exactly; \d+ chains are enough"):
+        chains_needed(10_000)
+    assert chains_needed(10_000, method="markov") > 10**6
+
+
+def test_rare_modes_are_counted_exactly():
+    """Two modes: the rarer is missed with probability (1 - p)^n, the other never."""
+    for p in (1e-4, 1e-6, 1e-7):
+        n = chains_needed(probabilities=[1 - p, p])
+        assert n == int(np.ceil(np.log(0.01) / np.log1p(-p)))

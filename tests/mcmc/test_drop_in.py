@@ -186,7 +186,7 @@ def test_labels_that_are_drawn_are_left_with_their_parameters(wrap):
     ],
 )
 def test_parameters_are_not_folded_away_from_their_labels(kernel):
-    with pytest.raises(SymmetryError, match="'z'. are discrete and stay as they are drawn"):
+    with pytest.raises(SymmetryError, match=r"'z'. are discrete and stay as they are drawn"):
         run(kernel(), cases.Y)
 
 

@@ -21,7 +21,7 @@ from scipy import stats
 import numpyro_sym as nsym
 from numpyro_sym import Symmetry, SymmetryError, Units
 from numpyro_sym.alignment import sorted_section
-from numpyro_sym.mcmc import ReferenceSetReparam
+from numpyro_sym.mcmc import OrderedReparam, ReferenceSetReparam, ScaleReparam
 
 #: One case of each way to act; compilation dominates.
 NAMES = ("mlp-3-tanh", "hmm", "attention", "rnn", "young", "flat-vector", "product-axis")
@@ -362,3 +362,30 @@ REFUSED = {
 def test_refused(message):
     with pytest.raises(SymmetryError, match=f"(?i){message}"):
         REFUSED[message]()
+
+
+ABSENT = {
+    "ReferenceSetReparam": lambda: ReferenceSetReparam(nsym.mixture(3, {"absent": 0})),
+    "ReferenceSetReparam: one of two": lambda: ReferenceSetReparam(nsym.mixture(3, {"x": 0, "absent": 0})),
+    "OrderedReparam": lambda: OrderedReparam(nsym.mixture(3, {"absent": 0}), keys={"component": "absent"}),
+    "ScaleReparam": lambda: ScaleReparam(nsym.mlp(["absent", "away"], [3], kind="scaled")),
+}
+
+
+@pytest.mark.parametrize("what", ABSENT)
+def test_sites_that_the_model_does_not_have(what):
+    def model():
+        numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
+        numpyro.sample("y", dist.Normal(0, 1))
+
+    with pytest.raises(SymmetryError, match=f"{what.split(':')[0]}: the model has no site 'absent'; it has"):
+        MCMC(NUTS(handlers.reparam(model, config=ABSENT[what]())), num_warmup=1, num_samples=1, progress_bar=False).run(
+            jax.random.key(0)
+        )
+
+
+def test_nothing_to_do_is_refused():
+    with pytest.raises(SymmetryError, match="keys is empty"):
+        OrderedReparam(nsym.mixture(3, {"x": 0}), keys={})
+    with pytest.raises(SymmetryError, match="has no Units"):
+        ReferenceSetReparam(nsym.Symmetry())

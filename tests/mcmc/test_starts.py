@@ -75,3 +75,9 @@ def test_one_chain_has_no_leading_dimension():
 def test_refused(wrong):
     with pytest.raises(SymmetryError, match=f"{next(iter(wrong))} must be"):
         good_starts(jax.random.key(0), lopsided, **wrong)
+
+
+@pytest.mark.parametrize(("num_tries", "within"), [(2, 5.0), (4, 0.0)])
+def test_no_two_chains_share_a_start(num_tries, within):
+    with pytest.raises(SymmetryError, match=r"start of their own|share starts"):
+        good_starts(jax.random.key(0), lopsided, num_chains=4, num_tries=num_tries, within=within, num_steps=1)

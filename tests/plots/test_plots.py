@@ -240,7 +240,7 @@ REFUSED = {
     ),
     "has 0 to 2 transpositions": lambda d: plots.plot_transpositions([3], 3),
     "no Units called 'unit'": lambda d: plots.plot_unit_cards(d, MIXTURE, "unit"),
-    "columns must be at least 1": lambda d: plots.plot_unit_cards(d, MIXTURE, "component", columns=0),
+    "columns must be an int of at least 1": lambda d: plots.plot_unit_cards(d, MIXTURE, "component", columns=0),
     "has length 3; expected 4": lambda d: plots.plot_unit_cards(d, nsym.mixture(4, {"mu": 0}), "component"),
 }
 

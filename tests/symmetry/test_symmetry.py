@@ -63,7 +63,7 @@ def test_select_without_rename():
         sym.without("d")
     with pytest.raises(SymmetryError, match="no Units called 'd'"):
         sym.rename({"d": "e"})
-    with pytest.raises(SymmetryError, match="kind must be among"):
+    with pytest.raises(SymmetryError, match="kind must be one or several of"):
         sym.select("sign")
 
 
@@ -82,7 +82,7 @@ REFUSED = {
     "axis 0 of site 'w' is used twice": lambda: Units("u", 2, axes={"w": (0, Axis(0, start=1))}),
     "two Units are called 'u'": lambda: Symmetry([Units("u", 2, axes={"x": 0}), Units("u", 2, axes={"y": 0})]),
     "do not commute": lambda: Symmetry([Units("u", 3, axes={"x": 0}), Units("v", 2, axes={"x": Axis(0, start=0)})]),
-    "expected Units": lambda: Symmetry(["u"]),
+    "units must be Units": lambda: Symmetry(["u"]),
     "3 hidden layers need 4 weight sites": lambda: nsym.mlp(["a", "b"], [2, 2, 2]),
     "need 1 or 2 bias sites": lambda: nsym.mlp(["a", "b"], [2], biases=[]),
     "layout must be": lambda: nsym.mlp(["a", "b"], [2], layout="oi"),

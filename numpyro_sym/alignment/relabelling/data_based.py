@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ...symmetry import SymmetryError
+from ...symmetry import SymmetryError, kinds
+from ...symmetry.arguments import check_arguments
 from .result import Relabelling, as_floats, as_labels, cheapest
 
 _MAX_ITERATIONS = 1000
 
 
-def data_based(allocations: Any, data: Any, n: int) -> Relabelling:
+def data_based(allocations: ArrayLike, data: ArrayLike, n: kinds.Positive) -> Relabelling:
     """Labels under which each component keeps the observations near one centre.
 
     Rodriguez and Walker 2014: an observation costs its squared distance from the centre of its
@@ -29,6 +29,7 @@ def data_based(allocations: Any, data: Any, n: int) -> Relabelling:
     >>> data_based([[1, 1, 0]], [0.0, 0.2, 5.0], n=2).permutation
     array([[1, 0]])
     """
+    check_arguments(data_based, locals())
     labels = as_labels(allocations, n, "data_based")
     y = as_floats(data, 1, "data_based: data").astype(float)
     y = y[:, None] if y.ndim == 1 else y

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ...symmetry import SymmetryError
+from ...symmetry import SymmetryError, kinds
+from ...symmetry.arguments import check_arguments
 from .result import Relabelling, as_labels, as_probabilities, cheapest, mean_relabelled, relabelled
 
 _MAX_ITERATIONS = 1000
 
 
-def ecr(allocations: Any, pivot: Any, n: int) -> Relabelling:
+def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive) -> Relabelling:
     """Labels that agree with those of a pivot for as many observations as possible.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``: each draw's component of
@@ -26,6 +26,7 @@ def ecr(allocations: Any, pivot: Any, n: int) -> Relabelling:
     >>> ecr([[1, 1, 0]], [0, 0, 1], n=2).permutation
     array([[1, 0]])
     """
+    check_arguments(ecr, locals())
     labels, at = as_labels(allocations, n, "ecr"), as_labels(pivot, n, "ecr: the pivot")
     if at.ndim != 1 or labels.ndim < 1 or labels.shape[-1:] != at.shape:
         raise SymmetryError(f"ecr: the pivot has shape {at.shape}; expected {labels.shape[-1:]}.")
@@ -33,7 +34,7 @@ def ecr(allocations: Any, pivot: Any, n: int) -> Relabelling:
     return Relabelling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0)
 
 
-def ecr_iterative(allocations: Any, n: int) -> Relabelling:
+def ecr_iterative(allocations: ArrayLike, n: kinds.Positive) -> Relabelling:
     """ECR whose pivot is the commonest label of each observation, until it is still.
 
     Papastamoulis 2014 (ECR-ITERATIVE-1), begun with the first draw's labels.
@@ -46,6 +47,7 @@ def ecr_iterative(allocations: Any, n: int) -> Relabelling:
     >>> ecr_iterative([[0, 0, 1], [1, 1, 0], [0, 0, 1]], n=2).permutation.tolist()
     [[0, 1], [1, 0], [0, 1]]
     """
+    check_arguments(ecr_iterative, locals())
     labels = as_labels(allocations, n, "ecr_iterative")
     flat = labels.reshape(-1, labels.shape[-1])
     observation = np.arange(flat.shape[-1])
@@ -60,7 +62,7 @@ def ecr_iterative(allocations: Any, n: int) -> Relabelling:
     raise _restless("ecr_iterative")
 
 
-def ecr_soft(allocations: Any, probabilities: Any) -> Relabelling:
+def ecr_soft(allocations: ArrayLike, probabilities: ArrayLike) -> Relabelling:
     """ECR whose pivot is the likeliest label under the mean of the relabelled probabilities.
 
     Papastamoulis 2014 (ECR-ITERATIVE-2), begun with the first draw's labels.

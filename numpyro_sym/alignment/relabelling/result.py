@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...symmetry import Element, SymmetryError
+from ...symmetry.arrays import real_array
 from ..assignment import assign
 
 
@@ -42,9 +43,7 @@ def cheapest(cost: np.ndarray) -> tuple[np.ndarray, float]:
 
 def as_labels(z: Any, n: int, what: str) -> np.ndarray:
     """Allocations as ints in ``0 .. n-1``."""
-    labels = np.asarray(z)
-    if not labels.size:
-        raise SymmetryError(f"{what}: there are no allocations (shape {labels.shape}).")
+    labels = real_array(what, "allocations", z, "ints (*sample, observations)", ndim=1)
     if not np.issubdtype(labels.dtype, np.integer):
         raise SymmetryError(f"{what}: allocations must be ints; got dtype {labels.dtype}.")
     if labels.min() < 0 or labels.max() >= n:
@@ -57,15 +56,14 @@ def as_labels(z: Any, n: int, what: str) -> np.ndarray:
 
 def as_floats(x: Any, ndim: int, what: str) -> np.ndarray:
     """Finite floats with at least so many dimensions."""
-    values = np.asarray(x)
-    values = values if np.issubdtype(values.dtype, np.floating) else values.astype(float)
-    if values.ndim < ndim:
-        raise SymmetryError(f"{what} must have at least {ndim} dimensions; got shape {values.shape}.")
-    if not values.size:
-        raise SymmetryError(f"{what} is empty (shape {values.shape}).")
-    if not np.isfinite(values).all():
-        raise SymmetryError(f"{what} holds NaN or infinity.")
-    return values
+    who, _, name = what.partition(": ")
+    values = real_array(who, name, x, f"finite numbers with at least {ndim} dimensions", ndim=ndim)
+    if np.abs(values).max() > _LARGEST:
+        raise SymmetryError(f"{what}: its squares are beyond what numbers hold; rescale it first.")
+    return values if np.issubdtype(values.dtype, np.floating) else values.astype(float)
+
+
+_LARGEST = 1e15  # single precision holds squares and their sums
 
 
 def as_probabilities(p: Any, what: str) -> np.ndarray:

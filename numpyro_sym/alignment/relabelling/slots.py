@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError
 from .result import Relabelling, as_floats, cheapest
 
 
-def pivotal(parameters: Any, pivot: Any) -> Relabelling:
+def pivotal(parameters: ArrayLike, pivot: ArrayLike) -> Relabelling:
     """Labels under which a draw's parameters are nearest to a pivot's (pivotal reordering).
 
     Marin, Mengersen and Robert 2005. For arrays of several sites at once, or of hidden Markov
@@ -33,7 +32,7 @@ def pivotal(parameters: Any, pivot: Any) -> Relabelling:
     return Relabelling(permutation.reshape(x.shape[:-1]), at, total, 0)
 
 
-def ordering(values: Any) -> Relabelling:
+def ordering(values: ArrayLike) -> Relabelling:
     """Labels in ascending order of one parameter (an artificial identifiability constraint).
 
     Honest only where the posterior separates the components by it.

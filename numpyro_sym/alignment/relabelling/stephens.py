@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError
 from .result import Relabelling, as_probabilities, cheapest, chunks, mean_relabelled
@@ -12,7 +11,7 @@ from .result import Relabelling, as_probabilities, cheapest, chunks, mean_relabe
 _MAX_ITERATIONS = 1000
 
 
-def stephens(probabilities: Any) -> Relabelling:
+def stephens(probabilities: ArrayLike) -> Relabelling:
     """Labels under which all draws classify the observations alike: Stephens 2000, algorithm 2.
 
     Lowers the sum over draws of the Kullback-Leibler divergence of the mean relabelled
