@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,11 +63,11 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     """
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
-    run, trace, free_shapes = _first_run(model, args, kwargs)
-    sites = _latent(trace)
+    run, outline = _first_run(model, args, kwargs)
+    sites = outline.latent
     if not sites:
         raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
-    shapes = {name: tuple(np.shape(site["value"])) for name, site in sites.items()}
+    shapes = {name: site.shape for name, site in sites.items()}
     data = run.data
 
     def densities(data: dict[str, Any], point: Point) -> tuple[dict, dict, dict]:
@@ -78,9 +78,8 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
 
     example = {name: np.zeros(shape) for name, shape in shapes.items()}
     program, out = jax.make_jaxpr(densities, return_shape=True)(data, example)
-    again = jax.make_jaxpr(lambda *given: densities(*given))(
-        data, example
-    )  # another function: JAX keeps what it traced
+    # Of another function: JAX keeps what it traced of one.
+    again = jax.make_jaxpr(lambda *given: densities(*given))(data, example)
     _refuse_impure(program, again)
 
     def evaluate(point: Point) -> Any:
@@ -97,10 +96,10 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
 
     far = partial(jax.jit, compiler_options=QUICK)(partial(placed, in_support))
     prior = partial(jax.jit, compiler_options=QUICK)(partial(placed, at_prior_scale))
-    real = all(site["fn"].support is constraints.real for site in sites.values())
+    real = all(site.is_real for site in sites.values())
 
     def free_point(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
-        return {n: rng.normal(scale=scale, size=shape) for n, shape in free_shapes.items()}
+        return {n: rng.normal(scale=scale, size=site.free_shape) for n, site in sites.items()}
 
     def draw(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
         free = free_point(rng, scale)
@@ -121,9 +120,9 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         program=program,
         data=data,
         evaluate=jax.jit(evaluate),
-        observed=tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"]),
-        local=frozenset(n for n, s in sites.items() if run.subsampled & {f.name for f in s["frames"]}),
-        plates={name: _plates_of(site) for name, site in sites.items()},
+        observed=outline.observed,
+        local=frozenset(n for n, site in sites.items() if run.subsampled & site.frames),
+        plates={name: site.plates for name, site in sites.items()},
         any_arguments=run.told,
         notes=run.notes,
     )
@@ -173,8 +172,30 @@ class _Run:
         return (f"The model does not run with its plates {listed} at full size: its rows were read as any rows.",)
 
 
-def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_Run, Trace, dict[str, tuple]]:
-    """The freest way in which the model can be run, its trace, and the shapes of its unconstrained values."""
+class _Site(NamedTuple):
+    """What is fixed of a latent site, whatever its value; no array is held, for they are traced.
+
+    :param free_shape: of its unconstrained value.
+    :param is_real: whether its support is all numbers.
+    :param plates: axis -> name of the plate that it runs over, and ``frames`` the names of all plates around.
+    """
+
+    shape: tuple[int, ...]
+    free_shape: tuple[int, ...]
+    is_real: bool
+    plates: dict[int, str]
+    frames: frozenset[str]
+
+
+class _Outline(NamedTuple):
+    """The latent sites of a model and the names of the observed ones."""
+
+    latent: dict[str, _Site]
+    observed: tuple[str, ...]
+
+
+def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_Run, _Outline]:
+    """The freest way in which the model can be run, and what it is made of."""
     with jax.ensure_compile_time_eval():
         args, kwargs = jax.tree.map(lambda x: jnp.asarray(_widest(x)) if _is_data(x) else x, (args, kwargs))
     paths = jax.tree.flatten_with_path((args, kwargs))[0]
@@ -189,8 +210,8 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
         run = _Run(model, args, kwargs, told is arguments, whole, dict(told), subsampled)
         try:
             # Twice: what the model observes is known after the first time.
-            _shapes(run)
-            return run, *_shapes(run)
+            _outline(run)
+            return run, _outline(run)
         except SymmetryError:
             raise
         except Exception as error:
@@ -202,18 +223,29 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
     ) from first
 
 
-def _shapes(run: _Run) -> tuple[Trace, dict[str, tuple]]:
-    """A trace without values, and the shapes of the latent sites' unconstrained values."""
-    seen: list[tuple[Trace, dict[str, tuple]]] = []
+def _outline(run: _Run) -> _Outline:
+    """What the model is made of, from a run on shapes alone."""
+    seen: list[_Outline] = []
 
     def once(data: dict[str, Any]) -> None:
         trace = run.trace(data, _substituted(in_support, None))
-        supports = {n: biject_to(s["fn"].support) for n, s in _latent(trace).items()}
-        seen.append((trace, {n: t.inverse_shape(np.shape(trace[n]["value"])) for n, t in supports.items()}))
+        observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
+        seen.append(_Outline({name: _fixed(site) for name, site in _latent(trace).items()}, observed))
         run.data.update({name: x for name, x in data.items() if name not in run.data})
 
     jax.eval_shape(once, dict(run.data))
     return seen[0]
+
+
+def _fixed(site: dict) -> _Site:
+    shape, support = tuple(np.shape(site["value"])), site["fn"].support
+    return _Site(
+        shape,
+        tuple(biject_to(support).inverse_shape(shape)),
+        support is constraints.real,
+        _plates_of(site),
+        frozenset(frame.name for frame in site["frames"]),
+    )
 
 
 def _substituted(place: Callable[[Any, Any], Any], free: Point | None) -> Values:
