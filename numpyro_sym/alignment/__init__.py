@@ -29,9 +29,6 @@ from .scaling import Rescaled as Rescaled
 from .scaling import minimum_mass as minimum_mass
 from .scaling import unit_norm as unit_norm
 from .scaling import unit_variance as unit_variance
-from .section import Key as Key
 from .section import Section as Section
 from .section import SortKey as SortKey
-from .section import exact_keys as exact_keys
-from .section import exact_part as exact_part
 from .section import sorted_section as sorted_section

@@ -56,7 +56,8 @@ def _moved(x: np.ndarray, units: Units, element: Element) -> list[np.ndarray]:
     axes = tuple(axis for axis, length in enumerate(x.shape[2:]) if length == units.n)
     found = []
     if axes:
-        permuted = Units(units.name, units.n, axes={"x": axes})
+        # With the units' kind, whose elements these are; without a power of the factor at first.
+        permuted = Units(units.name, units.n, axes={"x": axes}, kind=units.kind)
         signed = Units(units.name, units.n, incoming={"x": axes}, kind="signed")
         for one in (permuted, signed) if units.kind == "signed" else (permuted,):
             found.append(Symmetry([one]).act({units.name: element}, {"x": x})["x"])

@@ -174,8 +174,8 @@ class AutoSymmetrized(AutoContinuous):
         if self._given is None:
             local = local_sites(latent, self._prototype_frame_full_sizes)
             sym = sym.without(*(u.name for u in sym if local & set(u.sites)))
-        sym.check_shapes({name: np.shape(site["value"]) for name, site in latent.items()})
         refuse_subsampled(sym, latent, self._prototype_frame_full_sizes)
+        sym.check_shapes({name: np.shape(site["value"]) for name, site in latent.items()})
         if sym.sites and isinstance(self.base_guide, AutoGuide):
             refuse_parts(self.base_guide, sym.sites)
             break_ties(self.base_guide, sym)

@@ -101,7 +101,8 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
         for name in orbits.keys() - mixing.keys():
             loc, scale = normals[name]
             free[name] = mixture_quantiles(orbits[name], loc.ravel(), scale.ravel(), levels).reshape(free[name].shape)
-        result = dict(self.base_guide._constrain(free))
+        # Empty sites as they are: AutoNormal cannot tell how many rows these have.
+        result = free | dict(self.base_guide._constrain({name: x for name, x in free.items() if x.size}))
         for name, labels in mixing.items():
             loc, scale = normals[name]
             draws = dist.Normal(loc, scale).sample(jax.random.key(0), (QUANTILE_DRAWS,))

@@ -31,7 +31,7 @@ def refuse_subsampled(sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapp
     :param latent: site name -> its message in the guide's trace.
     :param full_sizes: plate name -> its size without subsampling.
     """
-    for name in sym.sites:
+    for name in latent.keys() & set(sym.sites):
         for frame in latent[name]["cond_indep_stack"]:
             if full_sizes[frame.name] != frame.size:
                 raise SymmetryError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -116,8 +115,9 @@ def read_base(guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kw
     if isinstance(guide, AutoGuideList):
         parts = (read_base(part, names, args, kwargs) for part in guide if _has_any(part, names))
         return Product(tuple(part for part in parts if part.shapes))
+    # Its own draws are not used, so any key will do where the caller has none.
     key = numpyro.prng_key()
-    seeded = nullcontext() if key is None else handlers.seed(rng_seed=key)
+    seeded = handlers.seed(rng_seed=jax.random.key(0) if key is None else key)
     with handlers.block(hide_fn=lambda site: site["type"] != "param"), handlers.trace() as trace, seeded:
         guide(*args, **kwargs)
     if isinstance(guide, AutoNormal):

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 from numpyro import handlers
 from numpyro.infer import HMC, NUTS, init_to_uniform
 
-from ..alignment import SortKey, exact_part, sorted_section
-from ..alignment.section import check_keys
+from ..alignment import SortKey, sorted_section
+from ..alignment.section import check_keys, exact_part
 from ..discovery import latent_sites
 from ..discovery.in_use import is_traced
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
@@ -253,4 +253,6 @@ class FoldedNUTS(_OfNUTS):
         **kwargs: Any,
     ) -> None:
         check_arguments(FoldedNUTS.__init__, locals())
+        if model is None and kwargs.get("potential_fn") is None:
+            raise SymmetryError("FoldedNUTS: expected a model or potential_fn; got neither. Pass the model.")
         super().__init__(NUTS(model, **kwargs), sym, keys=keys, check=check, evaluated=evaluated)

@@ -10,8 +10,8 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
-from ..alignment import Section, SortKey, sorted_section
-from ..alignment.section import check_keys
+from ..alignment import SortKey, sorted_section
+from ..alignment.section import Section, check_keys
 from ..symmetry import Element, Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
 from .original_names import sample_latent

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from optax.assignment import hungarian_algorithm
 
-from ..alignment import Key, Section, SortKey, exact_keys, sorted_section
+from ..alignment import SortKey, sorted_section
+from ..alignment.section import Key, Section, exact_keys
 from ..symmetry import Element, Symmetry, Units
 
 Elements = dict[str, Element]

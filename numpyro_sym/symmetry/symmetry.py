@@ -359,7 +359,10 @@ class Symmetry:
 
         def check() -> CheckReport:
             view = read_model(model, args, kwargs)
-            self.check_shapes(view.shapes)
+            try:
+                self.check_shapes(view.shapes)
+            except SymmetryError as error:
+                raise SymmetryError(" ".join([str(error), *view.notes])) from None
             return check_symmetry(self.units, view, num_points, num_elements, rng_seed)
 
         return in_double_precision(check)

@@ -72,7 +72,7 @@ def test_procrustes_to_a_point_is_stationary():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(SymmetryError, match="Loadings must be floats"):
+    with pytest.raises(SymmetryError, match="loadings must be floats"):
         varimax(np.ones(3))
     with pytest.raises(SymmetryError, match="NaN"):
         align_procrustes(np.full((2, 4, 2), np.nan))

@@ -304,8 +304,8 @@ def raising():
         (raising, (), {}, "The model 'raising' raised KeyError"),
         (lambda: numpyro.sample("y", dist.Normal(), obs=0.0), (), {}, "no latent sample sites"),
         (ZOO["mlp tanh"].model, (), {}, "missing 1 required positional argument: 'x'"),
-        ("model", (), {}, "Expected a NumPyro model"),
-        (ZOO["mlp tanh"].model, (X, Y), {"include": "rotation"}, "include must be among"),
+        ("model", (), {}, "find_symmetry: model must be a NumPyro model"),
+        (ZOO["mlp tanh"].model, (X, Y), {"include": "rotation"}, "include must be one or several of"),
         (
             lambda: numpyro.factor("f", numpyro.sample("x", dist.Normal()) * jnp.nan),
             (),

@@ -414,11 +414,12 @@ def started_with(model, sym, *args, **kwargs):
 REFUSED = {
     "Units 'unit' are scaled": lambda: nsym.AutoSymmetrizedNormal(wide, pair(kind="scaled")),
     "bound must be": lambda: nsym.AutoSymmetrizedNormal(wide, pair(), bound="best"),
-    "num_importance must be a positive int": lambda: nsym.AutoSymmetrizedNormal(wide, pair(), num_importance=0),
+    "num_importance must be an int of at least 1": lambda: nsym.AutoSymmetrizedNormal(wide, pair(), num_importance=0),
     "prior of site 'x' tells its 2 entries apart": lambda: started_with(unequal, pair()),
     "'z', which is not there": lambda: started_with(wide, nsym.mixture(2, {"z": 0})),
     "length 2; expected 3": lambda: started_with(wide, pair(3)),
-    "subsampled plate 'rows'": lambda: started_with(subsampled, pair(5), np.zeros(20)),
+    "subsampled plate 'rows'": lambda: started_with(subsampled, pair(20), np.zeros(20)),
+    "length 20; expected 5.*read at their full size": lambda: started_with(subsampled, pair(5), np.zeros(20)),
 }
 
 

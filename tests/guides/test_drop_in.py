@@ -143,11 +143,10 @@ def test_what_numpyro_says_reaches_the_user(kind, model):
     assert heard(symmetrised(kind), model) == heard(kind, model)
 
 
-def test_a_guide_that_was_never_called_says_what_numpyros_says():
-    key = jax.random.key(0)
-    for make in (AutoSymmetrizedNormal, autoguide.AutoNormal):
-        with pytest.raises(AttributeError, match="_init_locs"):
-            make(line).sample_posterior(key, {})
+def test_a_guide_that_was_never_called_says_so():
+    """NumPyro's own ends in an AttributeError."""
+    with pytest.raises(SymmetryError, match="raised TypeError when it was run"):
+        AutoSymmetrizedNormal(line).sample_posterior(jax.random.key(0), {})
     with pytest.raises(SymmetryError, match="found on the first call"):
         AutoSymmetrizedNormal(line).sym.sites  # noqa: B018
 
@@ -250,19 +249,23 @@ def make(request):
 
 
 def test_many_seeds_at_once_and_one_compiled_run(make):
-    """The runs are those outside of any transformation."""
+    """One run, however it is transformed.
+
+    NumPyro's own AutoDiagonalNormal starts elsewhere where its first run is traced; AutoNormal does not.
+    """
     keys = jax.random.split(jax.random.key(0), 2)
 
     def run(svi, key, *args):
         return svi.run(key, 3, *args, progress_bar=False).losses
 
-    one_by_one = [run(svi_of(network, make()), key, X, Y) for key in keys]
     together = jax.vmap(partial(run, svi_of(network, make())), (0, None, None))(keys, X, Y)
     closed_over = jax.jit(lambda key: run(svi_of(network, make()), key, X, Y))(keys[0])
     handed_over = jax.jit(partial(run, svi_of(network, make())))(keys[0], X, Y)
-    np.testing.assert_allclose(together, jnp.stack(one_by_one), rtol=1e-3)
-    np.testing.assert_allclose(closed_over, one_by_one[0], rtol=1e-3)
-    np.testing.assert_allclose(handed_over, one_by_one[0], rtol=1e-3)
+    np.testing.assert_allclose(closed_over, together[0], rtol=1e-3)
+    np.testing.assert_allclose(handed_over, together[0], rtol=1e-3)
+    if isinstance(make(), AutoSymmetrizedNormal):
+        one_by_one = [run(svi_of(network, make()), key, X, Y) for key in keys]
+        np.testing.assert_allclose(together, jnp.stack(one_by_one), rtol=1e-3)
 
 
 def test_scan_over_updates_without_leaks(make):
@@ -311,7 +314,7 @@ def test_neutra_takes_it_and_moves_to_the_bases_unconstrained_values(x64):
     for guide, p in ((normal, params), (diagonal, row), (diagonal.base, row)):
         neutra = NeuTraReparam(guide, p)
         density = log_density(handlers.seed(neutra.reparam(network), 0), (X, Y), {}, {"auto_shared_latent": z[0]})[0]
-        told.append((density, neutra.transform_sample(z), guide.get_posterior(p).mean))
+        told.append((density, neutra.transform_sample(z), guide.get_posterior(p).log_prob(z).reshape(2, -1).sum(-1)))
     for other in told[1:]:
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), told[0], other)
     with pytest.raises(ValueError, match="NeuTraReparam only supports guides"):
@@ -416,6 +419,8 @@ def test_guides_without_a_density_are_refused():
         AutoSymmetrized(lambda x, y: None)
 
 
+# As for every guide of NumPyro's that has an auxiliary site.
+@pytest.mark.filterwarnings("ignore:Found auxiliary vars")
 def test_stein_mixtures_of_symmetrised_guides():
     guide = AutoSymmetrizedNormal(network, SYM)
     stein = SteinVI(network, guide, numpyro.optim.Adam(0.01), RBFKernel(), num_stein_particles=2, num_elbo_particles=2)

@@ -340,7 +340,7 @@ BETWEEN = Symmetry(
     ]
 )
 REFUSED = {
-    "expected a Symmetry": lambda: ReferenceSetReparam(mixture),
+    "sym must be a Symmetry": lambda: ReferenceSetReparam(mixture),
     "Units 'component' are scaled": lambda: ReferenceSetReparam(
         Symmetry([Units("component", 3, incoming={"mu": 0}, kind="scaled")])
     ),

@@ -277,7 +277,7 @@ REFUSED = {
         TWO, TWO_SHAPES
     ),
     "several axes of site 'A'": lambda: Nearest({"A": np.eye(2)}).section(nsym.hmm(2, transition="A"), {"A": (2, 2)}),
-    "reference lacks site 'mu'": lambda: Nearest({}).section(nsym.mixture(2, {"mu": 0}), {"mu": (2,)}),
+    "reference must be a dict.*names no site": lambda: Nearest({}).section(nsym.mixture(2, {"mu": 0}), {"mu": (2,)}),
     "has shape .3,. in the reference": lambda: Nearest({"x": np.ones(3)}).section(PAIR, {"x": (2,)}),
     "NaN or infinity": lambda: Nearest({"x": np.full(2, np.nan)}).section(PAIR, {"x": (2,)}),
     "cannot be sorted by site 'y'": lambda: start(nsym.Folded(NUTS(two_components), SIMPLEX, keys={"component": "y"})),
