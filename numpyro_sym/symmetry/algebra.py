@@ -1,43 +1,25 @@
-"""Group elements as plain arrays, and their algebra.
+"""The algebra of group elements.
 
-One element of one :class:`~numpyro_sym.Units` is a pair of arrays ``(..., n)`` with any leading
-sample dimensions. Every function works on NumPy and on JAX arrays alike.
+One element of one :class:`~numpyro_sym.Units` is a pair of arrays ``(*sample, *batch, n)``: any
+leading sample dimensions, then the batch of the units. Every function works on NumPy and on JAX
+arrays alike.
 """
 
 from __future__ import annotations
 
 from itertools import permutations, product
-from math import factorial
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .element import Array, Element, namespace
 from .units import Units
-
-Array = Any  # a NumPy or a JAX array
-
-
-class Element(NamedTuple):
-    """A permutation of slots and a factor for each: ``new[i] = factor[i] * old[permutation[i]]``.
-
-    :param permutation: ints of shape ``(..., n)``, each row a permutation of ``0 .. n-1``.
-    :param factor: floats of shape ``(..., n)``.
-    """
-
-    permutation: Array
-    factor: Array
-
-
-def namespace(*arrays: Array) -> Any:
-    """NumPy where every array is NumPy's (its dtype and the host are kept), else jax.numpy."""
-    return np if all(isinstance(a, (np.ndarray, np.generic)) for a in arrays) else jnp
 
 
 def identity(units: Units, sample_shape: tuple[int, ...] = ()) -> Element:
     """The element that moves nothing."""
-    shape = (*sample_shape, units.n)
+    shape = (*sample_shape, *units.shape)
     return Element(jnp.broadcast_to(jnp.arange(units.n), shape), jnp.ones(shape))
 
 
@@ -59,7 +41,7 @@ def inverse(g: Element) -> Element:
 
 def sample(units: Units, rng_key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Element:
     """Uniform elements; positive factors, which have no uniform law, are standard log-normal."""
-    shape = (*sample_shape, units.n)
+    shape = (*sample_shape, *units.shape)
     key_permutation, key_factor = jax.random.split(rng_key)
     permutation = jax.random.permutation(
         key_permutation, jnp.broadcast_to(jnp.arange(units.n), shape), axis=-1, independent=True
@@ -75,9 +57,33 @@ def sample(units: Units, rng_key: jax.Array, sample_shape: tuple[int, ...] = ())
 
 def enumerate_elements(units: Units) -> Element:
     """Every element once, along a leading dimension of length ``units.order``; identity first."""
+    one_set = _enumerate_one_set(units)
+    count = len(one_set.permutation)
+    # Row k, written in base `count`, says which element each set of the batch takes.
+    rows = np.arange(count**units.sets)[:, None]
+    digits = rows // count ** np.arange(units.sets)[::-1] % count
+    shape = (len(rows), *units.shape)
+    return Element(*(a[digits].reshape(shape) for a in one_set))
+
+
+def _enumerate_one_set(units: Units) -> Element:
     signs = np.array(list(product((1.0, -1.0), repeat=units.n))) if units.kind == "signed" else np.ones((1, units.n))
     perms = np.array(list(permutations(range(units.n))))
     return Element(
         np.repeat(perms, len(signs), axis=0),
-        np.tile(signs, (factorial(units.n), 1)),
+        np.tile(signs, (len(perms), 1)),
     )
+
+
+def moved_batch(g: Element, permutation: Array, dimension: int, batch_ndim: int) -> Element:
+    """The element whose set ``c`` along one batch dimension is that of set ``permutation[c]`` of ``g``.
+
+    :param g: arrays of shape ``(*sample, *batch, n)``.
+    :param permutation: ints of shape ``(*sample, m)``, ``m`` the length of that batch dimension.
+    :param dimension: which batch dimension.
+    :param batch_ndim: how many there are.
+    """
+    xp = namespace(*g, permutation)
+    after = batch_ndim - dimension  # dimensions behind that one: the rest of the batch, and the units
+    index = permutation.reshape(*permutation.shape[:-1], *[1] * dimension, permutation.shape[-1], *[1] * after)
+    return Element(*(xp.take_along_axis(a, index, -1 - after) for a in g))
