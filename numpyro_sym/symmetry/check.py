@@ -126,37 +126,38 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
     """Specifications one step away: an axis moved, forgotten, too many, or with another power."""
     powers = {1: "incoming", -1: "outgoing", 0: "axes"}
     for site, axs in u.placements:
+        shape = shapes[site]
+        own = [a.resolved(len(shape)) for a in axs]
         for i, a in enumerate(axs):
-            rest = axs[:i] + axs[i + 1 :]
-            taken = {x.axis % len(shapes[site]) for x in axs}
-            for other in _places(u, shapes[site]):
-                if other.axis not in taken:
-                    moved = {**u.axes, site: (*rest, other.with_power(a.power or 0))}
-                    yield (
-                        f"Site {site!r}: axis {_named(other)} makes it hold, not axis {_named(a)}.",
-                        u.with_axes(moved),
-                    )
+            rest, rest_own = axs[:i] + axs[i + 1 :], own[:i] + own[i + 1 :]
+            for other in _places(u, shape):
+                is_another = (other.axis, other.batch) != (own[i].axis, own[i].batch)
+                if is_another and _fits_beside(other, rest_own):
+                    moved = u.with_axes({**u.axes, site: (*rest, other.with_power(a.power or 0))})
+                    yield f"Site {site!r}: axis {_named(other)} makes it hold, not axis {_named(a)}.", moved
             for power, word in powers.items():
                 if u.kind != "permutation" and power != a.power:
-                    moved = {**u.axes, site: (*rest, replace(a, power=power))}
-                    yield f"Site {site!r}, axis {_named(a)}: name it in {word}.", u.with_axes(moved)
+                    named = u.with_axes({**u.axes, site: (*rest, replace(a, power=power))})
+                    yield f"Site {site!r}, axis {_named(a)}: name it in {word}.", named
             dropped = {s: x for s, x in {**u.axes, site: rest}.items() if x}
             if dropped:
                 yield f"Site {site!r}, axis {_named(a)}: leave it out.", u.with_axes(dropped)
     for site, shape in shapes.items():
-        taken = {a % len(shape) for x in u.axes.get(site, ()) for a in (x.axis, *x.batch_axes)} if shape else set()
+        there = [a.resolved(len(shape)) for a in u.axes.get(site, ())]
         for other in _places(u, shape):
-            if other.axis in taken:
+            if not _fits_beside(other, there):
                 continue
             for power, word in powers.items():
                 if u.kind == "permutation" and power:
                     continue
-                added = {**u.axes, site: (*u.axes.get(site, ()), other.with_power(power))}
+                added = u.with_axes({**u.axes, site: (*u.axes.get(site, ()), other.with_power(power))})
                 written = f"Axis({other.axis}, batch={other.batch_axes})" if u.batch else other.axis
-                yield (
-                    f"Site {site!r}, axis {_named(other)} must move too: add {word}={{{site!r}: {written}}}.",
-                    u.with_axes(added),
-                )
+                yield f"Site {site!r}, axis {_named(other)} must move too: add {word}={{{site!r}: {written}}}.", added
+
+
+def _fits_beside(other: Axis, axs: Sequence[Axis]) -> bool:
+    """Whether units can lie on an axis of an array besides those on which they lie."""
+    return all(other.axis not in (a.axis, *a.batch_axes) and a.axis not in other.batch_axes for a in axs)
 
 
 def _named(axis: Axis) -> str:
