@@ -451,6 +451,14 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
     where = f"Units {u.name!r} (n = {u.n}), site {site!r} of shape {shape}"
     if not -len(shape) <= axis.axis < len(shape):
         raise SymmetryError(f"{where}: there is no axis {axis.axis}.")
+    for b in axis.batch_axes:
+        if not -len(shape) <= b < len(shape):
+            raise SymmetryError(f"{where}: there is no axis {b} for the batch.")
+    if len({a % len(shape) for a in (axis.axis, *axis.batch_axes)}) <= len(axis.batch_axes):
+        raise SymmetryError(f"{where}: axis {axis} names one axis of the array twice.")
+    for b, m in zip(axis.batch_axes, u.batch, strict=True):
+        if shape[b] != m:
+            raise SymmetryError(f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs {m}.")
     length, need = shape[axis.axis], axis.length(u.n)
     if axis.start is None and length != need:
         raise SymmetryError(
@@ -461,13 +469,6 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
         raise SymmetryError(
             f"{where}: axis {axis.axis} has length {length}; the block from {axis.offset} needs {axis.offset + need}."
         )
-    for b, m in zip(axis.batch_axes, u.batch, strict=True):
-        if not -len(shape) <= b < len(shape):
-            raise SymmetryError(f"{where}: there is no axis {b} for the batch.")
-        if shape[b] != m:
-            raise SymmetryError(f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs {m}.")
-    if len({a % len(shape) for a in (axis.axis, *axis.batch_axes)}) <= len(axis.batch_axes):
-        raise SymmetryError(f"{where}: axis {axis} names one axis of the array twice.")
 
 
 def _short(group: Units | Symmetry) -> str:

@@ -173,7 +173,7 @@ def test_inner_units_act_first_and_either_may_go():
 
 # What is refused -------------------------------------------------------------------------------
 
-INNER = Units("inner", 2, batch=3, axes={"x": Axis(1, batch=0), "y": Axis(1, batch=0)})
+INNER = Units("inner", 3, batch=3, axes={"x": Axis(1, batch=0), "y": Axis(1, batch=0)})
 
 
 def inner_and(**outer):
@@ -198,7 +198,7 @@ REFUSED = {
     "batches of batches are not supported": inner_and(axes={"x": Axis(0, batch=2), "y": Axis(0, batch=2)}, batch=5),
     "permute 2 units \\[0, from 0\\] of it": inner_and(n=2, axes={"x": Axis(0, start=0), "y": Axis(0, start=0)}),
     "permute 3 units \\[0, 2 each\\] of it": inner_and(axes={"x": Axis(0, inner=2), "y": Axis(0, inner=2)}),
-    "both move axis 1 of site 'x' and do not commute": inner_and(n=2, axes={"x": 1}),
+    "both move axis 1 of site 'x' and do not commute": inner_and(axes={"x": 1}),
     "permute 2 dimensions of the batch": lambda: Symmetry(
         [
             Units("inner", 2, batch=(3, 3), axes={"x": Axis(2, batch=(0, 1))}),
