@@ -162,7 +162,7 @@ def _kept(before: np.ndarray | None, rows: np.ndarray | slice, new: np.ndarray) 
 
 def _all(holds: np.ndarray) -> np.ndarray:
     """Where something holds of every slot of a draw."""
-    return holds.reshape(len(holds), -1).all(-1)
+    return np.all(holds.reshape(len(holds), -1), axis=-1)
 
 
 def _evaluated(parts: Parts, element: Element) -> np.ndarray:

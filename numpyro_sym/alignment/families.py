@@ -61,15 +61,11 @@ class SetsAsDraws:
 
     def elements(self, elements: Mapping[str, Element]) -> dict[str, Element]:
         """Elements of the family as such of the sets."""
-        return {
-            name: Element(*(in_rows(a, own) for a in elements[name])) for name, own in self.dimensions.items()
-        }
+        return {name: Element(*(in_rows(a, own) for a in elements[name])) for name, own in self.dimensions.items()}
 
     def elements_back(self, elements: Mapping[str, Element]) -> dict[str, Element]:
         """The inverse of :meth:`elements`."""
-        return {
-            name: Element(*(self._back(a, own) for a in elements[name])) for name, own in self.dimensions.items()
-        }
+        return {name: Element(*(self._back(a, own) for a in elements[name])) for name, own in self.dimensions.items()}
 
     def objective(self, objective: Objective) -> Objective:
         """The family's objective, with a reference for each set."""
@@ -139,9 +135,7 @@ def lone_outer(sym: Symmetry, shapes: Shapes) -> Units | None:
 
 def _without(u: Units, dimensions: Sequence[int], axes: Mapping[str, tuple[int, ...]], shapes: Shapes) -> Units:
     """The units of one set."""
-    placed = {
-        site: tuple(without_axes(a, axes[site], len(shapes[site])) for a in axs) for site, axs in u.placements
-    }
+    placed = {site: tuple(without_axes(a, axes[site], len(shapes[site])) for a in axs) for site, axs in u.placements}
     batch = tuple(m for k, m in enumerate(u.batch) if k not in dimensions)
     return Units(u.name, u.n, axes=placed, kind=u.kind, batch=batch)
 

@@ -28,7 +28,8 @@ def cover(sym: Symmetry, shapes: Shapes) -> tuple[str, ...] | None:
     small = [u for u in sym if u.order <= MOST_LISTED]
     if len(small) > _MOST_UNITS:
         return None
-    best, fewest = None, MOST_LISTED + 1
+    best: tuple[str, ...] | None = None
+    fewest: int | float = MOST_LISTED + 1
     for some in (c for k in range(len(small) + 1) for c in combinations(small, k)):
         order = prod(u.order for u in some)
         if order < fewest and is_exact(sym.without(*(u.name for u in some)), shapes):
@@ -91,6 +92,4 @@ def _listed(problem: Problem, starts: Starts, *, some: Symmetry, every: dict[str
     elements = sym.compose(second, first)
     distance = np.sqrt(square[row])
     blank = np.zeros(batch)
-    return Match(
-        elements, {site: moved[site][row] for site in sym.sites}, distance, blank, blank, blank, blank, blank
-    )
+    return Match(elements, {site: moved[site][row] for site in sym.sites}, distance, blank, blank, blank, blank, blank)

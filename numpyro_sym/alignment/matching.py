@@ -58,8 +58,8 @@ def _match_sets(sets: SetsAsDraws, problem: Problem, starts: Starts, num_threads
         distance,
         before,
         sets.of_draw(found.loss).min(-1),
-        sets.of_draw(found.settled).all(-1),
-        sets.of_draw(found.exact).all(-1),
+        np.all(sets.of_draw(found.settled), axis=-1),
+        np.all(sets.of_draw(found.exact), axis=-1),
         sets.of_draw(found.starts).max(-1),
     )
 

@@ -167,9 +167,7 @@ def touching(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
 
 def _others(sym: Symmetry, u: Units, a: Axis, site: str, ndim: int) -> tuple[tuple[Units, Axis], ...]:
     """What else moves the entries of units on an axis."""
-    return tuple(
-        (v, b) for v in sym for b in v.axes.get(site, ()) if (v, b) != (u, a) and _meet(a, u.n, b, v.n, ndim)
-    )
+    return tuple((v, b) for v in sym for b in v.axes.get(site, ()) if (v, b) != (u, a) and _meet(a, u.n, b, v.n, ndim))
 
 
 def _meet(a: Axis, n_a: int, b: Axis, n_b: int, ndim: int) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..symmetry import Axis, Element, Units
 from .assignment import chosen
+from .families import in_rows, without_axes
 from .moves import inverse_permutation
 from .objective import Pairing
-from .families import in_rows, without_axes
 from .scores import Parts, Scores, of_rows
 
 

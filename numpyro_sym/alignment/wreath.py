@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -47,7 +48,7 @@ def _matched(problem: Problem, starts: Starts, *, outer: Units, trials: Element,
     at = {outer.name: Element(*(np.tile(a, (batch, 1)) for a in trials))}
     moved = {**tried.draws, **act_on_draws(alone, at, {site: tried.draws[site] for site in outer.sites})}
     # Given elements are those of the draws as they came: no start for one in another order.
-    names = None if starts is not None and not isinstance(starts, (list, tuple)) else starts
+    names = None if isinstance(starts, Mapping) else starts
     found = solve(Problem(moved, tried.objective).of(inner), names)
 
     # cost[draw, slot, member, sign]: a trial brings member (slot + shift) % n to each slot.
@@ -63,12 +64,10 @@ def _matched(problem: Problem, starts: Starts, *, outer: Units, trials: Element,
 
     best = {outer.name: Element(member, np.where(sign == 1, -1.0, 1.0).astype(by_slot.dtype))}
     placed = {**problem.draws, **act_on_draws(alone, best, {site: problem.draws[site] for site in outer.sites})}
-    settled = {
-        u.name: _chosen(found.elements[u.name], copy, dimension)
-        for u in inner
-        for dimension, _ in sym.outer_of(u)
-        if _ == outer
-    }
+    settled = {}
+    for u in inner:
+        (dimension,) = (k for k, permuting in sym.outer_of(u) if permuting == outer)
+        settled[u.name] = _chosen(found.elements[u.name], copy, dimension)
     # Once more from there: what single changes of the inner units take.
     last = solve(Problem(placed, problem.objective).of(inner), settled)
 
@@ -86,7 +85,7 @@ def _matched(problem: Problem, starts: Starts, *, outer: Units, trials: Element,
         np.sqrt(problem.objective.squared_distance(problem.draws)),
         np.min(losses, axis=0),
         last.settled,
-        found.exact.reshape(batch, copies).all(-1),
+        np.all(found.exact.reshape(batch, copies), axis=-1),
         last.starts,
     )
 
