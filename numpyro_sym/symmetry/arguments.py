@@ -60,6 +60,7 @@ TAKE_BATCHES: frozenset[str] = frozenset(
     [
         "align",
         "align_in_jit",
+        "align_chunked",
         "rebasin",
         "rebasin_to_zarr",
         "elements_of",

@@ -107,6 +107,9 @@ def test_a_store_written_block_by_block(data, tmp_path):
     expected = dataset(nsym.rebasin(data, SYM))
     for site in SYM.sites:
         np.testing.assert_allclose(done[f"posterior/{site}"].values, expected[site].values)
+    lazy = elements_of(nsym.rebasin(tree, SYM, keep_elements=True, reference=(0, 0)), SYM)
+    eager = elements_of(nsym.rebasin(data, SYM, keep_elements=True, reference=(0, 0)), SYM)
+    np.testing.assert_array_equal(lazy["component"].permutation, eager["component"].permutation)
     with pytest.raises(SymmetryError, match="another symmetry"):
         rebasin_to_zarr(tree, tmp_path / "out", SHARED, progress_bar=False)
 
