@@ -56,7 +56,12 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 
 
 #: Functions outside this layer that take units with a batch, as Python qualifies their names.
-TAKE_BATCHES: frozenset[str] = frozenset()
+TAKE_BATCHES: frozenset[str] = frozenset(
+    {
+        "AutoSymmetrized.__init__",
+        "AutoSymmetrizedNormal.__init__",
+    }
+)
 
 
 def _takes_batches(function: Callable[..., Any]) -> bool:
