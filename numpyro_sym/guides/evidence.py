@@ -139,11 +139,12 @@ def averaged(
 
 def normal_fit(u: Units, axis: Axis, x: jax.Array, loc: jax.Array, variance: jax.Array) -> Fit:
     """Log densities of units' entries along one axis under those of the Normals' slots."""
-    return normal_rows(*(axis.blocks(a, u.n) for a in (x, loc, variance)), odd(u, axis))
+    x, loc, variance = (axis.blocks(a, u.n) for a in (x, loc, variance))
+    return normal_rows(x, loc, variance, odd(u, axis))
 
 
 def normal_rows(x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool) -> Fit:
-    """Log densities of rows of ``x`` under rows of Normals, ``(*batch, n, features)``; what turns with the sign apart."""
+    """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the sign apart."""
     if not turns:  # subtracting a common centre keeps the squares small
         centre = loc.mean(-2, keepdims=True)
         x, loc = x - centre, loc - centre

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log, prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -137,9 +137,9 @@ def _one_set(family: tuple[Units, ...], ndims: Mapping[str, int], field: MeanFie
     batch_axes = _batch_axes(family, ndims)
     if batch_axes is None:
         return None
-    for site, axes in batch_axes.items():
+    for site, batch in batch_axes.items():
         # Entries that a transform ties together must be of one set.
-        if site in field.transforms and any(b >= ndims[site] - _event_dim(field.transforms[site]) for b in axes):
+        if site in field.transforms and any(b >= ndims[site] - _event_dim(field.transforms[site]) for b in batch):
             return None
     inside = []
     for u in family:
