@@ -58,6 +58,8 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 #: Functions outside this layer that take units with a batch, as Python qualifies their names.
 TAKE_BATCHES: frozenset[str] = frozenset(
     {
+        "align",
+        "align_in_jit",
         "AutoSymmetrized.__init__",
         "AutoSymmetrizedNormal.__init__",
     }
