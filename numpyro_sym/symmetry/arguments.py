@@ -75,6 +75,8 @@ TAKE_BATCHES: frozenset[str] = frozenset(
         "plot_rhat",
         "AutoSymmetrized.__init__",
         "AutoSymmetrizedNormal.__init__",
+        "align_gaussians",
+        "align_guides",
     ]
 )
 

@@ -140,6 +140,20 @@ def test_equal_values_in_two_sets_are_no_tie():
     np.testing.assert_array_equal(guide._init_locs["mu"], start)
 
 
+def test_guides_are_aligned_set_by_set():
+    """A guide and the same one moved: each subject by an element of its own is found and undone."""
+    guide = nsym.AutoSymmetrizedNormal(in_subjects, SYM)
+    params = cases.params_of(guide, (DATA,), jax.random.key(0))
+    names = {"mu_auto_loc", "mu_auto_scale"}
+    g = SYM.sample(jax.random.key(1))
+    moved = {name: SYM.act(g, {"mu": params[name]})["mu"] for name in names}
+    assert (g["component"].permutation[0] != g["component"].permutation[1:]).any()
+    found = nsym.align_guides(guide, params, guide, moved, SYM)
+    for name in names:
+        np.testing.assert_allclose(found.params[name], params[name], rtol=1e-6)
+    np.testing.assert_allclose(found.gaussian.distance, 0, atol=1e-3)
+
+
 def test_a_batch_in_a_subsampled_plate_is_refused():
     guide = nsym.AutoSymmetrizedNormal(lambda data: in_subjects(data, 2), SYM, check=False)
     with (
