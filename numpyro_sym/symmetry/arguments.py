@@ -56,7 +56,26 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 
 
 #: Functions outside this layer that take units with a batch, as Python qualifies their names.
-TAKE_BATCHES: frozenset[str] = frozenset({"align", "align_in_jit"})
+TAKE_BATCHES: frozenset[str] = frozenset(
+    {
+        "align",
+        "align_in_jit",
+        "align_gaussians",
+        "align_chunked",
+        "minimum_mass",
+        "unit_norm",
+        "unit_variance",
+        "sorted_section",
+        "Nearest.section",
+        "Folded.__init__",
+        "FoldedNUTS.__init__",
+        "PermutationSampler.__init__",
+        "ReferenceSetReparam.__init__",
+        "OrderedReparam.__init__",
+        "remove_symmetry",
+        "ScaleReparam.__init__",
+    }
+)
 
 
 def _takes_batches(function: Callable[..., Any]) -> bool:
