@@ -75,10 +75,8 @@ class ScaleReparam(SitewiseReparam):
                         f"{late}, which come into them. Sample what comes in first."
                     )
             part = Symmetry(u.with_axes({name: u.axes[name]}) for u in sources)
-            norms = {
-                u.name: Element(jnp.broadcast_to(jnp.arange(u.n), u.shape), jnp.sqrt(self._squares[u.name]))
-                for u in sources
-            }
+            straight = part.identity()
+            norms = {n: Element(e.permutation, jnp.sqrt(self._squares[n])) for n, e in straight.items()}
             scaled = _Scaled(fn, part, norms)
             latent = sample_latent(name, f"{name}_scaled", fn, scaled, scaled.scaled)
             value = scaled.unscaled(latent)
