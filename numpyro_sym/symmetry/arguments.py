@@ -57,7 +57,7 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 
 #: Functions outside this layer that take units with a batch, as Python qualifies their names.
 TAKE_BATCHES: frozenset[str] = frozenset(
-    {
+    [
         "align",
         "align_in_jit",
         "align_gaussians",
@@ -73,8 +73,19 @@ TAKE_BATCHES: frozenset[str] = frozenset(
         "ReferenceSetReparam.__init__",
         "OrderedReparam.__init__",
         "remove_symmetry",
-        "ScaleReparam.__init__",
-    }
+        "rebasin",
+        "rebasin_to_zarr",
+        "elements_of",
+        "act_on_group",
+        "diagnose",
+        "invariant_functions",
+        "compact_posterior",
+        "unit_cards",
+        "plot_unit_cards",
+        "plot_pairs",
+        "plot_traces",
+        "plot_rhat",
+    ]
 )
 
 
