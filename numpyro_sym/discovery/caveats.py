@@ -25,7 +25,10 @@ def caveats_of(
     :param for_any_data: what is proved whatever the data; ``None`` where all that is proved is so.
     """
     touched = reaching(view, view.observed)
-    general = None if for_any_data is None else {where(u) for u in for_any_data}
+    general = None
+    if for_any_data is not None:
+        several = list(for_any_data)
+        general = {where(u) for u in several} | {where(u.with_kind("permutation")) for u in several}
     found = {}
     for u in units:
         some = set()

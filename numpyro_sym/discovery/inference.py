@@ -17,8 +17,18 @@ MET = "it meets an axis of other runs"  # what took that axis apart is the reaso
 MOST_BLOCKS = 16  # runs of equal entries that a constant's axis is read as
 
 
-#: The axis of each dimension of a batch; ``None`` inside a loop that runs over it. Empty for what is no slice.
-Batch = tuple[int | None, ...]
+class Block(NamedTuple):
+    """A dimension of a batch within a longer axis, which is read as ``(outer, size, inner)``."""
+
+    axis: int
+    outer: int
+    size: int
+
+
+#: Where a dimension of a batch lies: an axis, a block of one, or ``None`` inside a loop that runs over it.
+Lies = int | Block | None
+#: Of each dimension; empty for what is no slice.
+Batch = tuple[Lies, ...]
 
 
 class Value(NamedTuple):

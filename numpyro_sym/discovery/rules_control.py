@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .inference import Batch, Value, Walk, calls, opaque, register_rule
+from .inference import Batch, Block, Value, Walk, calls, opaque, register_rule
 from .program import walk_jaxpr
 from .slices import at_one_index, joined
 
@@ -83,23 +83,22 @@ def _scan_of_slices(
     body, text = eqn.params["jaxpr"], "it is scanned in order"
     outer = [tuple(a.aval.shape) for a in eqn.invars]
     inner = [tuple(a.aval.shape) for a in getattr(body, "jaxpr", body).invars]
+    first, last = len(consts), len(consts) + len(carry)
+    inputs = [*consts, *carry, *scanned]
     run_over = {d for x in scanned for d, k in enumerate(x.batch) if k == 0}
-    if run_over:
-        (d, *others) = run_over
-        fits = [not others and bool(x.batch) and x.batch[d] == 0 for x in (*consts, *carry, *scanned)]
-        given = [x if fit else joined(walk, x, s) for x, fit, s in zip((*consts, *carry, *scanned), fits, outer)]
-        consts, carry, scanned = (
-            given[: len(consts)],
-            given[len(consts) : len(consts) + len(carry)],
-            given[len(consts) + len(carry) :],
-        )
+    for i, x in enumerate(inputs):
+        is_beside = not run_over and not any(isinstance(k, Block) for k in x.batch)
+        is_run_over = len(run_over) == 1 and i >= last and [d for d, k in enumerate(x.batch) if k == 0] == [*run_over]
+        if not is_beside and not is_run_over:
+            inputs[i] = joined(walk, x, outer[i])
+    consts, carry, scanned = inputs[:first], inputs[first:last], inputs[last:]
     for x in scanned:
         walk.kill(x, text, [0])  # of a slice there is nothing along this axis
     slices = []
     for x in scanned:
         one = walk.value(x.shape[1:], x.axes[1:], x.char)
-        slices.append(one._replace(batch=tuple(k - 1 if k else None for k in x.batch)))
-    shapes = inner[len(consts) : len(consts) + len(carry)]
+        slices.append(one._replace(batch=_moved(x.batch, -1)))
+    shapes = inner[first:last]
     batches: list[Batch] = [() for _ in carry]
     if not run_over:
         batches = _batches_of_carry(walk, body, consts, carry, slices)
@@ -113,13 +112,20 @@ def _scan_of_slices(
     for end, generic, shape in zip(outs, state, shapes, strict=False):
         walk.unify(_with_batch(walk, end, shape, generic.batch), generic)
     found = list(state)
-    for y in outs[len(state) :]:
-        length, batch = eqn.params["length"], tuple(None if k is None else k + 1 for k in y.batch)
+    for y, v in zip(outs[len(state) :], eqn.outvars[len(state) :], strict=True):
+        if any(isinstance(k, Block) for k in y.batch):
+            y = joined(walk, y, v.aval.shape[1:])
+        length, batch = eqn.params["length"], _moved(y.batch, 1)
         if y.batch and run_over:
-            length, batch = 1, (*batch[:d], 0, *batch[d + 1 :])
+            length, batch = 1, tuple(0 if d in run_over else k for d, k in enumerate(batch))
         lead = walk.fresh(length, walk.because(text))
         found.append(walk.value((length, *y.shape), (lead, *y.axes), y.char)._replace(batch=batch))
     return found
+
+
+def _moved(batch: Batch, by: int) -> Batch:
+    """A batch whose axes have other numbers; the first axis is gone where the loop takes it."""
+    return tuple(k + by if isinstance(k, int) and k + by >= 0 else None for k in batch)
 
 
 def _with_batch(walk: Walk, x: Value, shape: tuple[int, ...], batch: Batch) -> Value:
@@ -141,8 +147,9 @@ def _batches_of_carry(
         trial = Walk(any_data=walk.any_data, feeds=walk.feeds)
         values = []
         for x, shape, batch in zip(given, shapes, batches, strict=True):
+            is_known = x.known is not None and not batch
             one = tuple(1 if k in batch else n for k, n in enumerate(shape))
-            values.append(x if x.known is not None and not batch else trial.unknown_value(one)._replace(batch=batch))
+            values.append(x if is_known else trial.unknown_value(one)._replace(batch=batch))
         outs = _typed(trial, _inside(trial, body, values))
         found = [old or new.batch for old, new in zip(batches[first:last], outs, strict=False)]
         if found == batches[first:last]:
