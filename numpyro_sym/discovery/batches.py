@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
-from ..symmetry import Symmetry, SymmetryError, Trial, Units
+from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
 from ..symmetry.trial import At
 from .caveats import where
 from .evaluation import withstands
@@ -60,6 +60,7 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
             certain = largest if level == GENERAL else certain
         if largest == u:
             continue
+        largest, certain = _in_order_of_axes(largest), _in_order_of_axes(certain)
         together = _together(found.units, u, largest, units, notes)
         if largest not in together:
             continue
@@ -84,8 +85,8 @@ def _one_dimension_more(
             likely.append(larger)
     for level in levels:
         for larger in likely:
-            shown = _confirmed(trial, larger) if level == EVALUATED else _proved(trial, larger, level)
-            if shown is not None:
+            shown = _confirmed(trial, larger) if level == EVALUATED else proved_for_one_set(trial.view, larger, level)
+            if shown is not None and _holds(trial, shown, trial.tried):
                 return shown, level
     if likely:
         notes.append(
@@ -121,6 +122,16 @@ def _over(u: Units, batch: AxisOfSite, shapes: Mapping[str, tuple[int, ...]]) ->
     return Units(u.name, u.n, kind=u.kind, axes=axes, batch=(*u.batch, length))
 
 
+def _in_order_of_axes(u: Units) -> Units:
+    """The units with the dimensions of their batch as they follow on each other in their first array."""
+    first = u.placements[0][1][0].batch_axes
+    order = sorted(range(len(u.batch)), key=lambda d: first[d])
+    axes = {}
+    for site, axs in u.placements:
+        axes[site] = tuple(replace(a, batch=tuple(a.batch_axes[d] for d in order)) for a in axs)
+    return Units(u.name, u.n, kind=u.kind, axes=axes, batch=tuple(u.batch[d] for d in order))
+
+
 def _holds(trial: Trial, u: Units, points: Sequence[At]) -> bool:
     plain = u.with_kind("permutation") if u.kind == "scaled" else u
     return trial.holds([plain], points) and (plain is u or trial.holds([u], points))
@@ -130,14 +141,16 @@ def _confirmed(trial: Trial, u: Units) -> Units | None:
     return u if u.kind != "scaled" and withstands(trial, u) else None
 
 
-def _proved(trial: Trial, u: Units, level: int) -> Units | None:
-    """The units where the model's program shows that each set moves by itself."""
+def proved_for_one_set(view: ModelView, u: Units, level: int) -> Units | None:
+    """The units where the model's program shows that each set moves by itself.
+
+    :param level: whether that shall hold for any data, or by the values of these.
+    """
     batch = {site: axs[0].batch_axes for site, axs in u.placements}
-    reading = read_program(trial.view, any_data=level == GENERAL, batch=batch)
-    for c in reading.classes:
+    for c in read_program(view, any_data=level == GENERAL, batch=batch).classes:
         if c.alive and c.kind((u.kind,)) == u.kind:
-            shown = c.units(u.kind, trial.view.shapes, batch)
-            if isinstance(shown, Units) and where(shown) == where(u) and _holds(trial, shown, trial.tried):
+            shown = c.units(u.kind, view.shapes, batch)
+            if isinstance(shown, Units) and where(shown) == where(u):
                 return shown.renamed(u.name)
     return None
 

@@ -9,7 +9,7 @@ often as models have them, even seeds all alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -426,10 +426,19 @@ def claims(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
 def claims_of_batches(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
     """What the walk claims of slices along random axes, one by one, and whether it is so."""
     shapes, program = program or random_program(seed, batches=True)
+    yield from claims_along(shapes, program, _random_batches(shapes, np.random.default_rng(seed + 7)), seed)
+
+
+def claims_along(
+    shapes: dict, program: Callable, batches: Iterable[dict[str, tuple[int, ...]]], seed: int = 0
+) -> Iterator[tuple[Units, bool]]:
+    """What the walk claims of one slice along given axes, and whether it is so.
+
+    :param batches: site name -> the axes of a batch, each.
+    """
     view = view_of(shapes, program)
-    rng = np.random.default_rng(seed + 7)
-    units = []
-    for batch in _random_batches(shapes, rng):
+    units: list[Units] = []
+    for batch in batches:
         for c in read_program(view, batch=batch).classes:
             for kind in ("permutation", "signed", "scaled") if c.alive else ():
                 found = c.units(kind, shapes, batch) if c.kind((kind,)) == kind else None
