@@ -74,9 +74,7 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
     return found
 
 
-def _one_dimension_more(
-    trial: Trial, u: Units, levels: Sequence[int], notes: list[str]
-) -> tuple[Units, int] | None:
+def _one_dimension_more(trial: Trial, u: Units, levels: Sequence[int], notes: list[str]) -> tuple[Units, int] | None:
     """The units with one more axis as a batch, and what that rests on."""
     likely = []
     for batch in islice(_axes_beside(u, trial.view.shapes), MOST_CANDIDATES):

@@ -126,15 +126,18 @@ def _plan(eqn: Any, batches: Sequence[Batch]) -> tuple[list[Batch], list[tuple[B
             cut = Cut([None] * len(lies), [None] * len(shapes))
         else:
             found = _cutters.get(eqn.primitive.name, _no_cut)(eqn, lies)
-            fits = found is not None and all(not b or k == at for b, k, at in zip(batches, lies, found.inputs))
-            if found is None or not fits or None in [k for b, k in zip(batches, lies, strict=True) if b]:
+            if found is None:
                 return None
+            for batch, k, at in zip(batches, lies, found.inputs, strict=True):
+                if batch and (k is None or k != at):
+                    return None
             cut = found
         params |= {name: _both(params[name], eqn.params[name], new) for name, new in cut.params.items()}
         inputs = [(*b, k) for b, k in zip(inputs, cut.inputs, strict=True)]
-        for i, (shape, k) in enumerate(zip(shapes, cut.outputs, strict=True)):
+        for i, (shape, place) in enumerate(zip(shapes, cut.outputs, strict=True)):
             batch, meet = outputs[i]
-            outputs[i] = ((*batch, None if isinstance(k, str) else k), meet or k == MEET)
+            k = None if isinstance(place, str) else place
+            outputs[i] = ((*batch, k), meet or place == MEET)
             if isinstance(k, Block):
                 shape[k.axis] //= k.size
             elif isinstance(k, int):
@@ -215,10 +218,12 @@ def broadcast_in_dim(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
 def reshape(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     """As many entries come before an index as did, and behind it: an axis, or a block of a longer one."""
     where, *others = lies
-    if not _is_cut(where, others) or (eqn.primitive.name == "reshape" and eqn.params["dimensions"]):
+    if where is None or any(x is not None for x in others):
+        return None
+    if eqn.primitive.name == "reshape" and eqn.params["dimensions"]:
         return None
     old, new = shape_of(eqn.invars[0]), shape_of(eqn.outvars[0])
-    k, outer, size = where if isinstance(where, Block) else (where, 1, old[where])
+    k, outer, size = where if isinstance(where, Block) else Block(where, 1, old[where])
     before = prod(old[:k]) * outer
     for to, n in enumerate(new):
         outer, rest = divmod(before, prod(new[:to]))

@@ -167,7 +167,12 @@ def recurrent_members(x):
 SUBJECTS = np.random.default_rng(3).normal(size=(4, 9))
 
 
-@case("a mixture for each subject", SUBJECTS, units=[(3, (4,), "permutation", {"mu": (1, (0,)), "w": (1, (0,))})], order=1296)
+@case(
+    "a mixture for each subject",
+    SUBJECTS,
+    units=[(3, (4,), "permutation", {"mu": (1, (0,)), "w": (1, (0,))})],
+    order=1296,
+)
 def subjects(y):
     with numpyro.plate("subject", 4):
         mu = numpyro.sample("mu", dist.Normal(0, 5).expand([3]).to_event(1))

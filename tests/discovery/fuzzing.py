@@ -359,8 +359,29 @@ class Grammar:
     #: What batches are made of, besides.
     BATCHED = (
         *("unary", "unary", "with_constant", "binary", "contract", "batched", "reduce", "keep", "transpose", "reshape"),
-        *("slice", "index", "lookup", "join", "stack", "pad", "scan", "mapped", "mapped_twice", "branch", "loop", "matrix"),
-        *("stacked_layers", "stacked_layers", "members", "members", "members", "recurrent_members", "recurrent_members"),
+        *(
+            "slice",
+            "index",
+            "lookup",
+            "join",
+            "stack",
+            "pad",
+            "scan",
+            "mapped",
+            "mapped_twice",
+            "branch",
+            "loop",
+            "matrix",
+        ),
+        *(
+            "stacked_layers",
+            "stacked_layers",
+            "members",
+            "members",
+            "members",
+            "recurrent_members",
+            "recurrent_members",
+        ),
         *("block_diagonal", "block_diagonal", "block_diagonal"),
     )
     RARE = tuple(dict.fromkeys(COMMON))
