@@ -49,7 +49,7 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
     :param levels: what a batch may rest on, the best first.
     """
     found = Batched(list(units))
-    for u in units:
+    for u in units if levels else ():
         largest = certain = u
         level = GENERAL
         while u.n > 1:
