@@ -16,6 +16,7 @@ from ..symmetry import kinds as kinds_of_arguments
 from ..symmetry.arguments import check_arguments
 from ..symmetry.view import in_double_precision
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
+from .batches import EVALUATED, GENERAL, VALUES, with_batches
 from .caveats import CAVEATS, caveats_of
 from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
@@ -80,11 +81,14 @@ def at_compile_time() -> AbstractContextManager:
     return jax.ensure_compile_time_eval() if traced else nullcontext()
 
 
-def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, evaluate: bool = True) -> Symmetry:
+def symmetry_of(
+    trial: Trial, kinds: Sequence[str], any_data: bool = False, evaluate: bool = True, batches: bool = True
+) -> Symmetry:
     """The symmetry of a model that has been read: proved, then by evaluation, with notes on both.
 
     :param any_data: whether what is proved shall hold whatever the data are, and not by their values.
     :param evaluate: whether to look for what evaluation finds where no rule proves it.
+    :param batches: whether to look for batches of units; else all sets of a batch move together.
     """
     view, namer = trial.view, Namer(trial.view)
     notes = list(view.notes)
@@ -104,7 +108,16 @@ def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, eval
     general = None
     if not any_data:
         general = list(proved(view, read_program(view, any_data=True), kinds, Namer(view), []))
+    levels = [GENERAL, *([] if any_data else [VALUES]), *([EVALUATED] if evaluate else [])]
+    batched = with_batches(trial, together, levels if batches else [], notes)
+    together = without_redundant(batched.units, view.shapes)
+    if general is not None:
+        general += batched.general
+    evaluated = [*evaluated, *batched.evaluated]
     caveats = caveats_of(view, together, evaluated, general)
+    certain = {
+        name: Symmetry([u], caveats=caveats_of(view, [u], evaluated, general)) for name, u in batched.certain.items()
+    }
     for u in together:
         notes += [f"{u.name}: {CAVEATS[caveat]}" for caveat in sorted(caveats[u.name])]
     if not view.observed:
@@ -114,7 +127,7 @@ def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, eval
     if trial.precision == "float32":
         notes.append("The model fixes its own precision: changes that rounding in float32 explains are not seen.")
     told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together)])
-    return Symmetry(together, notes=told, caveats=caveats)
+    return Symmetry(together, notes=told, caveats=caveats, certain=certain)
 
 
 def _whole(view: ModelView, units: Iterable[Units], notes: list[str]) -> list[Units]:
