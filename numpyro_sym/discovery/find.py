@@ -81,14 +81,11 @@ def at_compile_time() -> AbstractContextManager:
     return jax.ensure_compile_time_eval() if traced else nullcontext()
 
 
-def symmetry_of(
-    trial: Trial, kinds: Sequence[str], any_data: bool = False, evaluate: bool = True, batches: bool = True
-) -> Symmetry:
+def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, evaluate: bool = True) -> Symmetry:
     """The symmetry of a model that has been read: proved, then by evaluation, with notes on both.
 
     :param any_data: whether what is proved shall hold whatever the data are, and not by their values.
     :param evaluate: whether to look for what evaluation finds where no rule proves it.
-    :param batches: whether to look for batches of units; else all sets of a batch move together.
     """
     view, namer = trial.view, Namer(trial.view)
     notes = list(view.notes)
@@ -109,7 +106,7 @@ def symmetry_of(
     if not any_data:
         general = list(proved(view, read_program(view, any_data=True), kinds, Namer(view), []))
     levels = [GENERAL, *([] if any_data else [VALUES]), *([EVALUATED] if evaluate else [])]
-    batched = with_batches(trial, together, levels if batches else [], notes)
+    batched = with_batches(trial, together, levels, notes)
     together = without_redundant(batched.units, view.shapes)
     if general is not None:
         general += batched.general

@@ -77,7 +77,7 @@ class SymmetryInUse:
         def find() -> tuple[Symmetry, bool]:
             view = read_numpyro_model(model, args, kwargs)
             trial = Trial(view, 2, np.random.default_rng(0))
-            sym = symmetry_of(trial, ("permutation", "signed"), any_data=True, evaluate=self.evaluated, batches=False)
+            sym = symmetry_of(trial, ("permutation", "signed"), any_data=True, evaluate=self.evaluated)
             return sym, view.any_arguments and not self.evaluated
 
         try:

@@ -9,7 +9,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-from registry import BATCHED, BY_NAME, X, Y, mixtures_in_subjects, normal, observe, random_point
+from registry import BATCHED, BY_NAME, X, Y, hidden_of_members, mixtures_in_subjects, normal, observe, random_point
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
