@@ -63,12 +63,12 @@ def horseshoe(x, y):
 def lotka_volterra(y):
     a, b, c, d = numpyro.sample("theta", dist.LogNormal(jnp.array([-1.0, -3.0, -1.0, -3.0]), 0.5).to_event(1))
 
-    def step(z, _):
-        u, v = z
-        return (u + 0.1 * u * (a - b * v), v + 0.1 * v * (d * u - c)), jnp.stack(z)
+    def step(logs, _):
+        hare, lynx = jnp.exp(logs)
+        return logs + 0.1 * jnp.stack([a - b * lynx, d * hare - c]), logs
 
-    z = jax.lax.scan(step, (jnp.asarray(30.0), jnp.asarray(4.0)), None, length=len(y))[1]
-    numpyro.sample("y", dist.LogNormal(jnp.log(z), 0.5).to_event(2), obs=y)
+    logs = jax.lax.scan(step, jnp.log(jnp.array([30.0, 4.0])), None, length=len(y))[1]
+    numpyro.sample("y", dist.LogNormal(logs, 0.5).to_event(2), obs=y)
 
 
 def eight_schools(y):
