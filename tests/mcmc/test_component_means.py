@@ -89,7 +89,6 @@ def test_means_are_those_of_rebasin_or_the_finding_says_they_are_none(name):
     theirs = nsym.align(means(draws), ours, sym).sites
     found = nsym.diagnose(data, sym)
     said = any(line.startswith(("labels change within chains", "alignment ambiguous")) for line in found.verdicts)
-    print(name, apart(ours, theirs, draws), found.verdicts, mcmc.sampler.section, means(draws))
     assert apart(ours, theirs, draws) < 3 or said
     assert not (name in CLEAR and said)
     assert said or name != "factor analysis"
