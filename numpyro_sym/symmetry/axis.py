@@ -155,8 +155,7 @@ class Axis:
 
     def _places(self, ndim: int, lead: int) -> tuple[list[int], list[int]]:
         """Where the batch and the run lie in an array, and where they stand in front of the rest."""
-        own = self.resolved(ndim - lead)
-        source = [lead + a for a in (*own.batch_axes, own.axis)]
+        source = [lead + a % (ndim - lead) for a in (*self.batch_axes, self.axis)]
         return source, list(range(lead, lead + len(source)))
 
     def __str__(self) -> str:

@@ -334,11 +334,7 @@ def test_members_that_are_told_apart_are_not_exchanged():
 
 def test_where_batches_are_not_known_they_are_refused():
     sym = BY_NAME["subjects"].sym
-    draws = {"weights": np.ones((6, 4, 3)) / 3, "mu": np.random.default_rng(0).normal(size=(6, 4, 3))}
-    first = {site: jnp.asarray(x[0]) for site, x in draws.items()}
     calls = {
-        "align": lambda: nsym.align(draws, "first", sym),
-        "align_in_jit": lambda: nsym.alignment.align_in_jit(first, first, sym),
         "sorted_section": lambda: nsym.alignment.sorted_section(sym, {"weights": (4, 3), "mu": (4, 3)}),
         "FoldedNUTS": lambda: nsym.FoldedNUTS(mixtures_in_subjects, sym),
         "PermutationSampler": lambda: nsym.PermutationSampler(numpyro.infer.NUTS(mixtures_in_subjects), sym),
