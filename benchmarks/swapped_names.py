@@ -7,9 +7,11 @@ Each test's outcome goes to a file as it ends, so that one that kills the proces
 SWAPPED="NUTS HMC AutoNormal" OUTCOMES=file pytest -p swapped_names ...
 """
 
+import gc
 import json
 import os
 
+import jax
 import numpyro.infer
 import numpyro.infer.autoguide
 import pytest
@@ -17,6 +19,9 @@ import pytest
 #: Where NumPyro's users look names up. Its own modules hold theirs from elsewhere and keep them.
 PLACES = (numpyro.infer, numpyro.infer.autoguide)
 ORIGINAL = {}
+#: What so many tests have compiled and drawn is let go together: else they need more memory than a laptop has.
+TOGETHER = 20
+ENDED = []
 
 
 def folded(original):
@@ -64,6 +69,13 @@ for _name in os.environ.get("SWAPPED", "").split():
 def pytest_make_parametrize_id(val):
     """Tests keep their names, by which the two runs are compared."""
     return ORIGINAL[id(val)].__name__ if id(val) in ORIGINAL else None
+
+
+def pytest_runtest_teardown(item):
+    ENDED.append(item.nodeid)
+    if len(ENDED) % TOGETHER == 0:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.hookimpl(trylast=True)

@@ -5,6 +5,7 @@ import warnings
 from copy import deepcopy
 from functools import partial
 
+import drop_in_cases as cases
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +21,7 @@ from numpyro.infer.util import log_density
 from numpyro_sym import Symmetry, SymmetryError, Units
 from numpyro_sym.discovery import SymmetryInUse
 from numpyro_sym.guides import AutoSymmetrized, AutoSymmetrizedNormal
+from numpyro_sym.mcmc.kernel import described
 
 pytestmark = pytest.mark.filterwarnings("ignore:UnpackTransform")
 
@@ -96,6 +98,35 @@ def test_without_a_symmetry_it_is_the_base_guide_to_the_last_bit(kind):
         same(told, of(ours))
     predicted = [Predictive(line, guide=g, params=p, num_samples=3)(key, X) for g in (plain, ours)]
     same(*predicted)
+
+
+# AutoNormal refuses a model without latents, and this one as it does: below.
+EXAMPLES = [name for name in cases.PLAIN if name != "observed only"]
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in ("baseball", "neutra") else pytest.param(n, marks=pytest.mark.slow) for n in EXAMPLES]
+)
+def test_numpyros_examples_without_a_symmetry_loss_for_loss(name):
+    model, *args = cases.PLAIN[name]
+    plain, ours = autoguide.AutoNormal(model), AutoSymmetrizedNormal(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sites without a plate; of both alike, as another test shows
+        expected, result = (trained(g, *args, model=model) for g in (plain, ours))
+    same(expected.losses, result.losses)
+    same(expected.params, result.params)
+    assert len(ours.sym) == 0
+
+
+@pytest.mark.parametrize("name", [n if n == "gmm" else pytest.param(n, marks=pytest.mark.slow) for n in cases.FOLDED])
+def test_numpyros_examples_with_one(name):
+    """The same symmetry as a kernel finds, and a bound that is finite."""
+    model, args, expected = cases.FOLDED[name]
+    guide = AutoSymmetrizedNormal(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isfinite(trained(guide, *args, model=model).losses).all()
+    assert described(guide.sym) == expected
 
 
 def discrete(x, y):
