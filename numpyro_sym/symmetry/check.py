@@ -47,7 +47,7 @@ def check_symmetry(
     rows = []
     for u in units:
         changes = trial.changes([u], trial.everywhere)
-        if not _holds(u, changes):
+        if not holds(u, changes):
             raise SymmetryError(_explain(u, changes, trial))
         what, change = "log joint", changes.joint
         if u.kind == "scaled":
@@ -56,7 +56,8 @@ def check_symmetry(
     return CheckReport(tuple(rows), len(trial.everywhere), num_elements)
 
 
-def _holds(u: Units, changes: Changes) -> bool:
+def holds(u: Units, changes: Changes) -> bool:
+    """Whether units that changed so much are a symmetry: of the joint, or with scales of the likelihood."""
     if u.kind == "scaled":
         return changes.likelihood.is_rounding
     return changes.joint.is_rounding and not changes.left_support
@@ -71,7 +72,7 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
             # A prior that varies along the axis shows at its own site, whatever the rest does.
             if not d.is_rounding and site in u.sites and change.likelihood.is_rounding:
                 axes = ", ".join(str(a.axis) for a in u.axes[site])
-                why = _kind_that_holds(u, trial)
+                why = _kind_thatholds(u, trial)
                 return (
                     f"{head}: the prior of site {site!r} tells its {u.n} entries apart along axis {axes} "
                     f"(its log density changes by {abs(d.nats):.2g} nats).{why}"
@@ -83,11 +84,11 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
     return f"{head}: the {what} changes ({changed or 'in sum'}). {remedy}"
 
 
-def _kind_that_holds(u: Units, trial: Trial) -> str:
+def _kind_thatholds(u: Units, trial: Trial) -> str:
     if u.kind == "permutation":
         return ""
     plain = u.with_kind("permutation")
-    if _holds(plain, trial.changes([plain], trial.everywhere)):
+    if holds(plain, trial.changes([plain], trial.everywhere)):
         return " With kind='permutation' it holds."
     return ""
 
@@ -95,9 +96,9 @@ def _kind_that_holds(u: Units, trial: Trial) -> str:
 def _remedy(u: Units, trial: Trial) -> str:
     """The one change to the specification that makes it hold, if there is one."""
     for text, other in _edits(u, trial.view.shapes):
-        if _holds(other, trial.changes([other], trial.everywhere)):
+        if holds(other, trial.changes([other], trial.everywhere)):
             return text
-    if _kind_that_holds(u, trial):
+    if _kind_thatholds(u, trial):
         return "With kind='permutation' it holds; their factors are what breaks it."
     listed = ", ".join(f"{s!r} axis {a.axis}" for s, axs in u.placements for a in axs)
     return f"Check the axes named ({listed}) and whether a site or an axis is missing."
