@@ -437,7 +437,9 @@ def check_faults(seed: int) -> Iterator[tuple[Units, str, str]]:
         trial = Trial(read_numpyro_model(model, (), {}), num_points=3, rng=np.random.default_rng(0), num_elements=4)
     except SymmetryError:  # not finite at enough points
         return
-    judge = Judge(program, [*trial.points, *({n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(6))], rng)
+    judge = Judge(
+        program, [*trial.points, *({n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(6))], rng
+    )
     for u in units:
         if holds(u, trial.changes([u], trial.everywhere)):
             yield u, "passed", judge(u)
