@@ -14,7 +14,7 @@ import numpy as np
 from .action import act_on_sites
 from .element import Element
 from .errors import SymmetryError
-from .rounding import disturbed_inputs, disturbed_program, evaluator, narrow_epsilon
+from .rounding import disturbed_inputs, disturbed_program, evaluator, factors_matrices, narrow_epsilon
 from .units import Units
 from .view import Densities, ModelView, Point
 
@@ -87,7 +87,8 @@ class Trial:
         self.view, self.rng, self.num_elements = view, rng, num_elements
         self._evaluate = evaluator(view.program)
         self._narrow = narrow_epsilon(view.program)
-        self._disturbed = disturbed_program(view.program) if self._narrow else None
+        inside = self._narrow or factors_matrices(view.program)
+        self._disturbed = disturbed_program(view.program) if inside else None
         single = self._narrow or jnp.zeros(()).dtype == jnp.float32
         self.precision = "float32" if single else "float64"
         far = list(islice(self._finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
@@ -186,8 +187,9 @@ class Trial:
         return allowed
 
     def _disturb(self, point: Point) -> Densities:
+        point = disturbed_inputs(point, self.rng)
         if self._disturbed is None:
-            return self.evaluate(disturbed_inputs(point, self.rng))
+            return self.evaluate(point)
         key = jax.random.key(int(self.rng.integers(2**31)))
         return self._named(jax.device_get(self._disturbed(key, *self._inputs(point))))
 
