@@ -286,7 +286,7 @@ def equal_columns():
 
 @true("size: censoring of every entry", classes=W3)
 def censored():
-    observe(normal("w", 3), np.full(3, 1.01))
+    observe(normal("w", 3), jnp.full(3, 1.01))
 
 
 # Single precision ----------------------------------------------------------------------------------
@@ -318,7 +318,9 @@ def narrow_network(x, y):
 @true("float32: a carry in it", X.astype(np.float32), Y.astype(np.float32), classes=HIDDEN)
 def narrow_carry(x, y):
     w1, w2 = normal("w1", 5, 4), normal("w2", 4)
-    last, _ = jax.lax.scan(lambda h, row: (jnp.tanh(h + row @ w1).astype(jnp.float32), None), jnp.zeros(4, jnp.float32), x)
+    last, _ = jax.lax.scan(
+        lambda h, row: (jnp.tanh(h + row @ w1).astype(jnp.float32), None), jnp.zeros(4, jnp.float32), x
+    )
     observe(last @ w2 * jnp.ones(7, jnp.float32), y)
 
 
@@ -446,7 +448,6 @@ def simplex():
 # The whole, seen through handlers ----------------------------------------------------------------------
 
 
-
 @true("part: a likelihood in two parts", X, Y, classes=HIDDEN)
 def two_likelihoods(x, y):
     f = units_of(x)
@@ -505,7 +506,9 @@ def experts(x, y):
     observe((gates * (x @ normal("expert", 5, 3))).sum(-1), y)
 
 
-@true("heads: one array cut in two", X, Y, classes=[(4, "signed", {"w": [(1, 0, 1, 1), (1, 4, 1, 1)], "w2": 0})], signs=1)
+@true(
+    "heads: one array cut in two", X, Y, classes=[(4, "signed", {"w": [(1, 0, 1, 1), (1, 4, 1, 1)], "w2": 0})], signs=1
+)
 def two_halves(x, y):
     w = normal("w", 5, 8)
     observe((jnp.tanh(x @ w[:, :4]) * jnp.cos(x @ w[:, 4:])) @ normal("w2", 4), y)

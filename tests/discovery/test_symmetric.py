@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-import jax
-import numpyro
 import pytest
 from asymmetric import ASYMMETRIC
 from numpyro import handlers
@@ -14,7 +12,7 @@ from test_find import expected, found
 from zoo import ZOO
 
 import numpyro_sym as nsym
-from numpyro_sym import Symmetry, find_symmetry
+from numpyro_sym import find_symmetry
 from numpyro_sym.discovery.in_use import SymmetryInUse
 
 MODELS = {**{name: case for name, case in ZOO.items() if case.classes or case.signs}, **SYMMETRIC}
