@@ -1,11 +1,11 @@
 """How long find_symmetry takes, each model in a fresh process: compilation included, imports not.
 
-    python benchmarks/discovery_time.py [--against=FOLDER] [name ...]
+    python benchmarks/discovery_time.py [--against=FOLDER [--times=3]] [name ...]
 
 Prints a table: seconds by the clock and of the processor (all threads; the fairer number on a busy
 machine), the Units found, the memory that the process grew by and that of the parameters in float64.
-With a checkout of another version, each model is timed in both, three times in turn, and the least
-seconds of the processor are compared.
+With a checkout of another version, each model is timed in both by turns, so many times, and the
+least seconds of the processor are compared.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def row(folder: Path, name: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.rstrip()
 
 
-def against(base: Path, names: list[str], times: int = 3) -> None:
+def against(base: Path, names: list[str], times: int) -> None:
     """Seconds of the processor here and in another checkout, by turns."""
     here, sums = Path(__file__).parents[1], [0.0, 0.0]
     print(f"{'model':28s} {'before':>8s} {'now':>8s} {'ratio':>6s}", flush=True)
@@ -124,10 +124,10 @@ if __name__ == "__main__":
         import numpy as np
         from zoo import ZOO
 
-        others = [x.partition("=")[2] for x in sys.argv[1:] if x.startswith("--against=")]
+        options = dict(x.removeprefix("--").split("=") for x in sys.argv[1:] if x.startswith("--"))
         names = [x for x in sys.argv[1:] if not x.startswith("--")] or ["ResNet-18", "transformer", *ZOO]
-        if others:
-            against(Path(others[0]), names)
+        if "against" in options:
+            against(Path(options["against"]), names, int(options.get("times", 3)))
             sys.exit()
         print(
             f"{'model':28s} {'seconds':>8s} {'cpu':>8s} {'Units':>6s} {'MiB more':>9s} {'parameters':>11s}", flush=True

@@ -45,7 +45,7 @@ class Twin:
 
 
 def true(name: str, *args: Any, classes: list, **options: Any) -> Callable:
-    """Register a model with what is true of it."""
+    """Register a model with the symmetry that it has."""
 
     def register(model: Callable) -> Callable:
         SYMMETRIC[name] = Twin(model, args, classes, **options)

@@ -24,11 +24,6 @@ def kwargs_of(name):
     return getattr(MODELS[name], "kwargs", {})
 
 
-def mine(name, sym):
-    """Units that are the model's own for any values."""
-    return sym.unconditional("evaluated")
-
-
 @pytest.mark.parametrize("name", SYMMETRIC)
 def test_it_is_found(name):
     case = SYMMETRIC[name]
@@ -64,7 +59,8 @@ def test_it_passes_the_check(name):
 def test_guides_and_kernels_take_it(name):
     """Given, and verified anew: a guide is set up and a kernel prepared, and neither refuses."""
     case, kwargs = MODELS[name], kwargs_of(name)
-    sym = mine(name, find_symmetry(case.model, *case.args, include=("permutation", "signed"), **kwargs))
+    sym = find_symmetry(case.model, *case.args, include=("permutation", "signed"), **kwargs)
+    sym = sym.unconditional("evaluated")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         guide = nsym.AutoSymmetrizedNormal(case.model, sym)
