@@ -244,7 +244,200 @@ CASES = [
 ]
 
 
-BY_NAME = {case.name: case for case in CASES}
+# Batches: several independent sets of units, and units that permute the sets -------------------
+
+
+def mixtures_in_subjects(x):
+    """A mixture of three components for each of four subjects, nothing shared."""
+    weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(3)).expand([4]).to_event(1))
+    mu = normal("mu", 4, 3)
+    log_density = logsumexp(jnp.log(weights)[:, None] + dist.Normal(mu[:, None], 0.5).log_prob(x[..., None]), axis=-1)
+    numpyro.deterministic("f", log_density)
+    numpyro.factor("x", log_density.sum())
+
+
+def hmm_in_subjects(x):
+    """Two subjects, each with a transition matrix of its own."""
+    trans = numpyro.sample("trans", dist.Dirichlet(jnp.ones(3)).expand([2, 3]).to_event(2))
+    mu = normal("mu", 2, 3)
+
+    def step(log_alpha, value):
+        emitted = dist.Normal(mu, 1.0).log_prob(value[:, None])
+        return logsumexp(log_alpha[:, :, None] + jnp.log(trans), axis=1) + emitted, None
+
+    log_alpha, _ = jax.lax.scan(step, jnp.zeros((2, 3)), x.T)
+    numpyro.deterministic("f", logsumexp(log_alpha, axis=1))
+    numpyro.factor("x", logsumexp(log_alpha, axis=1).sum())
+
+
+def scanned_network(x, y):
+    """Four residual layers of six tanh units, their weights stacked under a scan."""
+    layers = normal("w1", 4, 3, 6), normal("b1", 4, 6), normal("w2", 4, 6, 3)
+
+    def layer(h, weights):
+        w1, b1, w2 = weights
+        return h + jnp.tanh(h @ w1 + b1) @ w2, None
+
+    h, _ = jax.lax.scan(layer, x, layers)
+    observe(h.sum(1), y)
+
+
+def ensemble(members, width):
+    """The mean of networks of one hidden tanh layer."""
+
+    def model(x, y):
+        w1, b1, w2 = normal("w1", members, 3, width), normal("b1", members, width), normal("w2", members, width)
+        observe(jax.vmap(lambda w, b, v: jnp.tanh(x @ w + b) @ v)(w1, b1, w2).mean(0), y)
+
+    return model
+
+
+def hidden_of_members(members, width, name="hidden"):
+    return Units(
+        name,
+        width,
+        batch=members,
+        kind="signed",
+        incoming={"w1": Axis(2, batch=0), "b1": Axis(1, batch=0)},
+        outgoing={"w2": Axis(1, batch=0)},
+    )
+
+
+def ensemble_case(name, members, width, exchanged):
+    units = [hidden_of_members(members, width)]
+    if exchanged:  # listed first: the order in which they act is not that of the list
+        units.insert(0, Units("member", members, axes={"w1": 0, "b1": 0, "w2": 0}))
+    return Case(name, Symmetry(units), ensemble(members, width), (X, Y))
+
+
+def attention_with_inner_dimensions(x, y):
+    """Two heads of three inner dimensions; queries and keys may flip signs, as values and outputs may."""
+    q, k, v = (normal(name, 4, 2, 3) for name in ("q", "k", "v"))
+    tokens = x[:, :, None] * jnp.linspace(-1.0, 1.0, 4)
+    scores = jnp.einsum("btd,dhi,bse,ehi->bhts", tokens, q, tokens, k)
+    heads = jnp.einsum("bhts,bsd,dhi->bthi", jax.nn.softmax(scores, axis=-1), tokens, v)
+    observe(jnp.einsum("bthi,hi->b", heads, normal("out", 2, 3)), y)
+
+
+def table_of_networks(x, y):
+    """A two-way table of networks, its rows and columns exchangeable."""
+    w, v = normal("w", 2, 3, 2, 3), normal("v", 2, 3, 2)  # row, column, unit, input
+    hidden = jax.nn.gelu(jnp.einsum("bd,rcud->brcu", x, w))
+    observe(jnp.einsum("brcu,rcu,r,c->b", hidden, v, normal("row", 2), normal("column", 3)), y)
+
+
+def signed_groups(x, y):
+    """Groups of tanh units: the sign of a group's scale against that of all its outgoing weights."""
+    w, v = normal("w", 3, 3, 2), normal("v", 3, 2)  # group, input, unit
+    hidden = jnp.tanh(jnp.einsum("bd,gdu->bgu", x, w))
+    observe(jnp.einsum("bgu,gu,g->b", hidden, v, normal("scale", 3)), y)
+
+
+SERIES_OF = _rng.normal(size=(4, 5)) * 2
+
+#: Cases with a batch: what does not know of batches yet is tested on ``CASES`` alone.
+BATCHED = [
+    Case(
+        "subjects",
+        Symmetry([Units("component", 3, batch=4, axes={"weights": Axis(1, batch=0), "mu": Axis(-1, batch=-2)})]),
+        mixtures_in_subjects,
+        (SERIES_OF,),
+    ),
+    Case(
+        "subjects-hmm",
+        Symmetry(
+            [
+                Units(
+                    "state",
+                    3,
+                    batch=2,
+                    axes={"trans": (Axis(1, batch=0), Axis(2, batch=0)), "mu": Axis(1, batch=0)},
+                )
+            ]
+        ),
+        hmm_in_subjects,
+        (SERIES_OF[:2],),
+    ),
+    Case(
+        "scanned",
+        Symmetry(
+            [
+                Units(
+                    "hidden",
+                    6,
+                    batch=4,
+                    kind="signed",
+                    incoming={"w1": Axis(2, batch=0), "b1": Axis(1, batch=0)},
+                    outgoing={"w2": Axis(1, batch=0)},
+                )
+            ]
+        ),
+        scanned_network,
+        (X, Y),
+    ),
+    ensemble_case("ensemble", 5, 6, exchanged=True),
+    ensemble_case("ensemble-small", 3, 2, exchanged=True),
+    ensemble_case("ensemble-small-fixed", 3, 2, exchanged=False),
+    Case(
+        "attention-inner",
+        Symmetry(
+            [
+                Units(
+                    "query-key",
+                    3,
+                    batch=2,
+                    kind="signed",
+                    incoming={"q": Axis(2, batch=1)},
+                    outgoing={"k": Axis(2, batch=1)},
+                ),
+                Units(
+                    "value",
+                    3,
+                    batch=2,
+                    kind="signed",
+                    incoming={"v": Axis(2, batch=1)},
+                    outgoing={"out": Axis(1, batch=0)},
+                ),
+                Units("head", 2, axes={"q": 1, "k": 1, "v": 1, "out": 0}),
+            ]
+        ),
+        attention_with_inner_dimensions,
+        (X, Y),
+    ),
+    Case(
+        "two-batch-axes",
+        Symmetry(
+            [
+                Units("column", 3, axes={"w": 1, "v": 1, "column": 0}),
+                Units("unit", 2, batch=(2, 3), axes={"w": Axis(2, batch=(0, 1)), "v": Axis(2, batch=(0, 1))}),
+                Units("row", 2, axes={"w": 0, "v": 0, "row": 0}),
+            ]
+        ),
+        table_of_networks,
+        (X, Y),
+    ),
+    Case(
+        "signed-groups",
+        Symmetry(
+            [
+                Units("group", 3, kind="signed", incoming={"scale": 0}, outgoing={"v": 0}, axes={"w": 0}),
+                Units(
+                    "hidden",
+                    2,
+                    batch=3,
+                    kind="signed",
+                    incoming={"w": Axis(2, batch=0)},
+                    outgoing={"v": Axis(1, batch=0)},
+                ),
+            ]
+        ),
+        signed_groups,
+        (X, Y),
+    ),
+]
+
+
+BY_NAME = {case.name: case for case in [*CASES, *BATCHED]}
 POSTERIOR = [case for case in CASES if all(u.kind != "scaled" for u in case.sym)]
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .checks import as_host_arrays, sample_shape
-from .matching import Match, match
+from .matching import match
 from .metrics import Euclidean, GivenMetric
 from .moves import act_on_draws
-from .objective import Objective
+from .objective import to_reference
+from .problem import Match
 from .ranges import in_range, widened
 from .reference import match_to_mean
 from .starts import STARTS
@@ -137,7 +138,7 @@ def align(
     else:
         target = {name: a[row] if view.reference is None else view.reference[name] for name, a in compared.items()}
         target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
-        found = match(compared, Objective(view.sym, target, view.weights), starts, threads)
+        found = match(compared, to_reference(view.sym, target, view.weights), starts, threads)
 
     flat = {name: all_sites[name] for name in sym.sites}
     compared_as_they_are = all(compared.get(name) is a for name, a in flat.items())

@@ -17,7 +17,7 @@ _HOT, _COLD, _STEPS, _BALANCINGS = 0.7, 5.0, 12, 3
 
 
 class Soft(NamedTuple):
-    """A doubly stochastic matrix and the mean factor of each pair, both ``[draw, slot, unit]``."""
+    """Doubly stochastic matrices and the mean factor of each pair, both ``[draw, *batch, slot, unit]``."""
 
     weight: np.ndarray
     factor: np.ndarray
@@ -47,7 +47,7 @@ def annealed(scores: Scores) -> dict[str, Element]:
 
 
 def _uniform(units: Units, batch: int, dtype: np.dtype) -> Soft:
-    shape = (batch, units.n, units.n)
+    shape = (batch, *units.shape, units.n)
     factor = np.zeros if units.kind == "signed" else np.ones
     return Soft(np.full(shape, 1 / units.n, dtype), factor(shape, dtype))
 
@@ -68,7 +68,7 @@ def _balanced(log_weight: np.ndarray) -> np.ndarray:
     """Sinkhorn's iteration, columns last, on weights no smaller than exp(-80) of their row's largest."""
     floor = -80.0
     kernel = np.exp(np.maximum(log_weight - log_weight.max(-1, keepdims=True), floor))
-    column = np.ones((len(kernel), 1, kernel.shape[-1]), kernel.dtype)
+    column = np.ones((*kernel.shape[:-2], 1, kernel.shape[-1]), kernel.dtype)
     for _ in range(_BALANCINGS):
         row = 1 / (kernel @ column.swapaxes(-1, -2))
         column = 1 / (row.swapaxes(-1, -2) @ kernel)
@@ -77,7 +77,7 @@ def _balanced(log_weight: np.ndarray) -> np.ndarray:
 
 def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
     """The coefficient where the draws are expected to have their units, shape ``(batch, *site)``."""
-    moved = pairing.coefficient[None]
+    moved = pairing.coefficient
     for units, axis in pairing.others:
         matrix = soft[units.name].matrix(exponent(units, axis, pairing.term.moment))
         moved = _contracted(moved, matrix.swapaxes(-1, -2), axis, units.n)
@@ -86,16 +86,8 @@ def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
 
 def _contracted(x: np.ndarray, matrix: np.ndarray, axis: Axis, n: int) -> np.ndarray:
     """``new[.., m, ..] = sum_i matrix[m, i] x[.., i, ..]`` along a block of one axis."""
-    where = axis.axis % (x.ndim - 1) + 1
-    length = x.shape[where]
-    x = np.broadcast_to(x, (len(matrix), *x.shape[1:])) if length > axis.length(n) else x
-    start, stop = axis.offset, axis.offset + axis.length(n)
-    before, block, after = np.split(x, [start, stop], axis=where)
-    front = np.moveaxis(block.reshape(*x.shape[:where], axis.outer, n, axis.inner, *x.shape[where + 1 :]), where + 1, 1)
-    mixed = matrix @ front.reshape(len(x), n, -1)
-    back = np.moveaxis(mixed.reshape(len(matrix), *front.shape[1:]), 1, where + 1)
-    block = back.reshape(len(matrix), *block.shape[1:])
-    return np.concatenate([before, block, after], axis=where) if length > axis.length(n) else block
+    mixed = matrix @ axis.blocks(x, n, lead=1)
+    return axis.with_blocks(np.broadcast_to(x, (len(matrix), *x.shape[1:])), mixed, n, lead=1)
 
 
 def _hardened(units: Units, soft: Soft, dtype: np.dtype) -> Element:

@@ -20,8 +20,8 @@ def assign(score: np.ndarray) -> np.ndarray:
     Where the best entries of the rows lie in different columns they are the optimum, and no
     problem is solved: the usual case for draws of one mode.
 
-    :param score: finite floats of shape ``(batch, n, n)``.
-    :returns: ints of shape ``(batch, n)``.
+    :param score: finite floats of shape ``(*batch, n, n)``.
+    :returns: ints of shape ``(*batch, n)``.
 
     >>> assign(np.array([[[0.0, 1.0], [1.0, 1.5]]]))
     array([[1, 0]])
@@ -32,7 +32,10 @@ def assign(score: np.ndarray) -> np.ndarray:
 
 def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndarray:
     """:func:`assign`, given the best column of each row and its score."""
-    batch, n = best.shape
+    n = best.shape[-1]
+    if best.ndim != 2:
+        return assign_from(score.reshape(-1, n, n), best.reshape(-1, n), top.reshape(-1, n)).reshape(best.shape)
+    batch = len(best)
     taken = np.zeros(batch * n, bool)
     taken[(best + np.arange(batch)[:, None] * n).ravel()] = True
     doubtful = ~taken.reshape(batch, n).all(-1)
@@ -53,6 +56,8 @@ def _solve(cost: np.ndarray) -> np.ndarray:
 
 
 def chosen(matrix: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """``matrix[i, permutation[i]]``, shape ``(batch, n)``."""
-    batch, n = permutation.shape
-    return matrix.reshape(-1).take(permutation + np.arange(0, batch * n * n, n).reshape(batch, n))
+    """``matrix[i, permutation[i]]`` of each problem, shape ``(*batch, n)``."""
+    n = permutation.shape[-1]
+    # Where each row begins in the flat array.
+    rows = np.arange(0, permutation.size * n, n).reshape(permutation.shape)
+    return matrix.reshape(-1).take(permutation + rows)

@@ -17,7 +17,7 @@ from .swaps import changed, smallest_loss, true_changes
 class Descent(NamedTuple):
     """Where a descent ended.
 
-    :param elements: units name -> :class:`Element` of shape ``(batch, n)``.
+    :param elements: units name -> :class:`Element` of shape ``(batch, *units.shape)``.
     :param loss: by how much the cheapest single change would lower the score, shape ``(batch,)``.
     :param settled: whether every unit is the best of all for its slot, or the nearest: a match without
         conflict; or the one assignment is the optimum.
@@ -33,7 +33,7 @@ def descend(scores: Scores, start: Elements, max_sweeps: int = 1000) -> Descent:
 
     A draw's ``Units`` is visited again only when units that touch it have moved.
 
-    :param start: units name -> elements of shape ``(batch, n)``. Units that are not there are first
+    :param start: units name -> elements of shape ``(batch, *units.shape)``. Units that are not there are first
         placed by the arrays that only they and those before them move. From an empty start a
         network is thus matched layer by layer: right for exact copies, where a descent from the
         identity begins with noise.
@@ -98,9 +98,11 @@ class _State:
         better = after > before + self.tolerance * size
         if self.objective.is_quadratic(units):
             new, better = self._truly_better(units, parts, rows, old, new, better, size)
-        moved = rows[better]
+        # Each set of a batch moves if that is better for it: sets of the same units never meet.
+        row, *sets = np.nonzero(better)
         for whole, values in zip(self.elements[name], new, strict=True):
-            whole[moved] = values[better]
+            whole[(rows[row], *sets)] = values[(row, *sets)]
+        moved = np.unique(rows[row]) if sets else rows[row]
         self.waiting[name][rows] = False
         for other in self.objective.touching[name]:
             self.waiting[other][moved] = True
@@ -115,10 +117,14 @@ class _State:
         gain = self.scores.value(units, tried, rows) - self.scores.value(units, self.elements, rows)
         tolerance = 8 * self.tolerance * size
         better = better & (gain > tolerance)
-        loss, i, k = true_changes(self.scores, units, parts, old, self.elements, rows).best()
-        self.true_loss[units.name][rows] = loss
-        step = changed(old, i, k)
-        pick = better[:, None]
+        # All sets of all draws in one row.
+        in_row = Element(*(a.reshape(-1, units.n) for a in old))
+        each = {q: part.reshape(-1, units.n, units.n) for q, part in parts.items()}
+        loss, i, k = true_changes(self.scores, units, each, in_row, self.elements, rows).best()
+        loss = loss.reshape(better.shape)
+        self.true_loss[units.name][rows] = loss.reshape(len(rows), -1).min(-1)
+        step = Element(*(a.reshape(old.permutation.shape) for a in changed(in_row, i, k)))
+        pick = better[..., None]
         new = Element(np.where(pick, new.permutation, step.permutation), np.where(pick, new.factor, step.factor))
         return new, better | (-loss > tolerance)
 
@@ -138,11 +144,11 @@ class _State:
     def _is_settled(self, units: Units, permutation: np.ndarray) -> np.ndarray:
         """Where each slot's unit has the largest inner product with it of all, or is the nearest of all."""
         best = self.best[units.name]
-        settled = np.all(chosen(best, permutation) >= self.top[units.name], axis=-1)
+        settled = _all(chosen(best, permutation) >= self.top[units.name])
         rows = np.flatnonzero(~settled)
         if rows.size:
-            nearness = best[rows] - self.scores.squares(units, rows)[:, None, :]
-            settled[rows] = (nearness.argmax(-1) == permutation[rows]).all(-1)
+            nearness = best[rows] - self.scores.squares(units, rows)[..., None, :]
+            settled[rows] = _all(nearness.argmax(-1) == permutation[rows])
         return settled
 
 
@@ -154,7 +160,12 @@ def _kept(before: np.ndarray | None, rows: np.ndarray | slice, new: np.ndarray) 
     return before
 
 
+def _all(holds: np.ndarray) -> np.ndarray:
+    """Where something holds of every slot of a draw."""
+    return np.all(holds.reshape(len(holds), -1), axis=-1)
+
+
 def _evaluated(parts: Parts, element: Element) -> np.ndarray:
-    """The score of one element: ``sum_i sum_q factor[i]**q parts[q][i, permutation[i]]``."""
+    """The score of one element of each set: ``sum_i sum_q factor[i]**q parts[q][i, permutation[i]]``."""
     terms = ((chosen(part, element.permutation), q) for q, part in parts.items())
     return np.sum([term * element.factor**q if q else term for term, q in terms], axis=(0, -1))

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax.assignment import hungarian_algorithm
 
-from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, act_on_axis, kinds
+from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
+from .nearest_step import nearest_elements, parts
 from .ranges import unit_in_jit
-from .scores import blocks
 
 Sites = Mapping[str, jax.Array]
 Elements = dict[str, Element]
@@ -75,51 +74,36 @@ def align_in_jit(
     unit = unit_in_jit(*draw.values(), *at.values())
     draw, at = ({name: jnp.ldexp(x, -unit) for name, x in sites.items()} for sites in (draw, at))
 
-    def squared_distance(elements: Elements) -> jax.Array:
-        moved = sym.act(elements, draw)
+    def squared_distance(moved: Sites) -> jax.Array:
         return sum((jnp.square(moved[name] - r).sum() for name, r in at.items()), start=jnp.zeros((), dtype))
 
+    together = parts(sym, {name: x.shape for name, x in draw.items()})
+
     def sweep(state: tuple) -> tuple:
-        elements, least, _, count = state
+        elements, moved, least, _, count = state
         before = least
-        for units in sym:
-            tried = {**elements, units.name: _best(units, elements, draw, at, sym)}
+        for part in together:
+            # A step from where the draw is now, in whatever order elements act.
+            step = nearest_elements(part, at, moved)
+            tried = {**moved, **part.act(step, {site: moved[site] for site in part.sites})}
+            total = sym.compose({**start, **_of_type(step, dtype)}, elements)
             now = squared_distance(tried)
             better = now < least
-            elements = jax.tree.map(lambda a, b, better=better: jnp.where(better, a, b), tried, elements)
-            least = jnp.where(better, now, least)
-        return elements, least, least < before, count + 1
+            pairs = (total, elements), (tried, moved), (now, least)
+            elements, moved, least = (
+                jax.tree.map(lambda a, b, better=better: jnp.where(better, a, b), *pair) for pair in pairs
+            )
+        return elements, moved, least, least < before, count + 1
 
-    start = {n: Element(e.permutation, e.factor.astype(dtype)) for n, e in sym.identity().items()}
-    first = squared_distance(start)
-    state = (start, first, jnp.array(True), jnp.array(0))
-    elements, least, _, _ = jax.lax.while_loop(lambda s: s[2] & (s[3] < max_sweeps), sweep, state)
+    start = _of_type(sym.identity(), dtype)
+    first = squared_distance(draw)
+    state = (start, draw, first, jnp.array(True), jnp.array(0))
+    elements, _, least, _, _ = jax.lax.while_loop(lambda s: s[3] & (s[4] < max_sweeps), sweep, state)
     moved = sym.act(elements, given)
     distance, before = (jnp.ldexp(jnp.sqrt(square), unit) for square in (least, first))
     return JitAlignment({**sites, **moved}, elements, distance, before)
 
 
-def _best(units: Units, elements: Elements, draw: Sites, reference: Sites, sym: Symmetry) -> Element:
-    """The best element of one ``Units``, all else held; where they lie twice on an array, of its linearisation."""
-    even = odd = jnp.zeros((units.n, units.n), draw[units.sites[0]].dtype)
-    for site, axs in units.placements:
-        for axis in axs:
-            held = _held(draw[site], site, units, axis, elements, sym)
-            score = blocks(reference[site][None], axis, units.n)[0] @ blocks(held[None], axis, units.n)[0].T
-            turned = units.kind == "signed" and (axis.power or 0) % 2
-            even, odd = (even, odd + score) if turned else (even + score, odd)
-    rows, columns = hungarian_algorithm(-(even + jnp.abs(odd)))
-    permutation = columns[jnp.argsort(rows)]
-    sign = jnp.where(odd[jnp.arange(units.n), permutation] < 0, -1, 1) if units.kind == "signed" else 1
-    old = elements[units.name]
-    factor = jnp.broadcast_to(sign, (units.n,)).astype(old.factor.dtype)
-    return Element(permutation.astype(old.permutation.dtype), factor)
-
-
-def _held(x: jax.Array, site: str, units: Units, axis: Axis, elements: Elements, sym: Symmetry) -> jax.Array:
-    """An array moved by all elements but along one axis of one ``Units``."""
-    for v in sym:
-        for b in v.axes.get(site, ()):
-            if (v, b) != (units, axis):
-                x = act_on_axis(v, elements[v.name], x, b, 0)
-    return x
+def _of_type(elements: Elements, dtype) -> Elements:
+    """The same elements with arrays of one type, as a loop needs them."""
+    return {n: Element(jnp.asarray(e.permutation, int), jnp.asarray(e.factor, dtype)) for n, e in elements.items()}

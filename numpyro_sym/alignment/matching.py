@@ -1,141 +1,78 @@
-"""A flat batch of draws matched to one reference: chunks, threads, several starts."""
+"""A flat batch of draws matched to their references, family by family of units."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Mapping
+from functools import partial
 
-import jax
 import numpy as np
 
-from ..symmetry import Element
-from .descent import descend
-from .moves import Elements, act_on_draws
+from .direct import match_directly
+from .families import SetsAsDraws, families, lone_outer, sets_as_draws
+from .in_turn import match_in_turn
+from .listing import cover, listed
 from .objective import Arrays, Objective
-from .scores import Scores, take
-from .starts import make_start
-
-# Draws go through the solver in chunks that stay in a processor's cache.
-_CHUNK_BYTES = 2**23
+from .problem import Match, Problem, Starts
+from .wreath import match_wreath
 
 
-class Match(NamedTuple):
-    """Aligned sites and elements of a batch, and arrays of shape ``(batch,)``.
-
-    :param loss: by how much squared distance grows with the cheapest single change.
-    :param settled: whether every unit is the best of all for its slot, or the nearest.
-    :param exact: whether the distance is the least over the group.
-    :param starts: how many starts were made.
-    """
-
-    elements: dict[str, Element]
-    sites: dict[str, np.ndarray]
-    distance: np.ndarray
-    distance_before: np.ndarray
-    loss: np.ndarray
-    settled: np.ndarray
-    exact: np.ndarray
-    starts: np.ndarray
-
-    @property
-    def gap(self) -> np.ndarray:
-        """By how much the distance grows with the cheapest single change."""
-        return np.sqrt(np.square(self.distance) + self.loss) - self.distance
-
-
-def match(draws: Arrays, objective: Objective, starts: Sequence[str] | Elements | None, num_threads: int) -> Match:
+def match(draws: Arrays, objective: Objective, starts: Starts, num_threads: int) -> Match:
     """Match every draw, from named starts until its match has settled, or from given elements.
 
     :param draws: site name -> array of shape ``(batch, *site)``.
     """
-    if starts is None:
-        recurrent = [u.n for u in objective.sym if objective.is_quadratic(u)]
-        starts = ("forward", "annealed", "identity") + ("random",) * (64 if recurrent and max(recurrent) <= 16 else 0)
+    return _match(Problem({site: draws[site] for site in objective.sym.sites}, objective), starts, num_threads)
+
+
+def _match(problem: Problem, starts: Starts, num_threads: int) -> Match:
+    parts = families(problem.sym)
+    if len(parts) == 1:
+        return _match_family(problem, starts, num_threads)
+    return _joined([_match_family(problem.of(part), starts, num_threads) for part in parts])
+
+
+def _match_family(problem: Problem, starts: Starts, num_threads: int) -> Match:
+    sym, shapes = problem.sym, problem.objective.shapes
     if isinstance(starts, Mapping):
-        return _from_one(draws, objective, starts, 0, num_threads)
-    found = _from_one(draws, objective, starts[0], 0, num_threads)
-    # Where units' own moves change their scores, a match without conflict proves less: two starts must agree.
-    doubtful = np.full(len(found.settled), any(objective.is_quadratic(u) for u in objective.sym))
-    for seed, name in enumerate(starts[1:], 1):
-        if objective.is_linear:
-            break
-        agree = _improve(found, ~found.settled | doubtful, draws, objective, name, seed, num_threads)
-        doubtful[agree] = False
-    # A start elsewhere may end farther away than the draw was.
-    _improve(found, found.distance > found.distance_before, draws, objective, "identity", 0, num_threads)
-    return found
+        starts = {u.name: starts[u.name] for u in sym}
+    solve = partial(_match, num_threads=num_threads)
+    sets = sets_as_draws(sym, shapes)
+    if sets is not None:
+        return _match_sets(sets, problem, starts, num_threads)
+    if lone_outer(sym, shapes) is not None:
+        return match_wreath(problem, starts, solve)
+    names = cover(sym, shapes) if starts is None else None
+    listing = None if names is None else partial(listed, names=names, solve=solve)
+    if any(sym.outer_of(u) for u in sym):
+        return match_in_turn(problem, starts, solve, listing)
+    return match_directly(problem, starts, num_threads, listing)
 
 
-def _improve(
-    found: Match, where: np.ndarray, draws: Arrays, objective, name: str, seed: int, num_threads: int
-) -> np.ndarray:
-    """Replace matches by those of another start where these are nearer, in place; which rows agree."""
-    rows = np.flatnonzero(where)
-    if not rows.size:
-        return rows
-    other = _from_one({site: x[rows] for site, x in draws.items()}, objective, name, seed, num_threads)
-    agree = rows[np.isclose(other.distance, found.distance[rows], rtol=1e-6, atol=0)]
-    better = other.distance < found.distance[rows]
-    used = found.starts[rows] + 1
-    for whole, values in zip(jax.tree.leaves(found), jax.tree.leaves(other), strict=True):
-        whole[rows[better]] = values[better]
-    found.starts[rows] = used
-    return agree
-
-
-def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: int, num_threads: int) -> Match:
-    """One descent for every draw."""
-    batch = len(next(iter(draws.values())))
-    per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(u.n**2 for u in objective.sym)
-    size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
-    chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
-
-    if len(chunks) == 1:
-        return _match_chunk(draws, objective, start, seed)
-    out = _blank(draws, objective)
-
-    def run(chunk: slice) -> None:
-        some = {name: a[chunk] for name, a in draws.items()}
-        given = {n: take(e, chunk) for n, e in start.items()} if isinstance(start, Mapping) else start
-        done = _match_chunk(some, objective, given, seed + chunk.start)
-        for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
-            whole[chunk] = values
-
-    if num_threads == 1:
-        for chunk in chunks:
-            run(chunk)
-    else:
-        with ThreadPoolExecutor(num_threads) as pool:
-            list(pool.map(run, chunks))
-    return out
-
-
-def _blank(draws: Arrays, objective: Objective) -> Match:
-    """Arrays for the matches of all draws."""
-    some = next(iter(draws.values()))
-    batch = len(some)
-
-    def floats(*shape: int) -> np.ndarray:
-        return np.empty((batch, *shape), some.dtype)
-
-    elements = {u.name: Element(np.empty((batch, u.n), int), floats(u.n)) for u in objective.sym}
-    sites = {name: np.empty(x.shape, x.dtype) for name, x in draws.items()}
-    settled, exact, starts = (np.empty(batch, kind) for kind in (bool, bool, int))
-    return Match(elements, sites, floats(), floats(), floats(), settled, exact, starts)
-
-
-def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, seed: int) -> Match:
-    scores = Scores(objective, draws)
-    found = descend(scores, make_start(start, scores, seed) if isinstance(start, str) else start)
-    moved = act_on_draws(objective.sym, found.elements, draws)
+def _match_sets(sets: SetsAsDraws, problem: Problem, starts: Starts, num_threads: int) -> Match:
+    of_sets = Problem(sets.sites(problem.draws), sets.objective(problem.objective))
+    found = _match(of_sets, sets.elements(starts) if isinstance(starts, Mapping) else starts, num_threads)
+    distance, before = (np.sqrt(sets.of_draw(np.square(d)).sum(-1)) for d in (found.distance, found.distance_before))
     return Match(
-        found.elements,
-        moved,
-        np.sqrt(objective.squared_distance(moved)),
-        np.sqrt(objective.squared_distance(draws)),
-        found.loss,
-        found.settled,
-        np.full(scores.batch, objective.is_linear),
-        np.ones(scores.batch, int),
+        sets.elements_back(found.elements),
+        sets.sites_back(found.sites),
+        distance,
+        before,
+        sets.of_draw(found.loss).min(-1),
+        np.all(sets.of_draw(found.settled), axis=-1),
+        np.all(sets.of_draw(found.exact), axis=-1),
+        sets.of_draw(found.starts).max(-1),
+    )
+
+
+def _joined(found: list[Match]) -> Match:
+    """Matches of families of the same draws as one."""
+    return Match(
+        {name: e for m in found for name, e in m.elements.items()},
+        {site: x for m in found for site, x in m.sites.items()},
+        np.sqrt(np.sum([np.square(m.distance) for m in found], axis=0)),
+        np.sqrt(np.sum([np.square(m.distance_before) for m in found], axis=0)),
+        np.min([m.loss for m in found], axis=0),
+        np.all([m.settled for m in found], axis=0),
+        np.all([m.exact for m in found], axis=0),
+        np.max([m.starts for m in found], axis=0),
     )

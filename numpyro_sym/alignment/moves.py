@@ -16,7 +16,7 @@ def act_on_draws(sym: Symmetry, elements: Elements, draws: Mapping[str, np.ndarr
     """``sym.act`` for one leading dimension, faster."""
     out = dict(draws)
     for site in sym.sites:
-        moves = [(u, elements[u.name], axis) for u in sym for axis in u.axes.get(site, ())]
+        moves = [(u, elements[u.name], axis) for u in sym.in_order_of_action for axis in u.axes.get(site, ())]
         out[site] = move(draws[site], moves)
     return out
 
@@ -25,11 +25,14 @@ def move(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: in
     """An array moved along several of its axes.
 
     :param x: ``(batch, *site)``, or ``(1, *site)`` for one array moved in many ways.
-    :param moves: units, their element ``(batch, n)``, and the axis of ``site`` on which it acts.
+    :param moves: units, their element ``(batch, *units.shape)``, and the axis of ``site`` on which it acts, in the
+        order in which they act.
     :param moment: the array holds this power of the values: so act the factors.
     :returns: an array ``(batch, *site)``.
     """
     batch = len(moves[0][1].permutation)
+    if any(units.batch for units, _, _ in moves):
+        return _moved_in_turn(np.broadcast_to(x, (batch, *x.shape[1:])), moves, moment)
     ndim = x.ndim - 1
     index: dict[int, np.ndarray] = {}
     factors: dict[int, np.ndarray] = {}
@@ -47,11 +50,19 @@ def move(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: in
     return out
 
 
+def _moved_in_turn(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: int) -> np.ndarray:
+    """One axis after the other: where units have a batch, an entry's move on one depends on its place on others."""
+    for units, element, axis in moves:
+        x = act_on_axis(units, Element(element.permutation, element.factor**moment), x, axis, 1)
+    return x
+
+
 def inverse_permutation(permutation: np.ndarray) -> np.ndarray:
-    """Of each row, ints ``(batch, n)``."""
-    back = np.empty_like(permutation)
-    back[np.arange(len(back))[:, None], permutation] = np.arange(back.shape[-1])
-    return back
+    """Of each row, ints ``(*batch, n)``."""
+    rows = permutation.reshape(-1, permutation.shape[-1])
+    back = np.empty_like(rows)
+    back[np.arange(len(back))[:, None], rows] = np.arange(back.shape[-1])
+    return back.reshape(permutation.shape)
 
 
 def _positions(units: Units, element: Element, axis: Axis, length: int) -> np.ndarray:

@@ -10,19 +10,19 @@ a sum of terms <c, g x**m> of moment m = 1 or 2, on which a factor with power p 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..symmetry import Axis, Symmetry, Units
+from ..symmetry import Axis, Symmetry, SymmetryError, Units
 
 Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """<coefficient, g x**moment> for one site."""
+    """<coefficient, g x**moment> for one site; coefficients ``(k, *site)``, one for all draws or one for each."""
 
     site: str
     coefficient: np.ndarray
@@ -58,25 +58,52 @@ def exponent(units: Units, axis: Axis, moment: int) -> int:
 class Objective:
     """The terms of one reference and symmetry, sorted by ``Units``.
 
-    :param reference: site name -> array, without sample dimensions.
+    Where a batch of units is taken for more draws, these have a reference for each set: the
+    references then lie along a leading dimension and the draws have them in turn.
+
+    :param sym: the symmetry; its units commute with one another wherever terms are used.
+    :param reference: site name -> array ``(k, *site)``, ``k = 1`` where there is one reference for all draws.
     :param weights: site name -> weights of the squares, of the reference's shapes; ``None``: 1.
     """
 
     def __init__(self, sym: Symmetry, reference: Arrays, weights: Arrays | None = None) -> None:
         self.sym = sym
+        for u in sym:
+            _refuse_sets_that_meet(u, reference)
         self.reference = {site: reference[site] for site in sym.sites}
         self.weights = weights
         self.terms = tuple(_terms(sym, self.reference, weights))
         self.pairings = {u.name: tuple(_pairings(sym, u, self.terms)) for u in sym}
-        self.touching = {u.name: {v.name for p in self.pairings[u.name] for v, _ in p.others} for u in sym}
+        self.touching = touching(sym, self.shapes)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Site name -> shape."""
+        return {site: r.shape[1:] for site, r in self.reference.items()}
+
+    @property
+    def num_references(self) -> int:
+        """How many references there are."""
+        return len(next(iter(self.reference.values())))
+
+    def of(self, sym: Symmetry) -> Objective:
+        """The same distance for other units, on the sites that these lie on."""
+        return Objective(sym, self.reference, self.weights)
+
+    def of_rows(self, rows: np.ndarray) -> Objective:
+        """One reference for each of some draws, which have them in turn; itself where there is one for all."""
+        count = self.num_references
+        return self if count == 1 else self.mapped(lambda x: x[rows % count])
 
     def in_single_precision(self) -> Objective:
         """The same objective in single precision."""
-        reference, weights = (
-            None if a is None else {n: x.astype(np.float32) for n, x in a.items()}
-            for a in (self.reference, self.weights)
-        )
-        return Objective(self.sym, reference or {}, weights)
+        return self.mapped(lambda x: x.astype(np.float32))
+
+    def mapped(self, change: Callable[[np.ndarray], np.ndarray]) -> Objective:
+        """The same objective with its arrays changed one by one."""
+        reference = {site: change(x) for site, x in self.reference.items()}
+        weights = None if self.weights is None else {site: change(self.weights[site]) for site in reference}
+        return Objective(self.sym, reference, weights)
 
     def is_quadratic(self, units: Units) -> bool:
         """Whether these units lie on two axes of one array, so that their own moves change their scores."""
@@ -87,15 +114,26 @@ class Objective:
         """Whether one assignment for each ``Units`` is the optimum."""
         return not any(self.touching.values())
 
+    @property
+    def has_array_of_its_own(self) -> bool:
+        """Whether some units lie on an array that nothing else moves: what a forward start begins with."""
+        return any(not p.others for some in self.pairings.values() for p in some)
+
     def squared_distance(self, draws: Arrays) -> np.ndarray:
         """Weighted sums of squared differences from the reference, shape ``(batch,)``."""
         some = next(iter(draws.values()))
         out = np.zeros(len(some), some.dtype)
         for site, r in self.reference.items():
-            difference = (draws[site] - r).reshape(len(some), r.size)
-            weighted = difference if self.weights is None else difference * self.weights[site].ravel()
+            difference = (draws[site] - r).reshape(len(some), -1)
+            weighted = difference if self.weights is None else difference * self.weights[site].reshape(len(r), -1)
             out += (weighted[:, None, :] @ difference[:, :, None])[:, 0, 0]
         return out
+
+
+def to_reference(sym: Symmetry, reference: Arrays, weights: Arrays | None = None) -> Objective:
+    """The objective of one reference for all draws, site name -> array of shape ``site``."""
+    at = {site: reference[site][None] for site in sym.sites}
+    return Objective(sym, at, None if weights is None else {site: weights[site][None] for site in sym.sites})
 
 
 def _terms(sym: Symmetry, reference: Arrays, weights: Arrays | None) -> Iterator[Term]:
@@ -109,20 +147,41 @@ def _terms(sym: Symmetry, reference: Arrays, weights: Arrays | None) -> Iterator
 def _pairings(sym: Symmetry, units: Units, terms: tuple[Term, ...]) -> Iterator[Pairing]:
     for term in terms:
         for axis in units.axes.get(term.site, ()):
-            others = tuple(
-                (v, b)
-                for v in sym
-                for b in v.axes.get(term.site, ())
-                if (v, b) != (units, axis) and _meet(axis, units.n, b, v.n, term.coefficient.ndim)
-            )
+            others = _others(sym, units, axis, term.site, term.coefficient.ndim - 1)
             coefficient = term.coefficient
             if others:
-                where = others[0][1].axis % coefficient.ndim
+                where = others[0][1].axis % (coefficient.ndim - 1) + 1
                 coefficient = np.moveaxis(np.ascontiguousarray(np.moveaxis(coefficient, where, 0)), 0, where)
             yield Pairing(term, units, axis, others, coefficient)
+
+
+def touching(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, set[str]]:
+    """Units name -> names of those that move entries which these move too; their own where they lie on two axes."""
+    return {
+        u.name: {
+            v.name for site, axs in u.placements for a in axs for v, _ in _others(sym, u, a, site, len(shapes[site]))
+        }
+        for u in sym
+    }
+
+
+def _others(sym: Symmetry, u: Units, a: Axis, site: str, ndim: int) -> tuple[tuple[Units, Axis], ...]:
+    """What else moves the entries of units on an axis."""
+    return tuple((v, b) for v in sym for b in v.axes.get(site, ()) if (v, b) != (u, a) and _meet(a, u.n, b, v.n, ndim))
 
 
 def _meet(a: Axis, n_a: int, b: Axis, n_b: int, ndim: int) -> bool:
     if a.axis % ndim != b.axis % ndim:
         return True
     return a.offset < b.offset + b.length(n_b) and b.offset < a.offset + a.length(n_a)
+
+
+def _refuse_sets_that_meet(units: Units, reference: Arrays) -> None:
+    """Raise where two sets of one batch move the same entries."""
+    for site, axs in units.placements:
+        ndim = reference[site].ndim - 1
+        if len({tuple(b % ndim for b in a.batch_axes) for a in axs}) > 1:
+            raise SymmetryError(
+                f"align: Units {units.name!r} lie on several axes of site {site!r} whose batches run over different "
+                "axes; expected the same ones. Leave these units out: sym.without(...)."
+            )

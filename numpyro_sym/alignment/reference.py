@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..symmetry import Symmetry
-from .matching import Match, match
-from .objective import Arrays, Objective
+from .matching import match
+from .objective import Arrays, to_reference
+from .problem import Match
 
 
 def match_to_mean(
@@ -25,10 +26,10 @@ def match_to_mean(
     permutations and signs come to rest; scales until the sum falls by less than one millionth.
     """
     reference = {name: a[0] for name, a in draws.items()}
-    found = match(draws, Objective(sym, reference, weights), starts, num_threads)
+    found = match(draws, to_reference(sym, reference, weights), starts, num_threads)
     for _ in range(max_iterations):
         reference = {name: a.mean(0) for name, a in found.sites.items()}
-        before, found = found, match(draws, Objective(sym, reference, weights), found.elements, num_threads)
+        before, found = found, match(draws, to_reference(sym, reference, weights), found.elements, num_threads)
         if _is_still(before, found):
             break
     return reference, found

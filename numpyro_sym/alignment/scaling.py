@@ -17,7 +17,6 @@ from ..symmetry.arguments import check_arguments
 from .checks import as_host_arrays, sample_shape
 from .moves import act_on_draws
 from .ranges import refuse_out_of_range
-from .scores import blocks
 from .starts import identity
 
 Sites = Mapping[str, Any]
@@ -145,11 +144,11 @@ def _packed(sites: Sites, scaled: Symmetry, flat, total: dict[str, Element], sam
 
 
 def _side(units: Units, draws: Mapping[str, np.ndarray], power: int) -> np.ndarray:
-    """All weights that come into (power 1) or go out of (-1) each unit, ``(batch, n, features)``."""
+    """All weights that come into (power 1) or go out of (-1) each unit, ``(draws, *batch, n, features)``."""
     placed = [(site, axis) for site, axs in units.placements for axis in axs if axis.power]
     if not {axis.power for _, axis in placed} <= {-1, 1}:
         raise SymmetryError(f"Units {units.name!r}: scaled units must act with powers -1, 0 and 1.")
-    parts = [blocks(draws[site], axis, units.n) for site, axis in placed if axis.power == power]
+    parts = [axis.blocks(draws[site], units.n, lead=1) for site, axis in placed if axis.power == power]
     if not parts:
         side = "incoming" if power == 1 else "outgoing"
         raise SymmetryError(f"Units {units.name!r} have no {side} site, so their scales have no gauge.")

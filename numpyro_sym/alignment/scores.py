@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from ..symmetry import Axis, Element, Units
-from .moves import Elements, inverse_permutation, move, to_front
+from ..symmetry import Element, Units
+from .moves import Elements, inverse_permutation, move
 from .objective import Arrays, Objective, Pairing
 
-Parts = dict[int, np.ndarray]  # exponent of the factor -> scores [draw, slot, unit]
+Parts = dict[int, np.ndarray]  # exponent of the factor -> scores [draw, *batch, slot, unit]
 
 
 class Scores:
@@ -51,7 +50,7 @@ class Scores:
             if not others <= touching or others <= counted:
                 return None
             moves = [(v, adjoints[v.name], axis) for v, axis in p.others]
-            return move(p.coefficient[None], moves, p.term.moment)
+            return move(of_rows(p.coefficient, rows), moves, p.term.moment)
 
         return self.parts_with(units, moved, rows, done)
 
@@ -67,31 +66,33 @@ class Scores:
         for p in self.objective.pairings[units.name]:
             coefficient = moved(p) if p.others else None
             if coefficient is not None:
-                data = blocks(self._data[p.term][rows], p.axis, units.n)
-                score = blocks(coefficient, p.axis, units.n) @ data.swapaxes(-1, -2)
+                data = p.axis.blocks(self._data[p.term][rows], units.n, lead=1)
+                score = p.axis.blocks(coefficient, units.n, lead=1) @ data.swapaxes(-1, -2)
                 if p.exponent in parts:
                     score += parts[p.exponent]
                 parts[p.exponent] = score
         if not parts:
             size = len(np.arange(self.batch)[rows])
-            parts[0] = np.zeros((size, units.n, units.n), self.dtype)
+            parts[0] = np.zeros((size, *units.shape, units.n), self.dtype)
         return parts
 
     def squares(self, units: Units, rows: np.ndarray) -> np.ndarray:
-        """Sums of squares of what belongs to each unit, shape ``(rows, n)``: no element but scales changes them."""
-        out = np.zeros((len(rows), units.n), self.dtype)
+        """Sums of squares of what belongs to each unit, shape ``(rows, *batch, n)``: only scales change them."""
+        out = np.zeros((len(rows), *units.shape), self.dtype)
         for p in self.objective.pairings[units.name]:
             if p.term.moment == 1:
-                out += np.square(blocks(self._data[p.term][rows], p.axis, units.n)).sum(-1)
+                out += np.square(p.axis.blocks(self._data[p.term][rows], units.n, lead=1)).sum(-1)
         return out
 
     def value(self, units: Units, elements: Elements, rows: np.ndarray) -> np.ndarray:
-        """The sum of all terms of these units' sites, shape ``(rows,)``."""
-        out = np.zeros(len(rows), self.dtype)
+        """The sum of all terms of these units' sites, for each set of the batch: shape ``(rows, *batch)``."""
+        out = np.zeros((len(rows), *units.batch), self.dtype)
         for term in self.objective.terms:
-            if term.site in units.sites:
-                moved = self.moved_data(term, elements, rows)
-                out += np.tensordot(moved, term.coefficient, term.coefficient.ndim)
+            for axis in units.axes.get(term.site, ())[:1]:
+                product = self.moved_data(term, elements, rows) * of_rows(term.coefficient, rows)
+                own = axis.resolved(product.ndim - 1).batch_axes
+                by_set = np.moveaxis(product, [1 + b for b in own], range(1, 1 + len(own)))
+                out += by_set.reshape(*out.shape, -1).sum(-1)
         return out
 
     def moved_data(self, term, elements: Elements, rows: np.ndarray) -> np.ndarray:
@@ -105,7 +106,7 @@ class Scores:
         features: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         for p in self.objective.pairings[units.name]:
             if not p.others:
-                pair = (blocks(p.term.coefficient[None], p.axis, units.n), blocks(self._data[p.term], p.axis, units.n))
+                pair = tuple(p.axis.blocks(x, units.n, lead=1) for x in (p.term.coefficient, self._data[p.term]))
                 features.setdefault(p.exponent, []).append(pair)
         parts: Parts = {}
         for q, pairs in features.items():
@@ -119,17 +120,14 @@ class Scores:
         return parts
 
 
-def blocks(x: Any, axis: Axis, n: int) -> Any:
-    """An array ``(batch, *site)`` as ``(batch, n, features)``: what belongs to each unit."""
-    where = axis.axis % (x.ndim - 1) + 1
-    block = x[(slice(None),) * where + (slice(axis.offset, axis.offset + axis.length(n)),)]
-    split = block.reshape(*x.shape[:where], axis.outer, n, axis.inner, *x.shape[where + 1 :])
-    return to_front(split, where + 1).reshape(len(x), n, split[0].size // n)
-
-
 def take(element: Element, rows: np.ndarray | slice) -> Element:
     """The elements of some draws."""
     return Element(element.permutation[rows], element.factor[rows])
+
+
+def of_rows(coefficient: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    """The coefficients of some draws: one for all of them, or one for each."""
+    return coefficient if len(coefficient) == 1 else coefficient[rows]
 
 
 def _adjoint(units: Units, element: Element, rows: np.ndarray | slice) -> Element:

@@ -12,7 +12,7 @@ STARTS = ("identity", "forward", "annealed", "random")
 
 
 def make_start(name: str, scores: Scores, seed: int) -> dict[str, Element]:
-    """Elements of shape ``(batch, n)`` to descend from, by one of the names in :data:`STARTS`.
+    """Elements of shape ``(batch, *units.shape)`` to descend from, by one of the names in :data:`STARTS`.
 
     ``"forward"`` is the empty start: see :func:`descend`.
     """
@@ -27,16 +27,20 @@ def make_start(name: str, scores: Scores, seed: int) -> dict[str, Element]:
 
 def identity(sym: Symmetry, batch: int, dtype: np.dtype) -> dict[str, Element]:
     """The draws as they came."""
-    return {u.name: Element(np.tile(np.arange(u.n), (batch, 1)), np.ones((batch, u.n), dtype)) for u in sym}
+    return {u.name: Element(_straight(u.n, (batch, *u.shape)), np.ones((batch, *u.shape), dtype)) for u in sym}
 
 
 def random(sym: Symmetry, batch: int, dtype: np.dtype, seed: int) -> dict[str, Element]:
     """Uniform permutations, and signs where there are signs; scales are left to the descent."""
     rng = np.random.default_rng(seed)
-    return {
-        u.name: Element(
-            rng.permuted(np.tile(np.arange(u.n), (batch, 1)), axis=1),
-            rng.choice([-1, 1], (batch, u.n)).astype(dtype) if u.kind == "signed" else np.ones((batch, u.n), dtype),
-        )
-        for u in sym
-    }
+    elements = {}
+    for u in sym:
+        shape = (batch, *u.shape)
+        permutation = rng.permuted(_straight(u.n, shape), axis=-1)
+        factor = rng.choice([-1, 1], shape) if u.kind == "signed" else np.ones(shape)
+        elements[u.name] = Element(permutation, factor.astype(dtype))
+    return elements
+
+
+def _straight(n: int, shape: tuple[int, ...]) -> np.ndarray:
+    return np.broadcast_to(np.arange(n), shape).copy()

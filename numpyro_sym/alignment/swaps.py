@@ -8,40 +8,42 @@ import numpy as np
 
 from ..symmetry import Axis, Element, Units
 from .assignment import chosen
+from .families import in_rows, without_axes
 from .moves import inverse_permutation
 from .objective import Pairing
-from .scores import Parts, Scores
+from .scores import Parts, Scores, of_rows
 
 
 def smallest_loss(units: Units, score: np.ndarray, odd: np.ndarray | None, permutation: np.ndarray) -> np.ndarray:
     """How much the cheapest exchange of two units, or change of a sign, takes from a linear score.
 
-    :param score: floats ``[draw, slot, unit]``, each pair with its best factor.
+    :param score: floats ``[draw, *batch, slot, unit]``, each pair with its best factor.
     :param odd: the part of the score that a sign turns round.
-    :param permutation: ints of shape ``(batch, n)``.
-    :returns: floats of shape ``(batch,)``; infinite where there is nothing to change.
+    :param permutation: ints of shape ``(draws, *batch, n)``.
+    :returns: floats of shape ``(draws,)``; infinite where there is nothing to change.
 
     >>> one = Units("u", 2, axes={"x": 0})
     >>> smallest_loss(one, np.array([[[3.0, 0.0], [1.0, 1.0]]]), None, np.array([[0, 1]]))
     array([3.])
     """
-    batch, n = permutation.shape
+    n = permutation.shape[-1]
+    batch = permutation.size // n
     loss = np.full(batch, np.inf, score.dtype)
     if n > 1:
         # What the slot of unit a would gain by having unit b; an exchange is one such gain each way.
-        here = inverse_permutation(permutation) + n * np.arange(batch)[:, None]
+        here = inverse_permutation(permutation.reshape(batch, n)) + n * np.arange(batch)[:, None]
         gain = score.reshape(batch * n, n).take(here, axis=0)
         gain -= np.einsum("bii->bi", gain)[..., None].copy()
         both = (gain + gain.swapaxes(-1, -2)).reshape(batch, n * n)
         both[:, :: n + 1] = -np.inf
         loss = -both[np.arange(batch), both.argmax(-1)]
     if odd is not None:
-        loss = np.minimum(loss, 2 * np.abs(chosen(odd, permutation)).min(-1))
-    return loss
+        loss = np.minimum(loss, 2 * np.abs(chosen(odd, permutation)).min(-1).ravel())
+    return loss.reshape(len(permutation), -1).min(-1)
 
 
 class Changes(NamedTuple):
-    """Losses of single changes: of exchanges ``[draw, slot, slot]``, of signs ``[draw, slot]``."""
+    """Losses of single changes: of exchanges ``[set, slot, slot]``, of signs ``[set, slot]``."""
 
     swap: np.ndarray
     flip: np.ndarray
@@ -60,7 +62,8 @@ def true_changes(scores: Scores, units: Units, parts: Parts, element: Element, e
     An exchange is ``1 - v v'`` with ``v = e_i - e_k``, a change of sign ``1 - 2 e_i e_i'``: on two
     axes of one array what the linear scores miss is one product of rank one.
 
-    :param element: the units' element on these rows.
+    :param parts: scores ``[set, slot, unit]``; sets are draws, or each draw's batch one after the other.
+    :param element: the units' element on these rows, shape ``(sets, n)``.
     """
     linear = np.sum([_placed(part, element, q) for q, part in parts.items()], axis=0)
     kept = np.diagonal(linear, axis1=-2, axis2=-1)
@@ -69,8 +72,10 @@ def true_changes(scores: Scores, units: Units, parts: Parts, element: Element, e
     if units.kind == "signed" and 1 in parts:
         flip = 2 * chosen(parts[1], element.permutation) * element.factor
     for first, second in _doubled(scores.objective.pairings[units.name]):
-        coefficient = _two_axes(first.term.coefficient[None], first.axis, second.axis, units.n)
+        coefficient = _two_axes(of_rows(first.term.coefficient, rows), first.axis, second.axis, units.n)
         data = _two_axes(scores.moved_data(first.term, elements, rows), first.axis, second.axis, units.n)
+        if 1 < len(coefficient) < len(data):  # one reference for all draws, but several sets
+            coefficient = np.tile(coefficient, (len(data) // len(coefficient), 1, 1, 1))
         swap = swap - (_ends(coefficient) * _ends(data)).sum(-1)
         if first.exponent % 2 and second.exponent % 2:
             both = np.einsum("biif->bif", coefficient) * np.einsum("biif->bif", data)
@@ -105,7 +110,10 @@ def _doubled(pairings: tuple[Pairing, ...]):
 
 
 def _two_axes(x: np.ndarray, a: Axis, b: Axis, n: int) -> np.ndarray:
-    """An array ``(batch, *site)`` as ``(batch, n, n, features)``, by two of its axes."""
+    """An array ``(batch, *site)`` as ``(sets, n, n, features)``, by two of its axes."""
+    if a.batch_axes:
+        common = a.resolved(x.ndim - 1).batch_axes
+        x, a, b = in_rows(x, common), without_axes(a, common, x.ndim - 1), without_axes(b, common, x.ndim - 1)
     ndim = x.ndim - 1
     axes = {a.axis % ndim: a, b.axis % ndim: b}
     shape, fronts = [len(x)], {}

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..alignment.scores import blocks
 from ..symmetry import Element, Symmetry, SymmetryError, Units
 
 
@@ -75,7 +74,7 @@ def _log_scale(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
             flat = x.reshape(-1, *x.shape[2:])
             for axis in axs:
                 if axis.power and np.sign(axis.power) == sign:
-                    squares = squares + np.square(blocks(flat, axis, units.n)).sum(-1)
+                    squares = squares + np.square(axis.blocks(flat, units.n, lead=1)).sum(-1)
         if np.ndim(squares):
             total = total + sign * np.log(np.maximum(squares, tiny)) / 4
     some = np.asarray(draws[units.sites[0]])

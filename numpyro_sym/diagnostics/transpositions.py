@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..symmetry import Element, SymmetryError, kinds
+from ..symmetry.algebra import compose, inverse
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
-from ..symmetry.element import compose, inverse
 from ..symmetry.validity import refuse_no_permutation
 
 

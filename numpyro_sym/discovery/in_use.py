@@ -88,6 +88,7 @@ class SymmetryInUse:
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
             self._warn_of_untouched(sym)
+        used.refuse_batches(self.who)
         return used, any_values
 
     def _warn_of_untouched(self, sym: Symmetry) -> None:

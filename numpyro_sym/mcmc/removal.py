@@ -14,7 +14,6 @@ from ..alignment.assignment import assign
 from ..alignment.checks import as_host_arrays, sample_shape
 from ..alignment.moves import act_on_draws
 from ..alignment.ranges import refuse_out_of_range, widened
-from ..alignment.scores import blocks
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
 
@@ -108,7 +107,7 @@ def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray],
     for site, axs in u.placements:
         for axis in axs:
             part = turned if u.kind == "signed" and (axis.power or 0) % 2 else still
-            part.append(blocks(draws[site], axis, u.n))
+            part.append(axis.blocks(draws[site], u.n, lead=1))
     return turned, still
 
 

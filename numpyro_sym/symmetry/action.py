@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,30 +24,34 @@ def act_on_sites(units: Units, element: Element, sites: Mapping[str, Array], lea
 def act_on_axis(units: Units, element: Element, x: Array, axis: Axis, lead: int) -> Array:
     """Apply an element to one axis of one array: ``new[i] = factor[i]**power * old[perm[i]]``.
 
-    :param element: arrays of shape ``(*sample, n)``.
+    Where units have a batch, the entries at one place of the batch's axes move by its own element.
+
+    :param element: arrays of shape ``(*sample, *batch, n)``.
     :param x: the array, of shape ``(*sample, *site)``.
     :param lead: how many leading sample dimensions there are.
     """
     xp = namespace(x, *element)
-    where = axis.axis % (x.ndim - lead) + lead
+    own = axis.resolved(x.ndim - lead)
+    places = [lead + a for a in (*own.batch_axes, own.axis)]
+    where = places[-1]
     length = x.shape[where]
-    sample = element.permutation.shape[:-1]
+    sets = element.permutation.shape[:-1]  # sample dimensions, then the batch's
 
-    # Positions of the block's entries after the move, shape (*sample, outer * n * inner).
+    # Positions of the block's entries after the move, shape (*sample, *batch, outer * n * inner).
     base = axis.positions(units.n)[:, :1, :]
     moved = element.permutation[..., None, :, None] * axis.inner + base
-    index = _embed(xp, moved.reshape(*sample, -1), np.arange(length), axis.offset)
-    x = xp.take_along_axis(x, _along(index, where, x.ndim, lead), where)
+    index = _embed(xp, moved.reshape(*sets, -1), np.arange(length), axis.offset)
+    x = xp.take_along_axis(x, _along(xp, index, places, x.ndim, lead), where)
 
-    if units.kind == "permutation" or not axis.power or (units.kind == "signed" and axis.power % 2 == 0):
+    if not units.has_factor_on(axis):
         return x
-    factor = element.factor.astype(x.dtype) ** (1 if units.kind == "signed" else axis.power)
-    block = xp.broadcast_to(factor[..., None, :, None], (*sample, axis.outer, units.n, axis.inner))
-    factors = _embed(xp, block.reshape(*sample, -1), np.ones(length, x.dtype), axis.offset)
-    return x * _along(factors, where, x.ndim, lead)
+    factor = units.factor_on(axis, element.factor.astype(x.dtype))
+    block = xp.broadcast_to(factor[..., None, :, None], (*sets, axis.outer, units.n, axis.inner))
+    factors = _embed(xp, block.reshape(*sets, -1), np.ones(length, x.dtype), axis.offset)
+    return x * _along(xp, factors, places, x.ndim, lead)
 
 
-def _embed(xp, block: Array, whole: np.ndarray, offset: int) -> Array:
+def _embed(xp: Any, block: Array, whole: np.ndarray, offset: int) -> Array:
     """``whole`` with ``block`` written at ``offset`` of its last axis, broadcast over samples."""
     size = block.shape[-1]
     if size == len(whole):
@@ -55,8 +60,12 @@ def _embed(xp, block: Array, whole: np.ndarray, offset: int) -> Array:
     return xp.concatenate([ends[0], block, ends[1]], axis=-1)
 
 
-def _along(values: Array, where: int, ndim: int, lead: int) -> Array:
-    """Shape ``(*sample, length)`` to one that broadcasts along axis ``where`` of the array."""
+def _along(xp: Any, values: Array, places: Sequence[int], ndim: int, lead: int) -> Array:
+    """Shape ``(*sample, *batch, length)`` to one that broadcasts along the axes ``places`` of the array."""
+    if len(places) > 1:  # the batch's dimensions and the run, in the order in which the array has them
+        order = np.argsort(places) + lead
+        values = xp.transpose(values, (*range(lead), *map(int, order)))
     shape = list(values.shape[:lead]) + [1] * (ndim - lead)
-    shape[where] = values.shape[-1]
+    for place, size in zip(sorted(places), values.shape[lead:], strict=True):
+        shape[place] = size
     return values.reshape(shape)

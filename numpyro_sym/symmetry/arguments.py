@@ -49,6 +49,19 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
             if other is not None:
                 raise SymmetryError(_exchange(who, function, name, other, given))
             raise SymmetryError(refusal(who, name, given[name], kind.expected, remedy))
+    if not _takes_batches(function):
+        for name in kinds:
+            if hasattr(given[name], "refuse_batches"):
+                given[name].refuse_batches(_name_of(function, given))
+
+
+#: Functions outside this layer that take units with a batch, as Python qualifies their names.
+TAKE_BATCHES: frozenset[str] = frozenset({"align", "align_in_jit"})
+
+
+def _takes_batches(function: Callable[..., Any]) -> bool:
+    """Whether a function knows what to do with a batch: everything in this layer, elsewhere what is listed."""
+    return function.__module__.startswith(__package__) or function.__qualname__ in TAKE_BATCHES
 
 
 def refusal(who: str, name: str, value: Any, expected: str, remedy: str = "") -> str:

@@ -1,25 +1,23 @@
-"""The symmetry of a model: a direct product of groups, one for each ``Units``."""
+"""The symmetry of a model: a product of groups, one for each ``Units``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import combinations
 from math import inf, log, prod
 from typing import Any
 
 import jax
 import numpy as np
 
-from . import element as el
-from . import kinds
-from .action import act_on_axis, act_on_sites
+from . import algebra, kinds
+from .action import act_on_sites
 from .arguments import check_arguments, refusal
 from .axis import Axis
 from .check import CheckReport, check_symmetry
 from .element import Array, Element
 from .errors import SymmetryError
+from .products import Outers, outers_of
 from .table import text_table
 from .units import Units
 from .validity import check_element
@@ -38,11 +36,17 @@ class Symmetry:
     are plain arrays, ``{units name: Element(permutation, factor)}``, so that whole batches of
     them pass through ``jit`` and ``vmap``.
 
+    The groups of ``Units`` that commute make a direct product. Where some permute the axes on
+    which the batch of others runs, as the members of an ensemble do with each member's hidden
+    units, the two make a wreath product: the inner units act first, then the outer ones, in
+    whatever order they are given.
+
     :param units: the :class:`Units`, each with a name of its own; :attr:`order` multiplies.
     :param notes: how it was found and what was not, line by line, for :meth:`explain`; two
         symmetries that differ in nothing else are equal.
     :param caveats: units name -> what the claim rests on besides a proof; see :meth:`unconditional`.
-    :raises SymmetryError: where two have the same name, or lie on one axis without commuting.
+    :raises SymmetryError: where two have the same name, or lie on one axis and neither commute
+        nor make a wreath product.
 
     >>> hidden = Units("hidden", 3, incoming={"w1": 1, "b1": 0}, outgoing={"w2": 0}, kind="signed")
     >>> sym = Symmetry([hidden])
@@ -51,11 +55,15 @@ class Symmetry:
     >>> print(sym)
     units   n  kind    order  acts on
     hidden  3  signed  48     w1[1] b1[0] w2[0]
+    >>> unit = Units("unit", 3, axes={"w": Axis(1, batch=0)}, batch=4)
+    >>> Symmetry([unit, Units("member", 4, axes={"w": 0})]).order == 6**4 * 24
+    True
     """
 
     units: tuple[Units, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
     caveats: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    _outers: Outers = field(default_factory=dict, compare=False)
 
     def __init__(
         self,
@@ -73,8 +81,7 @@ class Symmetry:
         object.__setattr__(self, "notes", _all_notes(notes))
         given = {name: frozenset(some) for name, some in (caveats or {}).items()}
         object.__setattr__(self, "caveats", {name: given.get(name, frozenset()) for name in names})
-        for first, second in combinations(units, 2):
-            _refuse_non_commuting(first, second)
+        object.__setattr__(self, "_outers", outers_of(units))
 
     # What it is ------------------------------------------------------------------------------
 
@@ -93,6 +100,29 @@ class Symmetry:
         """Names of the sites that are acted on, each once."""
         return tuple(dict.fromkeys(site for u in self.units for site in u.sites))
 
+    @property
+    def in_order_of_action(self) -> tuple[Units, ...]:
+        """The units as they act one after the other: those that permute the batch of others come last."""
+        outer = {name for some in self._outers.values() for _, name in some}
+        inner_first = [u for u in self.units if u.name not in outer]
+        return (*inner_first, *(u for u in self.units if u.name in outer))
+
+    def outer_of(self, units: Units) -> tuple[tuple[int, Units], ...]:
+        """The units that permute the batch of these, each with the dimension of the batch.
+
+        :param units: some of the symmetry's own.
+        :returns: pairs (dimension, outer units), by dimension; empty where nothing permutes the batch.
+        :raises SymmetryError: where there is no such ``Units``.
+
+        >>> unit = Units("unit", 3, axes={"w": Axis(1, batch=0)}, batch=4)
+        >>> sym = Symmetry([unit, Units("member", 4, axes={"w": 0})])
+        >>> sym.outer_of(unit)
+        ((0, Units('member', 4, kind='permutation', acts on w[0])),)
+        """
+        check_arguments(Symmetry.outer_of, locals())
+        self[units.name]
+        return tuple((dimension, self[name]) for dimension, name in self._outers.get(units.name, ()))
+
     def __getitem__(self, name: str) -> Units:
         check_arguments(Symmetry.__getitem__, locals())
         for u in self.units:
@@ -109,7 +139,9 @@ class Symmetry:
     def __str__(self) -> str:
         if not self.units:
             return "no symmetry"
-        rows = [[u.name, u.n, u.kind, _short(u), u.describe_axes()] for u in self.units]
+        rows = [
+            [u.name, u.describe_size() if u.batch else u.n, u.kind, _short(u), u.describe_axes()] for u in self.units
+        ]
         return text_table(["units", "n", "kind", "order", "acts on"], rows)
 
     def __repr__(self) -> str:
@@ -161,6 +193,19 @@ class Symmetry:
                     "one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep their permutations."
                 )
 
+    def refuse_batches(self, who: str) -> None:
+        """Raise where units have a batch: for whoever does not know of batches.
+
+        :param who: the name that the error begins with.
+        :raises SymmetryError: naming the units.
+        """
+        for u in self.units:
+            if u.batch:
+                raise SymmetryError(
+                    f"{who}: Units {u.name!r} have a batch ({u.describe_size()}); batches are not supported here yet. "
+                    f"Use sym.without({u.name!r}) to go without them."
+                )
+
     def without(self, *names: str) -> Symmetry:
         """The symmetry without the named ``Units``.
 
@@ -203,9 +248,9 @@ class Symmetry:
     # The group -------------------------------------------------------------------------------
 
     def identity(self, sample_shape: kinds.SampleShape = ()) -> Elements:
-        """The element that moves nothing, with arrays of shape ``(*sample_shape, n)``."""
+        """The element that moves nothing, with arrays of shape ``(*sample_shape, *batch, n)``."""
         check_arguments(Symmetry.identity, locals())
-        return {u.name: el.identity(u, sample_shape) for u in self.units}
+        return {u.name: algebra.identity(u, sample_shape) for u in self.units}
 
     def sample(self, rng_key: kinds.RngKey, sample_shape: kinds.SampleShape = ()) -> Elements:
         """Uniform elements (positive factors: standard log-normal).
@@ -215,7 +260,7 @@ class Symmetry:
         """
         check_arguments(Symmetry.sample, locals())
         keys = jax.random.split(rng_key, max(len(self.units), 1))
-        return {u.name: el.sample(u, key, sample_shape) for u, key in zip(self.units, keys, strict=False)}
+        return {u.name: algebra.sample(u, key, sample_shape) for u, key in zip(self.units, keys, strict=False)}
 
     def compose(self, g: kinds.Elements, h: kinds.Elements) -> Elements:
         """The element that acts like ``h``, then ``g``: ``act(compose(g, h), x) == act(g, act(h, x))``.
@@ -226,7 +271,7 @@ class Symmetry:
         for u in self.units:
             for element in (g, h):
                 check_element("compose", u, self._element(element, u))
-        return {u.name: el.compose(self._element(g, u), self._element(h, u)) for u in self.units}
+        return {u.name: algebra.compose(self._behind(g[u.name], u, h), h[u.name]) for u in self.units}
 
     def inverse(self, g: kinds.Elements) -> Elements:
         """The element that undoes ``g``.
@@ -236,7 +281,18 @@ class Symmetry:
         check_arguments(Symmetry.inverse, locals())
         for u in self.units:
             check_element("inverse", u, self._element(g, u))
-        return {u.name: el.inverse(self._element(g, u)) for u in self.units}
+        back = {u.name: algebra.inverse(g[u.name]) for u in self.units}
+        return {u.name: self._behind(back[u.name], u, back) for u in self.units}
+
+    def _behind(self, element: Element, u: Units, h: Mapping[str, Element]) -> Element:
+        """The element that, acting before the outer units of ``h``, does what ``element`` does after them.
+
+        Its set ``c`` is the set of ``element`` to whose place the outer permutation sends ``c``.
+        """
+        for dimension, outer in self.outer_of(u):
+            sent_to = algebra.inverse(h[outer.name]).permutation
+            element = algebra.moved_batch(element, sent_to, dimension, len(u.batch))
+        return element
 
     def elements(self) -> Elements:
         """Every element once, along a leading dimension of length :attr:`order`; identity first.
@@ -245,7 +301,7 @@ class Symmetry:
         """
         if self.log_order > _LARGE or self.order > 10**6:
             raise SymmetryError(f"elements: a group of order {_short(self)} is too large to list.")
-        each = [el.enumerate_elements(u) for u in self.units]
+        each = [algebra.enumerate_elements(u) for u in self.units]
         counts = [len(e.permutation) for e in each]
         grid = np.indices(counts).reshape(len(counts), -1) if counts else np.zeros((0, 1), int)
         return {u.name: Element(*(a[i] for a in e)) for u, e, i in zip(self.units, each, grid, strict=True)}
@@ -253,7 +309,7 @@ class Symmetry:
     def act(self, g: kinds.Elements, sites: kinds.Sites) -> dict[str, Array]:
         """Move the arrays of all sites together.
 
-        :param g: ``{units name: Element}``, arrays of shape ``(*sample, n)``.
+        :param g: ``{units name: Element}``, arrays of shape ``(*sample, *batch, n)``.
         :param sites: site name -> array of shape ``(*sample, *site shape)``; NumPy or JAX. Sites
             that the symmetry does not name pass through.
         :returns: a new dict of the same shapes, dtypes and order.
@@ -270,16 +326,17 @@ class Symmetry:
         out = dict(sites)
         if not self.units:
             return out
-        sample = np.shape(self._element(g, self.units[0]).permutation)[:-1]
+        first = self.units[0]
+        sample = np.shape(self._element(g, first).permutation)[: -len(first.shape)]
         for u in self.units:
             check_element("act", u, self._element(g, u))
-            if np.shape(g[u.name].permutation) != (*sample, u.n):
+            if np.shape(g[u.name].permutation) != (*sample, *u.shape):
                 raise SymmetryError(
                     f"act: the element of {u.name!r} has shape {np.shape(g[u.name].permutation)}; "
-                    f"expected {(*sample, u.n)}."
+                    f"expected {(*sample, *u.shape)}."
                 )
         self.check_shapes({s: np.shape(x) for s, x in sites.items()}, sample)
-        for u in self.units:
+        for u in self.in_order_of_action:
             out = act_on_sites(u, g[u.name], out, len(sample))
         return out
 
@@ -311,18 +368,19 @@ class Symmetry:
                     )
                 for axis in axs:
                     _check_axis(u, site, axis, tuple(shapes[site][len(sample) :]))
-        for site in self.sites:
-            self._refuse_shared_entries(site, len(shapes[site]) - len(sample))
+        self._refuse_other_products({site: len(shapes[site]) - len(sample) for site in self.sites})
 
-    def _refuse_shared_entries(self, site: str, ndim: int) -> None:
-        """With the number of dimensions known, axes 1 and -1 of a matrix are seen to be one."""
+    def _refuse_other_products(self, ndims: Mapping[str, int]) -> None:
+        """With the numbers of dimensions known, axes 1 and -1 of a matrix are seen to be one."""
         resolved = []
         for u in self.units:
-            if site in u.sites:
-                axs = tuple(Axis(a.axis % ndim, a.start, a.outer, a.inner, a.power) for a in u.axes[site])
-                resolved.append(Units(u.name, u.n, axes={site: axs}, kind=u.kind))
-        for first, second in combinations(resolved, 2):
-            _refuse_non_commuting(first, second)
+            axes = {site: tuple(a.resolved(ndims[site]) for a in axs) for site, axs in u.placements}
+            resolved.append(u.with_axes(axes))
+        if outers_of(resolved) != self._outers:
+            raise SymmetryError(
+                "Some Units permute the batch of others, which shows only when axes are counted from the same end. "
+                "Count the axes of each site from one end in all Units."
+            )
 
     def check(
         self,
@@ -393,6 +451,14 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
     where = f"Units {u.name!r} (n = {u.n}), site {site!r} of shape {shape}"
     if not -len(shape) <= axis.axis < len(shape):
         raise SymmetryError(f"{where}: there is no axis {axis.axis}.")
+    for b in axis.batch_axes:
+        if not -len(shape) <= b < len(shape):
+            raise SymmetryError(f"{where}: there is no axis {b} for the batch.")
+    if len({a % len(shape) for a in (axis.axis, *axis.batch_axes)}) <= len(axis.batch_axes):
+        raise SymmetryError(f"{where}: axis {axis} names one axis of the array twice.")
+    for b, m in zip(axis.batch_axes, u.batch, strict=True):
+        if shape[b] != m:
+            raise SymmetryError(f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs {m}.")
     length, need = shape[axis.axis], axis.length(u.n)
     if axis.start is None and length != need:
         raise SymmetryError(
@@ -403,46 +469,6 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
         raise SymmetryError(
             f"{where}: axis {axis.axis} has length {length}; the block from {axis.offset} needs {axis.offset + need}."
         )
-
-
-def _refuse_non_commuting(first: Units, second: Units) -> None:
-    """A product of groups needs actions that commute; two runs over one axis may not."""
-    second_axes = second.axes
-    for site, axs in first.placements:
-        for a in axs:
-            for b in second_axes.get(site, ()):
-                if a.axis == b.axis and not _commute(first, a, second, b):
-                    raise SymmetryError(
-                        f"Units {first.name!r} and {second.name!r} both move axis {a.axis} of site {site!r} and do "
-                        "not commute there. Give them disjoint blocks, or make them one Units."
-                    )
-
-
-def _commute(first: Units, a: Axis, second: Units, b: Axis) -> bool:
-    if not np.intersect1d(a.positions(first.n), b.positions(second.n)).size:
-        return True
-    length = max(a.offset + a.length(first.n), b.offset + b.length(second.n))
-    return all(
-        np.array_equal(g(h(x)), h(g(x)))
-        for x in [np.arange(1.0, length + 1)]
-        for g in _generators(first, a)
-        for h in _generators(second, b)
-    )
-
-
-def _generators(u: Units, axis: Axis) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """A swap, a cycle and (where units have factors that act here) one factor of 2."""
-    slots = np.arange(u.n)
-    elements = [Element(np.roll(slots, 1), np.ones(u.n)), Element(np.r_[slots[1::-1], slots[2:]], np.ones(u.n))]
-    if u.kind != "permutation" and axis.power:
-        elements.append(Element(slots, np.where(slots == 0, 2.0, 1.0)))
-    flat = Axis(0, axis.offset, axis.outer, axis.inner, axis.power)
-    scaled = u.with_axes({"x": (flat,)}).with_kind("scaled") if u.kind != "permutation" else u
-    return [partial(_moved, scaled, e, flat) for e in elements]
-
-
-def _moved(u: Units, element: Element, axis: Axis, x: np.ndarray) -> np.ndarray:
-    return act_on_axis(u, element, x, axis, 0)
 
 
 def _short(group: Units | Symmetry) -> str:

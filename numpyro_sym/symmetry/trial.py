@@ -247,14 +247,28 @@ def _refuse_changing(first: At, second: At) -> None:
 
 
 def moving_element(u: Units, rng: np.random.Generator) -> Element:
-    """A random element, on the host, that moves units and has a factor that is not 1 where there are any."""
+    """A random element, on the host, that moves units and has a factor that is not 1 where there are any.
+
+    With a batch, each set has an element of its own; one set at random moves, and another one stays
+    as it is, so that a permutation shared by all sets is never taken for one of each.
+    """
+    sets = [_element_of_set(u, rng, moves=u.sets == 1) for _ in range(u.sets)]
+    if u.sets > 1:
+        moving, staying = rng.choice(u.sets, 2, replace=False)
+        sets[moving] = _element_of_set(u, rng, moves=True)
+        sets[staying] = Element(np.arange(u.n), np.ones(u.n))
+    return Element(*(np.stack(arrays).reshape(u.shape) for arrays in zip(*sets, strict=True)))
+
+
+def _element_of_set(u: Units, rng: np.random.Generator, moves: bool) -> Element:
     permutation = rng.permutation(u.n)
-    if np.array_equal(permutation, np.arange(u.n)):
+    if moves and np.array_equal(permutation, np.arange(u.n)):
         permutation = np.roll(permutation, 1)
     factor = np.ones(u.n)
     if u.kind == "signed":
         factor = rng.choice([-1.0, 1.0], u.n)
-        factor[rng.integers(u.n)] = -1.0
+        if moves:
+            factor[rng.integers(u.n)] = -1.0
     elif u.kind == "scaled":
         factor = np.exp(rng.normal(size=u.n))
     return Element(permutation, factor)

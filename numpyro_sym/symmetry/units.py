@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import factorial, inf, lgamma, log
+from math import factorial, inf, lgamma, log, prod
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from .axis import Axis
+from .element import Array, Element
 from .errors import SymmetryError
 
 Kind = Literal["permutation", "signed", "scaled"]
@@ -23,7 +24,10 @@ class Units:
     """What is interchangeable: hidden neurons, channels, heads, components, factors.
 
     One group element permutes the ``n`` units and gives each a factor; on an axis with power
-    ``p`` it acts by ``new[i] = factor[i]**p * old[permutation[i]]``.
+    ``p`` it acts by ``new[i] = factor[i]**p * old[permutation[i]]``. With a batch there are several
+    independent sets of ``n`` units, such as the hidden units of each of four stacked layers, and
+    every set ``b`` has a permutation and factors of its own:
+    ``new[b, i] = factor[b, i]**p * old[b, permutation[b, i]]``.
 
     :param name: the name under which elements, tables and errors speak of these units.
     :param n: how many units there are.
@@ -34,16 +38,21 @@ class Units:
         array several times.
     :param kind: ``"permutation"`` (factors 1), ``"signed"`` (factors -1 or 1) or ``"scaled"``
         (factors > 0: a symmetry of the likelihood only).
-    :raises SymmetryError: where no site is named, a number or a kind is wrong, or one axis is
-        given twice.
+    :param batch: how many independent sets there are, an int or a tuple of ints; each
+        :class:`Axis` then says with its own ``batch`` on which axes of the array they run.
+    :raises SymmetryError: where no site is named, a number or a kind is wrong, one axis is
+        given twice, or an axis does not say where the batch runs.
 
     >>> Units("hidden", 3, incoming={"w1": 1, "b1": 0}, outgoing={"w2": 0}, kind="signed")
     Units('hidden', 3, kind='signed', acts on w1[1] b1[0] w2[0])
+    >>> Units("component", 3, axes={"mu": Axis(1, batch=0)}, batch=4).order
+    1296
     """
 
     name: str
     n: int
     kind: Kind
+    batch: tuple[int, ...]
     placements: tuple[tuple[str, tuple[Axis, ...]], ...]
     directed: bool = field(compare=False)
     """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are one parity."""
@@ -57,6 +66,7 @@ class Units:
         outgoing: Mapping[str, AxisLike] | None = None,
         axes: Mapping[str, AxisLike] | None = None,
         kind: Kind = "permutation",
+        batch: int | tuple[int, ...] = (),
     ) -> None:
         if not isinstance(name, str) or not name:
             raise SymmetryError(f"Units: name must be a non-empty string; got {name!r}.")
@@ -73,10 +83,15 @@ class Units:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "n", int(n))
         object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "batch", _as_batch(name, batch))
         object.__setattr__(self, "placements", tuple((site, tuple(axs)) for site, axs in placed.items()))
         object.__setattr__(self, "directed", bool(incoming or outgoing))
         for site, axs in self.placements:
+            for axis in axs:
+                _refuse_other_batch(self, site, axis)
             _refuse_overlap(self, site, axs)
+
+    # What it is ------------------------------------------------------------------------------
 
     @property
     def axes(self) -> dict[str, tuple[Axis, ...]]:
@@ -90,17 +105,68 @@ class Units:
 
     @property
     def order(self) -> int | float:
-        """How many elements the group has: ``n!``, ``n! 2**n``, or infinity where units scale."""
+        """How many elements the group has: ``n!`` or ``n! 2**n`` a set, or infinity where units scale."""
         if self.kind == "scaled":
             return inf
-        return factorial(self.n) * (2**self.n if self.kind == "signed" else 1)
+        of_one_set = factorial(self.n) * (2**self.n if self.kind == "signed" else 1)
+        return of_one_set**self.sets
 
     @property
     def log_order(self) -> float:
         """Natural logarithm of :attr:`order`."""
         if self.kind == "scaled":
             return inf
-        return lgamma(self.n + 1) + (self.n * log(2) if self.kind == "signed" else 0.0)
+        of_one_set = lgamma(self.n + 1) + (self.n * log(2) if self.kind == "signed" else 0.0)
+        return self.sets * of_one_set
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one element's arrays, ``(*batch, n)``."""
+        return (*self.batch, self.n)
+
+    @property
+    def sets(self) -> int:
+        """How many independent sets of units there are: 1 without a batch."""
+        return prod(self.batch)
+
+    def describe_size(self) -> str:
+        """How many units there are, for a table: ``3``, or ``4 x 3`` for four sets of three."""
+        return " x ".join(map(str, self.shape))
+
+    # What it does ----------------------------------------------------------------------------
+
+    def factor_power(self, axis: Axis) -> int:
+        """The power with which factors act on an axis, 0 where they leave it alone."""
+        power = axis.power or 0
+        if self.kind == "permutation":
+            return 0
+        return power % 2 if self.kind == "signed" else power
+
+    def has_factor_on(self, axis: Axis) -> bool:
+        """Whether factors change what lies on an axis."""
+        return self.factor_power(axis) != 0
+
+    def factor_on(self, axis: Axis, factor: Array) -> Array:
+        """What entries on an axis are multiplied with.
+
+        :param axis: one of these units' axes.
+        :param factor: an element's factors.
+        """
+        return factor ** self.factor_power(axis)
+
+    def generators(self) -> list[Element]:
+        """Elements of one set, on the host, that generate its permutations and its signs.
+
+        A cycle, a swap and, where there are factors, one factor of -1 (of 2 where units scale).
+        """
+        slots, ones = np.arange(self.n), np.ones(self.n)
+        found = [Element(np.roll(slots, 1), ones), Element(np.r_[slots[1::-1], slots[2:]], ones)]
+        if self.kind != "permutation":
+            other = -1.0 if self.kind == "signed" else 2.0
+            found.append(Element(slots, np.where(slots == 0, other, 1.0)))
+        return found
+
+    # Adjusting it ----------------------------------------------------------------------------
 
     def renamed(self, name: str) -> Units:
         """The same units under another name."""
@@ -119,12 +185,38 @@ class Units:
         return " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
 
     def _with(self, **changed: Any) -> Units:
-        units = Units(**{"name": self.name, "n": self.n, "axes": self.axes, "kind": self.kind, **changed})
+        units = Units(
+            **{"name": self.name, "n": self.n, "axes": self.axes, "kind": self.kind, "batch": self.batch, **changed}
+        )
         object.__setattr__(units, "directed", self.directed)
         return units
 
     def __repr__(self) -> str:
-        return f"Units({self.name!r}, {self.n}, kind={self.kind!r}, acts on {self.describe_axes()})"
+        batch = f"batch={self.batch}, " if self.batch else ""
+        return f"Units({self.name!r}, {self.n}, {batch}kind={self.kind!r}, acts on {self.describe_axes()})"
+
+
+def _as_batch(name: str, given: Any) -> tuple[int, ...]:
+    several = given if isinstance(given, (tuple, list)) else (given,)
+    for m in several:
+        if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or m < 1:
+            raise SymmetryError(f"Units {name!r}: batch must be a positive int or a tuple of these; got {given!r}.")
+    return tuple(int(m) for m in several)
+
+
+def _refuse_other_batch(units: Units, site: str, axis: Axis) -> None:
+    """Every axis names one array axis for each dimension of the batch."""
+    if len(axis.batch_axes) == len(units.batch):
+        return
+    if not units.batch:
+        raise SymmetryError(
+            f"Units {units.name!r}, site {site!r}: axis {axis} names a batch, and the units have none. "
+            "Say how many sets there are: Units(..., batch=m)."
+        )
+    raise SymmetryError(
+        f"Units {units.name!r}, site {site!r}: the batch {units.batch} needs {len(units.batch)} axes of the array; "
+        f"axis {axis} names {len(axis.batch_axes)}. Write numpyro_sym.Axis({axis.axis}, batch=...)."
+    )
 
 
 def _by_site(name: str, group: Mapping[str, AxisLike] | None) -> Mapping[str, AxisLike]:
@@ -151,6 +243,11 @@ def _refuse_overlap(units: Units, site: str, axs: tuple[Axis, ...]) -> None:
     """One entry of an array's axis belongs to one unit once."""
     for i, first in enumerate(axs):
         for second in axs[i + 1 :]:
+            if first.axis in second.batch_axes or second.axis in first.batch_axes:
+                raise SymmetryError(
+                    f"Units {units.name!r}: on site {site!r} they lie on {first} and on {second}: an axis on which "
+                    "units lie cannot be one on which their batch runs."
+                )
             if first.axis != second.axis:
                 continue
             if np.intersect1d(first.positions(units.n), second.positions(units.n)).size:

@@ -22,9 +22,10 @@ def check_element(who: str, u: Units, element: Element) -> None:
     """
     permutation, factor = element
     for what, x in (("permutation", permutation), ("factor", factor)):
-        if not hasattr(x, "shape") or x.shape[-1:] != (u.n,) or x.shape != permutation.shape:
+        if not hasattr(x, "shape") or x.shape[-len(u.shape) :] != u.shape or x.shape != permutation.shape:
             raise SymmetryError(
-                f"{who}: the {what} of Units {u.name!r} is {describe(x)}; expected an array of shape (*sample, {u.n})."
+                f"{who}: the {what} of Units {u.name!r} is {describe(x)}; expected an array of shape "
+                f"(*sample, {', '.join(map(str, u.shape))})."
             )
     refuse_no_permutation(who, f"the permutation of Units {u.name!r}", permutation)
     if isinstance(factor, jax.core.Tracer):

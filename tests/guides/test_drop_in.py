@@ -323,7 +323,7 @@ def test_neutra_takes_it_and_moves_to_the_bases_unconstrained_values(x64):
 
 @pytest.mark.slow
 def test_neutra_takes_a_flow():
-    guide = AutoSymmetrized(autoguide.AutoIAFNormal(network, hidden_dims=[4]))
+    guide = AutoSymmetrized(autoguide.AutoIAFNormal(network, hidden_dims=[8]))
     params = trained(guide, X, Y).params
     assert NeuTraReparam(guide, params).transform_sample(jnp.zeros((2, 5)))["w"].shape == (2, 2)
 

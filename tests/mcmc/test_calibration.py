@@ -129,7 +129,17 @@ def uneven():
 
 
 def without_random_element(kernel):
-    kernel._random_element = False
+    """Steps without it, and a start with it: its guard looks when a chain starts."""
+    sample = kernel.sample
+
+    def spoilt(*args):
+        kernel._random_element = False
+        try:
+            return sample(*args)
+        finally:
+            kernel._random_element = True
+
+    kernel.sample = spoilt
 
 
 def test_a_wrong_kernel_is_found_out():

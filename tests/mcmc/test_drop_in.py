@@ -216,6 +216,7 @@ def test_a_symmetry_is_verified_for_each_set_of_arguments(going_on):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Some donated buffers:UserWarning")  # NumPyro's own, under vmap
 def test_data_that_are_traced():
     def means(key, y):
         mcmc = MCMC(nsym.FoldedNUTS(two_means), num_warmup=10, num_samples=10, progress_bar=False)

@@ -6,13 +6,13 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 from numpyro.distributions import constraints
-from registry import CASES, X, Y, normal, observe
+from registry import BATCHED, CASES, X, Y, normal, observe
 
 import numpyro_sym as nsym
 from numpyro_sym import Symmetry, SymmetryError, Units
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@pytest.mark.parametrize("case", [*CASES, *BATCHED], ids=lambda c: c.name)
 def test_registered_symmetries_hold(case):
     report = case.sym.check(case.model, *case.args)
     assert len(report.rows) == len(case.sym)

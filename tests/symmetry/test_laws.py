@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpyro import handlers
-from registry import CASES, moving, random_point, view
+from registry import BATCHED, CASES, moving, random_point, view
 
 import numpyro_sym as nsym
 
 pytestmark = pytest.mark.usefixtures("x64")
-over_cases = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+over_cases = pytest.mark.parametrize("case", [*CASES, *BATCHED], ids=lambda c: c.name)
 
 
 def close(a, b):
@@ -126,8 +126,9 @@ def test_listed_elements_are_the_group(case):
     if not case.sym.order <= 5000:
         pytest.skip("not a small finite group")
     every = case.sym.elements()
-    flat = np.concatenate([np.concatenate([e.permutation, e.factor], -1) for e in every.values()], -1)
+    arrays = [a.reshape(len(a), -1) for e in every.values() for a in e]
+    flat = np.concatenate(arrays, -1)
     assert len(np.unique(flat, axis=0)) == len(flat) == case.sym.order
     identity = jax.tree.map(lambda a: a[0], every)
-    assert all((e.permutation == np.arange(e.permutation.size)).all() for e in identity.values())
+    assert all((e.permutation == np.arange(e.permutation.shape[-1])).all() for e in identity.values())
     assert all((e.factor == 1).all() for e in identity.values())

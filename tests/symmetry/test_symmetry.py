@@ -6,7 +6,7 @@ from math import log
 import jax
 import numpy as np
 import pytest
-from registry import BY_NAME, CASES
+from registry import BATCHED, BY_NAME, CASES
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
@@ -28,7 +28,7 @@ def test_known_orders():
     assert Symmetry([]).order == 1
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+@pytest.mark.parametrize("case", [*CASES, *BATCHED], ids=lambda c: c.name)
 def test_a_symmetry_is_a_static_value(case):
     again = pickle.loads(pickle.dumps(case.sym))
     assert again == case.sym

@@ -1,0 +1,130 @@
+"""How the groups of several ``Units`` go together: directly, or as a wreath product.
+
+Two ``Units`` that commute make a direct product. Where one permutes the array axes on which the
+batch of the other runs (members of an ensemble; the others are each member's hidden units), the
+two make a wreath product: the inner units act first, then the outer ones. With an outer element
+``s`` and an inner one ``h``,
+
+    (s, h) x = s (h x),    (s, h)(t, k) = (s t, h'),    h'[c] = h[t^-1(c)] k[c]
+
+since ``t^-1 h t`` acts on set ``c`` as ``h`` does on the set that ``t`` sends to ``c``'s place.
+Signs of the outer units multiply whole sets and commute with everything inner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import combinations, permutations
+
+import numpy as np
+
+from .action import act_on_axis
+from .axis import Axis
+from .element import Element
+from .errors import SymmetryError
+from .units import Units
+
+#: Inner units' name -> (dimension of their batch, name of the outer units that permute it), each.
+Outers = dict[str, tuple[tuple[int, str], ...]]
+
+
+def outers_of(units: Sequence[Units]) -> Outers:
+    """Which units permute the batch of which others.
+
+    :returns: an entry for each units whose batch is permuted, its dimensions in their order.
+    :raises SymmetryError: where two units neither commute nor make a wreath product.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    for inner, outer in permutations(units, 2):
+        dimension = _dimension_moved(outer, inner)
+        if dimension is not None:
+            found.setdefault(inner.name, []).append((dimension, outer.name))
+    for first, second in combinations(units, 2):
+        _refuse_non_commuting(first, second)
+    return {name: tuple(sorted(some)) for name, some in found.items()}
+
+
+def _dimension_moved(outer: Units, inner: Units) -> int | None:
+    """The dimension of the inner units' batch that the outer ones permute, ``None`` where they permute none.
+
+    :raises SymmetryError: where they permute a batch in a way that makes no group of the two.
+    """
+    moved = {k for _, _, k, _ in _meetings(outer, inner)}
+    if not moved or outer.n == 1:  # a single unit has a factor alone, the same for a whole set
+        return None
+    if outer.batch:
+        raise SymmetryError(
+            f"Units {outer.name!r} permute the batch of Units {inner.name!r} and have a batch themselves: batches of "
+            "batches are not supported. Leave one of the two out, or give the outer ones no batch."
+        )
+    if len(moved) > 1:
+        raise SymmetryError(
+            f"Units {outer.name!r} permute {len(moved)} dimensions of the batch of Units {inner.name!r} at once and do "
+            "not commute with them. Make one Units of each dimension, or leave one of the two out."
+        )
+    (dimension,) = moved
+    for site, b, _, a in _meetings(outer, inner):
+        is_whole = a.start is None and a.outer == a.inner == 1 and outer.n == inner.batch[dimension]
+        if not is_whole:
+            raise SymmetryError(
+                f"Units {inner.name!r} and {outer.name!r} do not commute on site {site!r}: the batch of the first runs "
+                f"over axis {b.batch_axes[dimension]}, of length {inner.batch[dimension]}, and the second permute "
+                f"{outer.n} units {a} of it. Only units that permute the whole batch go together with it."
+            )
+    for site, axs in inner.placements:
+        for b in axs:
+            where = b.batch_axes[dimension]
+            if not any(a.axis == where for a in outer.axes.get(site, ())):
+                raise SymmetryError(
+                    f"Units {outer.name!r} permute the batch of Units {inner.name!r}, but not on site {site!r}, where "
+                    f"that batch runs over axis {where}: a set that moves takes all of its sites along. Add "
+                    f"axes={{{site!r}: {where}}} to {outer.name!r} (counted from the same end), or leave one out."
+                )
+    return dimension
+
+
+def _meetings(outer: Units, inner: Units) -> Iterable[tuple[str, Axis, int, Axis]]:
+    """Where outer units lie on an axis of the inner ones' batch: site, inner axis, dimension, outer axis."""
+    for site, axs in inner.placements:
+        for b in axs:
+            for k, where in enumerate(b.batch_axes):
+                for a in outer.axes.get(site, ()):
+                    if a.axis == where:
+                        yield site, b, k, a
+
+
+def _refuse_non_commuting(first: Units, second: Units) -> None:
+    """Two runs over one axis must commute; with batches, at each place of the batches they are one pair of runs."""
+    second_axes = second.axes
+    for site, axs in first.placements:
+        for a in axs:
+            for b in second_axes.get(site, ()):
+                if a.axis == b.axis and not _commute(first, a, second, b):
+                    raise SymmetryError(
+                        f"Units {first.name!r} and {second.name!r} both move axis {a.axis} of site {site!r} and do "
+                        "not commute there. Give them disjoint blocks, or make them one Units."
+                    )
+
+
+def _commute(first: Units, a: Axis, second: Units, b: Axis) -> bool:
+    if not np.intersect1d(a.positions(first.n), b.positions(second.n)).size:
+        return True
+    length = max(a.offset + a.length(first.n), b.offset + b.length(second.n))
+    return all(
+        np.array_equal(g(h(x)), h(g(x)))
+        for x in [np.arange(1.0, length + 1)]
+        for g in _generators(first, a)
+        for h in _generators(second, b)
+    )
+
+
+def _generators(u: Units, axis: Axis) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """What generates the motions of one axis by one set of units, as functions of an array of one dimension."""
+    flat = Axis(0, axis.offset, axis.outer, axis.inner, axis.power)
+    one_set = Units(u.name, u.n, axes={"x": flat}, kind=u.kind)
+    return [partial(_moved, one_set, element, flat) for element in u.generators()]
+
+
+def _moved(u: Units, element: Element, axis: Axis, x: np.ndarray) -> np.ndarray:
+    return act_on_axis(u, element, x, axis, 0)
