@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..symmetry import Element, Symmetry, Units
+from ..symmetry import Axis, Element, Symmetry, Units
 
 #: Ends of names by which NumPyro calls the latent sites behind a reparametrised one.
 AUXILIARY = ("_decentered", "_base")
@@ -16,18 +18,34 @@ AUXILIARY = ("_decentered", "_base")
 def share_within(elements: Mapping[str, Element]) -> float:
     """The share of draws that are labelled otherwise than most draws of their chain.
 
-    :param elements: units name -> what aligned each draw, arrays ``(chain, draw, n)``.
+    Each ``Units``, and each set of a batch, has its own labels that most draws of a chain have.
+
+    :param elements: units name -> what aligned each draw, arrays ``(chain, draw, *batch, n)``.
     """
-    parts = []
+    otherwise: Any = False
     for e in elements.values():
         # Of a factor the sign alone is a label.
-        parts += [np.asarray(e.permutation, float), np.sign(np.asarray(e.factor))]
-    codes = np.concatenate(parts, -1)
-    most = 0
-    for chain in codes:
-        _, counts = np.unique(chain, axis=0, return_counts=True)
-        most += int(counts.max())
-    return 1 - most / (codes.shape[0] * codes.shape[1])
+        labels = np.concatenate([np.asarray(e.permutation, float), np.sign(np.asarray(e.factor))], -1)
+        otherwise = otherwise | _unlike_most(labels)
+    return float(np.mean(otherwise))
+
+
+def _unlike_most(labels: np.ndarray) -> np.ndarray:
+    """Which draws have, in some set, other labels than most draws of their chain: ``(chain, draw)``."""
+    chains, draws, width = *labels.shape[:2], labels.shape[-1]
+    sets = labels.reshape(chains, draws, -1, width)
+    _, code = np.unique(sets.reshape(-1, width), axis=0, return_inverse=True)
+    code = code.reshape(sets.shape[:3])
+    # One number for the chain and the set, and one for these with the labels.
+    place = np.arange(chains)[:, None, None] * sets.shape[2] + np.arange(sets.shape[2])
+    place = np.broadcast_to(place, code.shape)
+    both = place * (code.max() + 1) + code
+    found, first, counts = np.unique(both, return_index=True, return_counts=True)
+    usual = np.empty(chains * sets.shape[2], found.dtype)
+    # From rare to frequent: what is written last at a place is most frequent there.
+    by_count = np.argsort(counts, kind="stable")
+    usual[place.ravel()[first[by_count]]] = found[by_count]
+    return (both != usual[place]).any(-1)
 
 
 def runs_over_units(x: xr.DataArray, sym: Symmetry) -> bool:
@@ -38,6 +56,19 @@ def runs_over_units(x: xr.DataArray, sym: Symmetry) -> bool:
     return any(x.sizes[dim] in lengths for dim in x.dims if dim not in ("chain", "draw"))
 
 
+def in_aligned_order(x: np.ndarray, units: Units, sym: Symmetry, elements: Mapping[str, Element]) -> np.ndarray:
+    """A number for each unit, moved to where its unit was aligned to.
+
+    :param x: array of shape ``(chain, draw, *batch, n)``.
+    :param units: whose numbers these are.
+    :param sym: the symmetry, with the units that exchange sets.
+    :param elements: what aligned the draws.
+    """
+    own = len(units.batch)
+    placed = units.with_axes({"x": (Axis(own, power=0, batch=tuple(range(own))),)})
+    return _act(x, [placed, *_exchanging(units, sym, range(own))], elements)
+
+
 def relabelled(x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]) -> list[tuple[str, xr.DataArray]]:
     """The variable under the labels of each ``Units`` that it may name: by an axis, or as integers.
 
@@ -46,24 +77,62 @@ def relabelled(x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]) 
     out = []
     x = x.transpose("chain", "draw", ...)
     for u in sym:
-        out += [(u.name, x.copy(data=moved)) for moved in _moved(x.values, u, elements[u.name])]
+        for batch_axes in _places_of_batch(x.shape[2:], u):
+            moved = _permuted(x.values, u, batch_axes, sym, elements) + _renamed(x.values, u, batch_axes, sym, elements)
+            out += [(u.name, x.copy(data=y)) for y in moved]
     return out
 
 
-def _moved(x: np.ndarray, units: Units, element: Element) -> list[np.ndarray]:
-    """All that relabelling may mean here: its axes permuted, with signs too, or its values renamed."""
-    element = Element(*map(np.asarray, element))
-    axes = tuple(axis for axis, length in enumerate(x.shape[2:]) if length == units.n)
+def _places_of_batch(shape: tuple[int, ...], units: Units) -> list[tuple[int, ...]]:
+    """Each choice of axes on which the batch may run, as long as its dimensions; one, empty, without a batch."""
+    choices = permutations(range(len(shape)), len(units.batch))
+    return [axes for axes in choices if tuple(shape[a] for a in axes) == units.batch]
+
+
+def _permuted(
+    x: np.ndarray, units: Units, batch_axes: tuple[int, ...], sym: Symmetry, elements: Mapping[str, Element]
+) -> list[np.ndarray]:
+    """The axes as long as units are many permuted, with signs too; each with the sets as they are, and exchanged."""
+    lengths = x.shape[2:]
+    along = [axis for axis, length in enumerate(lengths) if length == units.n and axis not in batch_axes]
+    if not along:
+        return []
+    # Without a power of the factor at first.
+    powers = (0, 1) if units.kind == "signed" else (0,)
+    exchanging = _exchanging(units, sym, batch_axes)
     found = []
-    if axes:
-        # With the units' kind, whose elements these are; without a power of the factor at first.
-        permuted = Units(units.name, units.n, axes={"x": axes}, kind=units.kind)
-        signed = Units(units.name, units.n, incoming={"x": axes}, kind="signed")
-        for one in (permuted, signed) if units.kind == "signed" else (permuted,):
-            found.append(Symmetry([one]).act({units.name: element}, {"x": x})["x"])
-    if x.dtype.kind in "iu" and x.min() >= 0 and x.max() < units.n:
-        # Unit j lies in the slot i with permutation[i] = j.
-        slot = np.argsort(element.permutation, -1)
-        flat = x.reshape(*x.shape[:2], -1).astype(int)
-        found.append(np.take_along_axis(slot, flat, -1).reshape(x.shape))
+    for power in powers:
+        placed = units.with_axes({"x": tuple(Axis(a, power=power, batch=batch_axes) for a in along)})
+        found.append(_act(x, [placed], elements))
+        if exchanging:
+            found.append(_act(x, [placed, *exchanging], elements))
     return found
+
+
+def _renamed(
+    x: np.ndarray, units: Units, batch_axes: tuple[int, ...], sym: Symmetry, elements: Mapping[str, Element]
+) -> list[np.ndarray]:
+    """Integers that are labels of units, renamed; with the sets as they are, and exchanged."""
+    if x.dtype.kind not in "iu" or x.min() < 0 or x.max() >= units.n:
+        return []
+    # Unit j lies in the slot i with permutation[i] = j.
+    slot = np.argsort(np.asarray(elements[units.name].permutation), -1)
+    front = range(2, 2 + len(batch_axes))
+    places = [2 + a for a in batch_axes]
+    sets = np.moveaxis(x, places, front)  # (chain, draw, *batch, ...)
+    flat = sets.reshape(*slot.shape[:-1], -1).astype(int)
+    moved = np.take_along_axis(slot, flat, -1).reshape(sets.shape)
+    renamed = np.moveaxis(moved, front, places)
+    exchanging = _exchanging(units, sym, batch_axes)
+    return [renamed, _act(renamed, exchanging, elements)] if exchanging else [renamed]
+
+
+def _exchanging(units: Units, sym: Symmetry, batch_axes: Sequence[int]) -> list[Units]:
+    """The units that exchange sets, on the axes on which the batch runs."""
+    outers = sym.outer_of(units)
+    return [Units(outer.name, outer.n, axes={"x": batch_axes[k]}, kind=outer.kind) for k, outer in outers]
+
+
+def _act(x: np.ndarray, units: Sequence[Units], elements: Mapping[str, Element]) -> np.ndarray:
+    on_host = {u.name: Element(*map(np.asarray, elements[u.name])) for u in units}
+    return Symmetry(units).act(on_host, {"x": x})["x"]

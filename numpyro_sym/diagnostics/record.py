@@ -32,7 +32,7 @@ def summary_of(
     used = used_symmetry(sym, scales, "rebasin")
     told: dict[str, Any] = {
         "by": "numpyro_sym.rebasin",
-        "units": {u.name: f"{u.n} {u.kind}: {u.describe_axes()}" for u in used},
+        "units": {u.name: f"{u.describe_size()} {u.kind}: {u.describe_axes()}" for u in used},
         "reference": reference,
         "metric": metric,
     }
@@ -53,7 +53,8 @@ def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
     variables: dict[str, Any] = {}
     sample = sample_dims(draws)
     for u in sym:
-        dims = (*sample, _name(u.name, "slot"))
+        sets = [_name(u.name, f"set_{i}") for i in range(len(u.batch))]
+        dims = (*sample, *sets, _name(u.name, "slot"))
         variables[_name(u.name, "permutation")] = (dims, np.asarray(found.elements[u.name].permutation))
         variables[_name(u.name, "factor")] = (dims, np.asarray(found.elements[u.name].factor))
     for name in ("distance_before", "distance", "gap", "exact"):
@@ -70,7 +71,7 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
     :param data: what :func:`numpyro_sym.rebasin` returned, or the same read back from a file.
     :param sym: the symmetry, of which names and numbers of units are used.
     :param group: the group that was moved, ``"posterior"`` or ``"warmup_posterior"``.
-    :returns: units name -> Element with arrays of shape ``(chain, draw, n)``.
+    :returns: units name -> Element with arrays of shape ``(chain, draw, *batch, n)``.
     :raises SymmetryError: where no elements were kept, or they are of other units.
 
     >>> import arviz as az, numpy as np, numpyro_sym as nsym
@@ -93,16 +94,18 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
             "Use rebasin(data, sym, keep_elements=True)."
         )
     kept = get_group(data, name)
+    kept = kept.transpose(*sample_dims(kept), ...)
+    lead = len(sample_dims(kept))
+    shapes = {str(name): x.shape[lead:] for name, x in kept.items()}
     out = {}
     for u in sym:
         names = [_name(u.name, part) for part in Element._fields]
-        if any(name not in kept or kept[name].shape[-1] != u.n for name in names):
-            there = {str(name): x.shape[-1] for name, x in kept.items() if str(name).endswith("_permutation")}
+        if any(shapes.get(name) != u.shape for name in names):
+            there = {name: shape for name, shape in shapes.items() if name.endswith("_permutation")}
             raise SymmetryError(
-                f"elements_of: the elements kept are not of Units {u.name!r} with n = {u.n}; there are {there}."
+                f"elements_of: the elements kept are not of Units {u.name!r} of shape {u.shape}; there are {there}."
             )
-        arrays = [kept[name] for name in names]
-        out[u.name] = Element(*(a.transpose(*sample_dims(kept), ...).values for a in arrays))
+        out[u.name] = Element(*(kept[name].values for name in names))
     return out
 
 
@@ -115,7 +118,7 @@ def act_on_group(data: ArvizData, sym: Symmetry, elements: kinds.Elements, group
 
     :param data: an ArviZ object, of either generation.
     :param sym: the symmetry; its ``Units`` choose among the elements.
-    :param elements: units name -> Element with arrays of shape ``(chain, draw, n)``.
+    :param elements: units name -> Element with arrays of shape ``(chain, draw, *batch, n)``.
     :param group: the group to move.
     :returns: an object of the same type; ``data`` is not changed.
     :raises SymmetryError: where the group, a site or an element is missing, or shapes do not fit.

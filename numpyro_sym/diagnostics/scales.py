@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units
+from .labels import in_aligned_order
 
 
 def used_symmetry(sym: Symmetry, scales: str | Sequence[str], who: str) -> Symmetry:
@@ -57,10 +58,11 @@ def log_scales(
         if u.kind != "scaled":
             continue
         scale = _log_scale(u, draws)
-        name, dims = f"scale of {u.name}", ("chain", "draw", f"{u.name}_scale_unit")
+        name = f"scale of {u.name}"
+        sets = [f"{u.name}_scale_set_{i}" for i in range(len(u.batch))]
+        dims = ("chain", "draw", *sets, f"{u.name}_scale_unit")
         raw[name] = (dims, scale)
-        order = np.asarray(elements[u.name].permutation)
-        aligned[name] = (dims, np.take_along_axis(scale, order, -1))
+        aligned[name] = (dims, in_aligned_order(scale, u, sym, elements))
     return xr.Dataset(raw), xr.Dataset(aligned)
 
 
@@ -71,11 +73,10 @@ def _log_scale(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
         squares: Any = 0.0
         for site, axs in units.placements:
             x = np.asarray(draws[site], float)
-            flat = x.reshape(-1, *x.shape[2:])
             for axis in axs:
                 if axis.power and np.sign(axis.power) == sign:
-                    squares = squares + np.square(axis.blocks(flat, units.n, lead=1)).sum(-1)
+                    squares = squares + np.square(axis.blocks(x, units.n, lead=2)).sum(-1)
         if np.ndim(squares):
             total = total + sign * np.log(np.maximum(squares, tiny)) / 4
     some = np.asarray(draws[units.sites[0]])
-    return np.broadcast_to(total, (some.shape[0] * some.shape[1], units.n)).reshape(*some.shape[:2], units.n)
+    return np.broadcast_to(total, (*some.shape[:2], *units.shape))

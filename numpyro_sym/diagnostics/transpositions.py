@@ -45,10 +45,13 @@ def transpositions(elements: kinds.Elements, other: kinds.Elements | None = None
     For two draws, the elements that align them tell how many of their units must be exchanged to
     bring one to the other: 0 where a chain never switched labels.
 
+    Each set of a batch is counted by itself, in the place where it came to lie. Where other units
+    exchange the sets, give ``sym.compose(elements, sym.inverse(other))`` alone.
+
     :param elements: units name -> :class:`~numpyro_sym.Element`, as :func:`numpyro_sym.align` gives or
         :func:`elements_of` reads.
     :param other: what to compare with, of shapes that broadcast; by default the identity.
-    :returns: units name -> ints of the sample shape.
+    :returns: units name -> ints of shape ``(*sample, *batch)``.
     :raises SymmetryError: where ``other`` lacks units.
 
     >>> import numpy as np

@@ -30,6 +30,7 @@ class SymmetryInUse:
     :param sym: the symmetry as the user gave it, if they did.
     :param check: whether to verify a given symmetry.
     :param evaluated: whether to use what was found by evaluating the model, and not proved.
+    :param batches: whether who uses it knows what to do with units that have a batch.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class SymmetryInUse:
         *,
         check: bool = True,
         evaluated: bool = False,
+        batches: bool = False,
     ) -> None:
         self.who, self.model, self.sym = who, model, sym
-        self.check, self.evaluated = check, evaluated
+        self.check, self.evaluated, self.batches = check, evaluated, batches
         self._known: dict[bytes, Symmetry] = {}
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
@@ -88,7 +90,8 @@ class SymmetryInUse:
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
             self._warn_of_untouched(sym)
-        used.refuse_batches(self.who)
+        if not self.batches:
+            used.refuse_batches(self.who)
         return used, any_values
 
     def _warn_of_untouched(self, sym: Symmetry) -> None:

@@ -16,7 +16,7 @@ def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: 
     """How often a unit of one chain was matched to a unit of another, draw by draw.
 
     :param elements: units name -> Element with arrays ``(chain, draw, n)``, as
-        :func:`numpyro_sym.diagnostics.elements_of` reads.
+        :func:`numpyro_sym.diagnostics.elements_of` reads; of a batch, those of one set.
     :param units: name of the units.
     :param first: a chain, by its position.
     :param second: another.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..diagnostics.samples import flat_draws
-from ..symmetry import Axis, Symmetry, SymmetryError, kinds
+from ..symmetry import Axis, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
 from .canvas import canvas, tidy
@@ -35,7 +35,7 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
     :param data: aligned draws: an ArviZ object, or a mapping of arrays ``(draw, *site)``.
     :param sym: the symmetry.
     :param units: name of the units.
-    :returns: for each unit its cards.
+    :returns: for each unit its cards, set by set where there is a batch.
     :raises SymmetryError: where there are no such units, or a site is missing.
     """
     check_arguments(unit_cards, locals())
@@ -47,10 +47,10 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
             raise SymmetryError(f"unit_cards: one draw of site {name!r} has no standard deviation.")
     sym_of_units = Symmetry([u])
     sym_of_units.check_shapes({name: x.shape for name, x in draws.items()}, next(iter(draws.values())).shape[:1])
-    cards: list[list[Card]] = [[] for _ in range(u.n)]
+    cards: list[list[Card]] = [[] for _ in range(u.sets * u.n)]
     for site, axes in u.placements:
         for axis in axes:
-            each = _of_each_unit(draws[site], axis, u.n)
+            each = _of_each_unit(draws[site], axis, u)
             role = ROLES.get(axis.power or 0, "") if u.directed else ""
             for own, x in zip(cards, each, strict=True):
                 own.append(Card(site + role, x.mean(0), x.std(0, ddof=1)))
@@ -70,6 +70,7 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Posi
     """
     check_arguments(plot_unit_cards, locals())
     cards = unit_cards(data, sym, units)
+    shape = sym[units].shape
     columns = min(columns, len(cards))
     rows = ceil(len(cards) / columns)
     if axes is None:
@@ -87,7 +88,8 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Posi
             ax.bar(at, card.mean, width=0.8, color=f"C{color % 10}", yerr=card.sd, error_kw={"lw": 0.8}, label=label)
             start = at[-1] + 2
         ax.axhline(0, color="0.4", lw=0.6)
-        ax.set_title(f"{units} {i}", fontsize="small")
+        place = np.unravel_index(i, shape)  # of the set, then of the unit in it
+        ax.set_title(f"{units} {', '.join(map(str, place))}", fontsize="small")
         ax.set_xticks([])
         tidy(ax)
     legend = axes[0].get_legend_handles_labels()
@@ -95,9 +97,8 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Posi
     return axes
 
 
-def _of_each_unit(x: np.ndarray, axis: Axis, n: int) -> np.ndarray:
-    """Draws of every unit's own entries, ``(n, draw, weight)``."""
-    ndim = x.ndim - 1
-    moved = np.moveaxis(x, axis.axis % ndim + 1, -1)[..., axis.positions(n)]  # (draw, ..., outer, n, inner)
-    moved = np.moveaxis(moved, -2, 0)
-    return moved.reshape(n, len(x), -1)
+def _of_each_unit(x: np.ndarray, axis: Axis, units: Units) -> np.ndarray:
+    """Draws of every unit's own entries, ``(unit, draw, weight)``, the units of the first set first."""
+    entries = axis.blocks(x, units.n, lead=1)  # (draw, *batch, n, weight)
+    flat = entries.reshape(len(x), units.sets * units.n, -1)
+    return np.moveaxis(flat, 1, 0)

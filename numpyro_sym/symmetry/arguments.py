@@ -56,7 +56,29 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 
 
 #: Functions outside this layer that take units with a batch, as Python qualifies their names.
-TAKE_BATCHES: frozenset[str] = frozenset({"align", "align_in_jit"})
+TAKE_BATCHES: frozenset[str] = frozenset(
+    [
+        "align",
+        "align_in_jit",
+        "align_chunked",
+        "rebasin",
+        "rebasin_to_zarr",
+        "elements_of",
+        "act_on_group",
+        "diagnose",
+        "invariant_functions",
+        "compact_posterior",
+        "unit_cards",
+        "plot_unit_cards",
+        "plot_pairs",
+        "plot_traces",
+        "plot_rhat",
+        "AutoSymmetrized.__init__",
+        "AutoSymmetrizedNormal.__init__",
+        "align_gaussians",
+        "align_guides",
+    ]
+)
 
 
 def _takes_batches(function: Callable[..., Any]) -> bool:
