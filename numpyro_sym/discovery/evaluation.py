@@ -159,6 +159,6 @@ def withstands(trial: Trial, u: Units, num_points: int = 8) -> bool:
         for site, axes in u.placements:
             order = np.argsort(axes[0].blocks(drawn[site], u.n)[..., 0], axis=-1)
             points += [act_on_sites(u, Element(by, np.ones(u.shape)), drawn) for by in (order, order[..., ::-1])]
-        if not trial.holds([u], 2 * [trial.at(p) for p in points if trial.is_finite(p)]):
+        if not trial.holds([u], 2 * list(trial.finite(points))):
             return False
     return trial.holds([u], 2 * trial.everywhere)

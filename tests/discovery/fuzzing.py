@@ -9,18 +9,25 @@ often as models have them, even seeds all alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from disturbed import values
 
-from numpyro_sym import Symmetry, Units
+from numpyro_sym import Symmetry, SymmetryError, Units
+from numpyro_sym.discovery import read_numpyro_model
 from numpyro_sym.discovery.find import proved, read_program
 from numpyro_sym.discovery.words import Namer
-from numpyro_sym.symmetry import Element
+from numpyro_sym.symmetry import Element, Trial
+from numpyro_sym.symmetry.check import holds
+from numpyro_sym.symmetry.rounding import QUICK
 from numpyro_sym.symmetry.trial import moving_element
 
 LENGTHS = (1, 2, 3, 3, 4, 6)
@@ -433,7 +440,24 @@ def random_program(seed: int, batches: bool = False) -> tuple[dict[str, tuple[in
     return shapes, program
 
 
-def claims(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
+class Claim(NamedTuple):
+    """What the walk claims of a program, and what comes of it.
+
+    :param units: the claim.
+    :param verdict: ``"holds"``; ``"false"``; ``"turns on rounding"`` where the value after the move is one that
+        the program returns at the very point when its operations round otherwise; ``"not judged"`` where
+        every point is chaotic or infinite.
+    """
+
+    units: Units
+    verdict: str
+
+    @property
+    def is_false(self) -> bool:
+        return self.verdict == "false"
+
+
+def claims(seed: int, program: Any = None) -> Iterator[Claim]:
     """What the walk through a (random) program claims, before any check, and whether it is so."""
     shapes, program = program or random_program(seed)
     view = view_of(shapes, program)
@@ -444,7 +468,7 @@ def claims(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
     yield from judged(seed, shapes, program, units)
 
 
-def claims_of_batches(seed: int, program: Any = None) -> Iterator[tuple[Units, bool]]:
+def claims_of_batches(seed: int, program: Any = None) -> Iterator[Claim]:
     """What the walk claims of slices along random axes, one by one, and whether it is so."""
     shapes, program = program or random_program(seed, batches=True)
     yield from claims_along(shapes, program, _random_batches(shapes, np.random.default_rng(seed + 7)), seed)
@@ -452,7 +476,7 @@ def claims_of_batches(seed: int, program: Any = None) -> Iterator[tuple[Units, b
 
 def claims_along(
     shapes: dict, program: Callable, batches: Iterable[dict[str, tuple[int, ...]]], seed: int = 0
-) -> Iterator[tuple[Units, bool]]:
+) -> Iterator[Claim]:
     """What the walk claims of one slice along given axes, and whether it is so.
 
     :param batches: site name -> the axes of a batch, each.
@@ -495,24 +519,46 @@ def view_of(shapes: dict, program: Callable) -> Any:
     return SimpleNamespace(shapes=shapes, observed=("y",), program=jaxpr, data={}, plates={})
 
 
-def judged(seed: int, shapes: dict, program: Callable, units: list[Units]) -> Iterator[tuple[Units, bool]]:
-    """Whether units hold at random points."""
-    if not units:
-        return
-    rng = np.random.default_rng(seed)
-    points = [{n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(2)]
-    value = jax.jit(program)
-    # A chaotic program turns the rounding of a sum into any change: such points say nothing.
-    points = [p for p in points if _well_conditioned(value, p, rng)]
-    before = [float(value(p)) for p in points]
-    for u in units:
-        good = True
-        for point, v in zip(points, before, strict=True):
+def judged(seed: int, shapes: dict, program: Callable, units: list[Units]) -> Iterator[Claim]:
+    """What comes of claims at random points."""
+    if units:
+        rng = np.random.default_rng(seed)
+        points = [{n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(2)]
+        judge = Judge(program, points, rng)
+        yield from (Claim(u, judge(u)) for u in units)
+
+
+class Judge:
+    """Whether units leave a program's value as it is, by moving points.
+
+    :param program: a function of a point.
+    :param points: where to look; chaotic and infinite ones are left out.
+    """
+
+    def __init__(self, program: Callable, points: Sequence[dict], rng: np.random.Generator) -> None:
+        self.program, self.rng, self.value = program, rng, partial(jax.jit, compiler_options=QUICK)(program)
+        # A chaotic program turns the rounding of a sum into any change: such points say nothing.
+        self.points = [p for p in points if _well_conditioned(self.value, p, rng)]
+        self.before = [float(self.value(p)) for p in self.points]
+
+    def __call__(self, u: Units) -> str:
+        turns = False
+        for point, before in zip(self.points, self.before, strict=True):
             for _ in range(2):
-                element = moving_element(u, rng) if u.batch else random_element(u, rng)
-                change = abs(float(value(Symmetry([u]).act({u.name: element}, point))) - v)
-                good &= not np.isfinite(v) or bool(change <= 1e-7 * (1.0 + abs(v)))
-        yield u, good
+                element = moving_element(u, self.rng) if u.batch else random_element(u, self.rng)
+                after = float(self.value(Symmetry([u]).act({u.name: element}, point)))
+                if _same(after, before):
+                    continue
+                if not any(_same(after, v) for v in values(self.program, point, self.rng, 30)):
+                    return "false"
+                turns = True
+        if turns:
+            return "turns on rounding"
+        return "holds" if self.points else "not judged"
+
+
+def _same(after: float, before: float) -> bool:
+    return abs(after - before) <= 1e-7 * (1.0 + abs(before))
 
 
 def _well_conditioned(value: Callable, point: dict, rng: np.random.Generator) -> bool:
@@ -521,11 +567,68 @@ def _well_conditioned(value: Callable, point: dict, rng: np.random.Generator) ->
     They may turn a chaotic program round, and one that compares a vanishing sum with 0.
     """
     v = float(value(point))
+    if not np.isfinite(v):
+        return False
     for _ in range(12):
         near = {n: x * (1 + 1e-14 * rng.normal(size=x.shape)) for n, x in point.items()}
         if not abs(float(value(near)) - v) <= 1e-8 * (1.0 + abs(v)):
             return False
     return True
+
+
+def check_faults(seed: int) -> Iterator[tuple[Units, str, str]]:
+    """Of a random program as a model: claims, what ``Symmetry.check`` says of each, and what is so.
+
+    Beside what the walk claims, some axes of one length at random, most of which are no symmetry.
+
+    :returns: units, ``"passed"`` or ``"refused"``, and the verdict of :class:`Judge`.
+    """
+    shapes, program = random_program(seed)
+
+    def model() -> None:
+        point = {n: numpyro.sample(n, dist.Normal().expand(s).to_event(len(s))) for n, s in shapes.items()}
+        numpyro.factor("y", program(point))
+
+    made = list(claims(seed))
+    rng = np.random.default_rng(seed)
+    guess = _random_units(shapes, rng)
+    units = [c.units for c in made] + ([] if guess is None else [guess])
+    try:
+        trial = Trial(read_numpyro_model(model, (), {}), num_points=3, rng=np.random.default_rng(0), num_elements=4)
+    except SymmetryError:  # not finite at enough points
+        return
+    judge = Judge(
+        program, [*trial.points, *({n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(6))], rng
+    )
+    for u in units:
+        if holds(u, trial.changes([u], trial.everywhere)):
+            yield u, "passed", judge(u)
+        else:
+            yield u, "refused", _at_points_of_the_check(program, trial, judge(u), rng)
+
+
+def _random_units(shapes: dict, rng: np.random.Generator) -> Units | None:
+    """Permutations of one or two axes of one length."""
+    axes = [(site, k) for site, shape in shapes.items() for k, n in enumerate(shape) if n > 1]
+    if not axes:
+        return None
+    site, k = axes[rng.integers(len(axes))]
+    n, where = shapes[site][k], {site: k}
+    others = [(s, j) for s, j in axes if s != site and shapes[s][j] == n]
+    if others and rng.random() < 0.5:
+        where.update([others[rng.integers(len(others))]])
+    return Units("guess", n, axes=where)
+
+
+def _at_points_of_the_check(program: Callable, trial: Trial, verdict: str, rng: np.random.Generator) -> str:
+    """The verdict, unless rounding alone changes the program's value at a point that the check tried."""
+    if verdict != "holds":
+        return verdict
+    for at in trial.everywhere:
+        found = values(program, at.sites, rng, 30)
+        if not all(_same(v, found[0]) for v in found):
+            return "turns on rounding"
+    return verdict
 
 
 def random_element(u: Units, rng: np.random.Generator) -> Element:
