@@ -30,7 +30,7 @@ class SymmetryInUse:
     :param sym: the symmetry as the user gave it, if they did.
     :param check: whether to verify a given symmetry.
     :param evaluated: whether to use what was found by evaluating the model, and not proved.
-    :param takes_batches: whether what uses it knows of batches; else a symmetry found with one is refused.
+    :param batches: whether who uses it knows what to do with units that have a batch.
     """
 
     def __init__(
@@ -41,11 +41,10 @@ class SymmetryInUse:
         *,
         check: bool = True,
         evaluated: bool = False,
-        takes_batches: bool = False,
+        batches: bool = False,
     ) -> None:
         self.who, self.model, self.sym = who, model, sym
-        self.takes_batches = takes_batches
-        self.check, self.evaluated = check, evaluated
+        self.check, self.evaluated, self.batches = check, evaluated, batches
         self._known: dict[bytes, Symmetry] = {}
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
@@ -91,7 +90,7 @@ class SymmetryInUse:
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
             self._warn_of_untouched(sym)
-        if not self.takes_batches:
+        if not self.batches:
             used.refuse_batches(self.who)
         return used, any_values
 

@@ -333,8 +333,8 @@ def test_members_that_are_told_apart_are_not_exchanged():
 
 
 def test_where_batches_are_not_known_they_are_refused():
-    sym = BY_NAME["subjects"].sym
-    calls = {"AutoSymmetrizedNormal": lambda: nsym.AutoSymmetrizedNormal(mixtures_in_subjects, sym)}
-    for who, call in calls.items():
-        with pytest.raises(SymmetryError, match=rf"{who}: Units 'component' have a batch \(4 x 3\)"):
-            call()
+    layers = Units(
+        "unit", 3, batch=4, incoming={"w": Axis(1, batch=0)}, outgoing={"v": Axis(1, batch=0)}, kind="scaled"
+    )
+    with pytest.raises(SymmetryError, match=r"ScaleReparam: Units 'unit' have a batch \(4 x 3\)"):
+        nsym.mcmc.ScaleReparam(Symmetry([layers]))
