@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..symmetry import Symmetry, SymmetryError, Trial
 from ..symmetry.view import in_double_precision
 from .find import at_compile_time, symmetry_of
 from .model import read_numpyro_model
+
+LOGGER = logging.getLogger("numpyro_sym")
 
 
 class SymmetryInUse:
@@ -87,16 +89,18 @@ class SymmetryInUse:
             return Symmetry(notes=[f"No symmetry was looked for: {error}"]), True
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
-            self._warn_of_untouched(sym)
+            self._tell_of_untouched(sym)
         used.refuse_batches(self.who)
         return used, any_values
 
-    def _warn_of_untouched(self, sym: Symmetry) -> None:
+    def _tell_of_untouched(self, sym: Symmetry) -> None:
+        # Logged, no warning: nothing changes, so the warnings are NumPyro's.
         named = ", ".join(repr(u.name) for u in sym)
-        warnings.warn(
-            f"{self.who}: the model shows no observations that depend on its units ({named}), so their symmetry may be "
-            "that of a part alone, and it is not used. Give the whole model, or pass sym= to use it.",
-            stacklevel=2,
+        LOGGER.warning(
+            "%s: the model shows no observations that depend on its units (%s), so their symmetry may be that of a part "
+            "alone, and it is not used. Give the whole model, or pass sym= to use it.",
+            self.who,
+            named,
         )
 
 

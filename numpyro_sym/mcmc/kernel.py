@@ -140,17 +140,10 @@ class SymmetricKernel(MCMCKernel):
         return prepared
 
     def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
-        """The symmetry to use. What is warned of on the way is logged: the chain is NumPyro's, and so are its warnings.
-
-        A density without observations is a whole model to a kernel, if none whose symmetry it uses unasked.
-        """
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            sym = in_use.of(args, kwargs)
-        for warning in caught:
-            if str(warning.message).startswith(self._who):
-                LOGGER.warning("%s", warning.message)
-        return sym
+        """The symmetry to use. Reading the model warns of nothing that NumPyro does not say when the chain starts."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return in_use.of(args, kwargs)
 
     def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
         """Whatever the symmetry and the model with these arguments decide, once.
