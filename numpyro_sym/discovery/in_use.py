@@ -32,6 +32,7 @@ class SymmetryInUse:
     :param sym: the symmetry as the user gave it, if they did.
     :param check: whether to verify a given symmetry.
     :param evaluated: whether to use what was found by evaluating the model, and not proved.
+    :param batches: whether who uses it knows what to do with units that have a batch.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class SymmetryInUse:
         *,
         check: bool = True,
         evaluated: bool = False,
+        batches: bool = False,
     ) -> None:
         self.who, self.model, self.sym = who, model, sym
-        self.check, self.evaluated = check, evaluated
+        self.check, self.evaluated, self.batches = check, evaluated, batches
         self._known: dict[bytes, Symmetry] = {}
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
@@ -90,8 +92,12 @@ class SymmetryInUse:
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
             self._tell_of_untouched(sym)
-        used.refuse_batches(self.who)
-        return used, any_values
+        batched = [u.name for u in used if u.batch and not self.batches]
+        if batched:
+            LOGGER.warning(
+                "%s: Units %s have a batch, not supported here yet; they stay as they are.", self.who, batched
+            )
+        return used.without(*batched), any_values
 
     def _tell_of_untouched(self, sym: Symmetry) -> None:
         # Logged, no warning: nothing changes, so the warnings are NumPyro's.
@@ -102,6 +108,17 @@ class SymmetryInUse:
             self.who,
             named,
         )
+
+
+def described(sym: Symmetry) -> str:
+    """A symmetry in one line: which units, which signs."""
+    if not sym.units:
+        return "no symmetry"
+    what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
+    alone = "a sign"
+    return ", ".join(
+        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})" for u in sym
+    )
 
 
 def is_traced(tree: Any) -> bool:

@@ -39,7 +39,7 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
     :param bound: ``"exact"`` lists the group or computes a permanent; ``"guess"`` guesses which
         element made the draw, tight for one layer; ``"infonce"`` is the
         paper's, which stops at ``log(num_importance)`` nats of gain; ``"auto"`` is exact for up to
-        720 elements or 12 units that share no site with others, and the guess beyond.
+        720 elements or 12 units that share no site with others, in each set of a batch, and the guess beyond.
     :param num_importance: elements in the average of ``"guess"`` (1 where not given: nothing is
         random; more are tighter) or ``"infonce"`` (16 where not given), the draw itself counted.
     :param check: whether to verify the symmetry numerically, for each set of arguments that the guide meets.

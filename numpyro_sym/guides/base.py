@@ -14,8 +14,9 @@ from numpyro import handlers
 from numpyro.infer.util import log_density
 
 from ..symmetry import Symmetry
-from .coordinates import MOMENT_DRAWS, coordinate_on, keeps, moments_of, normal_of, row_moments
+from .coordinates import MOMENT_DRAWS, coordinate_on, keeps, moments_of, normal_of, row_moments, without_event_dims
 from .evidence import Gaussian, Sites
+from .sets import MeanField
 
 
 class StandIn(NamedTuple):
@@ -91,6 +92,25 @@ class Factorised:
                 variance[name] = jnp.broadcast_to(normal.scale, shape) ** 2
                 x[name] = transform.inv(sites[name])
         return StandIn(x, Gaussian(loc, variance), exact)
+
+    def mean_field(self, sym: Symmetry, sites: Sites) -> MeanField | None:
+        """A draw as one of independent Normals; ``None`` where the sites are made of something else."""
+        x, loc, variance, transforms = {}, {}, {}, {}
+        for name in sym.sites:
+            normal, transform = normal_of(self.dists[name])
+            if normal is None:
+                return None
+            shape = self.dists[name].shape()
+            if keeps(sym, name, transform):
+                x[name] = transform.inv(sites[name])
+            elif any(jnp.ndim(a) for a in jax.tree.leaves(transform)):
+                return None  # it may treat one set unlike another
+            else:
+                x[name], transforms[name] = sites[name], without_event_dims(transform)
+                shape = transform.inverse_shape(shape)
+            loc[name] = jnp.broadcast_to(normal.loc, shape)
+            variance[name] = jnp.broadcast_to(normal.scale, shape) ** 2
+        return MeanField(x, Gaussian(loc, variance), transforms)
 
     def only(self, names: tuple[str, ...]) -> Factorised:
         """Some of the sites."""

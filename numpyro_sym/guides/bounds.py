@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from math import log
 from typing import Any, Literal, get_args
 
 import jax
-import jax.numpy as jnp
 
-from ..symmetry import Symmetry, SymmetryError, Units
+from ..symmetry import Symmetry, SymmetryError
 from .base import Factorised
-from .evidence import fit_of, signed
 from .exact import LARGEST_LISTED, exact
 from .guess import guess
 from .infonce import infonce
 from .orbit import Bound, Drawn
-from .permanent import LARGEST_PERMANENT, log_permanent
+from .permanent import LARGEST_PERMANENT
+from .sets import Limits, independent_parts, is_at_most, log_gain, sums_for
 
 BoundName = Literal["auto", "exact", "guess", "infonce"]
 
-#: What ``bound="exact"`` goes up to: units in one permanent, elements in one list.
-EXACT_UNITS, EXACT_ELEMENTS = 16, 50_000
+#: What ``bound="auto"`` sums exactly; beyond it a guess is cheaper.
+AUTO = Limits(units=LARGEST_PERMANENT, elements=LARGEST_LISTED, pairs=2**16)
+
+#: What ``bound="exact"`` goes up to.
+EXACT = Limits(units=16, elements=50_000, pairs=2**22)
 
 
 def choose_bound(name: BoundName, num_importance: int | None) -> Bound:
@@ -64,32 +67,23 @@ def by_parts(
 
 
 def _one_part(sym: Symmetry, drawn: Drawn, rng_key: jax.Array, only_exact: bool, num_elements: int) -> jax.Array:
+    limits = EXACT if only_exact else AUTO
+    field = drawn.mean_field(sym)
+    sums = None if field is None else sums_for(sym, field, limits)
+    if field is not None and sums is not None:
+        return drawn(drawn.sites) + log_gain(sums, field) - sym.log_order
     elsewhere = evaluates_elsewhere(drawn)
-    splits = len(sym) == 1 and _one_axis_each(sym, drawn) and drawn.stand_in(sym, rng_key).exact
-    if splits and sym.units[0].n <= (EXACT_UNITS if only_exact else LARGEST_PERMANENT):
-        return permanent(sym, drawn, drawn.sites, rng_key)
-    if elsewhere and sym.order <= (EXACT_ELEMENTS if only_exact else LARGEST_LISTED):
+    if elsewhere and is_at_most(sym, limits.elements):
         return exact(sym, drawn, drawn.sites, rng_key)
     if only_exact:
         raise SymmetryError(
-            f"bound='exact': a group of order {sym.order:.3g} over {[u.name for u in sym.units]} is out of reach "
-            f"(up to {EXACT_ELEMENTS} elements in one list, {EXACT_UNITS} units of one mean-field Units"
+            f"bound='exact': a group of 10**{sym.log_order / log(10):.1f} elements over {[u.name for u in sym.units]} "
+            f"is out of reach (up to {EXACT.elements} elements in one list; of a mean-field guide up to that in each "
+            f"set of a batch, or {EXACT.units} units of a Units that shares no site with others"
             + ("" if elsewhere else "; this base guide has a density at its own draws alone")
             + "). Use bound='auto' or 'guess'."
         )
     return guess(sym, drawn, drawn.sites, rng_key, num_elements=num_elements)
-
-
-def permanent(sym: Symmetry, log_q: Drawn, sites: Mapping[str, Any], rng_key: jax.Array) -> jax.Array:
-    """``log q_sym`` of one ``Units`` of a mean-field guide: a matrix permanent, signs folded into its entries.
-
-    :returns: a scalar.
-    """
-    (u,) = sym.units
-    x, q, _ = log_q.stand_in(sym, rng_key)
-    fit = fit_of(sym, u, {}, x, q)
-    log_weights = fit.either if signed(u) else fit.even
-    return log_q(sites) + log_permanent(log_weights) - jnp.trace(fit.even + fit.odd) - sym.log_order
 
 
 def evaluates_elsewhere(drawn: Drawn) -> bool:
@@ -101,23 +95,12 @@ def evaluates_elsewhere(drawn: Drawn) -> bool:
     return True
 
 
-def _one_axis_each(sym: Symmetry, drawn: Drawn) -> bool:
-    return all(
-        len({a.axis % jnp.ndim(drawn.sites[s]) for a in axes}) == 1 for u in sym.units for s, axes in u.placements
-    )
-
-
 def _parts(sym: Symmetry, log_q: Drawn) -> Iterator[tuple[Symmetry, Drawn]]:
     """Units that share no site, apart where the base's sites are independent."""
     if not isinstance(log_q.base, Factorised):
         yield sym, log_q
         return
-    groups: list[list[Units]] = []
-    for u in sym.units:
-        joined = [g for g in groups if any(set(u.sites) & set(v.sites) for v in g)]
-        groups = [g for g in groups if g not in joined] + [[v for g in joined for v in g] + [u]]
-    for group in groups:
-        part = Symmetry(group)
+    for part in independent_parts(sym):
         held = None if log_q.intermediates is None else {name: log_q.intermediates[name] for name in part.sites}
         sites = {name: log_q.sites[name] for name in part.sites}
         yield part, Drawn(log_q.base.only(part.sites), sites, held)

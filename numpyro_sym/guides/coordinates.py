@@ -69,6 +69,15 @@ def normal_of(fn: Any) -> tuple[Any, Any]:
     return fn, dist.transforms.ComposeTransform(transforms)
 
 
+def without_event_dims(transform: Any) -> Any:
+    """The same transform of as few dimensions as it ties together: the densities of the others stay apart."""
+    if isinstance(transform, dist.transforms.ComposeTransform):
+        return dist.transforms.ComposeTransform([without_event_dims(part) for part in transform.parts])
+    while isinstance(transform, dist.transforms.IndependentTransform):
+        transform = transform.base_transform
+    return transform
+
+
 def row_moments(fn: Any) -> tuple[jax.Array, jax.Array] | None:
     """Means and variances of a row of values; ``None`` where there is no closed form."""
     if isinstance(fn, dist.TransformedDistribution):

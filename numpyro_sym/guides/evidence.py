@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +25,10 @@ class Gaussian(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Log densities of unit ``i`` in slot ``j``: ``even + odd`` and, turned round, ``even - odd``."""
+    """Log densities of unit ``i`` in slot ``j``: ``even + odd`` and, turned round, ``even - odd``.
+
+    Arrays of shape ``(*batch, n, n)``, the batch that of the units.
+    """
 
     even: jax.Array
     odd: jax.Array
@@ -37,7 +40,7 @@ class Fit(NamedTuple):
 
 
 class Belief(NamedTuple):
-    """Probability that unit ``i`` is in slot ``j``, and the mean of its sign there: ``(n, n)`` each."""
+    """Probability that unit ``i`` is in slot ``j``, and the mean of its sign there: ``(*batch, n, n)`` each."""
 
     place: jax.Array
     sign: jax.Array
@@ -56,17 +59,26 @@ def odd(u: Units, axis: Axis) -> bool:
 def ignorance(u: Units, placed: jax.Array) -> Belief:
     """Nothing is known but the units in place: every other may be in any slot left, either way round.
 
-    :param placed: booleans of shape ``(n,)``.
+    :param placed: booleans of shape ``(n,)``, the same for every set of a batch.
     """
     left = ~placed
-    place = jnp.where(left[:, None] & left, 1 / jnp.maximum(left.sum(), 1), jnp.diag(placed.astype(float)))
-    return Belief(place, jnp.diag(placed.astype(float)) if signed(u) else place)
+    known = jnp.diag(placed.astype(float))
+    place = jnp.where(left[:, None] & left, 1 / jnp.maximum(left.sum(), 1), known)
+    each = Belief(place, known if signed(u) else place)
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (*u.batch, u.n, u.n)), each)
+
+
+def in_every_set(u: Units, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of what belongs to one set of units as one of arrays ``(*batch, ...)``."""
+    for _ in u.batch:
+        function = jax.vmap(function)
+    return function
 
 
 def belief(u: Units, fit: Fit, placed: jax.Array) -> Belief:
     """What fits say of the places of the units that are left: their doubly stochastic balance."""
     fit = in_place(fit, placed)
-    place = jnp.exp(balance(fit.either if signed(u) else fit.even))
+    place = jnp.exp(in_every_set(u, balance)(summed_out(u, fit)))
     return Belief(place, place * jnp.tanh(fit.odd) if signed(u) else place)
 
 
@@ -77,6 +89,11 @@ def in_place(fit: Fit, placed: jax.Array) -> Fit:
     return Fit(even, jnp.where(known, jnp.where(own, _SURE, 0.0), fit.odd))
 
 
+def summed_out(u: Units, fit: Fit) -> jax.Array:
+    """Log densities of units in slots, either way round where they have signs."""
+    return fit.either if signed(u) else fit.even
+
+
 def fit_of(
     sym: Symmetry, u: Units, beliefs: Mapping[str, Belief], x: Sites, q: Gaussian, spread: Sites | None = None
 ) -> Fit:
@@ -84,53 +101,57 @@ def fit_of(
 
     Where other units share an array with these, the densities are those of Normals whose first
     two moments are averaged over the beliefs about them. With beliefs that are certain this is
-    the density itself.
+    the density itself. With a batch, every set's units are held against its own slots.
 
     :param beliefs: units name -> :class:`Belief`, for all units that are not in place.
     :param x: site name -> array.
     :param q: the Normals.
     :param spread: variances of ``x``; with them, expected log densities.
+    :returns: a :class:`Fit` of arrays ``(*batch, n, n)``.
     """
-    even = odds = jnp.zeros((u.n, u.n))
+    even = odds = jnp.zeros((*u.batch, u.n, u.n))
     for site, axes in u.placements:
-        dims = [a.axis % jnp.ndim(x[site]) for a in axes]
-        for axis, dim in zip(axes, dims, strict=True):
-            others = [(v, a) for v in sym.units if v.name in beliefs for a in v.axes.get(site, ())]
-            others = [(v, a) for v, a in others if v is not u or a.axis % jnp.ndim(x[site]) != dim]
-            loc, variance = q.loc[site], q.variance[site]
-            for v, a in others:
-                loc, variance = _average(v, a, beliefs[v.name], loc, variance)
-            variance = _rows(variance, u.n, axis)
-            part = _normal(_rows(x[site], u.n, axis), _rows(loc, u.n, axis), variance, odd(u, axis))
-            even, odds = even + part.even, odds + part.odd
+        for axis in axes:
+            loc, variance = averaged(sym, site, beliefs, q, but=[(u, axis)])
+            fit = normal_fit(u, axis, x[site], loc, variance)
+            even, odds = even + fit.even, odds + fit.odd
             if spread is not None:
-                even -= 0.5 * _rows(spread[site], u.n, axis) @ (1 / variance).T
+                precision = 1 / axis.blocks(variance, u.n)
+                even -= 0.5 * axis.blocks(spread[site], u.n) @ jnp.swapaxes(precision, -1, -2)
     return Fit(even, odds)
 
 
-def _rows(x: jax.Array, n: int, axis: Axis) -> jax.Array:
-    """The entries of each unit as one row: shape ``(n, entries)``."""
-    block = _block(x, n, axis)
-    return jnp.moveaxis(block, axis.axis % jnp.ndim(x) + 1, 0).reshape(n, -1)
+def averaged(
+    sym: Symmetry, site: str, beliefs: Mapping[str, Belief], q: Gaussian, but: Sequence[tuple[Units, Axis]]
+) -> tuple[jax.Array, jax.Array]:
+    """Moments of a site's Normals, averaged over the beliefs about the units that lie on it.
+
+    :param but: units and axes over which they are not averaged.
+    """
+    loc, variance = q.loc[site], q.variance[site]
+    kept = {(u.name, axis.axis % jnp.ndim(loc)) for u, axis in but}
+    for v in sym.units:
+        for axis in v.axes.get(site, ()):
+            if v.name in beliefs and (v.name, axis.axis % jnp.ndim(loc)) not in kept:
+                loc, variance = _average(v, axis, beliefs[v.name], loc, variance)
+    return loc, variance
 
 
-def _block(x: jax.Array, n: int, axis: Axis) -> jax.Array:
-    """The units' block of an axis, that axis split in three: ``(outer, n, inner)``."""
-    dim = axis.axis % jnp.ndim(x)
-    if axis.length(n) != x.shape[dim]:
-        x = jax.lax.slice_in_dim(x, axis.offset, axis.offset + axis.length(n), axis=dim)
-    return x.reshape(*x.shape[:dim], axis.outer, n, axis.inner, *x.shape[dim + 1 :])
+def normal_fit(u: Units, axis: Axis, x: jax.Array, loc: jax.Array, variance: jax.Array) -> Fit:
+    """Log densities of units' entries along one axis under those of the Normals' slots."""
+    x, loc, variance = (axis.blocks(a, u.n) for a in (x, loc, variance))
+    return normal_rows(x, loc, variance, odd(u, axis))
 
 
-def _normal(x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool) -> Fit:
-    """Log densities of rows of ``x`` under rows of Normals; what turns with the sign apart."""
+def normal_rows(x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool) -> Fit:
+    """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the sign apart."""
     if not turns:  # subtracting a common centre keeps the squares small
-        centre = loc.mean(0)
+        centre = loc.mean(-2, keepdims=True)
         x, loc = x - centre, loc - centre
     precision = 1 / variance
-    square = (loc**2 * precision + jnp.log(2 * jnp.pi * variance)).sum(1)
-    cross = jnp.matmul(x, (loc * precision).T, precision="highest")
-    even = -0.5 * (jnp.matmul(x**2, precision.T, precision="highest") + square)
+    square = (loc**2 * precision + jnp.log(2 * jnp.pi * variance)).sum(-1)[..., None, :]
+    cross = jnp.matmul(x, jnp.swapaxes(loc * precision, -1, -2), precision="highest")
+    even = -0.5 * (jnp.matmul(x**2, jnp.swapaxes(precision, -1, -2), precision="highest") + square)
     return Fit(even, cross) if turns else Fit(even + cross, jnp.zeros_like(cross))
 
 
@@ -144,10 +165,4 @@ def _average(v: Units, axis: Axis, known: Belief, loc: jax.Array, variance: jax.
 
 
 def _mix(weights: jax.Array, x: jax.Array, n: int, axis: Axis) -> jax.Array:
-    dim = axis.axis % jnp.ndim(x)
-    block = _block(x, n, axis)
-    mixed = jnp.moveaxis(jnp.tensordot(weights, block, (1, dim + 1), precision="highest"), 0, dim + 1)
-    mixed = mixed.reshape(*x.shape[:dim], -1, *x.shape[dim + 1 :])
-    if mixed.shape == x.shape:
-        return mixed
-    return jax.lax.dynamic_update_slice_in_dim(x, mixed, axis.offset, dim)
+    return axis.with_blocks(x, jnp.matmul(weights, axis.blocks(x, n), precision="highest"), n)

@@ -6,7 +6,9 @@ relation between units and slots alone, ``tau(hg | hw) = tau(g | w)``; so it nee
 and its normalisation reads ``sum_g tau(e | g^-1 w) = 1``.
 
 Here ``tau`` fills the slots of one ``Units`` after the other, the most identifiable slot first; what
-is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.evidence`).
+is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.evidence`). The sets of a
+batch are filled side by side. Units that permute the sets of others come first, from evidence that
+does not depend on the order inside a set (:mod:`~numpyro_sym.guides.outer`).
 """
 
 from __future__ import annotations
@@ -23,10 +25,23 @@ from jax.scipy.special import logsumexp
 
 from ..symmetry import Element, Symmetry, Units
 from ..symmetry.symmetry import Elements
-from .evidence import Belief, Fit, Gaussian, Sites, belief, fit_of, ignorance, in_place, signed
+from .evidence import (
+    Belief,
+    Fit,
+    Gaussian,
+    Sites,
+    belief,
+    fit_of,
+    ignorance,
+    in_every_set,
+    in_place,
+    signed,
+    summed_out,
+)
 from .matching import ROUNDS, balance, log_guess, sample_guess
 from .orbit import Drawn
 from .order import reordered, slot_order
+from .outer import inner_units, outer_fit
 
 
 class Effort(NamedTuple):
@@ -123,17 +138,19 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> 
     total = jnp.zeros(())
     for u, filled, blocks in _plan(sym, effort):
         one = partial(_log_block, sym, u, filled, x, q, effort)
-        total += _over_paths(jax.lax.map(one, blocks) if len(blocks) > 1 else one(blocks[0])[None])
+        log_probs = jax.lax.map(one, blocks) if len(blocks) > 1 else one(blocks[0])[None]
+        of_every_set = jnp.moveaxis(log_probs, (0, 1), (-2, -1))
+        total += in_every_set(u, _over_paths)(of_every_set).sum()
     return total
 
 
 def _log_block(
     sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian, effort: Effort, block: jax.Array
 ) -> jax.Array:
-    """Log probability of the units of one block in their own slots, by each of the guesses."""
+    """Log probability of the units of one block in their own slots, by each of the guesses: ``(guesses, *batch)``."""
     fits = _fits(sym, u, filled, block[0], x, q, effort.sweeps)
-    each = jax.vmap(lambda fit: _log_steps(u, fit, effort.rounds))(fits)
-    return jnp.where(_within(u, block), each, 0).sum(1)
+    each = jax.vmap(in_every_set(u, lambda fit: _log_steps(u, fit, effort.rounds)))(fits)
+    return jnp.where(_within(u, block), each, 0).sum(-1)
 
 
 def _within(u: Units, block: jax.Array) -> jax.Array:
@@ -156,9 +173,8 @@ def _over_paths(log_probs: jax.Array) -> jax.Array:
 
 def _log_steps(u: Units, fit: Fit, rounds: int) -> jax.Array:
     """Log probability that the guess gives to each unit in its own slot, the units before it in theirs."""
-    if not signed(u):
-        return log_guess(balance(fit.even), rounds)
-    return log_guess(balance(fit.either), rounds) + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd))
+    log_probs = log_guess(balance(summed_out(u, fit)), rounds)
+    return log_probs + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd)) if signed(u) else log_probs
 
 
 def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> Elements:
@@ -175,7 +191,7 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort:
     for (u, filled, blocks), key in zip(_plan(sym, effort), jax.random.split(rng_key, len(sym)), strict=True):
         fill = partial(_fill_block, sym, u, filled, q, effort)
         steps = jnp.asarray(blocks), jax.random.split(key, len(blocks))
-        (x, total, _), _ = jax.lax.scan(fill, (x, total, jnp.asarray(0)), steps)
+        (x, total, _), _ = jax.lax.scan(fill, (x, total, jnp.zeros(u.batch, int)), steps)
     return sym.compose(sym.inverse(order), sym.compose(total, order))
 
 
@@ -184,19 +200,30 @@ def _fill_block(
 ) -> tuple[Any, None]:
     """Draw the units of one block: the values with them in place, the element so far, and which guess was followed."""
     (x, total, which), (block, key) = so_far, step
-    key_change, key_which, key_units, key_sign = jax.random.split(key, 4)
     fits = _fits(sym, u, filled, block[0], x, q, effort.sweeps)
+    # A key for every set of the batch; its own guess, units and signs.
+    keys = jax.random.split(key, u.batch)
+    by_set = Fit(*(jnp.moveaxis(a, 0, -3) for a in fits))
+    one_set = in_every_set(u, partial(_fill_one_set, u, effort.rounds, block))
+    g, which = one_set(keys, by_set, which)
+    g = {**sym.identity(), u.name: g}
+    return (sym.act(g, x), sym.compose(g, total), which), None
+
+
+def _fill_one_set(
+    u: Units, rounds: int, block: jax.Array, key: jax.Array, fits: Fit, which: jax.Array
+) -> tuple[Element, jax.Array]:
+    """The units of one block of one set, and the guess that drew them: most often the one that drew those before."""
+    key_change, key_which, key_units, key_sign = jax.random.split(key, 4)
     anew = (block[0] == 0) | jax.random.bernoulli(key_change, CHANGE)
     which = jnp.where(anew, jax.random.randint(key_which, (), 0, len(fits.even)), which)
     fit = jax.tree.map(lambda each: each[which], fits)
-    log_weights = balance(fit.either if signed(u) else fit.even)
-    units = sample_guess(key_units, log_weights, block[0], block[1], effort.rounds)
+    units = sample_guess(key_units, balance(summed_out(u, fit)), block[0], block[1], rounds)
     factor = jnp.ones(u.n)
     if signed(u):
         positive = jax.random.bernoulli(key_sign, jax.nn.sigmoid(2 * fit.odd[units, jnp.arange(u.n)]))
         factor = jnp.where(_within(u, block) & ~positive, -1.0, 1.0)
-    g = {**sym.identity(), u.name: Element(units, factor)}
-    return (sym.act(g, x), sym.compose(g, total), which), None
+    return Element(units, factor), which
 
 
 def _fits(sym: Symmetry, u: Units, filled: frozenset[str], start: jax.Array, x: Sites, q: Gaussian, sweeps: int) -> Fit:
@@ -209,6 +236,8 @@ def _fits(sym: Symmetry, u: Units, filled: frozenset[str], start: jax.Array, x: 
     :param start: units of ``u`` before this one are in place.
     """
     unknown = [v for v in sym.units if v.name not in filled]
+    if inner_units(sym, u):
+        return jax.tree.map(lambda a: a[None], outer_fit(sym, u, unknown, x, q))
     linked = [v for v in unknown if _entangled(v, unknown)]
     placed = {v.name: jnp.arange(v.n) < (start if v is u else 0) for v in unknown}
     beliefs = {v.name: ignorance(v, placed[v.name]) for v in unknown}
@@ -239,9 +268,11 @@ def _plan(sym: Symmetry, effort: Effort) -> list[tuple[Units, frozenset[str], np
     :returns: units, names, and ints of shape ``(blocks, 2)``: where a block starts, where it ends.
     """
     plan = []
-    for i, u in enumerate(sym.units):
-        linked = _entangled(u, list(sym.units[i:]))
+    # Those that permute the sets of others first: only then is it known which set is which.
+    units = sorted(sym.units, key=lambda u: not inner_units(sym, u))
+    for i, u in enumerate(units):
+        linked = _entangled(u, units[i:]) and not inner_units(sym, u)
         starts = sorted({round(u.n * share) for share in effort.pauses}) if linked else [0]
-        filled = frozenset(v.name for v in sym.units[:i])
+        filled = frozenset(v.name for v in units[:i])
         plan.append((u, filled, np.stack([starts, [*starts[1:], u.n]], 1)))
     return plan

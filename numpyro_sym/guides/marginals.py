@@ -29,7 +29,7 @@ def entry_orbits(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
     sites = {name: np.arange(1.0, np.prod(shapes[name], dtype=int) + 1).reshape(shapes[name]) for name in sym.sites}
     edges: dict[str, list[np.ndarray]] = {name: [] for name in sites}
     for u in sym.units:
-        for element in _generators(u):
+        for element in _generators(u, shapes):
             moved = Symmetry([u]).act({u.name: element}, {name: sites[name] for name in u.sites})
             for name, x in moved.items():
                 edges[name].append(x.ravel())
@@ -70,21 +70,32 @@ def pooled_quantiles(labels: np.ndarray, draws: jax.Array, quantiles: jax.Array)
     """Quantiles of the same mixtures from draws ``(m, size)``, where there is no closed form."""
     both = jnp.concatenate([draws, -draws], axis=1)
     size = draws.shape[1]
-    out = jnp.zeros((len(quantiles), size), draws.dtype)
-    for label in np.unique(labels[0]):
-        pool = both[:, np.flatnonzero(labels.ravel() == label)]
-        mine = np.flatnonzero(labels[0] == label)
-        out = out.at[:, mine].set(jnp.quantile(pool.ravel(), quantiles)[:, None])
-    return out
+    # Entries by orbit, one orbit after the other: `first[k]` is where orbit k begins, `count[k]` how many it has.
+    members = np.argsort(labels.ravel(), kind="stable")
+    count = np.bincount(labels.ravel())
+    first = np.cumsum(count) - count
+    out = jnp.zeros((len(quantiles), len(count)), draws.dtype)
+    for length in np.unique(count):  # orbits of one length all at once
+        orbits = np.flatnonzero(count == length)
+        pools = both[:, members[first[orbits][:, None] + np.arange(length)]]
+        out = out.at[:, orbits].set(jnp.quantile(jnp.moveaxis(pools, 1, 0).reshape(len(orbits), -1), quantiles, axis=1))
+    return out[:, labels[0]][:, :size]
 
 
-def _generators(u: Units) -> list[Element]:
-    """A swap and a cycle make every permutation; one flip more makes every sign."""
-    slots, ones = np.arange(u.n), np.ones(u.n)
-    some = [Element(np.roll(slots, 1), ones), Element(np.r_[slots[1::-1], slots[2:]], ones)]
-    if u.kind == "signed":
-        some.append(Element(slots, np.where(slots == 0, -1.0, 1.0)))
-    return some
+def _generators(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> list[Element]:
+    """Elements that move entries as far as the whole group does.
+
+    Sets that have no entry in common move at once; others one by one.
+    """
+    one_way = all(len({a.resolved(len(shapes[site])).batch_axes for a in axes}) == 1 for site, axes in u.placements)
+    at_once = [np.arange(u.sets)] if one_way else list(np.arange(u.sets)[:, None])
+    found = []
+    for sets in at_once:
+        for one_set in u.generators():
+            g = Element(np.tile(np.arange(u.n), (u.sets, 1)), np.ones((u.sets, u.n)))
+            g.permutation[sets], g.factor[sets] = one_set
+            found.append(Element(*(a.reshape(u.shape) for a in g)))
+    return found
 
 
 def _label(size: int, moved: list[np.ndarray]) -> np.ndarray:

@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from ..symmetry import Symmetry, SymmetryError
 from .base import Base, Factorised, StandIn
+from .sets import MeanField
 
 #: (symmetry, the base at its draw, the draw, random key) -> log density of the average.
 Bound = Callable[[Symmetry, "Drawn", Mapping[str, Any], jax.Array], jax.Array]
@@ -46,6 +47,10 @@ class Drawn:
     def stand_in(self, sym: Symmetry, rng_key: jax.Array) -> StandIn:
         """Normals that tell the base's units apart, at the draw."""
         return self.base.stand_in(sym, self.sites, rng_key)
+
+    def mean_field(self, sym: Symmetry) -> MeanField | None:
+        """The draw of independent Normals, where the base is no more than that."""
+        return self.base.mean_field(sym, self.sites) if isinstance(self.base, Factorised) else None
 
 
 class Orbit(dist.Distribution):

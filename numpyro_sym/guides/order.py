@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from ..symmetry import Element, Symmetry
 from ..symmetry.symmetry import Elements
-from .evidence import Gaussian, Sites, fit_of, signed
+from .evidence import Gaussian, Sites, fit_of, summed_out
 
 
 def slot_order(sym: Symmetry, q: Gaussian) -> Elements:
@@ -19,12 +19,13 @@ def slot_order(sym: Symmetry, q: Gaussian) -> Elements:
     order = {}
     for u in sym.units:
         fit = fit_of(sym, u, {}, q.loc, q, spread=q.variance)
-        expected = jnp.logaddexp(fit.even + fit.odd, fit.even - fit.odd) if signed(u) else fit.even
-        distance = jnp.diagonal(fit.even + fit.odd)[:, None] - expected
-        distance = jnp.where(jnp.eye(u.n, dtype=bool), jnp.inf, (distance + distance.T) / 8)
+        own = jnp.diagonal(fit.even + fit.odd, axis1=-2, axis2=-1)
+        distance = own[..., None] - summed_out(u, fit)
+        both_ways = (distance + jnp.swapaxes(distance, -1, -2)) / 8
+        distance = jnp.where(jnp.eye(u.n, dtype=bool), jnp.inf, both_ways)
         # Rounded, so that ties are broken by position and not by the last digit.
-        overlap = jnp.round(jax.nn.logsumexp(-distance, axis=1), 2)
-        order[u.name] = Element(jnp.argsort(overlap, stable=True), jnp.ones(u.n))
+        overlap = jnp.round(jax.nn.logsumexp(-distance, axis=-1), 2)
+        order[u.name] = Element(jnp.argsort(overlap, axis=-1, stable=True), jnp.ones(u.shape))
     return order
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpyro
 from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoGuideList
 
-from ..symmetry import Symmetry, Units
+from ..symmetry import Axis, Symmetry, Units
 
 #: Standard deviation of the noise that breaks a tie, in unconstrained space: the scale with which NumPyro starts.
 TIE_NOISE = 0.1
@@ -45,19 +45,26 @@ def _key() -> jax.Array:
 
 
 def _tied(u: Units, locs: Mapping[str, Any]) -> jax.Array:
-    """Whether two units start with the same values at all of their sites."""
+    """Whether two units of one set start with the same values at all of their sites."""
     rows = []
     for site, axes in u.placements:
         for axis in axes:
             x = jnp.asarray(locs.get(site, 0.0))
-            dim = axis.axis % max(x.ndim, 1)
             # A simplex has one coordinate less than entries: other sites must tell the units apart.
-            if x.ndim > dim and axis.positions(u.n).max() < x.shape[dim]:
-                block = jnp.moveaxis(jnp.take(x, axis.positions(u.n), axis=dim), dim + 1, 0)
-                rows.append(block.reshape(u.n, -1))
+            if _fits(u, axis, x.shape):
+                rows.append(axis.blocks(x, u.n))
     if not rows:
         return jnp.asarray(False)
-    row = jnp.concatenate(rows, axis=1)
+    row = jnp.concatenate(rows, axis=-1)
     # Rows that are alike have the same weighted sum; others have it with probability zero.
-    sums = jnp.sort((row * jax.random.normal(jax.random.key(0), row.shape[1:])).sum(1))
-    return (sums[1:] == sums[:-1]).any()
+    sums = jnp.sort((row * jax.random.normal(jax.random.key(0), row.shape[-1:])).sum(-1), axis=-1)
+    return (sums[..., 1:] == sums[..., :-1]).any()
+
+
+def _fits(u: Units, axis: Axis, shape: tuple[int, ...]) -> bool:
+    """Whether the units' entries are all there."""
+    if len(shape) <= max(axis.axis, *axis.batch_axes, 0):
+        return False
+    own = axis.resolved(len(shape))
+    batch = tuple(shape[b] for b in own.batch_axes)
+    return batch == u.batch and own.offset + own.length(u.n) <= shape[own.axis]

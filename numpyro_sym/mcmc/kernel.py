@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +14,9 @@ from numpyro.infer.mcmc import MCMCKernel
 from numpyro.util import is_prng_key
 
 from ..discovery import SymmetryInUse
-from ..discovery.in_use import fingerprint, is_traced
+from ..discovery.in_use import LOGGER, described, fingerprint, is_traced
 from ..symmetry import Symmetry, SymmetryError
 from .potential import check_potential, shapes_of
-
-LOGGER = logging.getLogger("numpyro_sym")
 
 #: What kernels that hold other kernels add to the model's keyword arguments.
 _RESERVED = (GIBBS_SITES_KWARG, "_gibbs_state")
@@ -212,14 +209,3 @@ class SymmetricKernel(MCMCKernel):
         if name == "kernel" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.kernel, name)
-
-
-def described(sym: Symmetry) -> str:
-    """A symmetry in one line: which units, which signs."""
-    if not sym.units:
-        return "no symmetry"
-    what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
-    alone = "a sign"
-    return ", ".join(
-        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})" for u in sym
-    )

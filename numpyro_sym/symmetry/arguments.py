@@ -73,6 +73,10 @@ TAKE_BATCHES: frozenset[str] = frozenset(
         "plot_pairs",
         "plot_traces",
         "plot_rhat",
+        "AutoSymmetrized.__init__",
+        "AutoSymmetrizedNormal.__init__",
+        "align_gaussians",
+        "align_guides",
     ]
 )
 

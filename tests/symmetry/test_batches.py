@@ -339,7 +339,6 @@ def test_where_batches_are_not_known_they_are_refused():
         "FoldedNUTS": lambda: nsym.FoldedNUTS(mixtures_in_subjects, sym),
         "PermutationSampler": lambda: nsym.PermutationSampler(numpyro.infer.NUTS(mixtures_in_subjects), sym),
         "ReferenceSetReparam": lambda: nsym.ReferenceSetReparam(sym),
-        "AutoSymmetrizedNormal": lambda: nsym.AutoSymmetrizedNormal(mixtures_in_subjects, sym),
     }
     for who, call in calls.items():
         with pytest.raises(SymmetryError, match=rf"{who}: Units 'component' have a batch \(4 x 3\)"):
