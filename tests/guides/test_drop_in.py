@@ -21,7 +21,6 @@ from numpyro.infer.util import log_density
 from numpyro_sym import Symmetry, SymmetryError, Units
 from numpyro_sym.discovery import SymmetryInUse
 from numpyro_sym.guides import AutoSymmetrized, AutoSymmetrizedNormal
-from numpyro_sym.mcmc.kernel import described
 
 pytestmark = pytest.mark.filterwarnings("ignore:UnpackTransform")
 
@@ -119,14 +118,14 @@ def test_numpyros_examples_without_a_symmetry_loss_for_loss(name):
 
 
 @pytest.mark.parametrize("name", [n if n == "gmm" else pytest.param(n, marks=pytest.mark.slow) for n in cases.FOLDED])
-def test_numpyros_examples_with_one(name):
-    """The same symmetry as a kernel finds, and a bound that is finite."""
+def test_numpyros_examples_with_one(name, caplog):
+    """The same symmetry as a kernel finds, told once, and a bound that is finite."""
     model, args, expected = cases.FOLDED[name]
-    guide = AutoSymmetrizedNormal(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert np.isfinite(trained(guide, *args, model=model).losses).all()
-    assert described(guide.sym) == expected
+        assert np.isfinite(trained(AutoSymmetrizedNormal(model), *args, model=model).losses).all()
+    told = [record.getMessage() for record in caplog.records if record.name == "numpyro_sym"]
+    assert told == [f"AutoSymmetrizedNormal: found in the model and used: {expected}."]
 
 
 def discrete(x, y):
@@ -168,7 +167,24 @@ def heard(make, model):
     return said, [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
 
 
-@pytest.mark.parametrize("model", [discrete, on_a_sphere, without_a_plate, nothing_latent, needs_more, local])
+def rows_of_a_batch(x, y):
+    """A plate of all rows, and the rows of a batch in it."""
+    u = numpyro.sample("u", dist.Normal(0, 1))
+    numpyro.deterministic("twice", 2 * u)
+    with numpyro.plate("rows", 12, subsample_size=6):
+        numpyro.sample("y", dist.Normal(u, 1), obs=y)
+
+
+def no_observations(x, y):
+    """What it holds are signs and orders of its latents alone, which are not for a guide to take."""
+    with numpyro.plate("two", 2):
+        numpyro.sample("u", dist.Normal(0, 1))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [rows_of_a_batch, no_observations, discrete, on_a_sphere, without_a_plate, nothing_latent, needs_more, local],
+)
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_what_numpyro_says_reaches_the_user(kind, model):
     assert heard(symmetrised(kind), model) == heard(kind, model)
