@@ -87,7 +87,6 @@ TAKE_BATCHES: frozenset[str] = frozenset(
         "plot_rhat",
         "AutoSymmetrized.__init__",
         "AutoSymmetrizedNormal.__init__",
-        "align_gaussians",
         "align_guides",
     ]
 )
