@@ -30,7 +30,8 @@ class SymmetryInUse:
     :param sym: the symmetry as the user gave it, if they did.
     :param check: whether to verify a given symmetry.
     :param evaluated: whether to use what was found by evaluating the model, and not proved.
-    :param batches: whether who uses it knows what to do with units that have a batch.
+    :param batches: whether who uses it knows what to do with units that have a batch; else none is looked for,
+        and all sets of a batch move together.
     """
 
     def __init__(
@@ -79,7 +80,8 @@ class SymmetryInUse:
         def find() -> tuple[Symmetry, bool]:
             view = read_numpyro_model(model, args, kwargs)
             trial = Trial(view, 2, np.random.default_rng(0))
-            sym = symmetry_of(trial, ("permutation", "signed"), any_data=True, evaluate=self.evaluated, batches=False)
+            kinds = ("permutation", "signed")
+            sym = symmetry_of(trial, kinds, any_data=True, evaluate=self.evaluated, batches=self.batches)
             return sym, view.any_arguments and not self.evaluated
 
         try:
@@ -90,8 +92,6 @@ class SymmetryInUse:
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
             self._warn_of_untouched(sym)
-        if not self.batches:
-            used.refuse_batches(self.who)
         return used, any_values
 
     def _warn_of_untouched(self, sym: Symmetry) -> None:
