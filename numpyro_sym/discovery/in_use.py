@@ -103,8 +103,8 @@ class SymmetryInUse:
         # Logged, no warning: nothing changes, so the warnings are NumPyro's.
         named = ", ".join(repr(u.name) for u in sym)
         LOGGER.warning(
-            "%s: the model shows no observations that depend on its units (%s), so their symmetry may be that of a part "
-            "alone, and it is not used. Give the whole model, or pass sym= to use it.",
+            "%s: the model shows no observations that depend on its units (%s), so their symmetry may be that of a "
+            "part alone, and it is not used. Give the whole model, or pass sym= to use it.",
             self.who,
             named,
         )
