@@ -50,9 +50,12 @@ class SymmetricKernel(MCMCKernel):
         if sym is not None:
             sym.refuse_scaled(self._who)
         self.kernel = kernel
-        self._in_use = SymmetryInUse(self._who, self.model, sym, check=check, evaluated=evaluated)
+        self._in_use = self._used(sym, check, evaluated)
         self._whole = self._in_use  # of the model before another kernel wrapped it
         self._begin()
+
+    def _used(self, sym: Symmetry | None, check: bool, evaluated: bool) -> SymmetryInUse:
+        return SymmetryInUse(self._who, self.model, sym, check=check, evaluated=evaluated, batches=True)
 
     def _begin(self) -> None:
         self._known: dict[bytes, Prepared] = {}
@@ -199,7 +202,7 @@ class SymmetricKernel(MCMCKernel):
         other = copy.copy(self)
         other.kernel = self.kernel.wrap_model(wrapper)
         given = self._in_use
-        other._in_use = SymmetryInUse(self._who, other.model, given.sym, check=given.check, evaluated=given.evaluated)
+        other._in_use = other._used(given.sym, given.check, given.evaluated)
         other._begin()
         return other
 

@@ -333,13 +333,8 @@ def test_members_that_are_told_apart_are_not_exchanged():
 
 
 def test_where_batches_are_not_known_they_are_refused():
-    sym = BY_NAME["subjects"].sym
-    calls = {
-        "sorted_section": lambda: nsym.alignment.sorted_section(sym, {"weights": (4, 3), "mu": (4, 3)}),
-        "FoldedNUTS": lambda: nsym.FoldedNUTS(mixtures_in_subjects, sym),
-        "PermutationSampler": lambda: nsym.PermutationSampler(numpyro.infer.NUTS(mixtures_in_subjects), sym),
-        "ReferenceSetReparam": lambda: nsym.ReferenceSetReparam(sym),
-    }
-    for who, call in calls.items():
-        with pytest.raises(SymmetryError, match=rf"{who}: Units 'component' have a batch \(4 x 3\)"):
-            call()
+    layers = Units(
+        "unit", 3, batch=4, incoming={"w": Axis(1, batch=0)}, outgoing={"v": Axis(1, batch=0)}, kind="scaled"
+    )
+    with pytest.raises(SymmetryError, match=r"ScaleReparam: Units 'unit' have a batch \(4 x 3\)"):
+        nsym.mcmc.ScaleReparam(Symmetry([layers]))
