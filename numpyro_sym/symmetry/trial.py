@@ -190,8 +190,10 @@ class Trial:
         """By site, what is left to chance by rounding: that of sums, and more by disturbing last bits."""
         yield sums
         found = dict.fromkeys(values, 0.0)
-        inputs = [] if self._narrow else [self._disturb_inputs] * DISTURBED
-        inside = [partial(self._disturb_inside, self._disturbed)] * DISTURBED if self._disturbed else []
+        inputs: list[Callable[[Point], Densities]] = [] if self._narrow else [self._disturb_inputs] * DISTURBED
+        inside: list[Callable[[Point], Densities]] = []
+        if self._disturbed:
+            inside = [partial(self._disturb_inside, self._disturbed)] * DISTURBED
         for disturb in (*inputs, *inside):
             other = disturb(point)
             for site, value in {**other[0], **other[1]}.items():
