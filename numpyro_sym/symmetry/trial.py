@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -22,8 +22,8 @@ from .view import Densities, ModelView, Point
 SMALLEST = 1e-7
 #: A change is told from rounding where it is so many times what was measured.
 FACTOR = 64.0
-#: How often rounding is measured at a point.
-DISTURBED = 3
+#: How often rounding is measured at a point, at most.
+DISTURBED = 8
 
 
 class At:
@@ -31,11 +31,18 @@ class At:
 
     :param sites: the point, on the host.
     :param densities: of the model at the point.
-    :param measured: gives, by site, how far rounding changes its log density there: more of it each time.
+    :param most: by site, the largest change of its log density there that may ever count as rounding.
+    :param measured: gives, by site, how far rounding changes it: more of it each time.
     """
 
-    def __init__(self, sites: Point, densities: Densities, measured: Iterator[Mapping[str, float]]) -> None:
-        self.sites, self.densities = sites, densities
+    def __init__(
+        self,
+        sites: Point,
+        densities: Densities,
+        most: Mapping[str, float],
+        measured: Iterator[Mapping[str, float]],
+    ) -> None:
+        self.sites, self.densities, self.most = sites, densities, most
         self._known: list[Mapping[str, float]] = []
         self._measured = measured
 
@@ -130,7 +137,14 @@ class Trial:
     def at(self, point: Point) -> At:
         """What the model is at a point, and how much of that is rounding."""
         densities = self.evaluate(point)
-        return At(point, densities, self._roundings(point, densities))
+        values = {site: float(value) for site, value in {**densities[0], **densities[1]}.items()}
+        # The last bits of a sum of many terms are always left to chance. A last bit that meets a jump
+        # of the density is not rounding: never more than a share of all.
+        last = float(np.finfo(jnp.zeros(()).dtype).eps)
+        share = 1e-9 if self.precision == "float64" else 1e-4
+        sums = {site: 500 * last * abs(value) for site, value in values.items()}
+        most = {site: max(1e-5, share * abs(value)) + sums[site] for site, value in values.items()}
+        return At(point, densities, most, self._roundings(point, values, sums, most))
 
     def finite(self, points: Iterable[Point]) -> Iterator[At]:
         """The points at which every log density is finite."""
@@ -172,36 +186,42 @@ class Trial:
         first, second, third = (dict(zip(names[p], outputs[p], strict=True)) for p in parts)
         return first, second, third
 
-    def _roundings(self, point: Point, densities: Densities) -> Iterator[dict[str, float]]:
-        """By site, what is left to chance by rounding: the last bits of a sum, and more by disturbing all last bits."""
-        values = {site: float(value) for site, value in {**densities[0], **densities[1]}.items()}
-        last = float(np.finfo(jnp.zeros(()).dtype).eps)
-        sums = {site: 500 * last * abs(value) for site, value in values.items()}
+    def _roundings(self, point: Point, values: dict, sums: dict, most: dict) -> Iterator[dict[str, float]]:
+        """By site, what is left to chance by rounding: that of sums, and more by disturbing last bits."""
         yield sums
-        # A last bit that meets a jump of the density is not rounding: never more than a share of all.
-        share = 1e-9 if self.precision == "float64" else 1e-4
-        most = {site: max(1e-5, share * abs(value)) for site, value in values.items()}
         found = dict.fromkeys(values, 0.0)
-        for _ in range(DISTURBED):
-            other = self._disturb(point)
+        inputs: list[Callable[[Point], Densities]] = [] if self._narrow else [self._disturb_inputs] * DISTURBED
+        inside: list[Callable[[Point], Densities]] = []
+        if self._disturbed:
+            inside = [partial(self._disturb_inside, self._disturbed)] * DISTURBED
+        for disturb in (*inputs, *inside):
+            other = disturb(point)
             for site, value in {**other[0], **other[1]}.items():
                 change = abs(float(value) - values[site])
                 found[site] = max(found[site], change if np.isfinite(change) else 0.0)
-            yield {site: min(FACTOR * found[site], most[site]) + sums[site] for site in values}
+            yield {site: min(FACTOR * found[site] + sums[site], most[site]) for site in values}
 
-    def _disturb(self, point: Point) -> Densities:
-        point = disturbed_inputs(point, self.rng)
-        if self._disturbed is None:
-            return self.evaluate(point)
+    def _disturb_inputs(self, point: Point) -> Densities:
+        return self.evaluate(disturbed_inputs(point, self.rng))
+
+    def _disturb_inside(self, program: Callable[..., list[Any]], point: Point) -> Densities:
+        """The program's own operations, too, where inputs alone do not show how it rounds."""
         key = jax.random.key(int(self.rng.integers(2**31)))
-        return self._named(jax.device_get(self._disturbed(key, *self._inputs(point))))
+        return self._named(jax.device_get(program(key, *self._inputs(disturbed_inputs(point, self.rng)))))
 
 
 def _between(at: At, after: Densities, scaled: bool) -> Changes:
-    """Changes from a point to where it was moved; rounding is measured until it explains what is held equal."""
+    """Changes from a point to where it was moved; rounding is measured where, and until, it explains them."""
+
+    def explained(changes: Changes) -> bool:
+        return (changes.likelihood if scaled else changes.joint).is_rounding
+
+    at_most = _held_against(at.most, at, after)
+    if not explained(at_most):
+        return at_most
     for rounding in at.roundings():
         changes = _held_against(rounding, at, after)
-        if (changes.likelihood if scaled else changes.joint).is_rounding:
+        if explained(changes):
             break
     return changes
 
