@@ -1,13 +1,16 @@
 """How long find_symmetry takes, each model in a fresh process: compilation included, imports not.
 
-    python benchmarks/discovery_time.py [name ...]
+    python benchmarks/discovery_time.py [--against=FOLDER [--times=3]] [name ...]
 
 Prints a table: seconds by the clock and of the processor (all threads; the fairer number on a busy
 machine), the Units found, the memory that the process grew by and that of the parameters in float64.
+With a checkout of another version, each model is timed in both by turns, so many times, and the
+least seconds of the processor are compared.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -88,6 +91,25 @@ def one(name: str) -> None:
         print(sym, sym.explain(), sep="\n")
 
 
+def row(folder: Path, name: str) -> str:
+    """The table's line of one model, from a fresh process in a checkout."""
+    command = [sys.executable, str(folder / "benchmarks" / "discovery_time.py"), "--one", name]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.rstrip()
+
+
+def against(base: Path, names: list[str], times: int) -> None:
+    """Seconds of the processor here and in another checkout, by turns."""
+    here, sums = Path(__file__).parents[1], [0.0, 0.0]
+    print(f"{'model':28s} {'before':>8s} {'now':>8s} {'ratio':>6s}", flush=True)
+    for name in names:
+        seconds = [[float(row(folder, name)[28:].split()[1]) for folder in (base, here)] for _ in range(times)]
+        before, now = map(min, zip(*seconds, strict=True))
+        sums = [sums[0] + before, sums[1] + now]
+        print(f"{name:28s} {before:8.2f} {now:8.2f} {now / before:6.2f}", flush=True)
+    print(f"{'together':28s} {sums[0]:8.2f} {sums[1]:8.2f} {sums[1] / sums[0]:6.2f}")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         import jax
@@ -102,8 +124,13 @@ if __name__ == "__main__":
         import numpy as np
         from zoo import ZOO
 
+        options = dict(x.removeprefix("--").split("=") for x in sys.argv[1:] if x.startswith("--"))
+        names = [x for x in sys.argv[1:] if not x.startswith("--")] or ["ResNet-18", "transformer", *ZOO]
+        if "against" in options:
+            against(Path(options["against"]), names, int(options.get("times", 3)))
+            sys.exit()
         print(
             f"{'model':28s} {'seconds':>8s} {'cpu':>8s} {'Units':>6s} {'MiB more':>9s} {'parameters':>11s}", flush=True
         )
-        for name in sys.argv[1:] or ["ResNet-18", "transformer", *ZOO]:
-            subprocess.run([sys.executable, __file__, "--one", name], check=True)
+        for name in names:
+            print(row(Path(__file__).parents[1], name), flush=True)

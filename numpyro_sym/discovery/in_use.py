@@ -32,7 +32,6 @@ class SymmetryInUse:
     :param sym: the symmetry as the user gave it, if they did.
     :param check: whether to verify a given symmetry.
     :param evaluated: whether to use what was found by evaluating the model, and not proved.
-    :param batches: whether who uses it knows what to do with units that have a batch.
     """
 
     def __init__(
@@ -43,10 +42,9 @@ class SymmetryInUse:
         *,
         check: bool = True,
         evaluated: bool = False,
-        batches: bool = False,
     ) -> None:
         self.who, self.model, self.sym = who, model, sym
-        self.check, self.evaluated, self.batches = check, evaluated, batches
+        self.check, self.evaluated = check, evaluated
         self._known: dict[bytes, Symmetry] = {}
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
@@ -92,21 +90,15 @@ class SymmetryInUse:
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
             self._tell_of_untouched(sym)
-        batched = [u.name for u in used if u.batch and not self.batches]
-        if batched:
-            LOGGER.warning(
-                "%s: Units %s have a batch, not supported here yet; they stay as they are.", self.who, batched
-            )
-        return used.without(*batched), any_values
+        return used, any_values
 
     def _tell_of_untouched(self, sym: Symmetry) -> None:
-        # Logged, no warning: nothing changes, so the warnings are NumPyro's.
-        named = ", ".join(repr(u.name) for u in sym)
+        """Logged, and no warning: nothing changes, so warnings are NumPyro's to the letter."""
         LOGGER.warning(
             "%s: the model shows no observations that depend on its units (%s), so their symmetry may be that of a "
             "part alone, and it is not used. Give the whole model, or pass sym= to use it.",
             self.who,
-            named,
+            ", ".join(repr(u.name) for u in sym),
         )
 
 

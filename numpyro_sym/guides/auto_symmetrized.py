@@ -140,7 +140,7 @@ class AutoSymmetrized(AutoContinuous):
             self.model = model
         if sym is None and self.model is None:
             raise SymmetryError(f"{type(self).__name__}: give sym, or the model to find it from.")
-        in_use = SymmetryInUse(type(self).__name__, self.model, sym, check=check, evaluated=evaluated, batches=True)
+        in_use = SymmetryInUse(type(self).__name__, self.model, sym, check=check, evaluated=evaluated)
         self._asking = Asking(in_use)
 
     def __getattr__(self, name: str) -> Any:

@@ -21,6 +21,7 @@ from .inner import Kernel
 from .kernel import Prepared, SymmetricKernel
 from .nearest import Nearest
 from .orbit_move import OrbitMove, refuse_without_refresh
+from .potential import refuse_without_density
 from .separation import has_choice, separating_section
 
 
@@ -48,7 +49,7 @@ class Folded(SymmetricKernel):
     uniform random element is applied before each step, or the mass matrix must be constant on
     orbits. It costs two gradients a step and is no faster; it is there for kernels of one's own.
 
-    :param kernel: a NumPyro kernel built from a model.
+    :param kernel: a NumPyro kernel built from a model, or from ``potential_fn``, in which no symmetry is found.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
         is found from the model when the first chain starts.
     :param keys: what to fold by: units name -> what to sort these units by, as for
@@ -58,9 +59,10 @@ class Folded(SymmetricKernel):
     :param random_element: in transitions, whether a uniform random element goes before each step.
     :param check: whether to verify a given symmetry numerically before a chain starts.
     :param evaluated: whether to use, where none is given, what evaluating the model suggests and nothing proves.
-    :raises SymmetryError: for scaled units or a kernel without a model; in transitions, for a
-        kernel that cannot be moved, or one that is not equivariant where no random element is
-        applied; before sampling where the symmetry does not fit the model or does not hold.
+    :raises SymmetryError: for scaled units, or a kernel with neither model nor ``potential_fn`` to
+        verify by; in transitions, for a kernel without a model or one that cannot be moved, or one
+        that is not equivariant where no random element is applied; before sampling where the
+        symmetry does not fit the model or does not hold.
 
     >>> import jax, numpyro, numpyro.distributions as dist
     >>> from numpyro.infer import HMC, MCMC
@@ -93,6 +95,8 @@ class Folded(SymmetricKernel):
     ) -> None:
         check_arguments(Folded.__init__, locals())
         super().__init__(kernel, sym, check, evaluated)
+        if check:
+            refuse_without_density(self._who, kernel)
         if sym is not None and isinstance(keys, Mapping):
             check_keys(sym, keys)
         if where == "transition":

@@ -55,7 +55,7 @@ class SymmetricKernel(MCMCKernel):
         self._begin()
 
     def _used(self, sym: Symmetry | None, check: bool, evaluated: bool) -> SymmetryInUse:
-        return SymmetryInUse(self._who, self.model, sym, check=check, evaluated=evaluated, batches=True)
+        return SymmetryInUse(self._who, self.model, sym, check=check, evaluated=evaluated)
 
     def _begin(self) -> None:
         self._known: dict[bytes, Prepared] = {}

@@ -30,6 +30,23 @@ def shapes_of(who: str, start: Any, lead: int) -> dict[str, tuple[int, ...]]:
     return {name: np.shape(x)[lead:] for name, x in start.items()}
 
 
+def refuse_without_density(who: str, kernel: MCMCKernel) -> None:
+    """Raise where a kernel shows neither a model nor a potential function.
+
+    :param who: the class that the error begins with.
+    :raises SymmetryError: where there is nothing in which a symmetry could be found, or by which verified.
+    """
+    if getattr(kernel, "model", None) is None and _potential_of(kernel) is None:
+        raise SymmetryError(
+            f"{who}: {type(kernel).__name__} has neither model nor potential_fn to find a symmetry in or verify sym "
+            "by. Build it from either, or pass sym= with check=False."
+        )
+
+
+def _potential_of(kernel: MCMCKernel) -> Any:
+    return getattr(kernel, "_potential_fn", None)
+
+
 def check_potential(who: str, kernel: MCMCKernel, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raise unless a potential function is unchanged under a symmetry.
 
@@ -39,9 +56,8 @@ def check_potential(who: str, kernel: MCMCKernel, sym: Symmetry, shapes: Mapping
     :param shapes: name -> shape of the values.
     :raises SymmetryError: where the symmetry does not hold.
     """
-    potential = getattr(kernel, "_potential_fn", None)
-    if potential is None:
-        raise SymmetryError(f"{who}: {type(kernel).__name__} has neither model nor potential_fn to verify sym by.")
+    refuse_without_density(who, kernel)
+    potential = _potential_of(kernel)
 
     def model() -> None:
         priors = {name: dist.ImproperUniform(constraints.real, (), shape) for name, shape in shapes.items()}

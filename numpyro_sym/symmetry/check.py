@@ -48,7 +48,7 @@ def check_symmetry(
     rows = []
     for u in units:
         changes = trial.changes([u], trial.everywhere)
-        if not _holds(u, changes):
+        if not holds(u, changes):
             raise SymmetryError(_explain(u, changes, trial))
         what, change = "log joint", changes.joint
         if u.kind == "scaled":
@@ -57,7 +57,8 @@ def check_symmetry(
     return CheckReport(tuple(rows), len(trial.everywhere), num_elements)
 
 
-def _holds(u: Units, changes: Changes) -> bool:
+def holds(u: Units, changes: Changes) -> bool:
+    """Whether units that changed so much are a symmetry: of the joint, or with scales of the likelihood."""
     if u.kind == "scaled":
         return changes.likelihood.is_rounding
     return changes.joint.is_rounding and not changes.left_support
@@ -89,7 +90,7 @@ def _kind_that_holds(u: Units, trial: Trial) -> str:
     if u.kind == "permutation":
         return ""
     plain = u.with_kind("permutation")
-    if _holds(plain, trial.changes([plain], trial.everywhere)):
+    if holds(plain, trial.changes([plain], trial.everywhere)):
         return " With kind='permutation' it holds."
     return ""
 
@@ -99,7 +100,7 @@ def _shared_that_holds(u: Units, trial: Trial) -> str:
     if not u.batch:
         return ""
     shared = Units(u.name, u.n, kind=u.kind, axes={s: tuple(_unbatched(a) for a in axs) for s, axs in u.placements})
-    if _holds(shared, trial.changes([shared], trial.everywhere)):
+    if holds(shared, trial.changes([shared], trial.everywhere)):
         return f" Without batch={u.batch} it holds: all sets move together, not each by itself."
     return ""
 
@@ -114,7 +115,7 @@ def _remedy(u: Units, trial: Trial) -> str:
     if shared:
         return shared.strip()
     for text, other in _edits(u, trial.view.shapes):
-        if _holds(other, trial.changes([other], trial.everywhere)):
+        if holds(other, trial.changes([other], trial.everywhere)):
             return text
     if _kind_that_holds(u, trial):
         return "With kind='permutation' it holds; their factors are what breaks it."

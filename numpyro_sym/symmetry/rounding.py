@@ -2,7 +2,9 @@
 
 A change is no change where rounding explains it. In a program of float64 that is what a change of
 the last bit of its inputs does. Where a program computes in a narrower type, each result of such
-an operation is disturbed by its last bit, too (Monte Carlo arithmetic; Parker 1997).
+an operation is disturbed by its last bit, too (Monte Carlo arithmetic; Parker 1997), and where it
+factors a matrix, that matrix: a factor is exact for a matrix that differs in its last bits (Higham
+2002, Accuracy and stability of numerical algorithms, theorem 10.3).
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ _EXACT = frozenset(
         *("neg", "abs", "sign", "max", "min"),
     )
 )
+#: Factors of matrices, and solutions of systems: small changes of what they are given may change them much.
+_FACTORS = frozenset(("cholesky", "eigh", "lu", "qr", "geqrf", "householder_product", "svd", "triangular_solve"))
 
 
 def narrow_epsilon(program: Any) -> float:
@@ -39,6 +43,16 @@ def narrow_epsilon(program: Any) -> float:
     return max((float(jnp.finfo(v.aval.dtype).eps) for v in _narrow(program)), default=0.0)
 
 
+def factors_matrices(program: Any) -> bool:
+    """Whether a program, or a program that it only runs, factors a matrix or solves a system.
+
+    :param program: a closed jaxpr.
+    """
+    jaxpr = getattr(program, "jaxpr", program)
+    inside = (part for eqn in jaxpr.eqns if eqn.primitive.name in _INLINED for part in _parts(eqn))
+    return any(eqn.primitive.name in _FACTORS for eqn in jaxpr.eqns) or any(map(factors_matrices, inside))
+
+
 def disturbed_inputs(point: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
     """The point, every number changed by its last bit, up or down at random."""
     epsilon = float(jnp.finfo(jnp.zeros(()).dtype).eps)
@@ -46,7 +60,7 @@ def disturbed_inputs(point: Mapping[str, Any], rng: np.random.Generator) -> dict
 
 
 def disturbed_program(program: Any) -> Callable[..., list[Any]]:
-    """The program, with every result of a narrow operation changed by its last bit at random.
+    """The program, with narrow results, and matrices that are factored, changed by their last bits at random.
 
     :param program: a closed jaxpr.
     :returns: a compiled function of a JAX random key and the program's inputs.
@@ -70,11 +84,16 @@ def _narrow(program: Any) -> Iterator[Any]:
     jaxpr = getattr(program, "jaxpr", program)
     widest = jnp.finfo(jnp.zeros(()).dtype).bits
     for eqn in jaxpr.eqns:
-        inside = [p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program) if _is_program(p)]
+        inside = _parts(eqn)
         for part in inside:
             yield from _narrow(part)
         if not inside and eqn.primitive.name not in _EXACT:
             yield from (v for v in eqn.outvars if _bits(v.aval) < widest)
+
+
+def _parts(eqn: Any) -> list[Any]:
+    """Programs inside an equation."""
+    return [p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program) if _is_program(p)]
 
 
 def _is_program(x: Any) -> bool:
@@ -101,6 +120,8 @@ def _run(program: Any, inputs: Any, keys: Iterator[jax.Array]) -> list[Any]:
         if eqn.primitive.name in _INLINED and inside is not None:
             outs = _run(inside, given, keys)
         else:
+            if eqn.primitive.name in _FACTORS:
+                given = [_changed(x, v.aval, keys) for x, v in zip(given, eqn.invars, strict=True)]
             outs = eqn.primitive.bind(*given, **eqn.primitive.get_bind_params(eqn.params))
             outs = outs if eqn.primitive.multiple_results else [outs]
             if eqn.primitive.name not in _EXACT:
@@ -110,7 +131,11 @@ def _run(program: Any, inputs: Any, keys: Iterator[jax.Array]) -> list[Any]:
 
 
 def _disturbed(x: Any, aval: Any, keys: Iterator[jax.Array]) -> Any:
-    if _bits(aval) >= 64:
+    return x if _bits(aval) >= 64 else _changed(x, aval, keys)
+
+
+def _changed(x: Any, aval: Any, keys: Iterator[jax.Array]) -> Any:
+    if not jnp.issubdtype(aval.dtype, jnp.floating):
         return x
     epsilon = float(jnp.finfo(aval.dtype).eps)
     return x * (1 + epsilon * jax.random.rademacher(next(keys), aval.shape, aval.dtype))

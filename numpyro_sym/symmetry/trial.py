@@ -14,7 +14,7 @@ import numpy as np
 from .action import act_on_sites
 from .element import Element
 from .errors import SymmetryError
-from .rounding import disturbed_inputs, disturbed_program, evaluator, narrow_epsilon
+from .rounding import disturbed_inputs, disturbed_program, evaluator, factors_matrices, narrow_epsilon
 from .units import Units
 from .view import Densities, ModelView, Point
 
@@ -26,17 +26,25 @@ FACTOR = 64.0
 DISTURBED = 3
 
 
-class At(NamedTuple):
+class At:
     """A point, and what the model is there.
 
     :param sites: the point, on the host.
     :param densities: of the model at the point.
-    :param rounding: site name -> how far rounding changes its log density there, in nats.
+    :param measured: gives, by site, how far rounding changes its log density there: more of it each time.
     """
 
-    sites: Point
-    densities: Densities
-    rounding: Mapping[str, float]
+    def __init__(self, sites: Point, densities: Densities, measured: Iterator[Mapping[str, float]]) -> None:
+        self.sites, self.densities = sites, densities
+        self._known: list[Mapping[str, float]] = []
+        self._measured = measured
+
+    def roundings(self) -> Iterator[Mapping[str, float]]:
+        """What was measured, and then more of it: most changes are explained by little."""
+        yield from self._known
+        for more in self._measured:
+            self._known.append(more)
+            yield more
 
 
 class Change(NamedTuple):
@@ -74,7 +82,7 @@ class Trial:
     """Points of a model at which its log joint is finite, and what happens there under random elements.
 
     Some points are far out, at random; some are where a posterior may be. Which changes rounding
-    explains is measured at each of them.
+    explains is measured at each of them where anything changes.
 
     :param points: the points, on the host.
     :param num_elements: random elements tried at each point.
@@ -87,22 +95,23 @@ class Trial:
         self.view, self.rng, self.num_elements = view, rng, num_elements
         self._evaluate = evaluator(view.program)
         self._narrow = narrow_epsilon(view.program)
-        self._disturbed = disturbed_program(view.program) if self._narrow else None
+        inside = self._narrow or factors_matrices(view.program)
+        self._disturbed = disturbed_program(view.program) if inside else None
         single = self._narrow or jnp.zeros(()).dtype == jnp.float32
         self.precision = "float32" if single else "float64"
-        far = list(islice(self._finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
+        far = list(islice(self.finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
         if len(far) < num_points:
             raise SymmetryError(
                 f"The model's log joint is not finite at {num_points} of {10 * num_points} random points, so nothing "
                 "can be compared."
             )
-        _refuse_changing(far[0], self.at(far[0].sites, measured=False))
-        self.tried = [*far, *self._finite(view.near(rng) for _ in range(num_points))]
+        _refuse_changing(far[0], self.at(far[0].sites))
+        self.tried = [*far, *self.finite(view.near(rng) for _ in range(num_points))]
 
     @cached_property
     def improved(self) -> list[At]:
         """Points where a posterior would be; they take a gradient to find, and are found when asked for."""
-        return list(self._finite(self.view.improved(self.rng)))
+        return list(self.finite(self.view.improved(self.rng)))
 
     @property
     def everywhere(self) -> list[At]:
@@ -118,23 +127,25 @@ class Trial:
         """Log densities of latent and of observed sites, and which values lie in their support."""
         return self._named(jax.device_get(self._evaluate(*self._inputs(point))))
 
-    def at(self, point: Point, measured: bool = True) -> At:
-        """What the model is at a point, and (if asked) how much of that is rounding."""
+    def at(self, point: Point) -> At:
+        """What the model is at a point, and how much of that is rounding."""
         densities = self.evaluate(point)
-        return At(point, densities, self._rounding(point, densities) if measured else {})
+        return At(point, densities, self._roundings(point, densities))
 
-    def is_finite(self, point: Point) -> bool:
-        return _is_finite(self.evaluate(point))
+    def finite(self, points: Iterable[Point]) -> Iterator[At]:
+        """The points at which every log density is finite."""
+        return (at for at in map(self.at, points) if _is_finite(at.densities))
 
     def changes(self, units: Sequence[Units], points: Sequence[At] | None = None) -> Changes:
         """What random elements of the units' product change at every point."""
         found = Changes({}, {}, Change(), Change(), ())
+        scaled = any(u.kind == "scaled" for u in units)
         for at in self.tried if points is None else points:
             for _ in range(self.num_elements):
                 moved = at.sites
                 for u in units:
                     moved = act_on_sites(u, moving_element(u, self.rng), moved)
-                found = _worst(found, _between(at, self.evaluate(moved)))
+                found = _worst(found, _between(at, self.evaluate(moved), scaled))
         return found
 
     def holds(self, units: Sequence[Units], points: Sequence[At] | None = None) -> bool:
@@ -147,11 +158,6 @@ class Trial:
         return change.is_rounding and not changes.left_support
 
     # How the program is run ----------------------------------------------------------------------
-
-    def _finite(self, points: Iterable[Point]) -> Iterator[At]:
-        for point in points:
-            if self.is_finite(point):
-                yield self.at(point)
 
     def _inputs(self, point: Point) -> list[Any]:
         types = [v.aval.dtype for v in self.view.program.jaxpr.invars]
@@ -166,37 +172,43 @@ class Trial:
         first, second, third = (dict(zip(names[p], outputs[p], strict=True)) for p in parts)
         return first, second, third
 
-    def _rounding(self, point: Point, densities: Densities) -> dict[str, float]:
-        """By site, what is left to chance by rounding: by disturbing last bits, and at least by that of the sum."""
-        values = {**densities[0], **densities[1]}
-        sums = float(np.finfo(jnp.zeros(()).dtype).eps) * 500
+    def _roundings(self, point: Point, densities: Densities) -> Iterator[dict[str, float]]:
+        """By site, what is left to chance by rounding: the last bits of a sum, and more by disturbing all last bits."""
+        values = {site: float(value) for site, value in {**densities[0], **densities[1]}.items()}
+        last = float(np.finfo(jnp.zeros(()).dtype).eps)
+        sums = {site: 500 * last * abs(value) for site, value in values.items()}
+        yield sums
+        # A last bit that meets a jump of the density is not rounding: never more than a share of all.
+        share = 1e-9 if self.precision == "float64" else 1e-4
+        most = {site: max(1e-5, share * abs(value)) for site, value in values.items()}
         found = dict.fromkeys(values, 0.0)
         for _ in range(DISTURBED):
             other = self._disturb(point)
             for site, value in {**other[0], **other[1]}.items():
-                change = abs(float(value) - float(values[site]))
+                change = abs(float(value) - values[site])
                 found[site] = max(found[site], change if np.isfinite(change) else 0.0)
-        # A last bit that meets a jump of the density is not rounding: never more than a share of all.
-        share = 1e-9 if self.precision == "float64" else 1e-4
-        allowed = {}
-        for site, value in values.items():
-            size = abs(float(value))
-            most = max(1e-5, share * size)
-            allowed[site] = min(FACTOR * found[site], most) + sums * size
-        return allowed
+            yield {site: min(FACTOR * found[site], most[site]) + sums[site] for site in values}
 
     def _disturb(self, point: Point) -> Densities:
+        point = disturbed_inputs(point, self.rng)
         if self._disturbed is None:
-            return self.evaluate(disturbed_inputs(point, self.rng))
+            return self.evaluate(point)
         key = jax.random.key(int(self.rng.integers(2**31)))
         return self._named(jax.device_get(self._disturbed(key, *self._inputs(point))))
 
 
-def _between(at: At, after: Densities) -> Changes:
-    """Changes from a point to where it was moved."""
+def _between(at: At, after: Densities, scaled: bool) -> Changes:
+    """Changes from a point to where it was moved; rounding is measured until it explains what is held equal."""
+    for rounding in at.roundings():
+        changes = _held_against(rounding, at, after)
+        if (changes.likelihood if scaled else changes.joint).is_rounding:
+            break
+    return changes
+
+
+def _held_against(rounding: Mapping[str, float], at: At, after: Densities) -> Changes:
     latent, observed = (
-        {s: Change(float(after[k][s] - v), SMALLEST + at.rounding[s]) for s, v in at.densities[k].items()}
-        for k in (0, 1)
+        {s: Change(float(after[k][s] - v), SMALLEST + rounding[s]) for s, v in at.densities[k].items()} for k in (0, 1)
     )
     likelihood = _sum(observed.values())
     left = {s for s, inside in at.densities[2].items() if inside and not after[2][s]}

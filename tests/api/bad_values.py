@@ -11,6 +11,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import MCMC, NUTS
 from numpyro.infer.autoguide import AutoNormal
+from numpyro.infer.mcmc import MCMCKernel
 
 import numpyro_sym as nsym
 from numpyro_sym import Element, Symmetry, Units
@@ -264,13 +265,29 @@ RUN = {
     "a model that fails": lambda *args, **kwargs: 1 / 0,
     "a model of other arguments": lambda a, b, c, d: None,
 }
+
+
+class _OfNoDensity(MCMCKernel):
+    """A kernel with neither model nor potential function, by which nothing can be verified."""
+
+    sample_field = "z"
+
+    def init(self, *args):
+        raise NotImplementedError
+
+    def sample(self, *args):
+        raise NotImplementedError
+
+
 KERNEL = ANYTHING | {
     "a model": model,
     "a guide": AutoNormal(model),
     "an MCMC": MODEL["an MCMC"],
     "the class of a kernel": NUTS,
-    "a kernel without a model": NUTS(potential_fn=lambda z: jnp.sum(z["mu"] ** 2)),
+    "a kernel of no density": _OfNoDensity(),
 }
+#: Where a model is needed, and a potential function is not enough.
+OF_POTENTIAL = {"a kernel without a model": NUTS(potential_fn=lambda z: jnp.sum(z["mu"] ** 2))}
 GUIDE = ANYTHING | {"a kernel": _NUTS, "the class of a guide": AutoNormal, "params": PARAMS["NaN"], "a symmetry": PAIR}
 FUNCTION = ANYTHING | {"a symmetry": PAIR, "an array": np.zeros(2), "a dict": POINT}
 #: Functions of a point that cannot be called, or give no number.

@@ -31,6 +31,7 @@ from numpyro_sym import Symmetry, mcmc
 _SYM = Argument(PAIR, bad.SYMMETRY | bad.SCALED)
 _RUN_WITH = Argument(PAIR, without(bad.OTHERS, "no Units"))
 _KERNEL = Argument(NUTS(model), bad.KERNEL)
+_MODEL_KERNEL = Argument(NUTS(model), bad.KERNEL | bad.OF_POTENTIAL)
 _KEYS = SORT_KEYS.more(a_class_of_sections=mcmc.Nearest)
 _POINT = Argument(POINT, without(bad.POINTS, "no axis", "another number of units", "another site"))
 _RELU = nsym.mlp(["w1", "w2"], [2], kind="scaled")
@@ -95,7 +96,7 @@ CALLS = {
     ),
     "FoldedNUTS": call(nsym.FoldedNUTS, model=MODEL, sym=_SYM.or_none, keys=_KEYS, check=BOOL),
     "FoldedNUTS, run": call(_sampled, sym=_RUN_WITH),
-    "PermutationSampler": call(nsym.PermutationSampler, kernel=_KERNEL, sym=_SYM.or_none, check=BOOL),
+    "PermutationSampler": call(nsym.PermutationSampler, kernel=_MODEL_KERNEL, sym=_SYM.or_none, check=BOOL),
     "Nearest": call(mcmc.Nearest, reference=_POINT),
     "ApproximatelyNearest": call(mcmc.ApproximatelyNearest, reference=_POINT, sweeps=POSITIVE),
     "Nearest.section": call(mcmc.Nearest(POINT).section, sym=sym(bad.OTHERS | bad.SCALED), shapes=SHAPES),

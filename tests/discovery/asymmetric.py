@@ -57,15 +57,24 @@ class Broken:
         sym, found = Symmetry([units]), [0.0]
         with jax.enable_x64(not self.narrow), Whole():
             for seed in range(3):
-                trace = handlers.trace(handlers.seed(model, seed)).get_trace(*args)
+                at = {site: jnp.asarray(value) for site, value in self.at.items()}
+                trace = handlers.trace(handlers.substitute(handlers.seed(model, seed), at)).get_trace(*args)
                 point = {k: v["value"] for k, v in trace.items() if v["type"] == "sample" and not v["is_observed"]}
-                point = {k: np.asarray(v) for k, v in point.items()} | {k: np.array(v) for k, v in self.at.items()}
+                point = {k: np.asarray(v) for k, v in point.items()}
                 before = log_density(handlers.seed(model, 0), args, {}, point)[0]
                 for element in _elements(units):
                     moved = sym.act({units.name: element}, point)
+                    if not _in_support(model, args, moved):
+                        found.append(np.inf)
+                        continue
                     change = float(log_density(handlers.seed(model, 0), args, {}, moved)[0] - before)
                     found.append(abs(change) if np.isfinite(change) else np.inf)
         return max(found)
+
+
+def _in_support(model: Callable, args: tuple, point: Mapping[str, Any]) -> bool:
+    trace = handlers.trace(handlers.substitute(handlers.seed(model, 0), point)).get_trace(*args)
+    return all(bool(np.all(trace[name]["fn"].support(value))) for name, value in point.items())
 
 
 def _elements(units: Units) -> list[Element]:
@@ -84,11 +93,12 @@ class Whole(Messenger):
             msg["args"], msg["value"] = (size, size), jnp.arange(size)
 
 
-def false(name: str, *args: Any, claim: Units, whole: Any = None, whole_args: Any = None, **options: Any) -> Callable:
-    """Register a model with the claim that is false of it."""
+def false(name: str, *args: Any, claim: Units, whole_args: Any = None, learnt: Any = None, **options: Any) -> Callable:
+    """Register a model with the claim that is false of it, for its parameters as they start or as learnt."""
 
     def register(model: Callable) -> Callable:
-        seen = model if whole is None else whole, args if whole_args is None else whole_args
+        whole = model if learnt is None else handlers.substitute(model, learnt)
+        seen = whole, args if whole_args is None else whole_args
         ASYMMETRIC[name] = Broken(model, args, claim, seen, **options)
         return model
 
@@ -112,6 +122,7 @@ W2, W3, W4, W6, W20, LAST5, PAIR = (
     *(exchange(n, w=Axis(0, start)) for n, start in ((5, 1), (2, 0))),
 )
 LAST2 = exchange(2, w=Axis(0, 1))
+SIGNS3 = Units("claim", 3, incoming={"w": 0}, kind="signed")
 HIDDEN = Units("claim", 4, incoming={"w1": 1}, outgoing={"w2": 0}, kind="signed")
 
 # Minibatches ---------------------------------------------------------------------------------------
@@ -548,54 +559,55 @@ def random_features():
 # What no random point meets ------------------------------------------------------------------------
 
 
-def region(name: str, *args: Any, claim: Units = PAIR) -> Callable:
-    return false(f"region: {name}", *args, claim=claim, sized=False, here=True)
+def region(name: str, **at: Any) -> Callable:
+    """What differs only there."""
+    return false(f"region: {name}", claim=PAIR, at=at, here=True)
 
 
-@region("far out")
+@region("far out", w=[70.0, 1.0, 2.0])
 def far_out():
     w = normal("w", 3)
     numpyro.factor("y", jnp.where(w[0] > 60.0, -w[0], 0.0) - jnp.sum(w**2))
 
 
-@region("behind a branch")
+@region("behind a branch", w=[1.0, 0.2, -1.0], z=60.0)
 def behind_a_branch():
     w, z = normal("w", 3), numpyro.sample("z", dist.Normal())
     numpyro.factor("y", jax.lax.cond(z > 50.0, lambda: w[0], lambda: jnp.sum(jnp.cos(w))))
 
 
-@region("behind a jitted branch")
+@region("behind a jitted branch", w=[1.0, 0.2, -1.0], z=60.0)
 def behind_a_jitted_branch():
     w, z = normal("w", 3), numpyro.sample("z", dist.Normal())
     numpyro.factor(
-        "y", jax.jit(lambda w, z: w[jax.lax.cond(z > 50.0, lambda: 0, lambda: 2)] * 0.0)(w, z) - jnp.sum(w**4)
+        "y", jax.jit(lambda w, z: w[jax.lax.cond(z > 50.0, lambda: 0, lambda: 2)] * 0.1)(w, z) - jnp.sum(w**4)
     )
 
 
-@region("where a ramp begins")
+@region("where a ramp begins", w=[75.0, 0.0, 0.0])
 def ramp():
     numpyro.factor("y", -jnp.sum(jnp.maximum(normal("w", 3) - jnp.array([70.0, 80.0, 90.0]), 0.0)))
 
 
-@region("where a clip ends")
+@region("where a clip ends", w=[-75.0, 0.0, 0.0])
 def clipped():
     observe(jnp.clip(normal("w", 3), jnp.array([-70.0, -80.0, -90.0]), 90.0).sum() * jnp.ones(2), SUM3)
 
 
-@region("infinities of two signs")
+@region("infinities of two signs", w=[-65.0, 0.0, 0.0])
 def infinities():
     w = normal("w", 3)
     equal = jnp.log(jax.nn.relu(w + 60.0)) == jnp.array([-jnp.inf, jnp.inf, jnp.inf])
     numpyro.factor("y", equal.sum() - jnp.sum(w**2))
 
 
-@region("what a latent value looks up")
+@region("what a latent value looks up", w=[1.0, -1.0, 0.0], z=60.0)
 def looked_up():
     w, z = normal("w", 3), numpyro.sample("z", dist.Normal())
     numpyro.factor("y", -jnp.sum(w**2) + 0.1 * jnp.where(z > 50.0, w[jnp.argmax(w) * 0], 0.0))
 
 
-@region("inside a callback")
+@region("inside a callback", w=[65.0, 0.0, 0.0])
 def callback_far_out():
     def host(w):
         return np.asarray(-np.sum(np.asarray(w) ** 2) - (w[0] > 60.0), w.dtype)
@@ -607,32 +619,32 @@ def callback_far_out():
 # Supports ------------------------------------------------------------------------------------------
 
 
-@false("support: an order", claim=W3, sized=False)
+@false("support: an order", claim=W3, at={"w": [-1.0, 0.0, 1.0]})
 def ordered():
     w = numpyro.sample("w", dist.ImproperUniform(dist.constraints.ordered_vector, (), (3,)))
     numpyro.factor("y", -jnp.sum(w**2))
 
 
-@false("support: bounds", claim=LAST2, sized=False)
+@false("support: bounds", claim=LAST2, at={"w": [0.2, 0.3, 1.9]})
 def bounds():
     w = numpyro.sample("w", dist.Uniform(0.0, jnp.array([1.0, 1.0, 2.0])).to_event(1))
     numpyro.factor("y", -jnp.sum(w**2))
 
 
-@false("support: an improper interval", claim=LAST2, sized=False)
+@false("support: an improper interval", claim=LAST2, at={"w": [0.5, 0.2, 4.0]})
 def improper_interval():
     inside = dist.constraints.interval(0.0, jnp.array([1.0, 1.0, 5.0]))
     w = numpyro.sample("w", dist.ImproperUniform(inside, (3,), ()))
     numpyro.factor("y", -jnp.sum(w**2))
 
 
-@false("support: truncation", claim=LAST2, sized=False)
+@false("support: truncation", claim=LAST2, at={"w": [0.0, 0.5, -1.9]})
 def truncated():
     w = numpyro.sample("w", dist.TruncatedNormal(0.0, 1.0, low=jnp.array([-1.0, -1.0, -2.0])).to_event(1))
     numpyro.factor("y", -jnp.sum(w**2))
 
 
-@false("support: a bound that is latent", claim=LAST2, sized=False)
+@false("support: a bound that is latent", claim=LAST2, at={"w": [0.5, 0.2, 2.5], "top": 1.0})
 def latent_bound():
     top = numpyro.sample("top", dist.HalfNormal())
     inside = dist.constraints.interval(0.0, 1.0 + top * jnp.array([1.0, 1.0, 2.0]))
@@ -640,7 +652,11 @@ def latent_bound():
     numpyro.factor("y", -jnp.sum(w**2))
 
 
-@false("support: signs of what is positive", claim=Units("claim", 3, incoming={"w": 0}, kind="signed"), sized=False)
+@false(
+    "support: signs of what is positive",
+    claim=Units("claim", 3, incoming={"w": 0}, kind="signed"),
+    at={"w": [1.0, 2.0, 3.0]},
+)
 def positive():
     w = numpyro.sample("w", dist.ImproperUniform(dist.constraints.positive, (3,), ()))
     numpyro.factor("y", -jnp.sum(w**2))
@@ -689,7 +705,7 @@ def regression():
     observe(X[:, :3] @ w + X[:, :4] @ u, Y)
 
 
-@false("part: NumPyro's recipe", claim=W3, whole=regression, here=True, sized=False)
+@false("part: NumPyro's recipe", claim=W3, here=True, sized=False)
 def exposed_alone():
     handlers.block(handlers.seed(regression, 1), expose=["w"])()
 
@@ -713,25 +729,28 @@ def observed_elsewhere():
 # Parameters ----------------------------------------------------------------------------------------
 
 
-@false("parameter: a vector", claim=W4, here=False, sized=False)
+@false("parameter: a vector", claim=W4, learnt={"scale": jnp.arange(1.0, 5.0)})
 def vector_of_parameters():
     scale = numpyro.param("scale", jnp.ones(4), constraint=dist.constraints.positive)
     observe(normal("w", 4, scale=scale).sum() * jnp.ones(2), SUM3)
 
 
-@false("parameter: two of one start", claim=W2, sized=False)
+@false("parameter: two of one start", claim=W2, learnt={"a": 1.0, "b": 2.0})
 def two_parameters():
     a, b = (numpyro.param(n, 1.0, constraint=dist.constraints.positive) for n in "ab")
     observe(normal("w", 2, scale=jnp.stack([a, b])).sum() * jnp.ones(2), SUM3)
 
 
-@false("parameter: blocks of one start", claim=exchange(2, w=Axis(0, outer=1, inner=3)), sized=False)
+@false(
+    "parameter: blocks of one start", claim=exchange(2, w=Axis(0, outer=1, inner=3)),
+    learnt={"a": jnp.ones(3), "b": jnp.full(3, 2.0)},
+)  # fmt: skip
 def blocks_of_parameters():
     a, b = (numpyro.param(n, jnp.ones(3), constraint=dist.constraints.positive) for n in "ab")
     observe(normal("w", 6, scale=jnp.concatenate([a, b])).sum() * jnp.ones(2), SUM3)
 
 
-@false("parameter: a simplex without a constraint", claim=W3, sized=False)
+@false("parameter: a simplex without a constraint", claim=W3, learnt={"p": jnp.array([0.2, 0.3, 0.5])})
 def simplex_of_parameters():
     p = numpyro.param("p", jnp.ones(3) / 3)
     w = normal("w", 3)

@@ -77,6 +77,6 @@ def _none_false(case, sym):
 
 def test_there_are_many_of_them():
     kinds = {name.split(":")[0] for name in ASYMMETRIC}
-    assert len(ASYMMETRIC) >= 60
+    assert len(SIZED) >= 60
     assert len(kinds) >= 10
     assert np.all([c.claim.n >= 2 for c in ASYMMETRIC.values()])

@@ -9,7 +9,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-from registry import BATCHED, BY_NAME, X, Y, mixtures_in_subjects, normal, observe, random_point
+from registry import BATCHED, BY_NAME, X, Y, hidden_of_members, mixtures_in_subjects, normal, observe, random_point
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
@@ -333,8 +333,6 @@ def test_members_that_are_told_apart_are_not_exchanged():
 
 
 def test_where_batches_are_not_known_they_are_refused():
-    layers = Units(
-        "unit", 3, batch=4, incoming={"w": Axis(1, batch=0)}, outgoing={"v": Axis(1, batch=0)}, kind="scaled"
-    )
-    with pytest.raises(SymmetryError, match=r"ScaleReparam: Units 'unit' have a batch \(4 x 3\)"):
-        nsym.mcmc.ScaleReparam(Symmetry([layers]))
+    relu = Symmetry([hidden_of_members(2, 3).with_kind("scaled")])
+    with pytest.raises(SymmetryError, match=r"ScaleReparam: Units 'hidden' have a batch \(2 x 3\)"):
+        nsym.ScaleReparam(relu)
