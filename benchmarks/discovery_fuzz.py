@@ -20,13 +20,15 @@ import jax
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "discovery"))
 
-from fuzzing import check_faults, claims
+from fuzzing import check_faults, claims, claims_of_batches
 
 
 def claimed(seed: int) -> Iterator[tuple[str, str, bool]]:
     """For each claim: what it is, the verdict, and whether that is a fault."""
     for units, verdict in claims(seed):
         yield units.kind if units.n > 1 else "one sign", verdict, verdict == "false"
+    for units, verdict in claims_of_batches(seed):
+        yield f"{units.kind}, batch", verdict, verdict == "false"
 
 
 def checked(seed: int) -> Iterator[tuple[str, str, bool]]:
@@ -53,7 +55,7 @@ if __name__ == "__main__":
             if seed % 100 == 99:
                 jax.clear_caches()
                 print(f"{seed + 1 - first} programs, {seen.total()} claims, {faults} faults", flush=True)
-    print(f"{'':12s} {'':18s} {'claims':>8s}")
+    print(f"{'':20s} {'':18s} {'claims':>8s}")
     for (what, verdict), number in sorted(seen.items()):
-        print(f"{what:12s} {verdict:18s} {number:8d}")
+        print(f"{what:20s} {verdict:18s} {number:8d}")
     print(f"{count} programs in {time.perf_counter() - start:.0f} s, {time.process_time():.0f} s of the processor")

@@ -7,16 +7,33 @@ Each test's outcome goes to a file as it ends, so that one that kills the proces
 SWAPPED="NUTS HMC AutoNormal" OUTCOMES=file pytest -p swapped_names ...
 """
 
+import gc
 import json
 import os
+import sys
+import types
 
+import jax
 import numpyro.infer
 import numpyro.infer.autoguide
 import pytest
 
-#: Where NumPyro's users look names up. Its own modules hold theirs from elsewhere and keep them.
+
+def twin(module):
+    """A copy of a module in its place for whoever imports it, while its own code goes on with its own names."""
+    copy = types.ModuleType(module.__name__)
+    vars(copy).update(vars(module))
+    sys.modules[module.__name__] = copy
+    return copy
+
+
+#: Where NumPyro's users look names up.
+numpyro.infer.autoguide = twin(numpyro.infer.autoguide)
 PLACES = (numpyro.infer, numpyro.infer.autoguide)
 ORIGINAL = {}
+#: What so many tests have compiled and drawn is let go together: else they need more memory than a laptop has.
+TOGETHER = 20
+ENDED = []
 
 
 def folded(original):
@@ -52,6 +69,9 @@ def swap(name):
     else:
         new = (symmetrized if name.startswith("Auto") else folded)(original)
     ORIGINAL[id(new)] = original
+    if name.startswith("Auto"):  # pickle looks a class up by its name
+        original.__module__, original.__qualname__ = __name__, f"_{name}"
+        globals()[f"_{name}"] = original
     for place in PLACES:
         if name in vars(place):
             setattr(place, name, new)
@@ -64,6 +84,13 @@ for _name in os.environ.get("SWAPPED", "").split():
 def pytest_make_parametrize_id(val):
     """Tests keep their names, by which the two runs are compared."""
     return ORIGINAL[id(val)].__name__ if id(val) in ORIGINAL else None
+
+
+def pytest_runtest_teardown(item):
+    ENDED.append(item.nodeid)
+    if len(ENDED) % TOGETHER == 0:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.hookimpl(trylast=True)

@@ -131,7 +131,8 @@ class Activations:
     Li et al. 2016, Ainsworth et al. 2023. One assignment for each ``Units``: exact.
 
     :param apply: function of a point (site name -> array) and the inputs that returns, for each ``Units``, an
-        array whose last axis runs over its units: the outputs of the activation function.
+        array whose last axis runs over its units: the outputs of the activation function. The first axes
+        run over the units' batch, where they have one.
     :param inputs: passed to ``apply``.
     """
 
@@ -142,7 +143,7 @@ class Activations:
         check_arguments(type(self), vars(self))
 
     def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
-        seen = Symmetry(Units(u.name, u.n, incoming={u.name: -1}, kind=u.kind) for u in sym)
+        seen = Symmetry(_on_activations(u, sym) for u in sym)
         some = next(iter(draws.values()))
         batched = jax.jit(jax.vmap(lambda point: self.apply(point, self.inputs)))
         at = None if reference is None else self._read(self.apply(reference, self.inputs), seen, (), some.dtype)
@@ -157,6 +158,13 @@ class Activations:
             refuse_not_finite(u.name, arrays[u.name], "the activations")
         seen.check_shapes({name: a.shape for name, a in arrays.items()}, sample)
         return arrays
+
+
+def _on_activations(u: Units, sym: Symmetry) -> Units:
+    """Units on arrays that bear their names, the batch first and the units last, and on the sets that they permute."""
+    sets = {v.name: dimension for v in sym for dimension, outer in sym.outer_of(v) if outer == u}
+    own = Axis(-1, batch=tuple(range(len(u.batch))))
+    return Units(u.name, u.n, incoming={u.name: own}, axes=sets, kind=u.kind, batch=u.batch)
 
 
 def act_on_scales(sym: Symmetry, elements: Mapping[str, Element], scales: Mapping[str, Any]) -> dict[str, Any]:

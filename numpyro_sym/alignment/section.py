@@ -20,6 +20,7 @@ import numpy as np
 
 from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
+from .families import without_axes
 
 
 @dataclass(frozen=True)
@@ -51,38 +52,34 @@ class Key:
         """Whether a unit's sign turns what is read."""
         return bool((self.axis.power or 0) % 2) and not self.squared and self.twin is None
 
+    @property
+    def inside(self) -> int:
+        """How many neighbouring numbers of :meth:`read_all` are one row's."""
+        return 1 if self.whole else self.axis.outer * self.axis.inner
+
     def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:
-        """The key of each unit, shape ``(n,)``."""
-        x = jnp.asarray(sites[self.site])
-        x = x**2 if self.squared else x
-        if self.twin is not None:
-            x = jnp.diagonal(x, axis1=self.axis.axis, axis2=self.twin)  # the diagonal goes last
-        else:
-            x = jnp.moveaxis(x.sum(self.summed, keepdims=True), self.axis.axis, -1)
-        entries = x.reshape(-1, x.shape[-1])[self.row][self.axis.positions(n)]
-        return entries.sum((0, 2)) if self.whole else entries[0, :, 0]
+        """The key of each unit, shape ``(*batch, n)``."""
+        return self.read_all({self.site: jnp.asarray(sites[self.site])}, n)[..., self.row * self.inside]
 
     def read_all(self, sites: Mapping[str, Any], n: int) -> Any:
         """Every number of each unit that the key could read in the first one's stead.
 
         :param sites: site name -> array, without sample dimensions or with leading ones.
-        :returns: ``(*sample, n, numbers)``; NumPy's where the site is.
+        :returns: ``(*sample, *batch, n, numbers)``; NumPy's where the site is.
         """
-        x = sites[self.site]
+        x, axis = sites[self.site], self.axis
         xp = np if isinstance(x, np.ndarray) else jnp
         x = x**2 if self.squared else x
         lead = x.ndim - self.ndim
         if self.twin is not None:
-            x = xp.diagonal(x, axis1=lead + self.axis.axis, axis2=lead + self.twin)
+            x = xp.diagonal(x, axis1=lead + axis.axis, axis2=lead + self.twin)  # the diagonal goes last
+            axis = replace(without_axes(replace(axis, axis=-1), (axis.axis, self.twin), self.ndim), axis=-1)
         else:
-            summed = x.sum(tuple(lead + k for k in self.summed), keepdims=True)
-            x = xp.moveaxis(summed, lead + self.axis.axis, -1)
-        sample = x.shape[:lead]
-        entries = x.reshape(*sample, -1, x.shape[-1])[..., self.axis.positions(n)]  # rows, outer, n, inner
-        entries = xp.moveaxis(entries, -2, lead)  # n, rows, outer, inner
-        if self.whole:
-            entries = entries.sum((-2, -1))
-        return entries.reshape(*sample, n, -1)
+            x = x.sum(tuple(lead + k for k in self.summed), keepdims=True)
+        entries = axis.blocks(x, n, lead)
+        # (..., n, outer * inner * rows) -> (..., n, rows, outer * inner)
+        entries = entries.reshape(*entries.shape[:-1], axis.outer * axis.inner, -1).swapaxes(-1, -2)
+        return entries.sum(-1) if self.whole else entries.reshape(*entries.shape[:-2], -1)
 
     def __str__(self) -> str:
         what = "diagonal of " if self.twin is not None else "sum of " if self.summed or self.whole else ""
@@ -115,17 +112,19 @@ class Section:
 
         :param sites: site name -> array without sample dimensions.
         """
-        out, elements = dict(sites), {}
+        out = dict(sites)
+        elements: dict[str, Element] = {}
         for name, sign_key, sort_key in self.steps:
             u = self.sym[name]
             alone = Symmetry([u])
-            sign = jnp.ones(u.n)
+            straight, ones = alone.identity()[name]
+            sign = ones
             if sign_key is not None:
                 sign = jnp.where(sign_key.read(out, u.n) < 0, -1.0, 1.0)
-                out = alone.act({name: Element(jnp.arange(u.n), sign)}, out)
-            order = jnp.arange(u.n) if sort_key is None else jnp.argsort(sort_key.read(out, u.n))
-            out = alone.act({name: Element(order, jnp.ones(u.n))}, out)
-            elements[name] = Element(order, sign[order])
+                out = alone.act({name: Element(straight, sign)}, out)
+            order = straight if sort_key is None else jnp.argsort(sort_key.read(out, u.n), -1)
+            out = alone.act({name: Element(order, ones)}, out)
+            elements = after(self.sym, {name: Element(order, jnp.take_along_axis(sign, order, -1))}, elements)
         return elements, out
 
     def __str__(self) -> str:
@@ -133,6 +132,20 @@ class Section:
             f"{name}: " + ", ".join([f"sorted by {sort}"] * bool(sort) + [f"{sign} made positive"] * bool(sign))
             for name, sign, sort in self.steps
         )
+
+
+def after(sym: Symmetry, step: Mapping[str, Element], before: Mapping[str, Element]) -> dict[str, Element]:
+    """What some units did first and others then, as one element of those that moved.
+
+    Units that commute keep what they did. Where the step is one of units whose sets others have
+    permuted already, it is told as what comes before these.
+    """
+    moved = [u for u in sym if u.name in step or u.name in before]
+    if not step.keys() & before.keys() and not any(sym.outer_of(u) for u in moved):
+        return {**before, **step}
+    still = sym.identity()
+    total = sym.compose({**still, **step}, {**still, **before})
+    return {u.name: total[u.name] for u in moved}
 
 
 #: What a unit can be sorted by: one entry, or a sum over all of its entries on a site.
@@ -272,16 +285,18 @@ def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry
 def _key(u: Units, site: str, a: Axis, others: Sequence[Units], shape: tuple[int, ...]) -> Key:
     """The key that one axis of one array gives, exact while ``others`` are not in order."""
     ndim = len(shape)
-    axis = replace(a, axis=a.axis % ndim)
+    axis = a.resolved(ndim)
     own = [b for b in u.axes[site] if b.axis % ndim != axis.axis]
     mine = axis.positions(u.n)
-    foreign = [
+    meeting = [
         (o, b)
         for o in others
         for b in o.axes.get(site, ())
         if b.axis % ndim != axis.axis or np.intersect1d(mine, b.positions(o.n)).size
     ]
-    turned = any(o.kind == "signed" and (b.power or 0) % 2 for o, b in foreign)
+    turned = any(o.kind == "signed" and o.has_factor_on(b) for o, b in meeting)
+    # Where others permute the sets of a batch, each set's keys go along with it.
+    foreign = [(o, b) for o, b in meeting if b.axis % ndim not in axis.batch_axes]
     moving = {b.axis % ndim for _, b in foreign} - {axis.axis}
     # Units that share entries on one axis commute, so the others only stir within a unit.
     stirred = any(b.axis % ndim == axis.axis for _, b in foreign)
@@ -297,7 +312,7 @@ def _key(u: Units, site: str, a: Axis, others: Sequence[Units], shape: tuple[int
 
 def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:
     """The key of this statistic; as exact as ``key``, whose sums it keeps."""
-    rest = [k for k in range(len(shape)) if k != key.axis.axis]
+    rest = [k for k in range(len(shape)) if k not in (key.axis.axis, *key.axis.batch_axes)]
     if statistic in ("sum", "norm"):
         squared = key.squared or key.twin is not None or statistic == "norm"
         return replace(key, twin=None, summed=tuple(rest), squared=squared, whole=True)

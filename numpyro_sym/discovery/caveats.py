@@ -25,13 +25,16 @@ def caveats_of(
     :param for_any_data: what is proved whatever the data; ``None`` where all that is proved is so.
     """
     touched = reaching(view, view.observed)
-    general = None if for_any_data is None else {_where(u) for u in for_any_data}
+    general = None
+    if for_any_data is not None:
+        several = list(for_any_data)
+        general = {where(u) for u in several} | {where(u.with_kind("permutation")) for u in several}
     found = {}
     for u in units:
         some = set()
         if u in evaluated:
             some.add("evaluated")
-        elif general is not None and _where(u) not in general:
+        elif general is not None and where(u) not in general:
             some.add("values")
         if touched.isdisjoint(u.sites):
             some.add("untouched")
@@ -39,7 +42,7 @@ def caveats_of(
     return found
 
 
-def _where(u: Units) -> tuple:
+def where(u: Units) -> tuple:
     """Units but for their name; on which of several axes their sign is said to act does not matter."""
     places = frozenset((site, replace(a, power=None)) for site, axes in u.placements for a in axes)
     return u.n, u.kind, places

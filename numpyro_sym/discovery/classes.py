@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
@@ -59,8 +59,14 @@ class Class:
         has = {"signed": bool(self.parities), "scaled": self.degrees is not None, "permutation": True}
         return next((k for k in ("signed", "scaled", "permutation") if k in kinds and has[k]), None)
 
-    def units(self, kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> Units | str:
-        """The class as ``Units``, still without a name, or why they cannot say it."""
+    def units(
+        self, kind: Kind, shapes: Mapping[str, tuple[int, ...]], batch: Mapping[str, tuple[int, ...]] | None = None
+    ) -> Units | str:
+        """The class as ``Units``, still without a name, or why they cannot say it.
+
+        :param batch: site name -> the axes of the batch of which the class is one set.
+        """
+        batch = batch or {}
         powers = {"signed": self.parities[:1], "scaled": (self.degrees,), "permutation": ()}[kind]
         merged: dict[tuple, list[np.ndarray]] = {}
         for place, power in zip(self.places, (*powers, (0,) * len(self.places))[0] or (), strict=True):
@@ -70,9 +76,10 @@ class Class:
             runs = Axis.of_entries(axis, np.concatenate(blocks), shapes[site][axis], power)
             if runs is None:
                 return "interchangeable, but not in blocks that an Axis can name"
-            axes[site] = (*axes.get(site, ()), *runs)
+            axes[site] = (*axes.get(site, ()), *(replace(run, batch=batch.get(site, ())) for run in runs))
+        lengths = {tuple(shapes[site][k] for k in batch.get(site, ())) for site in axes}
         try:
-            return Units("found", self.var.size, axes=axes, kind=kind)
+            return Units("found", self.var.size, axes=axes, kind=kind, batch=lengths.pop())
         except SymmetryError:
             return "interchangeable, but twice along one axis, which Units cannot say"
 

@@ -157,9 +157,8 @@ def withstands(trial: Trial, u: Units, num_points: int = 8) -> bool:
         drawn = trial.view.draw(trial.rng, (0.3, 1.0, 3.0)[i % 3])
         points = [drawn]
         for site, axes in u.placements:
-            entries = np.moveaxis(drawn[site], axes[0].axis, 0)[axes[0].positions(u.n)[0, :, 0]]
-            order = np.argsort(entries.reshape(u.n, -1)[:, 0])
-            points += [act_on_sites(u, Element(by, np.ones(u.n)), drawn) for by in (order, order[::-1])]
+            order = np.argsort(axes[0].blocks(drawn[site], u.n)[..., 0], axis=-1)
+            points += [act_on_sites(u, Element(by, np.ones(u.shape)), drawn) for by in (order, order[..., ::-1])]
         if not trial.holds([u], 2 * list(trial.finite(points))):
             return False
     return trial.holds([u], 2 * trial.everywhere)

@@ -16,6 +16,7 @@ from ..symmetry import kinds as kinds_of_arguments
 from ..symmetry.arguments import check_arguments
 from ..symmetry.view import in_double_precision
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
+from .batches import EVALUATED, GENERAL, VALUES, with_batches
 from .caveats import CAVEATS, caveats_of
 from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
@@ -104,7 +105,16 @@ def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, eval
     general = None
     if not any_data:
         general = list(proved(view, read_program(view, any_data=True), kinds, Namer(view), []))
+    levels = [GENERAL, *([] if any_data else [VALUES]), *([EVALUATED] if evaluate else [])]
+    batched = with_batches(trial, together, levels, notes)
+    together = without_redundant(batched.units, view.shapes)
+    if general is not None:
+        general += batched.general
+    evaluated = [*evaluated, *batched.evaluated]
     caveats = caveats_of(view, together, evaluated, general)
+    certain = {
+        name: Symmetry([u], caveats=caveats_of(view, [u], evaluated, general)) for name, u in batched.certain.items()
+    }
     for u in together:
         notes += [f"{u.name}: {CAVEATS[caveat]}" for caveat in sorted(caveats[u.name])]
     if not view.observed:
@@ -114,7 +124,7 @@ def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, eval
     if trial.precision == "float32":
         notes.append("The model fixes its own precision: changes that rounding in float32 explains are not seen.")
     told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together)])
-    return Symmetry(together, notes=told, caveats=caveats)
+    return Symmetry(together, notes=told, caveats=caveats, certain=certain)
 
 
 def _whole(view: ModelView, units: Iterable[Units], notes: list[str]) -> list[Units]:

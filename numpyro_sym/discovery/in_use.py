@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from ..symmetry import Symmetry, SymmetryError, Trial
 from ..symmetry.view import in_double_precision
 from .find import at_compile_time, symmetry_of
 from .model import read_numpyro_model
+
+LOGGER = logging.getLogger("numpyro_sym")
 
 
 class SymmetryInUse:
@@ -30,7 +33,6 @@ class SymmetryInUse:
     :param sym: the symmetry as the user gave it, if they did.
     :param check: whether to verify a given symmetry.
     :param evaluated: whether to use what was found by evaluating the model, and not proved.
-    :param batches: whether who uses it knows what to do with units that have a batch.
     """
 
     def __init__(
@@ -41,10 +43,9 @@ class SymmetryInUse:
         *,
         check: bool = True,
         evaluated: bool = False,
-        batches: bool = False,
     ) -> None:
         self.who, self.model, self.sym = who, model, sym
-        self.check, self.evaluated, self.batches = check, evaluated, batches
+        self.check, self.evaluated = check, evaluated
         self._known: dict[bytes, Symmetry] = {}
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
@@ -90,17 +91,28 @@ class SymmetryInUse:
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
             self._warn_of_untouched(sym)
-        if not self.batches:
-            used.refuse_batches(self.who)
         return used, any_values
 
     def _warn_of_untouched(self, sym: Symmetry) -> None:
+        """Warned of and logged: kernels keep warnings to themselves, for a density is a whole model to them."""
         named = ", ".join(repr(u.name) for u in sym)
-        warnings.warn(
+        told = (
             f"{self.who}: the model shows no observations that depend on its units ({named}), so their symmetry may be "
-            "that of a part alone, and it is not used. Give the whole model, or pass sym= to use it.",
-            stacklevel=2,
+            "that of a part alone, and it is not used. Give the whole model, or pass sym= to use it."
         )
+        LOGGER.warning("%s", told)
+        warnings.warn(told, stacklevel=2)
+
+
+def described(sym: Symmetry) -> str:
+    """A symmetry in one line: which units, which signs."""
+    if not sym.units:
+        return "no symmetry"
+    what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
+    alone = "a sign"
+    return ", ".join(
+        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})" for u in sym
+    )
 
 
 def is_traced(tree: Any) -> bool:

@@ -17,17 +17,33 @@ MET = "it meets an axis of other runs"  # what took that axis apart is the reaso
 MOST_BLOCKS = 16  # runs of equal entries that a constant's axis is read as
 
 
+class Block(NamedTuple):
+    """A dimension of a batch within a longer axis, which is read as ``(outer, size, inner)``."""
+
+    axis: int
+    outer: int
+    size: int
+
+
+#: Where a dimension of a batch lies: an axis, a block of one, or ``None`` inside a loop that runs over it.
+Lies = int | Block | None
+#: Of each dimension; empty for what is no slice.
+Batch = tuple[Lies, ...]
+
+
 class Value(NamedTuple):
     """The type of one value: a layout for each axis (``None``: constant along it), and a character.
 
     :param char: the factor of the whole value.
     :param known: the value itself, where it is constant.
+    :param batch: of one slice of a batch (see :mod:`.slices`): where each dimension of the batch lies.
     """
 
     shape: tuple[int, ...]
     axes: tuple[Layout | None, ...]
     char: Char = ONE
     known: Any = None
+    batch: Batch = ()
 
     @property
     def zero(self) -> bool:
@@ -40,6 +56,7 @@ Combine = Callable[[Var, list[Char]], Char]
 Rule = Callable[..., "Value | Sequence[Any]"]
 rules: dict[str, Rule] = {}
 calls: set[str] = set()  # primitives that only run a program of their own
+entry_by_entry: set[Rule] = set()  # rules of primitives that do the same to each entry, with entries at its place
 
 
 def register_rule(*primitives: str) -> Callable[[Rule], Rule]:

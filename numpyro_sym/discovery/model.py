@@ -230,6 +230,9 @@ def _outline(run: _Run) -> _Outline:
     def once(data: dict[str, Any]) -> None:
         trace = run.trace(data, _substituted(in_support, None))
         observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
+        for name in observed:
+            # Rows of a minibatch beside a plate of all rows: the density would say so, and here it costs no run.
+            jnp.broadcast_shapes(np.shape(trace[name]["value"]), trace[name]["fn"].shape())
         seen.append(_Outline({name: _fixed(site) for name, site in _latent(trace).items()}, observed))
         run.data.update({name: x for name, x in data.items() if name not in run.data})
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .folding import as_constant, fold
 from .inference import Value, Walk, calls, opaque, rules
+from .slices import apply_to_slices, joined
 
 #: Where a program's own random numbers begin: with another seed they are others.
 RANDOM = frozenset(("random_seed", "random_wrap", "random_bits", "threefry2x32", "rng_bit_generator"))
@@ -64,6 +65,11 @@ def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
     values = [x if isinstance(x, Value) else walk.constant(x) for x in inputs]
     if rule is not None and all(0 not in a.aval.shape for a in (*eqn.invars, *eqn.outvars)):
         try:
+            if any(x.batch for x in values) and not _runs_over_slices(eqn, values):
+                slices = apply_to_slices(walk, eqn, values, rule)
+                if slices is not None:
+                    return slices
+                values = [joined(walk, x, a.aval.shape) for x, a in zip(values, eqn.invars, strict=True)]
             out = rule(walk, eqn, *values)
             return [out] if isinstance(out, Value) else out
         except Exception:
@@ -72,3 +78,9 @@ def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
             pass
     walk.unknown.add(eqn.primitive.name)
     return opaque(walk, eqn, *values)
+
+
+def _runs_over_slices(eqn: Any, values: Sequence[Value]) -> bool:
+    """Whether a rule knows of slices itself: where it walks through a program that sees them."""
+    is_cut = any(k is not None for x in values for k in x.batch)
+    return is_cut and eqn.primitive.name in {"scan", *calls}

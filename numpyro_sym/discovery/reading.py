@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -13,11 +13,18 @@ from .inference import Value, Walk
 from .program import needed, walk_jaxpr
 
 
-def read_program(view: ModelView, only: Iterable[str] | None = None, any_data: bool = False) -> Reading:
+def read_program(
+    view: ModelView,
+    only: Iterable[str] | None = None,
+    any_data: bool = False,
+    batch: Mapping[str, tuple[int, ...]] | None = None,
+) -> Reading:
     """Types of the latent sites, from a walk through the program of the model's densities.
 
     :param only: names of the sites whose densities (and supports) must be invariant; all.
     :param any_data: whether data may have any values; else they are constants as they are.
+    :param batch: site name -> the axes of a batch. Types are those of one slice of these sites, at any
+        index, while all other slices and sites stay as they are.
     """
     walk, names = Walk(any_data=any_data), sorted(view.shapes)
     supports = {n: f"support of {n}" for n in names}
@@ -25,13 +32,25 @@ def read_program(view: ModelView, only: Iterable[str] | None = None, any_data: b
     outputs = [*names, *sorted(view.observed), *supports.values()]  # a dict's leaves come sorted
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
     data = [walk.data(name, np.shape(x)) if any_data else as_constant(x) for name, x in sorted(view.data.items())]
-    sites = {n: walk.unknown_value(shape) for n, shape in view.shapes.items()}
+    sites = {n: _site(walk, n, shape, batch) for n, shape in view.shapes.items()}
     types = walk_jaxpr(walk, view.program, [*data, *(sites[n] for n in names)], feeds)
     for value, feed in zip(types, feeds, strict=True):
         if feed is not None and isinstance(value, Value):
             walk.feeds = feed
             walk.vanish(value)
+    if batch is not None:
+        sites = {n: sites[n] for n in batch}
     return read_classes(walk, sites, [*view.observed, *supports.values()], reaching(view, view.observed))
+
+
+def _site(walk: Walk, name: str, shape: tuple[int, ...], batch: Mapping[str, tuple[int, ...]] | None) -> Value:
+    """The type of a latent site; with a batch, of one slice of those that have it, and of others as of data."""
+    if batch is None:
+        return walk.unknown_value(shape)
+    if name not in batch:
+        return walk.data(f"site {name!r}", shape)
+    one = [1 if k in batch[name] else n for k, n in enumerate(shape)]
+    return walk.unknown_value(one)._replace(batch=batch[name])
 
 
 def reaching(view: ModelView, densities: Iterable[str]) -> frozenset[str]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .inference import Value, Walk, calls, opaque, register_rule
+from .inference import Batch, Block, Value, Walk, calls, opaque, register_rule
 from .program import walk_jaxpr
+from .slices import at_one_index, joined
 
 calls.update({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
 calls.update({"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"})
@@ -56,6 +57,8 @@ def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Value]:
     whole = [i for i, (a, b) in enumerate(zip(eqn.invars, inner.invars, strict=True)) if a.aval.ndim == b.aval.ndim]
     first = whole[-1] + 1 if whole else 0
     consts, carry, scanned = inputs[: first - num_carry], inputs[first - num_carry : first], inputs[first:]
+    if any(x.batch for x in inputs):
+        return _scan_of_slices(walk, eqn, consts, carry, scanned)
     if num_carry:
         for x in scanned:
             walk.kill(x, "it is scanned in order", [0])
@@ -67,6 +70,92 @@ def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Value]:
     slices = [walk.value(x.shape[1:], x.axes[1:], x.char) for x in scanned]
     state, outs = _settled(walk, carry, lambda c: _typed(walk, _inside(walk, body, [*consts, *c, *slices])))
     return [*state, *(walk.value((length, *y.shape), (lead, *y.axes), y.char) for y in outs)]
+
+
+def _scan_of_slices(
+    walk: Walk, eqn: Any, consts: Sequence[Value], carry: Sequence[Value], scanned: Sequence[Value]
+) -> Sequence[Value]:
+    """A scan whose inputs are slices of a batch, at least some of them.
+
+    Either it runs over the batch: each step sees the set of one position, and what it hands on must
+    not change with any set. Or the batch is beside it, and every step acts slice by slice.
+    """
+    body, text = eqn.params["jaxpr"], "it is scanned in order"
+    outer = [tuple(a.aval.shape) for a in eqn.invars]
+    inner = [tuple(a.aval.shape) for a in getattr(body, "jaxpr", body).invars]
+    first, last = len(consts), len(consts) + len(carry)
+    inputs = [*consts, *carry, *scanned]
+    run_over = {d for x in scanned for d, k in enumerate(x.batch) if k == 0}
+    for i, x in enumerate(inputs):
+        is_beside = not run_over and not any(isinstance(k, Block) for k in x.batch)
+        is_run_over = len(run_over) == 1 and i >= last and [d for d, k in enumerate(x.batch) if k == 0] == [*run_over]
+        if not is_beside and not is_run_over:
+            inputs[i] = joined(walk, x, outer[i])
+    consts, carry, scanned = inputs[:first], inputs[first:last], inputs[last:]
+    for x in scanned:
+        walk.kill(x, text, [0])  # of a slice there is nothing along this axis
+    slices = []
+    for x in scanned:
+        one = walk.value(x.shape[1:], x.axes[1:], x.char)
+        slices.append(one._replace(batch=_moved(x.batch, -1)))
+    shapes = inner[first:last]
+    batches: list[Batch] = [() for _ in carry]
+    if not run_over:
+        batches = _batches_of_carry(walk, body, consts, carry, slices)
+    state = []
+    for start, shape, batch in zip(carry, shapes, batches, strict=True):
+        start = _with_batch(walk, start, shape, batch)
+        generic = walk.unknown_value(start.shape)
+        walk.unify(start, generic)
+        state.append(generic._replace(batch=batch))
+    outs = _typed(walk, _inside(walk, body, [*consts, *state, *slices]))
+    for end, generic, shape in zip(outs, state, shapes, strict=False):
+        walk.unify(_with_batch(walk, end, shape, generic.batch), generic)
+    found = list(state)
+    for y, v in zip(outs[len(state) :], eqn.outvars[len(state) :], strict=True):
+        if any(isinstance(k, Block) for k in y.batch):
+            y = joined(walk, y, v.aval.shape[1:])
+        length, batch = eqn.params["length"], _moved(y.batch, 1)
+        if y.batch and run_over:
+            length, batch = 1, tuple(0 if d in run_over else k for d, k in enumerate(batch))
+        lead = walk.fresh(length, walk.because(text))
+        found.append(walk.value((length, *y.shape), (lead, *y.axes), y.char)._replace(batch=batch))
+    return found
+
+
+def _moved(batch: Batch, by: int) -> Batch:
+    """A batch whose axes have other numbers; the first axis is gone where the loop takes it."""
+    return tuple(k + by if isinstance(k, int) and k + by >= 0 else None for k in batch)
+
+
+def _with_batch(walk: Walk, x: Value, shape: tuple[int, ...], batch: Batch) -> Value:
+    """A value as slices along the axes of a batch; where it is slices along others, they meet."""
+    if x.batch == batch:
+        return x
+    return at_one_index(walk, joined(walk, x, shape), batch)
+
+
+def _batches_of_carry(
+    walk: Walk, body: Any, consts: Sequence[Value], carry: Sequence[Value], slices: Sequence[Value]
+) -> list[Batch]:
+    """Which carries are slices after some steps, and along which axes: tried on values of unknown types."""
+    shapes = [tuple(a.aval.shape) for a in getattr(body, "jaxpr", body).invars]
+    given = [*consts, *carry, *slices]
+    batches = [x.batch for x in given]
+    first, last = len(consts), len(consts) + len(carry)
+    for _ in carry:
+        trial = Walk(any_data=walk.any_data, feeds=walk.feeds)
+        values = []
+        for x, shape, batch in zip(given, shapes, batches, strict=True):
+            is_known = x.known is not None and not batch
+            one = tuple(1 if k in batch else n for k, n in enumerate(shape))
+            values.append(x if is_known else trial.unknown_value(one)._replace(batch=batch))
+        outs = _typed(trial, _inside(trial, body, values))
+        found = [old or new.batch for old, new in zip(batches[first:last], outs, strict=False)]
+        if found == batches[first:last]:
+            break
+        batches[first:last] = found
+    return batches[first:last]
 
 
 @register_rule("while")

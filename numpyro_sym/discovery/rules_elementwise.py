@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from .characters import ONE, Char
-from .inference import WHOLE, Combine, Value, Walk, register_rule
+from .inference import WHOLE, Combine, Rule, Value, Walk, entry_by_entry, register_rule
 from .layout import Var
 
 # What a primitive does with a sign, and with a positive factor: "keep" it (the same one of every input), let it
@@ -62,28 +62,38 @@ def passing(walk: Walk, sign: str, scale: str) -> Combine:
     return combine
 
 
+def register_elementwise(*primitives: str) -> Callable[[Rule], Rule]:
+    """Register the rule of primitives that act entry by entry."""
+
+    def register(rule: Rule) -> Rule:
+        entry_by_entry.add(rule)
+        return register_rule(*primitives)(rule)
+
+    return register
+
+
 def _register(sign: str, scale: str, names: str) -> None:
-    register_rule(*names.split())(lambda walk, eqn, *xs: elementwise(walk, eqn, xs, passing(walk, sign, scale)))
+    register_elementwise(*names.split())(lambda walk, eqn, *xs: elementwise(walk, eqn, xs, passing(walk, sign, scale)))
 
 
 for _modes, _names in TABLE.items():
     _register(*_modes, _names)
 
 
-@register_rule("mul", "div")
+@register_elementwise("mul", "div")
 def mul(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     power = 1 if eqn.primitive.name == "mul" else -1
     return elementwise(walk, eqn, inputs, lambda _, chars: chars[0].times(chars[1], power) if chars[1:] else chars[0])
 
 
-@register_rule("eq", "ne")
+@register_elementwise("eq", "ne")
 def equality(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     """Equal values stay equal; what is compared with infinity is finite whatever its factor."""
     mode = "any" if any(x.known is not None and np.all(np.isinf(x.known)) for x in inputs) else "same"
     return elementwise(walk, eqn, inputs, passing(walk, mode, mode))
 
 
-@register_rule("integer_pow", *POWERS)
+@register_elementwise("integer_pow", *POWERS)
 def power(walk: Walk, eqn: Any, x: Value) -> Value:
     """An odd power keeps the sign, a cube root too; an even one loses it; a root of an even order has none."""
     exponent = POWERS.get(eqn.primitive.name) or Fraction(eqn.params["y"])
@@ -93,14 +103,14 @@ def power(walk: Walk, eqn: Any, x: Value) -> Value:
     return elementwise(walk, eqn, [x], lambda var, chars: passed(var, chars).times(chars[0].of(sign=False), exponent))
 
 
-@register_rule("convert_element_type")
+@register_elementwise("convert_element_type")
 def convert_element_type(walk: Walk, eqn: Any, x: Value) -> Value:
     """Another float type is the same number; a cast to int or bool answers to no factor."""
     mode = "keep" if jax.dtypes.issubdtype(eqn.params["new_dtype"], np.inexact) else "vanish"
     return elementwise(walk, eqn, [x], passing(walk, mode, mode))
 
 
-@register_rule("select_n")
+@register_elementwise("select_n")
 def select_n(walk: Walk, eqn: Any, which: Value, *cases: Value) -> Value:
     """The choice answers to no factor, the cases all alike."""
     value = elementwise(walk, eqn, cases, walk.same)

@@ -48,15 +48,36 @@ def array_flips(reading: Reading) -> Iterator[Flip]:
 
 
 def without_redundant(units: Iterable[Units], shapes: Mapping[str, Sequence[int]]) -> list[Units]:
-    """Units less the single signs that are products of signs that others have."""
+    """Units less the signs that are products of signs that others have.
+
+    Of single signs nothing is left then; units that permute a batch, such as members of an ensemble,
+    keep their permutations.
+    """
     span: dict[tuple, Flip] = {}
     kept = []
+    units = list(units)
+    for u in units:
+        for flip in _flips_of_sets(u, shapes):
+            _independent(flip, shapes, span)
     for u in sorted(units, key=lambda u: u.n == 1):
         each = range(u.n) if u.n <= MOST_SINGLE_SIGNS else [slice(None)]
         flips = [_flip_of(u, i) for i in each] if u.kind == "signed" else []
-        if [_independent(flip, shapes, span) for flip in flips].count(True) or u.n > 1:
+        independent = [_independent(flip, shapes, span) for flip in flips]
+        if any(independent) or (u.n > 1 and (u.kind != "signed" or u.n > MOST_SINGLE_SIGNS)):
             kept.append(u)
+        elif u.n > 1:
+            kept.append(u.with_kind("permutation"))
     return kept
+
+
+def _flips_of_sets(u: Units, shapes: Mapping[str, Sequence[int]]) -> Iterator[Flip]:
+    """The sign of all units at one index of a dimension of their batch, as the sign of what lies there."""
+    odd = [(site, a) for site, axes in u.placements for a in axes if u.has_factor_on(a)] if u.batch else []
+    if u.kind != "signed" or any(shapes[site][a.axis] != a.length(u.n) for site, a in odd):
+        return
+    for d, length in enumerate(u.batch):
+        for i in range(length):
+            yield frozenset((site, a.batch_axes[d], i) for site, a in odd)
 
 
 def _flip_of(u: Units, which: int | slice) -> Flip:

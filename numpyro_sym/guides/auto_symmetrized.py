@@ -15,6 +15,7 @@ from numpyro import handlers
 from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoNormal
 
 from ..discovery import SymmetryInUse
+from ..discovery.in_use import LOGGER, described
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from . import row
@@ -139,7 +140,7 @@ class AutoSymmetrized(AutoContinuous):
             self.model = model
         if sym is None and self.model is None:
             raise SymmetryError(f"{type(self).__name__}: give sym, or the model to find it from.")
-        in_use = SymmetryInUse(type(self).__name__, self.model, sym, check=check, evaluated=evaluated, batches=True)
+        in_use = SymmetryInUse(type(self).__name__, self.model, sym, check=check, evaluated=evaluated)
         self._asking = Asking(in_use)
 
     def __getattr__(self, name: str) -> Any:
@@ -166,6 +167,8 @@ class AutoSymmetrized(AutoContinuous):
         if self._sym is None or asked is not self._fitted:
             self._sym = self._fit(asked, args, kwargs) if asked.sites else asked
             self._fitted = asked
+            if self._given is None and self._sym.units:
+                LOGGER.warning("%s: found in the model and used: %s.", type(self).__name__, described(self._sym))
 
     def _fit(self, sym: Symmetry, args: tuple, kwargs: dict) -> Symmetry:
         """The symmetry as far as the guide can act on it, from here on with no two units alike."""

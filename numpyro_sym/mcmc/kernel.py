@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +14,9 @@ from numpyro.infer.mcmc import MCMCKernel
 from numpyro.util import is_prng_key
 
 from ..discovery import SymmetryInUse
-from ..discovery.in_use import fingerprint, is_traced
+from ..discovery.in_use import LOGGER, described, fingerprint, is_traced
 from ..symmetry import Symmetry, SymmetryError
 from .potential import check_potential, shapes_of
-
-LOGGER = logging.getLogger("numpyro_sym")
 
 #: What kernels that hold other kernels add to the model's keyword arguments.
 _RESERVED = (GIBBS_SITES_KWARG, "_gibbs_state")
@@ -53,9 +50,12 @@ class SymmetricKernel(MCMCKernel):
         if sym is not None:
             sym.refuse_scaled(self._who)
         self.kernel = kernel
-        self._in_use = SymmetryInUse(self._who, self.model, sym, check=check, evaluated=evaluated)
+        self._in_use = self._used(sym, check, evaluated)
         self._whole = self._in_use  # of the model before another kernel wrapped it
         self._begin()
+
+    def _used(self, sym: Symmetry | None, check: bool, evaluated: bool) -> SymmetryInUse:
+        return SymmetryInUse(self._who, self.model, sym, check=check, evaluated=evaluated)
 
     def _begin(self) -> None:
         self._known: dict[bytes, Prepared] = {}
@@ -140,17 +140,10 @@ class SymmetricKernel(MCMCKernel):
         return prepared
 
     def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
-        """The symmetry to use. What is warned of on the way is logged: the chain is NumPyro's, and so are its warnings.
-
-        A density without observations is a whole model to a kernel, if none whose symmetry it uses unasked.
-        """
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            sym = in_use.of(args, kwargs)
-        for warning in caught:
-            if str(warning.message).startswith(self._who):
-                LOGGER.warning("%s", warning.message)
-        return sym
+        """The symmetry to use. Reading the model warns of nothing that NumPyro does not say when the chain starts."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return in_use.of(args, kwargs)
 
     def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
         """Whatever the symmetry and the model with these arguments decide, once.
@@ -209,7 +202,7 @@ class SymmetricKernel(MCMCKernel):
         other = copy.copy(self)
         other.kernel = self.kernel.wrap_model(wrapper)
         given = self._in_use
-        other._in_use = SymmetryInUse(self._who, other.model, given.sym, check=given.check, evaluated=given.evaluated)
+        other._in_use = other._used(given.sym, given.check, given.evaluated)
         other._begin()
         return other
 
@@ -219,14 +212,3 @@ class SymmetricKernel(MCMCKernel):
         if name == "kernel" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.kernel, name)
-
-
-def described(sym: Symmetry) -> str:
-    """A symmetry in one line: which units, which signs."""
-    if not sym.units:
-        return "no symmetry"
-    what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
-    alone = "a sign"
-    return ", ".join(
-        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})" for u in sym
-    )

@@ -8,11 +8,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from optax.assignment import hungarian_algorithm
 
-from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ..alignment.listing import is_exact
+from ..alignment.nearest_step import nearest_elements, parts
+from ..alignment.section import after
+from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
-from .entries import entries_of_units
 
 Elements = dict[str, Element]
 
@@ -40,22 +41,24 @@ class Nearest:
     def section(self, sym: Symmetry, shapes: kinds.Shapes) -> NearestSection:
         """The section for one symmetry.
 
-        :raises SymmetryError: where several ``Units`` act, or one acts on two axes of an array: the nearest point is
-            then a hard problem, and a local optimum is no section.
+        :raises SymmetryError: where ``Units`` share arrays, or one acts on two axes of an array: the nearest point is
+            then a hard problem, and a local optimum is no section. Units whose sets others permute, as the
+            members of an ensemble do, are settled exactly.
         """
         check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
-        if len(sym) != 1:
+        for u in sym:
+            for site, axs in u.placements:
+                if len({a.axis % len(shapes[site]) for a in axs}) > 1:
+                    raise SymmetryError(
+                        f"Nearest: Units {u.name!r} lie on several axes of site {site!r}, which no single "
+                        "assignment settles. Fold by sorted keys, or say ApproximatelyNearest."
+                    )
+        if not is_exact(sym, shapes):
             raise SymmetryError(
                 f"Nearest: {len(sym)} Units {[u.name for u in sym]} are settled together by no single assignment, so "
                 "the fold would not be exact. Fold by sorted keys, or say ApproximatelyNearest."
             )
-        for site, axs in sym.units[0].placements:
-            if len({a.axis % len(shapes[site]) for a in axs}) > 1:
-                raise SymmetryError(
-                    f"Nearest: Units {sym.units[0].name!r} lie on several axes of site {site!r}, which no single "
-                    "assignment settles. Fold by sorted keys, or say ApproximatelyNearest."
-                )
         return NearestSection(sym, self.reference, sweeps=1)
 
     def _refuse_misfit(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -112,29 +115,13 @@ class NearestSection:
     def settle(self, sites: Mapping[str, Any]) -> tuple[Elements, dict[str, Any]]:
         """The element that brings one point near, and the moved point; jit- and vmap-able."""
         out, total = dict(sites), self.sym.identity()
+        shapes = {site: jnp.shape(sites[site]) for site in self.sym.sites}
         for _ in range(self.sweeps):
-            for u in self.sym:
-                best = {u.name: _assigned(u, self.reference, out)}
-                out = Symmetry([u]).act(best, out)
-                total = self.sym.compose({**self.sym.identity(), **best}, total)
+            for part in parts(self.sym, shapes):
+                step = nearest_elements(part, self.reference, out)
+                out = part.act(step, out)
+                total = after(self.sym, step, total)
         return total, out
 
     def __str__(self) -> str:
         return "\n".join(f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym)
-
-
-def _assigned(u: Units, reference: Mapping[str, Any], sites: Mapping[str, Any]) -> Element:
-    """The element of greatest inner product with the reference: signs within, order by one assignment."""
-    even = jnp.zeros((u.n, u.n))
-    odd = jnp.zeros((u.n, u.n))
-    for site, axs in u.placements:
-        for a in axs:
-            gain = entries_of_units(reference[site], a, u.n) @ entries_of_units(sites[site], a, u.n).T
-            if u.kind == "signed" and (a.power or 0) % 2:
-                odd += gain
-            else:
-                even += gain
-    slots, matched = hungarian_algorithm(-(even + jnp.abs(odd)))
-    order = jnp.zeros(u.n, int).at[slots].set(matched)
-    sign = jnp.where(jnp.take_along_axis(odd, order[:, None], 1)[:, 0] < 0, -1.0, 1.0)
-    return Element(order, sign)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import lgamma, log
+from math import log
 from typing import Any
 
 import jax
@@ -149,11 +149,11 @@ class _OrderStatistics(dist.Distribution):
             )
         self.free = biject_to(support)
         (axis,) = units.axes[self.name]
-        rows = np.moveaxis(np.arange(np.prod(shape, dtype=int)).reshape(shape), axis.axis, -1)
-        rows = rows.reshape(-1, rows.shape[-1])
-        if not 0 <= row < len(rows):
+        # Of each unit, the flat numbers of its entries: (*batch, n, outer * inner * rows).
+        entries = axis.blocks(np.arange(np.prod(shape, dtype=int)).reshape(shape), units.n)
+        if not 0 <= row < entries.shape[-1] // (axis.outer * axis.inner):
             raise SymmetryError(f"OrderedReparam: site {self.name!r} of shape {shape} has no row {row} to order by.")
-        self.key = rows[row][axis.positions(units.n)[0, :, 0]]
+        self.key = entries[..., row].reshape(-1, units.n)  # a row for each set
         super().__init__((), shape, validate_args=False)
 
     def _prior(self) -> tuple[jax.Array, jax.Array]:
@@ -173,14 +173,19 @@ class _OrderStatistics(dist.Distribution):
         """Increments of the key, at latents of zero, add up to three standard deviations."""
         return 3 / max(self.units.n - 1, 1) / log(2)
 
+    @property
+    def _log_spans(self) -> float:
+        return self.key[:, 1:].size * log(self._span)
+
     def _to_free(self, u: jax.Array) -> jax.Array:
         centre, spread = self._prior()
         u = _NEAR * u.ravel()
         y = centre + spread * u
-        first, rest = self.key[0], self.key[1:]
+        first, rest = self.key[:, :1], self.key[:, 1:]
         start = centre[first] + spread[first] * (u[first] - 1.5)
         steps = spread[first] * self._span * jax.nn.softplus(u[rest])
-        return y.at[self.key].set(start + jnp.append(0.0, jnp.cumsum(steps))).reshape(self.event_shape)
+        key = jnp.concatenate([start, start + jnp.cumsum(steps, -1)], -1)
+        return y.at[self.key].set(key).reshape(self.event_shape)
 
     def forward(self, u: jax.Array) -> jax.Array:
         """The site's value."""
@@ -188,22 +193,22 @@ class _OrderStatistics(dist.Distribution):
 
     def inverse(self, x: jax.Array) -> jax.Array:
         """The latent of a value in order."""
-        if not isinstance(x, jax.core.Tracer) and (np.diff(np.ravel(x)[self.key]) < 0).any():
+        if not isinstance(x, jax.core.Tracer) and (np.diff(np.ravel(x)[self.key], axis=-1) < 0).any():
             raise SymmetryError(
                 f"OrderedReparam: the value given for site {self.name!r} is not in the order of its key. Put the "
                 "units of all sites in that order."
             )
         centre, spread = self._prior()
         y = self.free.inv(jnp.asarray(x)).ravel()
-        first = self.key[0]
+        first = self.key[:, :1]
         start = (y[first] - centre[first]) / spread[first] + 1.5
         steps = jnp.diff(y[self.key]) / (spread[first] * self._span)
-        key = jnp.append(start, steps + jnp.log(-jnp.expm1(-steps)))
+        key = jnp.concatenate([start, steps + jnp.log(-jnp.expm1(-steps))], -1)
         return (((y - centre) / spread).at[self.key].set(key) / _NEAR).reshape(self.event_shape)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)
-        order = jnp.argsort(x.reshape(len(x), -1)[:, self.key], -1)
+        order = jnp.argsort(x.reshape(len(x), -1)[:, self.key], -1).reshape(len(x), *self.units.shape)
         elements = {self.units.name: Element(order, jnp.ones(order.shape))}
         x = Symmetry([self.units]).act(elements, {self.name: x})[self.name]
         return jax.vmap(self.inverse)(x).reshape(*sample_shape, *self.event_shape)
@@ -216,8 +221,8 @@ class _OrderStatistics(dist.Distribution):
         _, spread = self._prior()
         y = self._to_free(u)
         x = self.free(y)
-        rest = self.key[1:]
-        slopes = jnp.log(_NEAR * spread).sum() + len(rest) * log(self._span)
+        rest = self.key[:, 1:]
+        slopes = jnp.log(_NEAR * spread).sum() + self._log_spans
         slopes += jax.nn.log_sigmoid(_NEAR * u.ravel()[rest]).sum()
         density = self.fn.log_prob(x).sum() + self.free.log_abs_det_jacobian(y, x).sum()
-        return density + slopes + lgamma(self.units.n + 1)
+        return density + slopes + self.units.log_order

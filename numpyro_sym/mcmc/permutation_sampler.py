@@ -18,7 +18,8 @@ class PermutationSampler(SymmetricKernel):
     The posterior being invariant, the element leaves it as it is, and the chain visits all copies of
     every mode alike: Fruehwirth-Schnatter 2001, Markov chain Monte Carlo estimation of classical
     and dynamic switching and mixture models, section 3. Sites named by label then all have
-    the same marginals; fold or align the draws to tell units apart.
+    the same marginals: bring the draws to one labelling by :func:`~numpyro_sym.rebasin` before
+    single units are read.
 
     The kernel adapts to the symmetrised posterior. It costs one gradient a step.
 

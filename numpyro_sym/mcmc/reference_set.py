@@ -11,7 +11,7 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
 from ..alignment import SortKey, sorted_section
-from ..alignment.section import Section, check_keys
+from ..alignment.section import Section, after, check_keys
 from ..symmetry import Element, Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
 from .original_names import sample_latent
@@ -97,11 +97,7 @@ class ReferenceSetReparam(SitewiseReparam):
         names = {u.name for u in unordered}
         section = Section(part, tuple((u, sign, sort if u in names else None) for u, sign, sort in steps))
         found, out = section.settle({name: value})
-        for u in new:
-            before = self._settled.get(u.name)
-            after = found[u.name]
-            # Ordered by an earlier site, it is turned here only.
-            self._settled[u.name] = after if before is None else Element(before.permutation, after.factor)
+        self._settled = after(self.sym, found, self._settled)
         self._unsigned -= {u.name for u in turned}
         return out[name]
 

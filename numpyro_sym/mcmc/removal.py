@@ -55,7 +55,7 @@ def remove_symmetry(
     :param penalty: ``C``.
     :param max_sweeps: the most rounds of either step, for each ``Units``.
     :returns: a :class:`Removed`.
-    :raises SymmetryError: for scaled units, too few draws, or sites that do not fit.
+    :raises SymmetryError: for scaled units, units whose sets others permute, too few draws, or sites that do not fit.
 
     >>> import numpy as np
     >>> from numpyro_sym import mixture
@@ -69,6 +69,12 @@ def remove_symmetry(
     sym.refuse_scaled("remove_symmetry")
     if not len(sym):
         raise SymmetryError("remove_symmetry: the symmetry has no Units, so there is nothing to remove.")
+    for u in sym:
+        for _, outer in sym.outer_of(u):
+            raise SymmetryError(
+                f"remove_symmetry: Units {outer.name!r} permute the sets of Units {u.name!r}, which are removed one by "
+                f"one. Use numpyro_sym.align, or sym.without({outer.name!r})."
+            )
     given = as_host_arrays(sites, sym, "the draws")
     sample = sample_shape(given, sample_ndim, "the draws")
     sym.check_shapes({name: a.shape for name, a in given.items()}, sample)
@@ -79,10 +85,12 @@ def remove_symmetry(
     draws = {name: widened(a).reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
     elements = {}
     for u in reversed(sym.units):
-        sign = _signs(u, draws, penalty, max_sweeps) if u.kind == "signed" else np.ones((num_draws, u.n))
+        sign = _signs(u, draws, penalty, max_sweeps) if u.kind == "signed" else np.ones((num_draws, *u.shape))
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
-        order = _labels(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1), num_neighbours, max_sweeps)
+        points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
+        labels = [_labels(x, num_neighbours, max_sweeps) for x in points]
+        order = np.stack(labels, 1).reshape(sign.shape)
         draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
         elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
 
@@ -101,7 +109,7 @@ def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[
 
 
 def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Entries of each unit ``(draws, n, entries)``, by site: those that a sign turns, those that it does not."""
+    """Entries ``(draws, *batch, n, entries)`` of each unit, by site: those that a sign turns, and the others."""
     turned: list[np.ndarray] = []
     still: list[np.ndarray] = []
     for site, axs in u.placements:
@@ -112,11 +120,21 @@ def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray],
 
 
 def _signs(u: Units, draws: Mapping[str, np.ndarray], penalty: float, max_sweeps: int) -> np.ndarray:
-    """Of each unit of each draw, ``(draws, n)``: concave-convex steps, the side of each point held in each."""
+    """Of each unit of each draw, ``(draws, *batch, n)``: a hyperplane for each set."""
     turned, _ = _parts(u, draws)
     if not turned:
         raise SymmetryError(f"remove_symmetry: no site tells the signs of Units {u.name!r}.")
-    points = np.concatenate(turned, -1)
+    sides = [_sides(x, penalty, max_sweeps) for x in _by_set(np.concatenate(turned, -1))]
+    return np.stack(sides, 1).reshape(-1, *u.shape)
+
+
+def _by_set(points: np.ndarray) -> np.ndarray:
+    """Points ``(draws, *batch, n, entries)`` as ``(sets, draws, n, entries)``."""
+    return points.reshape(len(points), -1, *points.shape[-2:]).swapaxes(0, 1)
+
+
+def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
+    """Of points ``(draws, n, entries)``: concave-convex steps, the side of each point held in each."""
     flat = points.reshape(-1, points.shape[-1])
     beta = np.linalg.svd(flat, full_matrices=False)[2][0]
     side = np.where(flat @ beta < 0, -1.0, 1.0)

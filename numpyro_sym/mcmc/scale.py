@@ -11,7 +11,6 @@ from numpyro.distributions import constraints
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units
 from ..symmetry.arguments import check_arguments
-from .entries import entries_of_units
 from .original_names import sample_latent
 from .sitewise import SitewiseReparam
 
@@ -76,7 +75,8 @@ class ScaleReparam(SitewiseReparam):
                         f"{late}, which come into them. Sample what comes in first."
                     )
             part = Symmetry(u.with_axes({name: u.axes[name]}) for u in sources)
-            norms = {u.name: Element(jnp.arange(u.n), jnp.sqrt(self._squares[u.name])) for u in sources}
+            straight = part.identity()
+            norms = {n: Element(e.permutation, jnp.sqrt(self._squares[n])) for n, e in straight.items()}
             scaled = _Scaled(fn, part, norms)
             latent = sample_latent(name, f"{name}_scaled", fn, scaled, scaled.scaled)
             value = scaled.unscaled(latent)
@@ -85,7 +85,7 @@ class ScaleReparam(SitewiseReparam):
                 if axis.power == 1:
                     # Of a deeper layer, the weights as the layer before would have them at norm 1:
                     # so its norm leaves the likelihood too.
-                    self._squares[u.name] += (entries_of_units(latent, axis, u.n) ** 2).sum(-1)
+                    self._squares[u.name] += (axis.blocks(latent, u.n) ** 2).sum(-1)
         return value
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from optax.assignment import hungarian_algorithm
 
 from ..alignment import SortKey, sorted_section
-from ..alignment.section import Key, Section, exact_keys
+from ..alignment.nearest_step import assigned
+from ..alignment.section import Key, Section, after, exact_keys
 from ..symmetry import Element, Symmetry, Units
 
 Elements = dict[str, Element]
@@ -37,7 +37,7 @@ class Slots:
     """What the units of each slot look like: a normal for each of their numbers.
 
     :param keys: what is read of each unit.
-    :param mean: ``(n, numbers)``, all keys' numbers after each other.
+    :param mean: ``(*batch, n, numbers)``, all keys' numbers after each other.
     :param precision: the same shape.
     :param odd: ``(numbers,)``, whether a unit's sign turns a number.
     """
@@ -49,13 +49,12 @@ class Slots:
 
     def element(self, sites: Mapping[str, Any], u: Units) -> Element:
         """The element of greatest density: signs within, order by one assignment."""
-        x = jnp.concatenate([key.read_all(sites, u.n) for key in self.keys], -1)[None]  # slot, unit, number
-        mean, precision = self.mean[:, None], self.precision[:, None]
+        x = jnp.concatenate([key.read_all(sites, u.n) for key in self.keys], -1)[..., None, :, :]  # slot, unit, number
+        mean, precision = self.mean[..., None, :], self.precision[..., None, :]
         misfit = (precision * jnp.where(self.odd, x**2, (x - mean) ** 2)).sum(-1)
         agreement = 2 * (precision * self.odd * x * mean).sum(-1)
-        slots, units = hungarian_algorithm(misfit - jnp.abs(agreement))
-        order = jnp.zeros(u.n, int).at[slots].set(units)
-        turned = jnp.take_along_axis(agreement, order[:, None], 1)[:, 0] < 0
+        order = assigned(jnp.abs(agreement) - misfit)
+        turned = jnp.take_along_axis(agreement, order[..., None], -1)[..., 0] < 0
         return Element(order, jnp.where(turned, -1.0, 1.0))
 
     def __str__(self) -> str:
@@ -86,7 +85,7 @@ class SeparatingSection:
             else:
                 settled = {name: how.element(out, self.sym[name])}
                 out = Symmetry([self.sym[name]]).act(settled, out)
-            elements |= settled
+            elements = after(self.sym, settled, elements)
         return elements, out
 
     def __str__(self) -> str:
@@ -126,7 +125,9 @@ def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] 
         choices = exact_keys(u, others, shapes)
         sign_key, sign_gap, here = _signs(u, choices, here)
         sort_key, sort_gap, here = _order(u, choices, here)
-        if min(sign_gap, sort_gap) >= SEPARATED or u.n > MOST_ASSIGNED:
+        # What a slot looks like is each set's own, so no guide while sets are not in order.
+        is_unordered = any(outer in others for _, outer in sym.outer_of(u))
+        if min(sign_gap, sort_gap) >= SEPARATED or u.n > MOST_ASSIGNED or is_unordered:
             steps.append((name, Section(Symmetry([u]), ((name, sign_key, sort_key),))))
         else:
             steps.append((name, _slots(u, choices, here)))
@@ -140,10 +141,9 @@ def _in_turn(section: Section) -> list[tuple[str, list[Units]]]:
 
 
 def _rows(key: Key, draws: Draws, n: int) -> list[tuple[Key, np.ndarray]]:
-    """Every key of one number that a key can be: with what it reads, ``(draws, n)``."""
+    """Every key of one number that a key can be: with what it reads, ``(draws, *batch, n)``."""
     read = key.read_all(draws, n)
-    inside = 1 if key.whole or key.twin is not None else key.axis.outer * key.axis.inner
-    return [(replace(key, row=i), read[..., i * inside]) for i in range(read.shape[-1] // inside)]
+    return [(replace(key, row=i), read[..., i * key.inside]) for i in range(read.shape[-1] // key.inside)]
 
 
 def _signs(u: Units, keys: list[Key], draws: Draws) -> tuple[Key | None, float, Draws]:
@@ -154,7 +154,7 @@ def _signs(u: Units, keys: list[Key], draws: Draws) -> tuple[Key | None, float, 
     gaps = [float(np.min(np.abs(x.mean(0)) / (x.std(0) + _tiny(x)))) for _, x in every]
     key, x = every[int(np.argmax(gaps))]
     sign = np.where(x.mean(0) < 0, -1.0, 1.0)
-    return key, max(gaps), _acted(u, Element(np.arange(u.n), sign), draws)
+    return key, max(gaps), _acted(u, Element(np.broadcast_to(np.arange(u.n), u.shape), sign), draws)
 
 
 def _order(u: Units, keys: list[Key], draws: Draws) -> tuple[Key, float, Draws]:
@@ -162,22 +162,23 @@ def _order(u: Units, keys: list[Key], draws: Draws) -> tuple[Key, float, Draws]:
     every = [row for key in keys for row in _rows(key, draws, u.n)]
 
     def gap(x: np.ndarray) -> float:
-        order = np.argsort(x.mean(0))
-        mean, variance = x.mean(0)[order], x.var(0)[order]
-        apart = np.diff(mean) / np.sqrt(variance[1:] + variance[:-1] + _tiny(x) ** 2)
+        order = np.argsort(x.mean(0), -1)
+        mean, variance = (np.take_along_axis(a, order, -1) for a in (x.mean(0), x.var(0)))
+        apart = np.diff(mean) / np.sqrt(variance[..., 1:] + variance[..., :-1] + _tiny(x) ** 2)
         return float(apart.min()) if u.n > 1 else np.inf
 
     gaps = [gap(x) for _, x in every]
     key, x = every[int(np.argmax(gaps))]
-    return key, max(gaps), _acted(u, Element(np.argsort(x.mean(0)), np.ones(u.n)), draws)
+    return key, max(gaps), _acted(u, Element(np.argsort(x.mean(0), -1), np.ones(u.shape)), draws)
 
 
 def _slots(u: Units, keys: list[Key], draws: Draws) -> Slots:
     x = np.concatenate([key.read_all(draws, u.n) for key in keys], -1)
     odd = np.concatenate([np.full(key.read_all(draws, u.n).shape[-1], u.kind == "signed" and key.odd) for key in keys])
-    spread = x.std((0, 1))
+    every = tuple(range(x.ndim - 1))  # draws, sets and units
+    spread = x.std(every)
     # What is the same for all units, a sum of probabilities, tells nothing and its scale is rounding.
-    telling = spread > 1e-5 * np.abs(x).max((0, 1))
+    telling = spread > 1e-5 * np.abs(x).max(every)
     precision = np.where(telling, 1 / (x.var(0) + (1e-3 * spread) ** 2 + np.finfo(float).tiny), 0)
     return Slots(tuple(keys), x.mean(0), precision, odd)
 
@@ -188,5 +189,5 @@ def _tiny(x: np.ndarray) -> float:
 
 def _acted(u: Units, element: Element, draws: Draws) -> Draws:
     count = len(next(iter(draws.values())))
-    spread = Element(*(np.broadcast_to(a, (count, u.n)) for a in element))
+    spread = Element(*(np.broadcast_to(a, (count, *u.shape)) for a in element))
     return Symmetry([u]).act({u.name: spread}, draws)

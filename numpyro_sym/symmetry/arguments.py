@@ -60,7 +60,19 @@ TAKE_BATCHES: frozenset[str] = frozenset(
     [
         "align",
         "align_in_jit",
+        "align_gaussians",
         "align_chunked",
+        "minimum_mass",
+        "unit_norm",
+        "unit_variance",
+        "sorted_section",
+        "Nearest.section",
+        "Folded.__init__",
+        "FoldedNUTS.__init__",
+        "PermutationSampler.__init__",
+        "ReferenceSetReparam.__init__",
+        "OrderedReparam.__init__",
+        "remove_symmetry",
         "rebasin",
         "rebasin_to_zarr",
         "elements_of",
@@ -75,7 +87,6 @@ TAKE_BATCHES: frozenset[str] = frozenset(
         "plot_rhat",
         "AutoSymmetrized.__init__",
         "AutoSymmetrizedNormal.__init__",
-        "align_gaussians",
         "align_guides",
     ]
 )

@@ -45,6 +45,7 @@ class Symmetry:
     :param notes: how it was found and what was not, line by line, for :meth:`explain`; two
         symmetries that differ in nothing else are equal.
     :param caveats: units name -> what the claim rests on besides a proof; see :meth:`unconditional`.
+    :param certain: units name -> a smaller symmetry of these units that has fewer caveats.
     :raises SymmetryError: where two have the same name, or lie on one axis and neither commute
         nor make a wreath product.
 
@@ -63,6 +64,7 @@ class Symmetry:
     units: tuple[Units, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
     caveats: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    certain: Mapping[str, Symmetry] = field(default_factory=dict, compare=False)
     _outers: Outers = field(default_factory=dict, compare=False)
 
     def __init__(
@@ -71,6 +73,7 @@ class Symmetry:
         *,
         notes: Iterable[str] = (),
         caveats: Mapping[str, Iterable[str]] | None = None,
+        certain: Mapping[str, Symmetry] | None = None,
     ) -> None:
         units = _all_units(units)
         names = [u.name for u in units]
@@ -81,6 +84,8 @@ class Symmetry:
         object.__setattr__(self, "notes", _all_notes(notes))
         given = {name: frozenset(some) for name, some in (caveats or {}).items()}
         object.__setattr__(self, "caveats", {name: given.get(name, frozenset()) for name in names})
+        smaller = {name: part for name, part in (certain or {}).items() if name in names}
+        object.__setattr__(self, "certain", smaller)
         object.__setattr__(self, "_outers", outers_of(units))
 
     # What it is ------------------------------------------------------------------------------
@@ -178,7 +183,8 @@ class Symmetry:
         kept = [u for u in self.units if u.kind in chosen]
         if "permutation" in chosen:
             kept = [u if u.kind in chosen else u.with_kind("permutation") for u in self.units]
-        return Symmetry(kept, notes=self.notes, caveats=self.caveats)
+        certain = {name: part.select(kind) for name, part in self.certain.items()}
+        return Symmetry(kept, notes=self.notes, caveats=self.caveats, certain=certain)
 
     def refuse_scaled(self, who: str) -> None:
         """Raise where units are scaled: for whoever moves the posterior, not the likelihood alone.
@@ -214,7 +220,7 @@ class Symmetry:
         for name in names:
             self[name]
         kept = [u for u in self.units if u.name not in names]
-        return Symmetry(kept, notes=self.notes, caveats=self.caveats)
+        return Symmetry(kept, notes=self.notes, caveats=self.caveats, certain=self.certain)
 
     def rename(self, names: Mapping[str, str]) -> Symmetry:
         """The same symmetry under other names, ``{old: new}``.
@@ -226,7 +232,10 @@ class Symmetry:
             self[name]
         renamed = [u.renamed(names.get(u.name, u.name)) for u in self.units]
         caveats = {names.get(name, name): some for name, some in self.caveats.items()}
-        return Symmetry(renamed, notes=self.notes, caveats=caveats)
+        certain = {}
+        for name, part in self.certain.items():
+            certain[names.get(name, name)] = part.rename({name: names.get(name, name)})
+        return Symmetry(renamed, notes=self.notes, caveats=caveats, certain=certain)
 
     def unconditional(self, *accepted: str) -> Symmetry:
         """The part that holds whatever the data are: what guides and kernels use unasked.
@@ -234,7 +243,8 @@ class Symmetry:
         Units that :func:`numpyro_sym.find_symmetry` found may be marked in :attr:`caveats`:
         ``"evaluated"`` (found by evaluating the model, not proved), ``"values"`` (holds for these
         values of the data, such as two equal rows) or ``"untouched"`` (moves only sites that the
-        likelihood never sees).
+        likelihood never sees). Of units of which a part is certain, that part is kept: the one
+        permutation of all sets where it was not proved that each set has its own.
 
         :param accepted: marks that are accepted nevertheless.
         :returns: the :class:`Symmetry` without units that have another mark.
@@ -243,7 +253,15 @@ class Symmetry:
         >>> len(sym.unconditional()), len(sym.unconditional("values"))
         (0, 1)
         """
-        return self.without(*(name for name, some in self.caveats.items() if some - set(accepted)))
+        kept: list[Units] = []
+        caveats: dict[str, frozenset[str]] = {}
+        for u in self.units:
+            holds = not self.caveats[u.name] - set(accepted)
+            part = self if holds else self.certain.get(u.name, Symmetry()).unconditional(*accepted)
+            if u.name in part.caveats:
+                kept.append(part[u.name])
+                caveats[u.name] = part.caveats[u.name]
+        return Symmetry(kept, notes=self.notes, caveats=caveats, certain=self.certain)
 
     # The group -------------------------------------------------------------------------------
 

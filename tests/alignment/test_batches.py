@@ -8,10 +8,20 @@ import jax
 import numpy as np
 import pytest
 from alignment_cases import distance
+from numpyro.diagnostics import gelman_rubin
 from registry import BATCHED, BY_NAME, CASES, Case, random_point
 
 from numpyro_sym import Axis, Element, Symmetry, Units
-from numpyro_sym.alignment import align, align_in_jit
+from numpyro_sym.alignment import (
+    Activations,
+    Whitened,
+    align,
+    align_chunked,
+    align_gaussians,
+    align_in_jit,
+    minimum_mass,
+)
+from numpyro_sym.alignment.metrics import act_on_scales
 
 #: Batches without a model: what else may lie on an axis.
 _BATCH_OF_TWO = {"axes": {"w": (Axis(1, batch=0), Axis(2, batch=0)), "v": Axis(1, batch=0)}, "batch": 2}
@@ -208,13 +218,16 @@ def test_switching_within_subjects_is_undone(subjects):
 
 
 def test_one_permutation_for_all_subjects_is_not_enough():
-    """The negative control: where each subject switches by itself."""
-    own = Symmetry([Units("component", 3, batch=10, axes={"mu": Axis(1, batch=0)})])
+    """The negative control: where each chain's subjects switch by themselves, R-hat stays high."""
+    own = Symmetry([Units("component", 3, batch=100, axes={"mu": Axis(1, batch=0)})])
     shared = Symmetry([Units("component", 3, axes={"mu": 1})])
-    reference = {"mu": np.tile([-4.0, 0.0, 4.0], (10, 1))}
-    draws = own.act(_elements(own, (50,)), {"mu": np.broadcast_to(reference["mu"], (50, 10, 3))})
-    assert (align(draws, reference, own).distance == 0).all()
-    assert (align(draws, reference, shared).distance > 10).all()
+    rng = np.random.default_rng(0)
+    true = np.array([-4.0, 0.0, 4.0]) + 0.3 * rng.normal(size=(4, 250, 100, 3))
+    order = rng.permuted(np.broadcast_to(np.arange(3), (4, 1, 100, 3)), axis=-1)
+    draws = {"mu": np.take_along_axis(true, order, -1)}
+    aligned, control = (align(draws, "first", sym, sample_ndim=2).sites["mu"] for sym in (own, shared))
+    assert gelman_rubin(aligned).max() < 1.01
+    assert gelman_rubin(control).max() > 5
 
 
 @pytest.mark.parametrize("name", ["subjects", "ensemble-small", "signed-groups", "attention-inner", "shared"])
@@ -243,3 +256,73 @@ def test_single_precision_finds_what_double_does():
     )
     assert single.distance.dtype == np.float32
     np.testing.assert_allclose(single.distance, double.distance, rtol=1e-5)
+
+
+# What stands on alignment ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["subjects", "ensemble-small"])
+def test_gaussians_that_were_moved_come_back(name):
+    sym, shapes = _problem(name)
+    loc, scale = _normal(shapes), {site: np.exp(x) for site, x in _normal(shapes, seed=1).items()}
+    g = {n: Element(*(a[0] for a in e)) for n, e in _elements(sym, (1,), 3).items()}
+    r = align_gaussians(sym.act(g, loc), act_on_scales(sym, g, scale), loc, scale, sym)
+    assert r.distance == 0
+    for site in shapes:
+        np.testing.assert_array_equal(r.loc[site], loc[site])
+        np.testing.assert_array_equal(r.scale[site], scale[site])
+
+
+def test_weighted_distances_are_the_least_over_the_group():
+    sym, shapes = _problem("ensemble-small")
+    draws, reference = _normal(shapes, (3,), 1), _normal(shapes)
+    scale = {site: np.exp(x) for site, x in _normal(shapes, seed=2).items()}
+    r = align(draws, reference, sym, metric=Whitened(scale))
+    every = {n: Element(*map(np.asarray, e)) for n, e in sym.elements().items()}
+    for b in range(3):
+        copies = {site: np.broadcast_to(x[b], (sym.order, *x.shape[1:])) for site, x in draws.items()}
+        moved = {site: x / scale[site] for site, x in sym.act(every, copies).items()}
+        least = distance(moved, {site: x / scale[site] for site, x in reference.items()}, sym.sites).min()
+        assert r.distance[b] == pytest.approx(least, rel=1e-10)
+
+
+def test_activations_have_the_batch_first():
+    case = BY_NAME["ensemble-small"]
+    x = np.random.default_rng(0).normal(size=(20, 3))
+
+    def apply(point, x):
+        hidden = jax.numpy.tanh(jax.numpy.einsum("bd,mdu->bmu", x, point["w1"]) + point["b1"])
+        return {"hidden": hidden.transpose(1, 0, 2), "member": jax.numpy.einsum("bmu,mu->bm", hidden, point["w2"])}
+
+    with jax.enable_x64(True):
+        reference = _normal(_shapes(case))
+        copies = {site: np.broadcast_to(v, (10, *v.shape)) for site, v in reference.items()}
+        moved = case.sym.act(_elements(case.sym, (10,)), copies)
+        r = align(moved, reference, case.sym, metric=Activations(apply, x))
+    for site, v in r.sites.items():
+        np.testing.assert_allclose(v, copies[site], atol=1e-12)
+
+
+def test_chunks_of_dask_are_aligned_as_in_memory():
+    da = pytest.importorskip("dask.array")
+    sym, shapes = _problem("ensemble-small")
+    draws, reference = _normal(shapes, (12,), 1), _normal(shapes)
+    lazy = {site: da.from_array(x, chunks=(5, *x.shape[1:])) for site, x in draws.items()}
+    found, expected = align_chunked(lazy, reference, sym), align(draws, reference, sym)
+    np.testing.assert_allclose(found.distance.compute(), expected.distance)
+    np.testing.assert_array_equal(
+        found.elements["hidden"].permutation.compute(), expected.elements["hidden"].permutation
+    )
+
+
+def test_scales_of_each_set_are_at_rest():
+    sets = Units(
+        "hidden", 3, batch=2, incoming={"w": Axis(2, batch=0)}, outgoing={"v": Axis(1, batch=0)}, kind="scaled"
+    )
+    alone = Units("hidden", 3, incoming={"w": 1}, outgoing={"v": 0}, kind="scaled")
+    draws = _normal({"w": (2, 4, 3), "v": (2, 3)}, (5,))
+    found = minimum_mass(draws, Symmetry([sets]), sample_ndim=1).sites
+    for b in range(2):
+        one = minimum_mass({site: x[:, b] for site, x in draws.items()}, Symmetry([alone]), sample_ndim=1).sites
+        for site, x in one.items():
+            np.testing.assert_allclose(found[site][:, b], x)

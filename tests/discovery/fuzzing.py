@@ -9,7 +9,7 @@ often as models have them, even seeds all alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from numpyro_sym.discovery.words import Namer
 from numpyro_sym.symmetry import Element, Trial
 from numpyro_sym.symmetry.check import holds
 from numpyro_sym.symmetry.rounding import QUICK
+from numpyro_sym.symmetry.trial import moving_element
 
 LENGTHS = (1, 2, 3, 3, 4, 6)
 UNARY: list[Callable] = [
@@ -91,6 +92,72 @@ class Grammar:
         return jnp.asarray(self.rng.normal(size=shape))
 
     # Operations: each takes the pool, returns a new value or None where none fits ----------------
+
+    def stacked_layers(self, pool):
+        """A scan over two stacks, the carry beside them: layers with weights of their own."""
+        x = self.pick([v for v in pool if v.ndim == 3] or pool)
+        fits = [y for y in pool if y.ndim >= 2 and x.ndim == 3 and y.shape[:2] == (x.shape[0], x.shape[2])]
+        if x.ndim != 3:
+            return None
+        f, g = self.pick(UNARY), self.pick(UNARY)
+        y = self.pick(fits) if fits else x[:, 0]
+        start = self.pick([jnp.zeros(x.shape[1]), 0.3 * jnp.ones(x.shape[1]), x[0, :, 0]])
+
+        def layer(carry, weights):
+            w, v = weights
+            hidden = f(carry @ w) * v.reshape(v.shape[0], -1).sum(1)
+            return carry + w @ g(hidden), hidden if w.shape[0] == 2 else hidden.sum()
+
+        return jax.lax.scan(layer, start, (x, y), reverse=bool(self.rng.random() < 0.3))[int(self.rng.integers(2))]
+
+    def members(self, pool):
+        """A vmap over the first axis of two arrays, with a third that all of them see."""
+        x = self.pick([v for v in pool if v.ndim >= 2] or pool)
+        fits = [y for y in pool if y.ndim and x.ndim >= 2 and y.shape[0] == x.shape[0]]
+        if x.ndim < 2:
+            return None
+        y, z = self.pick(fits), self.pick(pool)
+        f, g, h, k = self.pick(UNARY), self.pick(BINARY), self.pick(REDUCE), self.pick(KEEP)
+        how = self.rng.integers(5)
+
+        def member(a, b):
+            if how == 0 and a.ndim == 2 and b.ndim:
+                return f(jnp.tensordot(a, b, (self_axis(a, b), 0))) if self_axis(a, b) is not None else f(a)
+            if how == 1 and a.shape == b.shape:
+                return g(f(a), b)
+            if how == 2 and a.ndim == 1:
+                return jax.lax.scan(lambda c, w: (f(c * w) + b.sum(), c * w), a.sum(), a)[1]
+            if how == 3 and _broadcasts(a.shape, z.shape):
+                return g(f(a), z)
+            return k(f(a), axis=-1) * h(b, axis=0).sum() if b.ndim else h(f(a), axis=0)
+
+        return jax.vmap(member)(x, y)
+
+    def recurrent_members(self, pool):
+        """A recurrence whose carry runs over a batch beside the steps."""
+        x = self.pick([v for v in pool if v.ndim >= 2] or pool)
+        if x.ndim < 2:
+            return None
+        f, g = self.pick(UNARY), self.pick(BINARY)
+        start = self.pick([jnp.zeros(x.shape), jnp.ones(x.shape), x, jnp.zeros_like(x) + x.mean(0)])
+
+        def step(carry, t):
+            carry = g(f(carry), x) * 0.5 + t
+            return carry, carry.sum(-1)
+
+        return jax.lax.scan(step, start, jnp.arange(3.0))[int(self.rng.integers(2))]
+
+    def block_diagonal(self, pool):
+        """Products block by block, the blocks in any order or as one long axis."""
+        x = self.pick([v for v in pool if v.ndim == 3] or pool)
+        fits = [y for y in pool if y.ndim == 2 and x.ndim == 3 and y.shape == (x.shape[0], x.shape[1])]
+        flat = [y for y in pool if y.ndim == 1 and x.ndim == 3 and y.shape[0] == x.shape[0] * x.shape[1]]
+        if fits and self.rng.random() < 0.6:
+            how = self.pick(["bij,bi->bj", "bij,bi->jb", "bij,bi->j", "bij,bi->b", "bij,bi->"])
+            return jnp.einsum(how, x, self.pick(fits))
+        if flat:
+            return jnp.einsum("bij,bi->bj", x, self.pick(flat).reshape(x.shape[:2])).reshape(-1)
+        return None
 
     def unary(self, pool):
         return self.pick(UNARY)(self.pick(pool))
@@ -296,6 +363,34 @@ class Grammar:
         *("slice", "index", "lookup", "join", "stack", "pad", "scan", "mapped", "mapped_twice", "branch", "loop"),
         *("until", "matrix", "pool_window", "convolve", "convolve"),
     )
+    #: What batches are made of, besides.
+    BATCHED = (
+        *("unary", "unary", "with_constant", "binary", "contract", "batched", "reduce", "keep", "transpose", "reshape"),
+        *(
+            "slice",
+            "index",
+            "lookup",
+            "join",
+            "stack",
+            "pad",
+            "scan",
+            "mapped",
+            "mapped_twice",
+            "branch",
+            "loop",
+            "matrix",
+        ),
+        *(
+            "stacked_layers",
+            "stacked_layers",
+            "members",
+            "members",
+            "members",
+            "recurrent_members",
+            "recurrent_members",
+        ),
+        *("block_diagonal", "block_diagonal", "block_diagonal"),
+    )
     RARE = tuple(dict.fromkeys(COMMON))
 
 
@@ -303,15 +398,27 @@ def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return all(n == m or 1 in (n, m) for n, m in zip(a[::-1], b[::-1], strict=False)) and abs(len(a) - len(b)) < 2
 
 
+def self_axis(a: Any, b: Any) -> int | None:
+    """The first axis of a matrix that is as long as an array's first."""
+    return next((i for i, n in enumerate(a.shape) if n == b.shape[0]), None)
+
+
 def _fits(size: int, shape: tuple[int, ...]) -> bool:
     known = -int(np.prod(shape)) if -1 in shape else int(np.prod(shape))
     return size % known == 0 and size >= known
 
 
-def random_program(seed: int) -> tuple[dict[str, tuple[int, ...]], Callable[[dict], Any]]:
-    """Shapes of the inputs, and a function of them that returns one number."""
+def random_program(seed: int, batches: bool = False) -> tuple[dict[str, tuple[int, ...]], Callable[[dict], Any]]:
+    """Shapes of the inputs, and a function of them that returns one number.
+
+    :param batches: whether operations are drawn that batches of units are made of, and shapes that they fit.
+    """
     setup = Grammar(seed)
     shapes = {f"x{i}": setup.shape() for i in range(setup.rng.integers(2, 5))}
+    if batches:
+        m, n, k = (int(setup.pick((2, 3, 4))) for _ in range(3))
+        options = [(m, n, k), (m, k), (m, n), (m,), (m, k, n), (n, m, k), (m, n * k), (m * n,), (k, m), (m, n, k)]
+        shapes = {f"x{i}": setup.pick(options) for i in range(setup.rng.integers(2, 5))}
     steps = int(setup.rng.integers(3, 12))
 
     def program(point: dict) -> Any:
@@ -319,7 +426,8 @@ def random_program(seed: int) -> tuple[dict[str, tuple[int, ...]], Callable[[dic
         pool = [point[name] for name in shapes]
         new = []
         for _ in range(steps):
-            out = getattr(grammar, grammar.pick(Grammar.COMMON if seed % 2 else Grammar.RARE))(pool)
+            common = Grammar.BATCHED if batches else Grammar.COMMON
+            out = getattr(grammar, grammar.pick(common if seed % 2 or batches else Grammar.RARE))(pool)
             if out is not None and 0 < out.size <= 500 and out.ndim <= 3:
                 pool.append(jnp.asarray(out, float))
                 new.append(pool[-1])
@@ -352,19 +460,70 @@ class Claim(NamedTuple):
 def claims(seed: int, program: Any = None) -> Iterator[Claim]:
     """What the walk through a (random) program claims, before any check, and whether it is so."""
     shapes, program = program or random_program(seed)
-    rng = np.random.default_rng(seed)
-    points = [{n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(2)]
-
-    def densities(point):
-        return dict.fromkeys(shapes, 0.0), {"y": program(point)}, dict.fromkeys(shapes, True)
-
-    jaxpr = jax.make_jaxpr(densities)(points[0])
-    view = SimpleNamespace(shapes=shapes, observed=("y",), program=jaxpr, data={}, plates={})
+    view = view_of(shapes, program)
     reading = read_program(view)
     units = []
     for kinds in (("permutation", "signed"), ("permutation", "scaled")):
         units += [u for u in proved(view, reading, kinds, Namer(view), []) if u not in units]
+    yield from judged(seed, shapes, program, units)
+
+
+def claims_of_batches(seed: int, program: Any = None) -> Iterator[Claim]:
+    """What the walk claims of slices along random axes, one by one, and whether it is so."""
+    shapes, program = program or random_program(seed, batches=True)
+    yield from claims_along(shapes, program, _random_batches(shapes, np.random.default_rng(seed + 7)), seed)
+
+
+def claims_along(
+    shapes: dict, program: Callable, batches: Iterable[dict[str, tuple[int, ...]]], seed: int = 0
+) -> Iterator[Claim]:
+    """What the walk claims of one slice along given axes, and whether it is so.
+
+    :param batches: site name -> the axes of a batch, each.
+    """
+    view = view_of(shapes, program)
+    units: list[Units] = []
+    for batch in batches:
+        for c in read_program(view, batch=batch).classes:
+            for kind in ("permutation", "signed", "scaled") if c.alive else ():
+                found = c.units(kind, shapes, batch) if c.kind((kind,)) == kind else None
+                if isinstance(found, Units) and found not in units:
+                    units.append(found)
+    yield from judged(seed, shapes, program, units)
+
+
+def _random_batches(shapes: dict, rng: np.random.Generator) -> Iterator[dict[str, tuple[int, ...]]]:
+    """Axes of one length on some of the inputs, or of two lengths."""
+    for _ in range(6):
+        order = rng.permutation(sorted({n for s in shapes.values() for n in s if n > 1}))
+        lengths = order[: 1 + (rng.random() < 0.3)]
+        batch = {}
+        for name, shape in shapes.items():
+            options = [[k for k, n in enumerate(shape) if n == m] for m in lengths]
+            if all(options) and rng.random() < 0.8:
+                axes = tuple(int(o[0] if rng.random() < 0.7 else rng.choice(o)) for o in options)
+                if len(set(axes)) == len(axes):
+                    batch[name] = axes
+        if batch:
+            yield batch
+
+
+def view_of(shapes: dict, program: Callable) -> Any:
+    """A program as the walk reads it."""
+    rng = np.random.default_rng(0)
+
+    def densities(point):
+        return dict.fromkeys(shapes, 0.0), {"y": program(point)}, dict.fromkeys(shapes, True)
+
+    jaxpr = jax.make_jaxpr(densities)({n: rng.normal(size=s) for n, s in shapes.items()})
+    return SimpleNamespace(shapes=shapes, observed=("y",), program=jaxpr, data={}, plates={})
+
+
+def judged(seed: int, shapes: dict, program: Callable, units: list[Units]) -> Iterator[Claim]:
+    """What comes of claims at random points."""
     if units:
+        rng = np.random.default_rng(seed)
+        points = [{n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(2)]
         judge = Judge(program, points, rng)
         yield from (Claim(u, judge(u)) for u in units)
 
@@ -386,7 +545,8 @@ class Judge:
         turns = False
         for point, before in zip(self.points, self.before, strict=True):
             for _ in range(2):
-                after = float(self.value(Symmetry([u]).act({u.name: random_element(u, self.rng)}, point)))
+                element = moving_element(u, self.rng) if u.batch else random_element(u, self.rng)
+                after = float(self.value(Symmetry([u]).act({u.name: element}, point)))
                 if _same(after, before):
                     continue
                 if not any(_same(after, v) for v in values(self.program, point, self.rng, 30)):

@@ -253,7 +253,7 @@ def resnet_block(x, y):
 @case(
     "attention", RNG.normal(size=(2, 4, 6)), RNG.normal(size=2),
     classes=[
-        (3, "signed", {"q": 1, "k": 1, "v": 1, "o": 0}),
+        (3, "permutation", {"q": 1, "k": 1, "v": 1, "o": 0}),
         (2, "signed", {"q": 2, "k": 2}),
         (2, "signed", {"v": 2, "o": 1}),
     ],

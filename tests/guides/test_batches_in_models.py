@@ -26,7 +26,7 @@ def in_subjects(data, subsample_size=None):
         mu = numpyro.sample("mu", dist.Normal(0, 3).expand([COMPONENTS]).to_event(1))
         mixing = dist.Categorical(jnp.ones((len(subject), ROWS, COMPONENTS)) / COMPONENTS)
         rows = dist.MixtureSameFamily(mixing, dist.Normal(mu[:, None], 1.0))
-        numpyro.sample("y", rows.to_event(1), obs=data[subject])
+        numpyro.sample("y", rows.to_event(1), obs=jnp.asarray(data)[subject])
 
 
 def trained(guide, steps=1500):

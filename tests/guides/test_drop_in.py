@@ -5,6 +5,7 @@ import warnings
 from copy import deepcopy
 from functools import partial
 
+import drop_in_cases as cases
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,6 +99,35 @@ def test_without_a_symmetry_it_is_the_base_guide_to_the_last_bit(kind):
     same(*predicted)
 
 
+# AutoNormal refuses a model without latents, and this one as it does: below.
+EXAMPLES = [name for name in cases.PLAIN if name != "observed only"]
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in ("baseball", "neutra") else pytest.param(n, marks=pytest.mark.slow) for n in EXAMPLES]
+)
+def test_numpyros_examples_without_a_symmetry_loss_for_loss(name):
+    model, *args = cases.PLAIN[name]
+    plain, ours = autoguide.AutoNormal(model), AutoSymmetrizedNormal(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sites without a plate; of both alike, as another test shows
+        expected, result = (trained(g, *args, model=model) for g in (plain, ours))
+    same(expected.losses, result.losses)
+    same(expected.params, result.params)
+    assert len(ours.sym) == 0
+
+
+@pytest.mark.parametrize("name", [n if n == "gmm" else pytest.param(n, marks=pytest.mark.slow) for n in cases.FOLDED])
+def test_numpyros_examples_with_one(name, caplog):
+    """The same symmetry as a kernel finds, told once, and a bound that is finite."""
+    model, args, expected = cases.FOLDED[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isfinite(trained(AutoSymmetrizedNormal(model), *args, model=model).losses).all()
+    told = [record.getMessage() for record in caplog.records if record.name == "numpyro_sym"]
+    assert told == [f"AutoSymmetrizedNormal: found in the model and used: {expected}."]
+
+
 def discrete(x, y):
     z = numpyro.sample("z", dist.Categorical(jnp.ones(2)))
     numpyro.sample("y", dist.Normal(z * x, 1).to_event(1), obs=y)
@@ -137,7 +167,24 @@ def heard(make, model):
     return said, [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
 
 
-@pytest.mark.parametrize("model", [discrete, on_a_sphere, without_a_plate, nothing_latent, needs_more, local])
+def rows_of_a_batch(x, y):
+    """A plate of all rows, and the rows of a batch in it."""
+    u = numpyro.sample("u", dist.Normal(0, 1))
+    numpyro.deterministic("twice", 2 * u)
+    with numpyro.plate("rows", 12, subsample_size=6):
+        numpyro.sample("y", dist.Normal(u, 1), obs=y)
+
+
+def no_observations(x, y):
+    """What it holds are signs and orders of its latents alone, which are not for a guide to take."""
+    with numpyro.plate("two", 2):
+        numpyro.sample("u", dist.Normal(0, 1))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [rows_of_a_batch, no_observations, discrete, on_a_sphere, without_a_plate, nothing_latent, needs_more, local],
+)
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_what_numpyro_says_reaches_the_user(kind, model):
     assert heard(symmetrised(kind), model) == heard(kind, model)

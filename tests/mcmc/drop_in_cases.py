@@ -1,4 +1,4 @@
-"""NumPyro's examples, anew and small: those without a symmetry to use, and those with one."""
+"""NumPyro's examples, anew and small: those without a symmetry to use, and those with one, and which."""
 
 import jax
 import jax.numpy as jnp
@@ -63,12 +63,12 @@ def horseshoe(x, y):
 def lotka_volterra(y):
     a, b, c, d = numpyro.sample("theta", dist.LogNormal(jnp.array([-1.0, -3.0, -1.0, -3.0]), 0.5).to_event(1))
 
-    def step(z, _):
-        u, v = z
-        return (u + 0.1 * u * (a - b * v), v + 0.1 * v * (d * u - c)), jnp.stack(z)
+    def step(logs, _):
+        hare, lynx = jnp.exp(logs)
+        return logs + 0.1 * jnp.stack([a - b * lynx, d * hare - c]), logs
 
-    z = jax.lax.scan(step, (jnp.asarray(30.0), jnp.asarray(4.0)), None, length=len(y))[1]
-    numpyro.sample("y", dist.LogNormal(jnp.log(z), 0.5).to_event(2), obs=y)
+    logs = jax.lax.scan(step, jnp.log(jnp.array([30.0, 4.0])), None, length=len(y))[1]
+    numpyro.sample("y", dist.LogNormal(logs, 0.5).to_event(2), obs=y)
 
 
 def eight_schools(y):
@@ -81,6 +81,41 @@ def eight_schools(y):
 def volatility(y):
     s = numpyro.sample("s", dist.GaussianRandomWalk(0.3, num_steps=len(y)))
     numpyro.sample("y", dist.StudentT(5.0, 0, jnp.exp(s)).to_event(1), obs=y)
+
+
+def covtype(x, y):
+    numpyro.sample("y", dist.Bernoulli(logits=x @ normal("coefs", 3) + normal("intercept")).to_event(1), obs=y > 0)
+
+
+def ucbadmit(department, applied, admitted):
+    """A varying intercept: departments differ by their data."""
+    mu, sigma, male = normal("mu"), numpyro.sample("sigma", dist.HalfNormal(1)), normal("male")
+    with numpyro.plate("department", 3):
+        alpha = numpyro.sample("alpha", dist.Normal(mu, sigma))
+    logits = alpha[department] + male * (jnp.arange(len(applied)) % 2)
+    numpyro.sample("admitted", dist.Binomial(applied, logits=logits).to_event(1), obs=admitted)
+
+
+def var2(y):
+    """Coefficients that run over the series twice, as rows and as columns; data tell the series apart."""
+    phi, c = normal("phi", 2, 3, 3, scale=0.5), normal("c", 3)
+    sd = numpyro.sample("sd", dist.HalfNormal(1).expand([3]).to_event(1))
+    corr = numpyro.sample("corr", dist.LKJCholesky(3, 1.0))
+    mean = c + y[1:-1] @ phi[0].T + y[:-2] @ phi[1].T
+    numpyro.sample("y", dist.MultivariateNormal(mean, scale_tril=sd[:, None] * corr).to_event(1), obs=y[2:])
+
+
+def zero_inflated_poisson(x, y):
+    gate = numpyro.sample("gate", dist.Beta(1, 1))
+    rate = jnp.exp(x @ normal("beta", 3))
+    numpyro.sample("y", dist.ZeroInflatedPoisson(gate, rate).to_event(1), obs=y)
+
+
+def neutra():
+    """Two moons, that their signs carry into one another and themselves; no data."""
+    x = numpyro.sample("x", dist.Uniform(-4, 4).expand([2]).to_event(1))
+    ring = 0.5 * ((jnp.sqrt((x**2).sum()) - 2) / 0.4) ** 2
+    numpyro.factor("moons", logsumexp(-0.5 * ((x[0] + jnp.array([-2.0, 2.0])) / 0.6) ** 2) - ring)
 
 
 def observed_only(y):
@@ -97,6 +132,11 @@ PLAIN = {
     "lotka-volterra": (lotka_volterra, np.exp(RNG.normal(3, 0.3, size=(6, 2)))),
     "eight schools": (eight_schools, Y),
     "volatility": (volatility, Y),
+    "covtype": (covtype, X, Y),
+    "ucbadmit": (ucbadmit, np.arange(6) // 2, np.full(6, 50), np.array([20, 25, 11, 9, 40, 33])),
+    "var2": (var2, X),
+    "zero-inflated poisson": (zero_inflated_poisson, X, np.array([0, 0, 3, 1, 0, 0, 2, 7, 0, 1, 0, 4])),
+    "neutra": (neutra,),
     "observed only": (observed_only, Y),
 }
 
@@ -132,6 +172,27 @@ def annotation_marginalised(labels):
     numpyro.factor("y", logsumexp(jnp.log(pi) + jnp.log(theta.T[labels]).sum(1), -1).sum())
 
 
+def stein_bnn(x, y):
+    """Precisions of the weights and of the noise have priors of their own; a minibatch of the rows."""
+    precision = numpyro.sample("precision", dist.Gamma(1, 0.1))
+    scale = 1 / jnp.sqrt(numpyro.sample("precision_w", dist.Gamma(1, 0.1)))
+    w1, b1 = normal("w1", 3, 3, scale=scale), normal("b1", 3, scale=scale)
+    w2, b2 = normal("w2", 3, scale=scale), normal("b2", scale=scale)
+    with numpyro.plate("rows", len(y), subsample_size=len(y)):
+        mean = jax.nn.relu(x @ w1 + b1) @ w2 + b2
+        numpyro.sample("y", dist.Normal(mean, 1 / jnp.sqrt(precision)), obs=y)
+
+
+def prodlda(counts):
+    """Topics mixed on the scale of logits, normalised over the words."""
+    beta = normal("beta", 2, 4)
+    with numpyro.plate("documents", len(counts)):
+        theta = numpyro.sample("theta", dist.Normal(0, 1).expand([2]).to_event(1))
+        logits = jax.nn.softmax(theta) @ beta
+        standard = (logits - logits.mean(0)) / jnp.sqrt(logits.var(0) + 1e-3)
+        numpyro.sample("words", dist.Multinomial(total_count=6, logits=standard), obs=counts)
+
+
 def lda(docs):
     theta = numpyro.sample("theta", dist.Dirichlet(jnp.ones(2)).expand([3]).to_event(1))
     phi = numpyro.sample("phi", dist.Dirichlet(jnp.ones(4)).expand([2]).to_event(1))
@@ -139,10 +200,16 @@ def lda(docs):
 
 
 LABELS = RNG.integers(0, 3, size=(10, 4))
+TOKENS = RNG.integers(0, 4, size=(3, 6))
+COUNTS = np.array([[3, 1, 2, 0], [0, 4, 1, 1], [1, 1, 0, 4]])
+TWO, THREE = "2 exchangeable", "3 exchangeable"
+#: name -> the model, its arguments, and what is said of its units.
 FOLDED = {
-    "gmm": (gmm, Y),
-    "bnn": (bnn, X, Y),
-    "hmm": (hmm, Y),
-    "annotation, marginalised": (annotation_marginalised, LABELS),
-    "lda": (lda, RNG.integers(0, 4, size=(3, 6))),
+    "gmm": (gmm, (Y,), f"w ({TWO}: w[0] mu[0])"),
+    "bnn": (bnn, (X, Y), f"w1 ({THREE} with signs: w1[1] b1[0] w2[0])"),
+    "stein_bnn": (stein_bnn, (X, Y), f"w1 ({THREE}: w1[1] b1[0] w2[0])"),
+    "hmm": (hmm, (Y,), f"A ({TWO}: A[0] A[1] mu[0])"),
+    "annotation, marginalised": (annotation_marginalised, (LABELS,), f"pi ({TWO}: pi[0] theta[0])"),
+    "lda": (lda, (TOKENS,), f"theta ({TWO}: theta[1] phi[0])"),
+    "prodlda": (prodlda, (COUNTS,), f"beta ({TWO}: beta[0] theta[1])"),
 }

@@ -1,6 +1,7 @@
 """The kernel's name is the only change: nothing to fold changes nothing, and every kernel of NumPyro is served."""
 
 import logging
+import warnings
 
 import drop_in_cases as cases
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from jax.scipy.special import logsumexp
 from numpyro.infer import (
     AIES,
     ESS,
@@ -17,11 +19,15 @@ from numpyro.infer import (
     MCMC,
     NUTS,
     SA,
+    SVI,
     BarkerMH,
     DiscreteHMCGibbs,
     HMCGibbs,
     MixedHMC,
+    Trace_ELBO,
 )
+from numpyro.infer.autoguide import AutoDiagonalNormal
+from numpyro.infer.reparam import NeuTraReparam
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
@@ -38,7 +44,7 @@ def run(kernel, *args, chains=1, chain_method="sequential", start=None, fields=(
 @pytest.mark.parametrize(
     "name",
     [
-        n if n in ("baseball", "funnel", "observed only") else pytest.param(n, marks=pytest.mark.slow)
+        n if n in ("baseball", "neutra", "observed only") else pytest.param(n, marks=pytest.mark.slow)
         for n in cases.PLAIN
     ],
 )
@@ -61,7 +67,7 @@ def test_without_a_symmetry_it_is_numpyros_kernel_draw_for_draw(name, caplog):
     "name", ["gmm", *(pytest.param(n, marks=pytest.mark.slow) for n in cases.FOLDED if n != "gmm")]
 )
 def test_with_one_the_chain_is_numpyros_and_it_is_told_what_is_folded(name, caplog):
-    model, *args = cases.FOLDED[name]
+    model, args, expected = cases.FOLDED[name]
     fields = ("num_steps", "adapt_state.step_size")
     plain, folded = (run(kernel(model), *args, fields=fields) for kernel in (NUTS, nsym.FoldedNUTS))
     # The fold is compiled into the same program, which then may round otherwise in its last bits.
@@ -70,9 +76,68 @@ def test_with_one_the_chain_is_numpyros_and_it_is_told_what_is_folded(name, capl
     told = [record for record in caplog.records if record.name == "numpyro_sym"]
     assert len(told) == 1
     assert told[0].levelno == logging.WARNING
-    for units in folded.sampler.sym:
-        assert units.name in told[0].message
-        assert units.name in repr(folded.sampler)
+    assert told[0].getMessage() == f"FoldedNUTS: found in the model and used: {expected}."
+    assert repr(folded.sampler) == f"<FoldedNUTS: {expected}>"
+
+
+def no_enumeration(y):
+    z = numpyro.sample("z", dist.Poisson(3.0))
+    numpyro.sample("y", dist.Normal(z, 1).to_event(1), obs=y)
+
+
+def without_a_plate(y):
+    w = numpyro.sample("w", dist.Normal(0, 1))
+    numpyro.sample("y", dist.Normal(w, 1), obs=y)
+
+
+def needs_more(y, z):
+    numpyro.sample("y", dist.Normal(z, 1).to_event(1), obs=y)
+
+
+def negative_scale(y):
+    w = numpyro.sample("w", dist.Normal(0, -1.0))
+    numpyro.sample("y", dist.Normal(w, 1).to_event(1), obs=y)
+
+
+def heard(kernel, model):
+    """What NumPyro says of a model: its errors and warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            run(kernel(model), cases.Y)
+            said = None
+        except Exception as error:
+            said = type(error), str(error)
+    return said, [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+
+
+@pytest.mark.parametrize("model", [no_enumeration, without_a_plate, needs_more, negative_scale])
+def test_what_numpyro_says_reaches_the_user(model):
+    expected = heard(NUTS, model)
+    assert any(expected) or model is without_a_plate
+    assert heard(nsym.FoldedNUTS, model) == expected
+
+
+def simplex_parameter(y):
+    p = numpyro.param("p", jnp.ones(3) / 3)
+    z = numpyro.sample("z", dist.Normal(0, 1))
+    numpyro.factor("y", logsumexp(jnp.log(p) - 0.5 * (y[:, None] - z * jnp.arange(3)) ** 2, -1).sum())
+
+
+def in_a_guides_coordinates():
+    guide = AutoDiagonalNormal(cases.gmm)
+    svi = SVI(cases.gmm, guide, numpyro.optim.Adam(0.01), Trace_ELBO())
+    params = svi.get_params(svi.init(jax.random.key(0), cases.Y))
+    return NeuTraReparam(guide, params).reparam(cases.gmm)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [lambda: simplex_parameter, in_a_guides_coordinates])
+def test_parameters_and_other_coordinates_change_nothing(model):
+    plain, folded = (run(kernel(model()), cases.Y).get_samples() for kernel in (NUTS, nsym.FoldedNUTS))
+    assert plain.keys() == folded.keys()
+    for name in plain:
+        np.testing.assert_array_equal(folded[name], plain[name])
 
 
 # Every kernel --------------------------------------------------------------------------------------

@@ -1,0 +1,191 @@
+"""Batches: whether each index of another axis has units of its own.
+
+Units that were found move in the same way at every index of the axes beside theirs: one permutation
+for all layers of a stack, all members of an ensemble. Each of these axes is tried as a batch, by
+moving each set by an element of its own. What the model does not notice is then proved: for one set
+alone, at any index, while all others stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
+
+from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
+from ..symmetry.trial import At
+from .caveats import where
+from .evaluation import withstands
+from .reading import read_program
+
+MOST_CANDIDATES = 64  # choices of axes, one on each site, that are tried
+
+#: What a batch may rest on, the best first: a proof for any data, one by the values of these, no proof.
+GENERAL, VALUES, EVALUATED = range(3)
+
+AxisOfSite = Mapping[str, int]
+
+
+@dataclass
+class Batched:
+    """Units with the batches that they have.
+
+    :param units: in the order in which they were given.
+    :param certain: name -> the largest part of the units that is proved for any data, or the units
+        without a batch, where the batch rests on more.
+    :param general: those whose batch is proved for any data.
+    :param evaluated: those whose batch is not proved.
+    """
+
+    units: list[Units]
+    certain: dict[str, Units] = field(default_factory=dict)
+    general: list[Units] = field(default_factory=list)
+    evaluated: list[Units] = field(default_factory=list)
+
+
+def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], notes: list[str]) -> Batched:
+    """Units with all batches that hold.
+
+    :param levels: what a batch may rest on, the best first.
+    """
+    found = Batched(list(units))
+    for u in units if levels else ():
+        largest = certain = u
+        level = GENERAL
+        while u.n > 1:
+            step = _one_dimension_more(trial, largest, levels, notes)
+            if step is None:
+                break
+            largest, level = step[0], max(level, step[1])
+            certain = largest if level == GENERAL else certain
+        if largest == u:
+            continue
+        largest, certain = _in_order_of_axes(largest), _in_order_of_axes(certain)
+        together = _together(found.units, u, largest, units, notes)
+        if largest not in together:
+            continue
+        found.units = together
+        if level == GENERAL:
+            found.general.append(largest)
+        else:
+            found.certain[u.name] = certain
+        if level == EVALUATED:
+            found.evaluated.append(largest)
+    return found
+
+
+def _one_dimension_more(trial: Trial, u: Units, levels: Sequence[int], notes: list[str]) -> tuple[Units, int] | None:
+    """The units with one more axis as a batch, and what that rests on."""
+    likely = []
+    for batch in islice(_axes_beside(u, trial.view.shapes), MOST_CANDIDATES):
+        larger = _over(u, batch, trial.view.shapes)
+        if _holds(trial, larger, trial.tried[:1]) and _holds(trial, larger, trial.tried):
+            likely.append(larger)
+    for level in levels:
+        for larger in likely:
+            shown = _confirmed(trial, larger) if level == EVALUATED else proved_for_one_set(trial.view, larger, level)
+            if shown is not None and _holds(trial, shown, trial.tried):
+                return shown, level
+    if likely:
+        notes.append(
+            f"{u.name}: each set along a further axis may have units of its own ({likely[0].describe_axes()}); that "
+            "was not proved, so the units of all sets move together."
+        )
+    return None
+
+
+def _axes_beside(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[AxisOfSite]:
+    """Axes of one length, one on each site of the units, on which nothing of theirs lies yet."""
+    free: dict[str, dict[int, list[int]]] = {}  # site -> length -> axes
+    for site, axs in u.placements:
+        used = {a for axis in axs for a in (axis.axis, *axis.batch_axes)}
+        by_length: dict[int, list[int]] = {}
+        for k, n in enumerate(shapes[site]):
+            if k not in used and n > 1:
+                by_length.setdefault(n, []).append(k)
+        free[site] = by_length
+    for n in set.intersection(*(set(by_length) for by_length in free.values())):
+        choices = list(product(*(by_length[n] for by_length in free.values())))
+        # Most programs have a batch at the same place of all arrays.
+        for axes in sorted(choices, key=lambda axes: (len(set(axes)), axes)):
+            yield dict(zip(free, axes, strict=True))
+
+
+def _over(u: Units, batch: AxisOfSite, shapes: Mapping[str, tuple[int, ...]]) -> Units:
+    """The units with one more dimension of their batch."""
+    axes = {}
+    for site, axs in u.placements:
+        axes[site] = tuple(replace(a, batch=(*a.batch_axes, batch[site])) for a in axs)
+    (length,) = {shapes[site][k] for site, k in batch.items()}
+    return Units(u.name, u.n, kind=u.kind, axes=axes, batch=(*u.batch, length))
+
+
+def _in_order_of_axes(u: Units) -> Units:
+    """The units with the dimensions of their batch as they follow on each other in their first array."""
+    first = u.placements[0][1][0].batch_axes
+    order = sorted(range(len(u.batch)), key=lambda d: first[d])
+    axes = {}
+    for site, axs in u.placements:
+        axes[site] = tuple(replace(a, batch=tuple(a.batch_axes[d] for d in order)) for a in axs)
+    return Units(u.name, u.n, kind=u.kind, axes=axes, batch=tuple(u.batch[d] for d in order))
+
+
+def _holds(trial: Trial, u: Units, points: Sequence[At]) -> bool:
+    plain = u.with_kind("permutation") if u.kind == "scaled" else u
+    return trial.holds([plain], points) and (plain is u or trial.holds([u], points))
+
+
+def _confirmed(trial: Trial, u: Units) -> Units | None:
+    return u if u.kind != "scaled" and withstands(trial, u) else None
+
+
+def proved_for_one_set(view: ModelView, u: Units, level: int) -> Units | None:
+    """The units where the model's program shows that each set moves by itself.
+
+    :param level: whether that shall hold for any data, or by the values of these.
+    """
+    batch = {site: axs[0].batch_axes for site, axs in u.placements}
+    for c in read_program(view, any_data=level == GENERAL, batch=batch).classes:
+        if c.alive and c.kind((u.kind,)) == u.kind:
+            shown = c.units(u.kind, view.shapes, batch)
+            if isinstance(shown, Units) and where(shown) == where(u):
+                return shown.renamed(u.name)
+    return None
+
+
+def _together(
+    present: Sequence[Units], u: Units, largest: Units, given: Sequence[Units], notes: list[str]
+) -> list[Units]:
+    """All units, with the batch or without it: the larger group of those that Units can say."""
+
+    def replaced(others: Sequence[Units]) -> list[Units]:
+        return [largest if other.name == u.name else other for other in others]
+
+    whole = replaced(present)
+    plain = {other.name: other for other in given}
+    options = [whole, list(present)]
+    for other in present:
+        if other.name != u.name:
+            options.append(replaced([plain[x.name] if x is other else x for x in present]))
+            options.append(replaced([x for x in present if x is not other]))
+    possible = [option for option in options if _is_a_symmetry(option)]
+    best = whole if whole in possible else max(possible, key=_size)
+    if best != whole:
+        lost = [x.name for x in whole if x not in best]
+        notes.append(
+            f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot say that beside "
+            f"{largest.name} ({largest.describe_axes()}); the larger of the two groups is given."
+        )
+    return best
+
+
+def _is_a_symmetry(units: Sequence[Units]) -> bool:
+    try:
+        Symmetry(units)
+    except SymmetryError:
+        return False
+    return True
+
+
+def _size(units: Sequence[Units]) -> float:
+    return sum((u.with_kind("permutation") if u.kind == "scaled" else u).log_order for u in units)
