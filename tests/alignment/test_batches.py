@@ -230,6 +230,7 @@ def test_one_permutation_for_all_subjects_is_not_enough():
     assert gelman_rubin(control).max() > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["subjects", "ensemble-small", "signed-groups", "attention-inner", "shared"])
 def test_in_jit_it_is_as_near(name):
     sym, shapes = _problem(name)

@@ -48,6 +48,7 @@ def logistic(x, y=None):
     numpyro.sample("y", dist.Bernoulli(logits=x @ w.sum(1)).to_event(1), obs=y)
 
 
+@pytest.mark.slow
 def test_logistic_regression_keeps_its_coefficients():
     x = np.random.default_rng(0).normal(size=(2000, 2))
     y = np.random.default_rng(1).random(2000) < 1 / (1 + np.exp(-x @ np.array([1.0, -2.0])))

@@ -297,6 +297,7 @@ def test_found_units_of_subsampled_sites_are_left_out(rng_key):
     assert np.isfinite(result.losses).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [autoguide.AutoNormal, autoguide.AutoDiagonalNormal])
 def test_units_that_start_alike_are_told_apart(make, rng_key):
     alike = init_to_value(values={"weights": jnp.full(2, 0.5), "mu": jnp.zeros(2), "sigma": jnp.ones(2), "shift": 1.0})

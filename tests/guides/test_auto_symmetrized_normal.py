@@ -116,6 +116,7 @@ def _every_element(sym):
     return stack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("distance", "information"), [(1, 0.1114), (2, 0.3368), (4, 0.6327)])
 def test_elbo_gains_the_information(distance, information, x64):
     """ELBO_sym = ELBO + I(g; w); I by quadrature, pinned to its known value."""
@@ -134,6 +135,7 @@ def test_elbo_gains_the_information(distance, information, x64):
     assert losses[1] - losses[0] == pytest.approx(by_quadrature, abs=4e-3)
 
 
+@pytest.mark.slow
 def test_infonce_is_a_lower_bound_that_saturates_at_log_k(x64):
     """Slots far apart: I is log 120, K = 20 elements can tell 2.889 of it (known value)."""
     guide = nsym.AutoSymmetrizedNormal(wide, pair(5), bound="infonce", num_importance=20, check=False)
@@ -173,6 +175,7 @@ def two_bumps(distance):
     numpyro.sample("x", bumps.expand([1]).to_event(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("guide", "distance", "place"),
     [("plain", 4, 0.0), ("plain", 6, 0.5), ("symmetrised", 4, 0.5), ("symmetrised", 6, 0.5)],
@@ -191,6 +194,7 @@ def test_interpolation(guide, distance, place, x64):
         assert result.losses[-300:].mean() == pytest.approx(0.2265, abs=0.02)
 
 
+@pytest.mark.slow
 def test_renyi_gradient_is_traces_on_the_plus_minus_toy(x64, rng_key):
     """With one particle every Renyi ELBO is the ELBO; a draw that NumPyro took for one without
     a reparameterisation would lose the gradient of the location."""
@@ -352,6 +356,7 @@ def test_auto_guide_list():
     assert set(guide.sample_posterior(jax.random.key(0), result.params)) >= {*weights, "noise"}
 
 
+@pytest.mark.slow
 def test_minibatches_and_local_latents_outside_the_symmetry():
     """AutoNormal takes subsampled local latents; so does this, where the symmetry is elsewhere."""
 

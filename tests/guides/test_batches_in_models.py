@@ -121,6 +121,7 @@ def test_other_bases_have_a_valid_bound(base, bound):
         assert slack.mean() < 0.3
 
 
+@pytest.mark.slow
 def test_ties_within_a_set_are_broken():
     start = np.arange(12.0).reshape(4, 3)
     start[2, 1] = start[2, 0]
@@ -154,6 +155,7 @@ def test_guides_are_aligned_set_by_set():
     np.testing.assert_allclose(found.gaussian.distance, 0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_batch_in_a_subsampled_plate_is_refused():
     guide = nsym.AutoSymmetrizedNormal(lambda data: in_subjects(data, 2), SYM, check=False)
     with (

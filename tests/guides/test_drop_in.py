@@ -234,6 +234,7 @@ def asked(monkeypatch):
     return questions
 
 
+@pytest.mark.slow
 def test_steps_do_not_ask_again_and_other_arguments_do(asked):
     guide = AutoSymmetrizedNormal(network, SYM)
     svi = svi_of(network, guide)
@@ -302,6 +303,7 @@ def make(request):
     return MAKE[request.param]
 
 
+@pytest.mark.slow
 def test_many_seeds_at_once_and_one_compiled_run(make):
     """One run, however it is transformed.
 
