@@ -77,10 +77,13 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
 def _one_dimension_more(trial: Trial, u: Units, levels: Sequence[int], notes: list[str]) -> tuple[Units, int] | None:
     """The units with one more axis as a batch, and what that rests on."""
     likely = []
-    for batch in islice(_axes_beside(u, trial.view.shapes), MOST_CANDIDATES):
+    candidates = _axes_beside(u, trial.view.shapes)
+    for batch in islice(candidates, MOST_CANDIDATES):
         larger = _over(u, batch, trial.view.shapes)
         if _holds(trial, larger, trial.tried[:1]) and _holds(trial, larger, trial.tried):
             likely.append(larger)
+    if next(candidates, None) is not None:
+        notes.append(f"{u.name}: of all choices of axes for a batch the first {MOST_CANDIDATES} were tried.")
     for level in levels:
         for larger in likely:
             shown = _confirmed(trial, larger) if level == EVALUATED else proved_for_one_set(trial.view, larger, level)
