@@ -175,19 +175,26 @@ def rows_of_a_batch(x, y):
         numpyro.sample("y", dist.Normal(u, 1), obs=y)
 
 
-def no_observations(x, y):
-    """What it holds are signs and orders of its latents alone, which are not for a guide to take."""
-    with numpyro.plate("two", 2):
-        numpyro.sample("u", dist.Normal(0, 1))
-
-
 @pytest.mark.parametrize(
     "model",
-    [rows_of_a_batch, no_observations, discrete, on_a_sphere, without_a_plate, nothing_latent, needs_more, local],
+    [rows_of_a_batch, discrete, on_a_sphere, without_a_plate, nothing_latent, needs_more, local],
 )
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_what_numpyro_says_reaches_the_user(kind, model):
     assert heard(symmetrised(kind), model) == heard(kind, model)
+
+
+def without_observations(x, y):
+    """What it holds are signs and orders of its latents alone, which are not for a guide to take."""
+    numpyro.sample("u", dist.Normal(0, 1).expand([2]).to_event(1))
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_one_warning_more_where_a_guide_sees_a_part_of_a_model(kind):
+    said, warned = heard(symmetrised(kind), without_observations)
+    assert said is None
+    assert "shows no observations that depend on its units ('u')" in warned.pop(0)
+    assert (said, warned) == heard(kind, without_observations)
 
 
 def test_a_guide_that_was_never_called_says_so():
