@@ -49,7 +49,8 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
     :param levels: what a batch may rest on, the best first.
     """
     found = Batched(list(units))
-    for u in units if levels else ():
+    grown: dict[str, Units] = {}
+    for u in units:
         largest = certain = u
         level = GENERAL
         while u.n > 1:
@@ -60,17 +61,20 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
             certain = largest if level == GENERAL else certain
         if largest == u:
             continue
-        largest, certain = _in_order_of_axes(largest), _in_order_of_axes(certain)
-        together = _together(found.units, u, largest, units, notes)
-        if largest not in together:
-            continue
-        found.units = together
+        grown[u.name] = largest = _in_order_of_axes(largest)
         if level == GENERAL:
             found.general.append(largest)
         else:
-            found.certain[u.name] = certain
+            found.certain[u.name] = _in_order_of_axes(certain)
         if level == EVALUATED:
             found.evaluated.append(largest)
+    found.units = [grown.get(u.name, u) for u in units]
+    if grown and not _is_a_symmetry(found.units):
+        found.units = list(units)
+        for largest in grown.values():
+            found.units = _together(found.units, largest, units, notes)
+        present = {u.name for u in found.units if u.batch}
+        found.certain = {name: u for name, u in found.certain.items() if name in present}
     return found
 
 
@@ -87,7 +91,7 @@ def _one_dimension_more(trial: Trial, u: Units, levels: Sequence[int], notes: li
     for level in levels:
         for larger in likely:
             shown = _confirmed(trial, larger) if level == EVALUATED else proved_for_one_set(trial.view, larger, level)
-            if shown is not None and _holds(trial, shown, trial.tried):
+            if shown is not None and (shown == larger or _holds(trial, shown, trial.tried)):
                 return shown, level
     if likely:
         notes.append(
@@ -156,29 +160,30 @@ def proved_for_one_set(view: ModelView, u: Units, level: int) -> Units | None:
     return None
 
 
-def _together(
-    present: Sequence[Units], u: Units, largest: Units, given: Sequence[Units], notes: list[str]
-) -> list[Units]:
-    """All units, with the batch or without it: the larger group of those that Units can say."""
+def _together(present: Sequence[Units], largest: Units, given: Sequence[Units], notes: list[str]) -> list[Units]:
+    """All units, one of them with its batch or without it: the larger group of those that Units can say.
+
+    :param present: the units as they are so far, and ``given`` without any batch.
+    """
 
     def replaced(others: Sequence[Units]) -> list[Units]:
-        return [largest if other.name == u.name else other for other in others]
+        return [largest if other.name == largest.name else other for other in others]
 
     whole = replaced(present)
+    if _is_a_symmetry(whole):
+        return whole
     plain = {other.name: other for other in given}
-    options = [whole, list(present)]
+    options = [list(present)]
     for other in present:
-        if other.name != u.name:
+        if other.name != largest.name:
             options.append(replaced([plain[x.name] if x is other else x for x in present]))
             options.append(replaced([x for x in present if x is not other]))
-    possible = [option for option in options if _is_a_symmetry(option)]
-    best = whole if whole in possible else max(possible, key=_size)
-    if best != whole:
-        lost = [x.name for x in whole if x not in best]
-        notes.append(
-            f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot say that beside "
-            f"{largest.name} ({largest.describe_axes()}); the larger of the two groups is given."
-        )
+    best = max(filter(_is_a_symmetry, options), key=_size)
+    lost = [x.name for x in whole if x not in best]
+    notes.append(
+        f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot say that beside "
+        f"{largest.name} ({largest.describe_axes()}); the larger of the two groups is given."
+    )
     return best
 
 
