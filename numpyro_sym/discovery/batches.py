@@ -15,6 +15,7 @@ from itertools import islice, product
 from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
 from ..symmetry.trial import At
 from .caveats import where
+from .classes import Class
 from .evaluation import withstands
 from .reading import read_program
 
@@ -24,6 +25,7 @@ MOST_CANDIDATES = 64  # choices of axes, one on each site, that are tried
 GENERAL, VALUES, EVALUATED = range(3)
 
 AxisOfSite = Mapping[str, int]
+Batch = Mapping[str, tuple[int, ...]]  # site name -> the axes of a batch
 
 
 @dataclass
@@ -49,49 +51,101 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
     :param levels: what a batch may rest on, the best first.
     """
     found = Batched(list(units))
-    for u in units if levels else ():
+    grown: dict[str, Units] = {}
+    likely = {u.name: _likely(trial, u, notes) for u in units if u.n > 1}
+    proofs = _Proofs(trial.view, [larger for some in likely.values() for larger in some])
+    for u in units:
         largest = certain = u
         level = GENERAL
-        while u.n > 1:
-            step = _one_dimension_more(trial, largest, levels, notes)
+        options = likely.get(u.name, [])
+        while options:
+            step = _one_dimension_more(trial, options, proofs, levels)
             if step is None:
+                if EVALUATED not in levels:
+                    notes.append(
+                        f"{u.name}: each set along a further axis may have units of its own "
+                        f"({options[0].describe_axes()}); that was not proved, so the units of all sets move together."
+                    )
                 break
             largest, level = step[0], max(level, step[1])
             certain = largest if level == GENERAL else certain
+            options = _likely(trial, largest, notes)
         if largest == u:
             continue
-        largest, certain = _in_order_of_axes(largest), _in_order_of_axes(certain)
-        together = _together(found.units, u, largest, units, notes)
-        if largest not in together:
-            continue
-        found.units = together
+        grown[u.name] = largest = _in_order_of_axes(largest)
         if level == GENERAL:
             found.general.append(largest)
         else:
-            found.certain[u.name] = certain
+            found.certain[u.name] = _in_order_of_axes(certain)
         if level == EVALUATED:
             found.evaluated.append(largest)
+    found.units = [grown.get(u.name, u) for u in units]
+    if grown and not _is_a_symmetry(found.units):
+        found.units = list(units)
+        for largest in grown.values():
+            found.units = _together(found.units, largest, units, notes)
+        present = {u.name for u in found.units if u.batch}
+        found.certain = {name: u for name, u in found.certain.items() if name in present}
     return found
 
 
-def _one_dimension_more(trial: Trial, u: Units, levels: Sequence[int], notes: list[str]) -> tuple[Units, int] | None:
-    """The units with one more axis as a batch, and what that rests on."""
-    likely = []
-    for batch in islice(_axes_beside(u, trial.view.shapes), MOST_CANDIDATES):
+def _likely(trial: Trial, u: Units, notes: list[str]) -> list[Units]:
+    """The units with one more dimension of their batch, where the model does not notice at the points tried."""
+    found = []
+    candidates = _axes_beside(u, trial.view.shapes)
+    for batch in islice(candidates, MOST_CANDIDATES):
         larger = _over(u, batch, trial.view.shapes)
         if _holds(trial, larger, trial.tried[:1]) and _holds(trial, larger, trial.tried):
-            likely.append(larger)
+            found.append(larger)
+    if next(candidates, None) is not None:
+        notes.append(f"{u.name}: of all choices of axes for a batch the first {MOST_CANDIDATES} were tried.")
+    return found
+
+
+def _one_dimension_more(
+    trial: Trial, options: Sequence[Units], proofs: _Proofs, levels: Sequence[int]
+) -> tuple[Units, int] | None:
+    """The first of some batches that can be shown, and what that rests on."""
     for level in levels:
-        for larger in likely:
-            shown = _confirmed(trial, larger) if level == EVALUATED else proved_for_one_set(trial.view, larger, level)
-            if shown is not None and _holds(trial, shown, trial.tried):
+        for larger in options:
+            shown = _confirmed(trial, larger) if level == EVALUATED else proofs.of(larger, level)
+            if shown is not None and (shown == larger or _holds(trial, shown, trial.tried)):
                 return shown, level
-    if likely:
-        notes.append(
-            f"{u.name}: each set along a further axis may have units of its own ({likely[0].describe_axes()}); that "
-            "was not proved, so the units of all sets move together."
-        )
     return None
+
+
+class _Proofs:
+    """Walks through a program with slices in place of sites, each walked once.
+
+    :param likely: units whose batches are walked together, where they have one length and agree on each site: what
+        is shown of one set is that no other value changes, whatever else is a slice at the same index.
+    """
+
+    def __init__(self, view: ModelView, likely: Sequence[Units]) -> None:
+        self.view = view
+        self.classes: dict[tuple, tuple[Class, ...]] = {}
+        self.together: dict[tuple[int, ...], dict[str, tuple[int, ...]]] = {}
+        for u in likely:
+            joint = self.together.setdefault(u.batch, {})
+            own = batch_of(u)
+            if all(joint.get(site, axes) == axes for site, axes in own.items()):
+                joint.update(own)
+
+    def of(self, u: Units, level: int) -> Units | None:
+        """The units, where the program shows that each set moves by itself."""
+        own, joint = batch_of(u), self.together.get(u.batch, {})
+        is_among = all(joint.get(site) == axes for site, axes in own.items())
+        for batch in [joint, own] if is_among and joint != own else [own]:
+            shown = class_as_units(self._walked(batch, level), u, self.view, batch)
+            if shown is not None:
+                return shown
+        return None
+
+    def _walked(self, batch: Batch, level: int) -> tuple[Class, ...]:
+        key = level, tuple(sorted(batch.items()))
+        if key not in self.classes:
+            self.classes[key] = read_program(self.view, any_data=level == GENERAL, batch=batch).classes
+        return self.classes[key]
 
 
 def _axes_beside(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[AxisOfSite]:
@@ -139,13 +193,14 @@ def _confirmed(trial: Trial, u: Units) -> Units | None:
     return u if u.kind != "scaled" and withstands(trial, u) else None
 
 
-def proved_for_one_set(view: ModelView, u: Units, level: int) -> Units | None:
-    """The units where the model's program shows that each set moves by itself.
+def batch_of(u: Units) -> Batch:
+    """Site name -> the axes of the units' batch."""
+    return {site: axs[0].batch_axes for site, axs in u.placements}
 
-    :param level: whether that shall hold for any data, or by the values of these.
-    """
-    batch = {site: axs[0].batch_axes for site, axs in u.placements}
-    for c in read_program(view, any_data=level == GENERAL, batch=batch).classes:
+
+def class_as_units(classes: Sequence[Class], u: Units, view: ModelView, batch: Batch) -> Units | None:
+    """The units, where one of these classes of slices is one set of them."""
+    for c in classes:
         if c.alive and c.kind((u.kind,)) == u.kind:
             shown = c.units(u.kind, view.shapes, batch)
             if isinstance(shown, Units) and where(shown) == where(u):
@@ -153,29 +208,38 @@ def proved_for_one_set(view: ModelView, u: Units, level: int) -> Units | None:
     return None
 
 
-def _together(
-    present: Sequence[Units], u: Units, largest: Units, given: Sequence[Units], notes: list[str]
-) -> list[Units]:
-    """All units, with the batch or without it: the larger group of those that Units can say."""
+def proved_for_one_set(view: ModelView, u: Units, level: int) -> Units | None:
+    """The units where the model's program shows that each set moves by itself.
+
+    :param level: whether that shall hold for any data, or by the values of these.
+    """
+    return _Proofs(view, []).of(u, level)
+
+
+def _together(present: Sequence[Units], largest: Units, given: Sequence[Units], notes: list[str]) -> list[Units]:
+    """All units, one of them with its batch or without it: the larger group of those that Units can say.
+
+    :param present: the units as they are so far, and ``given`` without any batch.
+    """
 
     def replaced(others: Sequence[Units]) -> list[Units]:
-        return [largest if other.name == u.name else other for other in others]
+        return [largest if other.name == largest.name else other for other in others]
 
     whole = replaced(present)
+    if _is_a_symmetry(whole):
+        return whole
     plain = {other.name: other for other in given}
-    options = [whole, list(present)]
+    options = [list(present)]
     for other in present:
-        if other.name != u.name:
+        if other.name != largest.name:
             options.append(replaced([plain[x.name] if x is other else x for x in present]))
             options.append(replaced([x for x in present if x is not other]))
-    possible = [option for option in options if _is_a_symmetry(option)]
-    best = whole if whole in possible else max(possible, key=_size)
-    if best != whole:
-        lost = [x.name for x in whole if x not in best]
-        notes.append(
-            f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot say that beside "
-            f"{largest.name} ({largest.describe_axes()}); the larger of the two groups is given."
-        )
+    best = max(filter(_is_a_symmetry, options), key=_size)
+    lost = [x.name for x in whole if x not in best]
+    notes.append(
+        f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot say that beside "
+        f"{largest.name} ({largest.describe_axes()}); the larger of the two groups is given."
+    )
     return best
 
 

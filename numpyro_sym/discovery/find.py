@@ -24,6 +24,7 @@ from .inference import MET
 from .model import MOST_ENTRIES, read_numpyro_model
 from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
+from .unsaid import unsaid_batches
 from .words import Namer, explain, reasons_of
 
 
@@ -108,6 +109,8 @@ def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, eval
     levels = [GENERAL, *([] if any_data else [VALUES]), *([EVALUATED] if evaluate else [])]
     batched = with_batches(trial, together, levels, notes)
     together = without_redundant(batched.units, view.shapes)
+    if evaluate:
+        unsaid_batches(trial, together, notes)
     if general is not None:
         general += batched.general
     evaluated = [*evaluated, *batched.evaluated]

@@ -13,15 +13,14 @@ Signs of the outer units multiply whole sets and commute with everything inner.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import combinations, permutations
 
 import numpy as np
 
 from .action import act_on_axis
 from .axis import Axis
-from .element import Element
 from .errors import SymmetryError
 from .units import Units
 
@@ -110,21 +109,22 @@ def _refuse_non_commuting(first: Units, second: Units) -> None:
 def _commute(first: Units, a: Axis, second: Units, b: Axis) -> bool:
     if not np.intersect1d(a.positions(first.n), b.positions(second.n)).size:
         return True
-    length = max(a.offset + a.length(first.n), b.offset + b.length(second.n))
-    return all(
-        np.array_equal(g(h(x)), h(g(x)))
-        for x in [np.arange(1.0, length + 1)]
-        for g in _generators(first, a)
-        for h in _generators(second, b)
-    )
+    return _motions_commute(_on_one_axis(first, a), _on_one_axis(second, b))
 
 
-def _generators(u: Units, axis: Axis) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """What generates the motions of one axis by one set of units, as functions of an array of one dimension."""
-    flat = Axis(0, axis.offset, axis.outer, axis.inner, axis.power)
-    one_set = Units(u.name, u.n, axes={"x": flat}, kind=u.kind)
-    return [partial(_moved, one_set, element, flat) for element in u.generators()]
+def _on_one_axis(u: Units, axis: Axis) -> Units:
+    """One set of units on one axis, as units of an array of one dimension."""
+    return Units("units", u.n, axes={"x": Axis(0, axis.offset, axis.outer, axis.inner, axis.power)}, kind=u.kind)
 
 
-def _moved(u: Units, element: Element, axis: Axis, x: np.ndarray) -> np.ndarray:
-    return act_on_axis(u, element, x, axis, 0)
+@lru_cache(maxsize=1024)  # layers of one network meet in the same way
+def _motions_commute(first: Units, second: Units) -> bool:
+    a, b = first.axes["x"][0], second.axes["x"][0]
+    x = np.arange(1.0, max(a.offset + a.length(first.n), b.offset + b.length(second.n)) + 1)
+    for g in first.generators():
+        for h in second.generators():
+            one = act_on_axis(first, g, act_on_axis(second, h, x, b, 0), a, 0)
+            other = act_on_axis(second, h, act_on_axis(first, g, x, a, 0), b, 0)
+            if not np.array_equal(one, other):
+                return False
+    return True

@@ -171,6 +171,14 @@ class Trial:
         change = changes.likelihood if any(u.kind == "scaled" for u in units) else changes.joint
         return change.is_rounding and not changes.left_support
 
+    def withstands(self, move: Callable[[Point], Point], points: Sequence[At] | None = None) -> bool:
+        """Whether a motion of points, such as no ``Units`` can say, leaves the log joint and supports as they are."""
+        for at in self.tried if points is None else points:
+            changes = _between(at, self.evaluate(move(at.sites)), scaled=False)
+            if changes.left_support or not changes.joint.is_rounding:
+                return False
+        return True
+
     # How the program is run ----------------------------------------------------------------------
 
     def _inputs(self, point: Point) -> list[Any]:

@@ -11,7 +11,7 @@ import pytest
 from batched_zoo import BATCHED, SHARED
 from fuzzing import claims_along, claims_of_batches
 from jax.scipy.special import logsumexp
-from zoo import normal
+from zoo import X, Y, normal, observe
 
 from numpyro_sym import find_symmetry
 from numpyro_sym.discovery.batches import GENERAL, VALUES, _axes_beside, _over, proved_for_one_set
@@ -97,6 +97,65 @@ def test_data_that_are_equal_by_chance_are_a_caveat_of_the_batch():
     assert units.batch == (4,)
     assert sym.caveats[units.name] == {"values"}
     assert len(sym.unconditional()) == 0
+
+
+def flattened_heads(x, y):
+    """Heads and their inner dimensions in one axis."""
+    q, k, o = normal("q", 5, 6), normal("k", 5, 6), normal("o", 5)
+    q, k = ((x @ w).reshape(-1, 2, 3) for w in (q, k))
+    weights = jax.nn.softmax(jnp.einsum("the,she->hts", q, k), -1)
+    observe(jnp.tanh(jnp.einsum("hts,s->th", weights, x @ o)).sum(1), y)
+
+
+def grouped_convolution(x, y):
+    """Channels of each group, contracted within it."""
+    k1, k2, w = normal("k1", 3, 1, 6), normal("k2", 3, 3, 4), normal("w", 4)
+    how = {"window_strides": (1,), "padding": "SAME", "dimension_numbers": ("NWC", "WIO", "NWC")}
+    h = jnp.tanh(jax.lax.conv_general_dilated(x[..., None], k1, **how))
+    h = jnp.tanh(jax.lax.conv_general_dilated(h, k2, feature_group_count=2, **how))
+    observe(h.mean(1) @ w, y)
+
+
+def layer_after_layer(x, y):
+    """What comes out of a layer goes into the next."""
+    first, w, b, last = normal("first", 5, 3), normal("w", 4, 3, 3), normal("b", 4, 3), normal("last", 3)
+    h = jax.lax.scan(lambda h, s: (jnp.tanh(h @ s[0] + s[1]), None), jnp.tanh(x @ first), (w, b))[0]
+    observe(h @ last, y)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (flattened_heads, "each of 2 blocks along an axis"),
+        (grouped_convolution, "each of 2 blocks along an axis"),
+        (layer_after_layer, "each of 4 indices of an axis"),
+    ],
+)
+def test_a_batch_that_units_cannot_say_is_noted(model, words):
+    sym = find_symmetry(model, X, Y)
+    assert [(u.n, u.batch) for u in sym if u.n == 3] == [(3, ())]
+    assert f"{words} has units of its own" in sym.explain()
+
+
+def recurrent(x, y):
+    """One matrix at every step."""
+    w, a, c = normal("w", 3, 3), normal("a", 5, 3), normal("c", 3)
+    h = jax.lax.scan(lambda h, _: (jnp.tanh(h @ w + x @ a), None), jnp.zeros((7, 3)), length=4)[0]
+    observe(h @ c, y)
+
+
+def gates(x, y):
+    """Four runs of the same units."""
+    w, c = normal("w", 5, 12), normal("c", 3)
+    i, f, g, o = jnp.split(x @ w, 4, -1)
+    observe((jax.nn.sigmoid(i) * jnp.tanh(g) * jax.nn.sigmoid(f) * jax.nn.softplus(o)) @ c, y)
+
+
+@pytest.mark.parametrize("model", [recurrent, gates])
+def test_runs_that_move_together_are_no_unsaid_batch(model):
+    sym = find_symmetry(model, X, Y)
+    assert [(u.n, u.batch) for u in sym if u.n == 3] == [(3, ())]
+    assert "which Units cannot say" not in sym.explain()
 
 
 def judge(seeds):
