@@ -29,7 +29,9 @@ from numpyro_sym import Symmetry, mcmc
 
 # Whether a symmetry is the model's own is seen when the model is run.
 _SYM = Argument(PAIR, bad.SYMMETRY | bad.SCALED)
-_RUN_WITH = Argument(PAIR, without(bad.OTHERS, "no Units"))
+# No symmetry is no error here: the run is NumPyro's own.
+_OTHERS = without(bad.OTHERS, "no Units")
+_RUN_WITH = Argument(PAIR, _OTHERS)
 _KERNEL = Argument(NUTS(model), bad.KERNEL)
 _MODEL_KERNEL = Argument(NUTS(model), bad.KERNEL | bad.OF_POTENTIAL)
 _KEYS = SORT_KEYS.more(a_class_of_sections=mcmc.Nearest)
@@ -99,7 +101,7 @@ CALLS = {
     "PermutationSampler": call(nsym.PermutationSampler, kernel=_MODEL_KERNEL, sym=_SYM.or_none, check=BOOL),
     "Nearest": call(mcmc.Nearest, reference=_POINT),
     "ApproximatelyNearest": call(mcmc.ApproximatelyNearest, reference=_POINT, sweeps=POSITIVE),
-    "Nearest.section": call(mcmc.Nearest(POINT).section, sym=sym(bad.OTHERS | bad.SCALED), shapes=SHAPES),
+    "Nearest.section": call(mcmc.Nearest(POINT).section, sym=sym(_OTHERS | bad.SCALED), shapes=SHAPES),
     "ReferenceSetReparam": call(nsym.ReferenceSetReparam, sym=_SYM.more(no_Units=Symmetry()), keys=SORT_KEYS),
     "OrderedReparam": call(
         nsym.OrderedReparam,

@@ -50,7 +50,7 @@ def _operation(eqn: Any, given: list, rng: np.random.Generator) -> list:
     if name == "cond":
         return _closed(params["branches"][int(given[0])], given[1:], rng)
     if name == "scan":
-        return _scan(params, given, rng)
+        return _scan(eqn, given, rng)
     if name == "while":
         return _while(params, given, rng)
     inside = next((params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in params), None)
@@ -67,10 +67,13 @@ def _disturbed(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return x * (1 + np.finfo(float).eps * rng.choice([-1.0, 0.0, 1.0], x.shape))
 
 
-def _scan(params: dict, given: list, rng: np.random.Generator) -> list:
-    num_consts, num_carry = params["num_consts"], params["num_carry"]
-    consts, carry = given[:num_consts], given[num_consts : num_consts + num_carry]
-    rows = [np.asarray(x) for x in given[num_consts + num_carry :]]
+def _scan(eqn: Any, given: list, rng: np.random.Generator) -> list:
+    params, body = eqn.params, getattr(eqn.params["jaxpr"], "jaxpr", eqn.params["jaxpr"])
+    # Of a carry the rank is the same inside and outside; what is stacked or taken apart has one axis less inside.
+    num_carry = sum(a.aval.ndim == b.aval.ndim for a, b in zip(eqn.outvars, body.outvars, strict=True))
+    num_whole = sum(a.aval.ndim == b.aval.ndim for a, b in zip(eqn.invars, body.invars, strict=True))
+    consts, carry = given[: num_whole - num_carry], given[num_whole - num_carry : num_whole]
+    rows = [np.asarray(x) for x in given[num_whole:]]
     steps = range(params["length"])
     emitted = []
     for i in reversed(steps) if params["reverse"] else steps:

@@ -7,6 +7,7 @@ one unit each are counted: ``signs`` of them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -429,11 +430,9 @@ def lstm(x, y):
     observe(jax.lax.scan(step, (jnp.zeros(4), jnp.zeros(4)), x)[1], y)
 
 
-@case(
-    "eqx cnn", RNG.normal(size=(3, 1, 6, 6)), RNG.normal(size=3),
-    classes=[(4, "scaled", {"nn/conv.weight": 0, "nn/conv.bias": 0, "nn/out.weight": (1, None, 1, 4)})],
-)  # fmt: skip
-def eqx_cnn(x, y):
+@functools.cache
+def eqx_conv_net():
+    """The class, made once: the model is run many times, and its net is of one structure each time."""
     import equinox as eqx
 
     class Net(eqx.Module):
@@ -448,7 +447,15 @@ def eqx_cnn(x, y):
             h = jax.nn.relu(self.conv(x))
             return self.out(jax.lax.reduce_window(h, 0.0, jax.lax.add, (1, 2, 2), (1, 2, 2), "VALID").reshape(-1))
 
-    net = random_eqx_module("nn", Net(), dist.Normal(0, 1))
+    return Net
+
+
+@case(
+    "eqx cnn", RNG.normal(size=(3, 1, 6, 6)), RNG.normal(size=3),
+    classes=[(4, "scaled", {"nn/conv.weight": 0, "nn/conv.bias": 0, "nn/out.weight": (1, None, 1, 4)})],
+)  # fmt: skip
+def eqx_cnn(x, y):
+    net = random_eqx_module("nn", eqx_conv_net()(), dist.Normal(0, 1))
     observe(jax.vmap(net)(x), y)
 
 
