@@ -2,7 +2,6 @@
 
 from .action import act_on_axis as act_on_axis
 from .axis import Axis as Axis
-from .check import CheckReport as CheckReport
 from .element import Element as Element
 from .element import namespace as namespace
 from .errors import SymmetryError as SymmetryError
@@ -12,9 +11,4 @@ from .ready_made import mixture as mixture
 from .ready_made import mlp as mlp
 from .symmetry import Symmetry as Symmetry
 from .table import text_table as text_table
-from .trial import Changes as Changes
-from .trial import Trial as Trial
 from .units import Units as Units
-from .view import ModelView as ModelView
-from .view import Point as Point
-from .view import register_reader as register_reader

@@ -9,7 +9,7 @@ from planted import MIXTURE, arviz, chains, dataset, planted, rebuilt, rhat, swi
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError, diagnose
-from numpyro_sym.diagnostics.groups import with_groups
+from numpyro_sym.diagnostics.arviz.groups import with_groups
 
 
 @pytest.fixture

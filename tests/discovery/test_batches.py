@@ -16,8 +16,8 @@ from zoo import X, Y, normal, observe
 from numpyro_sym import find_symmetry
 from numpyro_sym.discovery.batches import GENERAL, VALUES, _axes_beside, _over, proved_for_one_set
 from numpyro_sym.discovery.find import symmetry_of
-from numpyro_sym.discovery.model import read_numpyro_model
-from numpyro_sym.symmetry import Trial
+from numpyro_sym.models import Trial
+from numpyro_sym.models.numpyro_model import read_numpyro_model
 
 
 def cases(zoo):

@@ -17,6 +17,7 @@ from scipy.special import logsumexp as host_logsumexp
 
 from numpyro_sym import Axis, Element, Folded, FoldedNUTS, Symmetry, SymmetryError, Units
 from numpyro_sym.alignment import sorted_section
+from numpyro_sym.alignment.sections.separation import separating_section
 from numpyro_sym.mcmc import (
     Nearest,
     OrderedReparam,
@@ -24,7 +25,6 @@ from numpyro_sym.mcmc import (
     ReferenceSetReparam,
     remove_symmetry,
 )
-from numpyro_sym.mcmc.separation import separating_section
 
 NAMES = [case.name for case in BATCHED]
 
