@@ -19,8 +19,8 @@ from .mcmc import OrderedReparam as OrderedReparam
 from .mcmc import PermutationSampler as PermutationSampler
 from .mcmc import ReferenceSetReparam as ReferenceSetReparam
 from .mcmc import ScaleReparam as ScaleReparam
-from .models import CheckReport as CheckReport
 from .symmetry import Axis as Axis
+from .symmetry import CheckReport as CheckReport
 from .symmetry import Element as Element
 from .symmetry import Symmetry as Symmetry
 from .symmetry import SymmetryError as SymmetryError

@@ -9,6 +9,7 @@ from .ready_made import factor_model as factor_model
 from .ready_made import hmm as hmm
 from .ready_made import mixture as mixture
 from .ready_made import mlp as mlp
+from .report import CheckReport as CheckReport
 from .symmetry import Symmetry as Symmetry
 from .table import text_table as text_table
 from .units import Units as Units

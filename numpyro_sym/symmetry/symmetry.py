@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf, log, prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,12 +17,10 @@ from .axis import Axis
 from .element import Array, Element
 from .errors import SymmetryError
 from .products import Outers, outers_of
+from .report import CheckReport
 from .table import text_table
 from .units import Units
 from .validity import check_element
-
-if TYPE_CHECKING:
-    from ..models import CheckReport
 
 Elements = dict[str, Element]
 Sites = Mapping[str, Array]
