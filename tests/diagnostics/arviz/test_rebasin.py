@@ -194,6 +194,7 @@ def test_several_runs_come_to_one_labelling(data):
     assert json.loads(dataset(together).attrs["rebasin"])["reference"] == "mean of another posterior"
 
 
+@pytest.mark.slow
 def test_draws_of_a_guide():
     """Two SVI runs whose guides sit in two labellings, each one chain, come to one."""
     y = jnp.concatenate([jnp.linspace(-4.5, -3.5, 20), jnp.linspace(3.5, 4.5, 20)])

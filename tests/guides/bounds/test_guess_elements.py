@@ -15,6 +15,7 @@ from numpyro_sym.guides.bounds.permanent import log_permanent
 pytestmark = pytest.mark.usefixtures("x64")
 
 
+@pytest.mark.slow
 def test_bounds_the_symmetrised_density_from_above_and_tightens():
     sym, shapes = cases.layers([6], "permutation")
     q = cases.normals(shapes, 0.7)
@@ -33,6 +34,7 @@ def test_bounds_the_symmetrised_density_from_above_and_tightens():
     assert mean[0] > mean[1] + error[1] > mean[2] + error[2]
 
 
+@pytest.mark.slow
 def test_gradient_is_that_of_the_mean_over_the_elements_drawn():
     """At one draw, the mean over elements written out as a sum over the group."""
     sym, shapes = cases.layers([3], "permutation")

@@ -34,6 +34,7 @@ def test_sums_to_one_over_the_group(name):
     np.testing.assert_allclose(jax.jit(jax.vmap(lambda x: total(sym, x, q)))(points), 1.0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_sums_to_one_with_many_pauses():
     sym, shapes = cases.layers([5, 2], "permutation")
     q = cases.normals(shapes, separation=1.5)
