@@ -53,7 +53,7 @@ def test_nothing_is_aligned_before_it_is_asked_for(monkeypatch):
         calls.append(len(args[0]["mu"]))
         return align(*args, **kwargs)
 
-    monkeypatch.setattr("numpyro_sym.alignment.chunked.align", counted)
+    monkeypatch.setattr("numpyro_sym.alignment.chunked.aligned", counted)
     assert r.sites["mu"][0, :2].compute(scheduler="synchronous").shape == (2, 4, 2)
     assert len(calls) == 1
     calls.clear()

@@ -62,37 +62,48 @@ def by_parts(
     """
     total = log_q(sites)
     for part, drawn in _parts(sym, log_q):
-        total += _one_part(part, drawn, rng_key, only_exact, num_elements) - drawn(drawn.sites)
+        log_density = summed(part, drawn, rng_key, EXACT if only_exact else AUTO)
+        if log_density is None and only_exact:
+            raise SymmetryError(_out_of_reach(part, drawn))
+        if log_density is None:
+            log_density = guess(part, drawn, drawn.sites, rng_key, num_elements=num_elements)
+        total += log_density - drawn(drawn.sites)
     return total
 
 
-def _one_part(sym: Symmetry, drawn: Drawn, rng_key: jax.Array, only_exact: bool, num_elements: int) -> jax.Array:
-    limits = EXACT if only_exact else AUTO
+def exact_by_parts(sym: Symmetry, log_q: Drawn, rng_key: jax.Array) -> jax.Array | None:
+    """``log q_sym`` of the draw itself; ``None`` where a part of the group is too large."""
+    total = log_q(log_q.sites)
+    for part, drawn in _parts(sym, log_q):
+        log_density = summed(part, drawn, rng_key, EXACT)
+        if log_density is None:
+            return None
+        total += log_density - drawn(drawn.sites)
+    return total
+
+
+def summed(sym: Symmetry, drawn: Drawn, rng_key: jax.Array, limits: Limits) -> jax.Array | None:
+    """The symmetrised density summed over the group, in logs; ``None`` where that is out of reach.
+
+    :param limits: what counts as affordable.
+    """
     field = drawn.mean_field(sym)
     sums = None if field is None else sums_for(sym, field, limits)
     if field is not None and sums is not None:
         return drawn(drawn.sites) + log_gain(sums, field) - sym.log_order
-    elsewhere = evaluates_elsewhere(drawn)
-    if elsewhere and is_at_most(sym, limits.elements):
+    if is_at_most(sym, limits.elements) and drawn.evaluates_elsewhere:
         return exact(sym, drawn, drawn.sites, rng_key)
-    if only_exact:
-        raise SymmetryError(
-            f"bound='exact': a group of 10**{sym.log_order / log(10):.1f} elements over {[u.name for u in sym.units]} "
-            f"is out of reach (up to {EXACT.elements} elements in one list; of a mean-field guide up to that in each "
-            f"set of a batch, or {EXACT.units} units of a Units that shares no site with others"
-            + ("" if elsewhere else "; this base guide has a density at its own draws alone")
-            + "). Use bound='auto' or 'guess'."
-        )
-    return guess(sym, drawn, drawn.sites, rng_key, num_elements=num_elements)
+    return None
 
 
-def evaluates_elsewhere(drawn: Drawn) -> bool:
-    """Whether the base has a density at other points than its own draws (a flow without an inverse has none)."""
-    try:
-        jax.eval_shape(lambda: drawn(dict(drawn.sites)))
-    except SymmetryError:
-        return False
-    return True
+def _out_of_reach(sym: Symmetry, drawn: Drawn) -> str:
+    at_draws_alone = "" if drawn.evaluates_elsewhere else "; this base guide has a density at its own draws alone"
+    return (
+        f"bound='exact': a group of 10**{sym.log_order / log(10):.1f} elements over {[u.name for u in sym.units]} is "
+        f"out of reach (up to {EXACT.elements} elements in one list; of a mean-field guide up to that in each set of a "
+        f"batch, or {EXACT.units} units of a Units that shares no site with others{at_draws_alone}). "
+        "Use bound='auto' or 'guess'."
+    )
 
 
 def _parts(sym: Symmetry, log_q: Drawn) -> Iterator[tuple[Symmetry, Drawn]]:
