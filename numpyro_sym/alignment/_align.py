@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from .engine.matching import match
 from .engine.moves import act_on_draws
 from .engine.objective import to_reference
 from .engine.problem import Match
-from .engine.starts import STARTS
+from .engine.starts import GivenStarts
 from .iterated_mean import match_to_mean
 from .metrics import Euclidean, GivenMetric
 from .packing import Packed, as_host_arrays, pack
@@ -75,7 +75,7 @@ def align(
     sym: Symmetry,
     *,
     sample_ndim: kinds.NotNegative | None = None,
-    starts: Sequence[str] | None = None,
+    starts: GivenStarts | None = None,
     metric: GivenMetric = EUCLIDEAN,
     num_threads: kinds.Positive | None = None,
 ) -> Alignment:
@@ -97,7 +97,8 @@ def align(
         (every unit is the best of all for its slot): ``"forward"`` (layer by layer),
         ``"annealed"`` (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The
         nearest result is kept. By default the first three, and 64 random ones where at most 16 units
-        lie on two axes of one array (recurrent weights, transitions): the hard case.
+        lie on two axes of one array (recurrent weights, transitions): the hard case. Others may be added:
+        :func:`register_start`.
     :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein` or
         :class:`Activations`. Distances and gaps are the metric's.
     :param num_threads: worker threads; by default one for each processor.
@@ -130,7 +131,7 @@ def aligned(
     sym: Symmetry,
     *,
     sample_ndim: kinds.NotNegative | None = None,
-    starts: Sequence[str] | None = None,
+    starts: GivenStarts | None = None,
     metric: GivenMetric = EUCLIDEAN,
     num_threads: kinds.Positive | None = None,
 ) -> Alignment:
@@ -138,8 +139,6 @@ def aligned(
     check_arguments(aligned, locals(), who)
     if not len(sym):
         raise SymmetryError(f"{who}: the symmetry has no Units, so there is nothing to align by.")
-    if starts is not None and (isinstance(starts, str) or not starts or not set(starts) <= set(STARTS)):
-        raise SymmetryError(f"{who}: starts must be a sequence of names among {tuple(STARTS)}; got {starts!r}.")
     point: dict[str, np.ndarray] | None = None
     at: dict[str, Any] | None = None
     if isinstance(reference, Mapping):

@@ -82,6 +82,7 @@ def _in_a_new_store(data, **arguments):
 
 
 CALLS = {
+    "register_start": call(alignment.register_start, name=Argument("a start", bad.NAME | {"its own": "forward"})),
     "align": call(
         nsym.align,
         sites=DRAWN,
@@ -138,7 +139,7 @@ CALLS = {
         shapes=SHAPES,
         keys=SORT_KEYS.more(no_such_row={"component": ("mu", 7)}),
     ),
-    "Section.fold": call(alignment.sorted_section(PAIR, {"mu": (2,)}).fold, sites=AT.less(*_NEVER_FINITE)),
+    "SortedSection.fold": call(alignment.sorted_section(PAIR, {"mu": (2,)}).fold, sites=AT.less(*_NEVER_FINITE)),
     "minimum_mass": call(alignment.minimum_mass, **_GAUGES),
     "unit_norm": call(alignment.unit_norm, **_GAUGES),
     "unit_variance": call(alignment.unit_variance, **_GAUGES),

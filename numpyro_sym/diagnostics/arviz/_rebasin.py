@@ -11,6 +11,7 @@ import xarray as xr
 
 from ...alignment import Alignment, Euclidean, Metric, align_chunked
 from ...alignment._align import aligned, reference_fault
+from ...alignment.engine.starts import GivenStarts
 from ...alignment.metrics import GivenMetric
 from ...symmetry import Symmetry, kinds
 from ...symmetry.arguments import check_arguments
@@ -41,7 +42,7 @@ def rebasin(
     *,
     reference: Reference = "mean",
     metric: GivenMetric = EUCLIDEAN,
-    starts: Sequence[str] | None = None,
+    starts: GivenStarts | None = None,
     scales: str | Sequence[str] = (),
     keep_elements: bool = False,
 ) -> Any:
@@ -122,7 +123,7 @@ def align_dataset(
     reference: Any,
     sym: Symmetry,
     metric: Metric = EUCLIDEAN,
-    starts: Sequence[str] | None = None,
+    starts: GivenStarts | None = None,
     scales: str | Sequence[str] = (),
 ) -> Alignment:
     """The alignment of a group's draws, by scales only where named: of dask arrays where it holds such."""
