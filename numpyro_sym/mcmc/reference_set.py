@@ -142,6 +142,4 @@ class _Carried(dist.Distribution):
 def _moved(sym: Symmetry, elements: Elements, value: jax.Array, lead: int) -> jax.Array:
     """``value`` of shape ``(*sample, *site)`` with ``lead`` sample dimensions, moved by one element."""
     (name,) = sym.sites
-    sample = jnp.shape(value)[:lead]
-    spread = jax.tree.map(lambda a: jnp.broadcast_to(a, (*sample, *a.shape)), elements)
-    return sym.act(spread, {name: value})[name]
+    return sym.act(elements, {name: value}, sample_ndim=lead)[name]

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 
-from ..symmetry import Axis, CheckReport, SymmetryError, Units
+from ..symmetry import Axis, CheckReport, Symmetry, SymmetryError, Units
+from .numpyro_model import read_numpyro_model
 from .trial import Changes, Trial
-from .view import ModelView
+from .view import ModelView, in_double_precision
+
+
+def check_model(
+    sym: Symmetry,
+    model: Callable[..., Any],
+    args: tuple,
+    kwargs: dict[str, Any],
+    num_points: int,
+    num_elements: int,
+    rng_seed: int,
+) -> CheckReport:
+    """What ``Symmetry.check`` does: read the model in float64, and compare its densities."""
+
+    def check() -> CheckReport:
+        view = read_numpyro_model(model, args, kwargs)
+        try:
+            sym.check_shapes(view.shapes)
+        except SymmetryError as error:
+            raise SymmetryError(" ".join([str(error), *view.notes])) from None
+        return check_symmetry(sym.units, view, num_points, num_elements, rng_seed)
+
+    return in_double_precision(check)
 
 
 def check_symmetry(

@@ -20,10 +20,11 @@ from numpyro.infer.util import compute_log_probs
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
+from .plates import cut_plates
 from .points import at_prior_scale, improve, in_support
 from .purity import same_program
 from .rounding import QUICK
-from .view import ModelView, Point, register_reader
+from .view import ModelView, Point
 
 Trace = dict[str, dict]
 Values = Callable[[dict], Any]
@@ -42,7 +43,7 @@ def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[
     sites = _latent(trace)
     full = {name: site["args"][0] for name, site in trace.items() if site["type"] == "plate"}
     for site in sites.values():
-        site["subsampled"] = any(full.get(f.name, f.size) != f.size for f in site["frames"])
+        site["subsampled"] = bool(cut_plates(site["frames"], full))
     return sites, tuple(name for name, site in trace.items() if site["type"] == "deterministic")
 
 
@@ -375,6 +376,3 @@ def _refuse_impure(first: Any, second: Any) -> None:
             "(a counter, a cache, numpyro.primitives.mutable), or draws random numbers outside its sample sites. "
             "Nothing can be said of such a model; give it what changes as arguments."
         )
-
-
-register_reader(read_numpyro_model)

@@ -187,6 +187,4 @@ def _tiny(x: np.ndarray) -> float:
 
 
 def _acted(u: Units, element: Element, draws: Draws) -> Draws:
-    count = len(next(iter(draws.values())))
-    spread = Element(*(np.broadcast_to(a, (count, *u.shape)) for a in element))
-    return Symmetry([u]).act({u.name: spread}, draws)
+    return Symmetry([u]).act({u.name: element}, draws, sample_ndim=1)
