@@ -69,7 +69,7 @@ CALLS = {
         PAIR.act,
         g=Argument(element_of([1, 0]), {}),
         sites=Argument(POINT, {}),
-        sample_ndim=Argument(0, bad.ANYTHING).or_none,
+        sample_ndim=Argument(0, bad.NOT_NEGATIVE).or_none.more(more_than_there_are=1),
     ),
     "Symmetry.inverse": call(PAIR.inverse, g=_ELEMENTS),
     "Symmetry.compose": call(PAIR.compose, g=_ELEMENTS, h=_ELEMENTS),
