@@ -186,12 +186,12 @@ def _in_order_of_axes(u: Units) -> Units:
 
 
 def _holds(trial: Trial, u: Units, points: Sequence[At]) -> bool:
-    plain = u.with_kind("permutation") if u.kind == "scaled" else u
+    plain = u.without_scales()
     return trial.holds([plain], points) and (plain is u or trial.holds([u], points))
 
 
 def _confirmed(trial: Trial, u: Units) -> Units | None:
-    return u if u.kind != "scaled" and withstands(trial, u) else None
+    return u if not u.has_scales and withstands(trial, u) else None
 
 
 def batch_of(u: Units) -> Batch:
@@ -253,4 +253,4 @@ def _is_a_symmetry(units: Sequence[Units]) -> bool:
 
 
 def _size(units: Sequence[Units]) -> float:
-    return sum((u.with_kind("permutation") if u.kind == "scaled" else u).log_order for u in units)
+    return sum(u.without_scales().log_order for u in units)

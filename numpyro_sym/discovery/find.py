@@ -182,7 +182,7 @@ def _verified(trial: Trial, units: Sequence[Units]) -> list[Units]:
 
     All are tried at once; one by one only where that fails.
     """
-    plain = [u.with_kind("permutation") if u.kind == "scaled" else u for u in units]
+    plain = [u.without_scales() for u in units]
     if trial.holds(plain) and (plain == list(units) or trial.holds(units)):
         return list(units)
     return [u for u, p in zip(units, plain, strict=True) if trial.holds([p]) and trial.holds([u])]

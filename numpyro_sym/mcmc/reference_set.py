@@ -64,7 +64,7 @@ class ReferenceSetReparam(SitewiseReparam):
 
     def _forget(self) -> None:
         self._settled: Elements = {}
-        self._unsigned = frozenset(u.name for u in self.sym if u.kind == "signed")
+        self._unsigned = frozenset(u.name for u in self.sym if u.has_signs)
 
     def _value(self, name: str, fn: dist.Distribution) -> jax.Array:
         units = [u.with_axes({name: u.axes[name]}) for u in self.sym if name in u.sites and u.name in self._settled]

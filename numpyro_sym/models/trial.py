@@ -153,7 +153,7 @@ class Trial:
     def changes(self, units: Sequence[Units], points: Sequence[At] | None = None) -> Changes:
         """What random elements of the units' product change at every point."""
         found = Changes({}, {}, Change(), Change(), ())
-        scaled = any(u.kind == "scaled" for u in units)
+        scaled = any(u.has_scales for u in units)
         for at in self.tried if points is None else points:
             for _ in range(self.num_elements):
                 moved = at.sites
@@ -168,7 +168,7 @@ class Trial:
         The log joint is held equal (with scales, the log likelihood), and every value in its support.
         """
         changes = self.changes(units, points)
-        change = changes.likelihood if any(u.kind == "scaled" for u in units) else changes.joint
+        change = changes.likelihood if any(u.has_scales for u in units) else changes.joint
         return change.is_rounding and not changes.left_support
 
     def withstands(self, move: Callable[[Point], Point], points: Sequence[At] | None = None) -> bool:
@@ -303,10 +303,10 @@ def _element_of_set(u: Units, rng: np.random.Generator, moves: bool) -> Element:
     if moves and np.array_equal(permutation, np.arange(u.n)):
         permutation = np.roll(permutation, 1)
     factor = np.ones(u.n)
-    if u.kind == "signed":
+    if u.has_signs:
         factor = rng.choice([-1.0, 1.0], u.n)
         if moves:
             factor[rng.integers(u.n)] = -1.0
-    elif u.kind == "scaled":
+    elif u.has_scales:
         factor = np.exp(rng.normal(size=u.n))
     return Element(permutation, factor)
