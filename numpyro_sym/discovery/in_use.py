@@ -6,13 +6,14 @@ import hashlib
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Symmetry, SymmetryError, Trial
+from ..symmetry import ModelView, Symmetry, SymmetryError, Trial
 from ..symmetry.view import in_double_precision
 from .find import at_compile_time, symmetry_of
 from .model import read_numpyro_model
@@ -79,8 +80,8 @@ class SymmetryInUse:
 
         def find() -> tuple[Symmetry, bool]:
             view = read_numpyro_model(model, args, kwargs)
-            trial = Trial(view, 2, np.random.default_rng(0))
-            sym = symmetry_of(trial, ("permutation", "signed"), any_data=True, evaluate=self.evaluated)
+            kinds = ("permutation", "signed")
+            sym = symmetry_of(view, partial(_trial, view), kinds, any_data=True, evaluate=self.evaluated)
             return sym, view.any_arguments and not self.evaluated
 
         try:
@@ -102,6 +103,10 @@ class SymmetryInUse:
         )
         LOGGER.warning("%s", told)
         warnings.warn(told, stacklevel=2)
+
+
+def _trial(view: ModelView) -> Trial:
+    return Trial(view, 2, np.random.default_rng(0))
 
 
 def described(sym: Symmetry) -> str:
