@@ -288,10 +288,16 @@ def _fixed(site: dict) -> _Site:
     return _Site(
         shape,
         tuple(biject_to(support).inverse_shape(shape)),
-        support is constraints.real,
+        _is_real(support),
         _plates_of(site),
         frozenset(frame.name for frame in site["frames"]),
     )
+
+
+def _is_real(support: Any) -> bool:
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    return support is constraints.real
 
 
 def _substituted(value_of: Callable[[Any, str], Any]) -> Values:
