@@ -38,6 +38,8 @@ def checked(seed: int) -> Iterator[tuple[str, str, bool]]:
 
 
 if __name__ == "__main__":
+    if "--help" in sys.argv:
+        sys.exit(__doc__)
     warnings.simplefilter("ignore")
     numbers = [int(x) for x in sys.argv[1:] if x.isdigit()]
     count, first = (*numbers, *(10_000, 0)[len(numbers) :])

@@ -75,7 +75,8 @@ def big_models():
 def one(name: str) -> None:
     from zoo import ZOO
 
-    from numpyro_sym.discovery import find_symmetry, read_numpyro_model
+    from numpyro_sym.discovery import find_symmetry
+    from numpyro_sym.models import read_numpyro_model
 
     models = big_models() | {n: (c.model, c.args) for n, c in ZOO.items()}
     model, args = models[name]

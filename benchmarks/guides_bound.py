@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from numpyro_sym import Symmetry, mlp
-from numpyro_sym.guides.evidence import Gaussian, fit_of, signed
-from numpyro_sym.guides.guess import REPORTING, importance, log_tau
-from numpyro_sym.guides.permanent import log_permanent
+from numpyro_sym.guides.bounds._guess import REPORTING, importance, log_tau
+from numpyro_sym.guides.bounds.beliefs import Gaussian, fit_of, signed
+from numpyro_sym.guides.bounds.permanent import log_permanent
 from numpyro_sym.symmetry import text_table
 
 #: widths, inputs, separation in scales, kind.

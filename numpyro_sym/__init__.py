@@ -3,6 +3,7 @@
 from .alignment import Alignment as Alignment
 from .alignment import align as align
 from .diagnostics import Diagnosis as Diagnosis
+from .diagnostics import chains_needed as chains_needed
 from .diagnostics import compact_posterior as compact_posterior
 from .diagnostics import diagnose as diagnose
 from .diagnostics import loss_barrier as loss_barrier
@@ -18,7 +19,6 @@ from .mcmc import OrderedReparam as OrderedReparam
 from .mcmc import PermutationSampler as PermutationSampler
 from .mcmc import ReferenceSetReparam as ReferenceSetReparam
 from .mcmc import ScaleReparam as ScaleReparam
-from .mcmc import chains_needed as chains_needed
 from .symmetry import Axis as Axis
 from .symmetry import CheckReport as CheckReport
 from .symmetry import Element as Element

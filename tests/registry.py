@@ -19,7 +19,7 @@ from jax.scipy.special import logsumexp
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, Units
-from numpyro_sym.discovery import read_numpyro_model
+from numpyro_sym.models import read_numpyro_model
 
 
 class Case(NamedTuple):

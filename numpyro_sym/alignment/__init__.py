@@ -1,7 +1,7 @@
 """Draws and distributions brought to a reference by a symmetry."""
 
-from .align import Alignment as Alignment
-from .align import align as align
+from ._align import Alignment as Alignment
+from ._align import align as align
 from .chunked import align_chunked as align_chunked
 from .gaussians import GaussianAlignment as GaussianAlignment
 from .gaussians import align_gaussians as align_gaussians
@@ -21,6 +21,8 @@ from .relabelling import ecr_soft as ecr_soft
 from .relabelling import ordering as ordering
 from .relabelling import pivotal as pivotal
 from .relabelling import stephens as stephens
+from .removal import Removed as Removed
+from .removal import remove_symmetry as remove_symmetry
 from .rotation import Rotated as Rotated
 from .rotation import align_procrustes as align_procrustes
 from .rotation import align_varimax as align_varimax
@@ -29,6 +31,8 @@ from .scaling import Rescaled as Rescaled
 from .scaling import minimum_mass as minimum_mass
 from .scaling import unit_norm as unit_norm
 from .scaling import unit_variance as unit_variance
-from .section import Section as Section
-from .section import SortKey as SortKey
-from .section import sorted_section as sorted_section
+from .sections.nearest import ApproximatelyNearest as ApproximatelyNearest
+from .sections.nearest import Nearest as Nearest
+from .sections.sorted import Section as Section
+from .sections.sorted import SortKey as SortKey
+from .sections.sorted import sorted_section as sorted_section

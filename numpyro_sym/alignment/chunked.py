@@ -12,7 +12,7 @@ import numpy as np
 
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
-from .align import EUCLIDEAN, Alignment, Reference, align
+from ._align import EUCLIDEAN, Alignment, Reference, align
 from .checks import is_chunked
 from .metrics import GivenMetric, Wasserstein
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..symmetry import Element, Symmetry, SymmetryError, kinds, namespace
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
-from .align import align
+from ._align import align
 from .metrics import Wasserstein, act_on_scales
 
 Sites = Mapping[str, Any]

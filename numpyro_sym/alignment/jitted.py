@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
-from .nearest_step import nearest_elements, parts
+from .engine.nearest_step import nearest_elements, parts
 from .ranges import unit_in_jit
 
 Sites = Mapping[str, jax.Array]

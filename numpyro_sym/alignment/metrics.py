@@ -16,7 +16,7 @@ import numpy as np
 from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
 from .checks import refuse_not_finite
-from .objective import Arrays
+from .engine.objective import Arrays
 
 
 class View(NamedTuple):

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..symmetry import SymmetryError
+from .engine.objective import Arrays
 from .metrics import View
-from .objective import Arrays
 
 #: Powers of two between which the largest number of a site must lie, so that sums of its squares are exact enough.
 _SINGLE, _DOUBLE = 40, 200

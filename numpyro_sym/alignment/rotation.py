@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..symmetry import SymmetryError, factor_model, kinds
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
-from .align import align
+from ._align import align
 from .ranges import refuse_out_of_range, unit_of
 
 _MAX_ITERATIONS = 1000

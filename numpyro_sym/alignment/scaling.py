@@ -15,9 +15,9 @@ import numpy as np
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
 from .checks import as_host_arrays, sample_shape
-from .moves import act_on_draws
+from .engine.moves import act_on_draws
+from .engine.starts import unmoved
 from .ranges import refuse_out_of_range
-from .starts import identity
 
 Sites = Mapping[str, Any]
 
@@ -106,7 +106,7 @@ def _in_gauge(
     scaled.check_shapes({name: a.shape for name, a in given.items()}, sample)
     flat = {name: a.reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
     double = {name: a.astype(float) for name, a in flat.items()}
-    total = identity(scaled, len(next(iter(flat.values()))), np.dtype(float))
+    total = unmoved(scaled, len(next(iter(flat.values()))), np.dtype(float))
     for _ in range(max_sweeps):
         largest = 0.0
         for units in scaled:

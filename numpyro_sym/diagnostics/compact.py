@@ -13,8 +13,8 @@ import numpy as np
 from ..alignment import align
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
-from .figures import load_arviz
-from .samples import flat_draws
+from .arviz.samples import flat_draws
+from .rhat_ess import load_arviz
 from .scales import used_symmetry
 
 

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..discovery import read_numpyro_model
+from ..models import read_numpyro_model
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
 from ..symmetry.programs import of_one_draw, outcome_of
-from .samples import flat_draws
+from .arviz.samples import flat_draws
 
 
 def predict_draws(

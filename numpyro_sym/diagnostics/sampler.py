@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .groups import get_group, group_names
+from .arviz.groups import get_group, group_names
 
 #: Functions of the draws that no relabelling changes, under ArviZ's names and NumPyro's.
 ENERGIES = ("lp", "potential_energy", "energy")

@@ -8,15 +8,15 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Element, Symmetry
+from ._stuck import stuck, stuck_lines
 from .copies import copied_chains, coupled_chains, fingerprints, tiled_chains
 from .drift import drifting
-from .figures import figures_of, worst
-from .functions import outside
+from .invariants import outside
 from .labels import relabelled
 from .parts import Parts
+from .rhat_ess import figures_of, worst
 from .sampler import ENERGIES
 from .screen import judged
-from .stuck import stuck, stuck_lines
 from .tails import HEAVY, tail_index
 from .verdict import ENOUGH, LIMIT, SURE, chains_of, largest
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from .chain_modes import ChainModes
-from .figures import FEWEST_DRAWS
+from .chains._chain_modes import ChainModes
 from .parts import Parts
+from .rhat_ess import FEWEST_DRAWS
 
 #: Chains disagree above this R-hat: no noise explains it.
 LIMIT = 1.05

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
-from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
-from ..symmetry.trial import At
+from ..models import ModelView, Trial
+from ..models.trial import At
+from ..symmetry import Symmetry, SymmetryError, Units
 from .caveats import where
 from .classes import Class
 from .evaluation import withstands

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..symmetry import ModelView, Units
+from ..models import ModelView
+from ..symmetry import Units
 from .reading import reaching
 
 #: What a claim may rest on, in words.

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..symmetry import Axis, SymmetryError, Units
 from ..symmetry.units import Kind
-from .characters import Char, Key, solutions
+from .exponents import Exponents, Unknown, solutions
 from .inference import WHOLE, Value, Walk
-from .layout import Layout, Occ, Var, leaves, normal, size_of, term_size
+from .layout import Layout, Occurrence, Var, leaves, normal, run_size, size_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Place:
 
     site: str
     axis: int
-    key: Key
+    key: Unknown
     positions: np.ndarray
 
 
@@ -96,7 +96,7 @@ class Reading:
     walk: Walk
     sites: dict[str, Value]
     classes: tuple[Class, ...]
-    signs: tuple[Char, ...]
+    signs: tuple[Exponents, ...]
 
 
 def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str], scalable: Collection[str]) -> Reading:
@@ -106,11 +106,13 @@ def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str],
     :param likelihood: sites whose densities make the likelihood; degrees are asked of those alone.
     :param scalable: latent sites that the likelihood depends on; scales of others say nothing.
     """
-    rows: dict[Var, list[tuple[Char, bool]]] = {}
+    rows: dict[Var, list[tuple[Exponents, bool]]] = {}
     likelihood = frozenset(likelihood)
-    for var, char, feeds in walk.rows:
-        for occ in leaves(((Occ(var, char),),)):
-            rows.setdefault(occ.var if occ.var.size > 1 else WHOLE, []).append((occ.char, bool(feeds & likelihood)))
+    for var, exponents, feeds in walk.rows:
+        for occ in leaves(((Occurrence(var, exponents),),)):
+            rows.setdefault(occ.var if occ.var.size > 1 else WHOLE, []).append(
+                (occ.exponents, bool(feeds & likelihood))
+            )
     found: dict[Var, list[Place]] = {}
     for var, place in (pair for name, value in sites.items() for pair in places(name, value)):
         found.setdefault(var, []).append(place)
@@ -118,16 +120,16 @@ def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str],
     for var, where in found.items():
         if var.size > 1:
             mine, keys = rows.get(var, ()), list(dict.fromkeys(p.key for p in where))
-            signs = solutions((char.of(sign=True) for char, _ in mine), keys)
+            signs = solutions((exponents.of(sign=True) for exponents, _ in mine), keys)
             degrees = [k._replace(sign=False) for k in keys]
-            likely_rows = [char.of(sign=False) for char, likely in mine if likely]
+            likely_rows = [exponents.of(sign=False) for exponents, likely in mine if likely]
             # What the likelihood does not see has no scale in it.
-            unseen = [Char({p.key._replace(sign=False): Fraction(1)}) for p in where if p.site not in scalable]
+            unseen = [Exponents({p.key._replace(sign=False): Fraction(1)}) for p in where if p.site not in scalable]
             scales = solutions([*likely_rows, *unseen], degrees)
             parities = tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs)
             by_place = [v.get(p.key._replace(sign=False), Fraction(0)) for v in scales[:1] for p in where]
             classes.append(Class(var, tuple(where), parities, _integers(by_place) if scales else None))
-    whole = [k for v in sites.values() for k in v.char if k.sign]
+    whole = [k for v in sites.values() for k in v.exponents if k.sign]
     whole += [p.key for var, where in found.items() if var.size == 1 for p in where]
     return Reading(
         walk, sites, tuple(classes), tuple(solutions((c.of(sign=True) for c, _ in rows.get(WHOLE, ())), whole))
@@ -146,19 +148,19 @@ def places(site: str, value: Value) -> Iterator[tuple[Var, Place]]:
     """Every unbound variable on every axis of a site, and where."""
     for axis, n in enumerate(value.shape):
         for occ, positions in _placed(value.axes[axis] or (), np.arange(n).reshape(1, n, 1)):
-            yield occ.var, Place(site, axis, next(k for k in occ.char if k.sign), positions)
+            yield occ.var, Place(site, axis, next(k for k in occ.exponents if k.sign), positions)
 
 
-def _placed(layout: Layout, positions: np.ndarray) -> Iterator[tuple[Occ, np.ndarray]]:
+def _placed(layout: Layout, positions: np.ndarray) -> Iterator[tuple[Occurrence, np.ndarray]]:
     """Each unbound variable on an axis with its entries; ``positions`` has shape ``(outer, length, inner)``."""
     outer, _, inner = positions.shape
     start = 0
-    for term in normal(layout):
-        stop = start + term_size(term)
-        for i, factor in enumerate(term):
-            before, after = outer * term_size(term[:i]), term_size(term[i + 1 :]) * inner
+    for run in normal(layout):
+        stop = start + run_size(run)
+        for i, factor in enumerate(run):
+            before, after = outer * run_size(run[:i]), run_size(run[i + 1 :]) * inner
             block = positions[:, start:stop].reshape(before, size_of(factor), after)
-            if isinstance(factor, Occ):
+            if isinstance(factor, Occurrence):
                 yield factor, block
             else:
                 yield from _placed(factor, block)

@@ -18,9 +18,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..symmetry import Axis, Element, Trial, Units
+from ..models import Trial
+from ..symmetry import Axis, Element, Units
 from ..symmetry.action import act_on_sites
-from .characters import Char, Key, solutions
+from .exponents import Exponents, Unknown, solutions
 
 SiteAxis = tuple[str, int]
 Involution = Callable[[np.ndarray, int], np.ndarray]  # of an array, along an axis
@@ -61,12 +62,12 @@ class Derivatives:
 
     def candidates(self, axes: Sequence[SiteAxis], involution: Involution) -> list[tuple[SiteAxis, ...]]:
         """Sets of axes on which the involution may be a symmetry: a basis of what every equation leaves."""
-        keys = {axis: Key(sign=True, symbol=i) for i, axis in enumerate(axes)}
+        keys = {axis: Unknown(sign=True, symbol=i) for i, axis in enumerate(axes)}
         try:
             odd = [s for p in self.points for s in self._odd_parts(p, axes, involution)]
         except Exception:  # a program without derivatives, which JAX says in many ways
             return []
-        rows = [Char({keys[a]: Fraction(1) for a in part}) for part in odd]
+        rows = [Exponents({keys[a]: Fraction(1) for a in part}) for part in odd]
         return [tuple(a for a in axes if v.get(keys[a])) for v in solutions(rows, list(keys.values()))]
 
     def _odd_parts(self, point: Sites, axes: Sequence[SiteAxis], involution: Involution) -> Iterator[frozenset]:

@@ -11,21 +11,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import ModelView, Symmetry, SymmetryError, Trial, Units
+from ..models import ModelView, Trial
+from ..models.numpyro_model import MOST_ENTRIES, read_numpyro_model
+from ..models.view import in_double_precision
+from ..symmetry import Symmetry, SymmetryError, Units
 from ..symmetry import kinds as kinds_of_arguments
 from ..symmetry.arguments import check_arguments
-from ..symmetry.view import in_double_precision
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
+from ._explain import Namer, explain, reasons_of
 from .batches import EVALUATED, GENERAL, VALUES, with_batches
 from .caveats import CAVEATS, caveats_of
 from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
 from .inference import MET
-from .model import MOST_ENTRIES, read_numpyro_model
 from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .unsaid import unsaid_batches
-from .words import Namer, explain, reasons_of
 
 
 def find_symmetry(

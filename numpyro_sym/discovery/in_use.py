@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import ModelView, Symmetry, SymmetryError, Trial
-from ..symmetry.view import in_double_precision
+from ..models import ModelView, Trial
+from ..models.numpyro_model import read_numpyro_model
+from ..models.view import in_double_precision
+from ..symmetry import Symmetry, SymmetryError
 from .find import at_compile_time, symmetry_of
-from .model import read_numpyro_model
 
 LOGGER = logging.getLogger("numpyro_sym")
 

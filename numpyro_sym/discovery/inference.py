@@ -10,8 +10,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .characters import ONE, Char
-from .layout import Layout, MisalignedError, Occ, Reason, Term, Var, align, cut, leaves, normal, product, term_size
+from .exponents import ONE, Exponents
+from .layout import (
+    Layout,
+    MisalignedError,
+    Occurrence,
+    Reason,
+    Run,
+    Var,
+    cut,
+    leaves,
+    line_up,
+    normal,
+    product,
+    run_size,
+)
 
 MET = "it meets an axis of other runs"  # what took that axis apart is the reason
 MOST_BLOCKS = 16  # runs of equal entries that a constant's axis is read as
@@ -32,16 +45,16 @@ Batch = tuple[Lies, ...]
 
 
 class Value(NamedTuple):
-    """The type of one value: a layout for each axis (``None``: constant along it), and a character.
+    """The type of one value: a layout for each axis (``None``: constant along it), and the exponents of the whole.
 
-    :param char: the factor of the whole value.
+    :param exponents: the factor of the whole value.
     :param known: the value itself, where it is constant.
     :param batch: of one slice of a batch (see :mod:`.slices`): where each dimension of the batch lies.
     """
 
     shape: tuple[int, ...]
     axes: tuple[Layout | None, ...]
-    char: Char = ONE
+    exponents: Exponents = ONE
     known: Any = None
     batch: Batch = ()
 
@@ -52,7 +65,7 @@ class Value(NamedTuple):
 
 
 WHOLE = Var(1)  # stands in for a variable where a demand is on a whole value
-Combine = Callable[[Var, list[Char]], Char]
+Combine = Callable[[Var, list[Exponents]], Exponents]
 Rule = Callable[..., "Value | Sequence[Any]"]
 rules: dict[str, Rule] = {}
 calls: set[str] = set()  # primitives that only run a program of their own
@@ -87,7 +100,7 @@ class Walk:
     :param any_data: whether equal entries of a constant count as a coincidence of the data.
     """
 
-    rows: list[tuple[Var, Char, frozenset[str]]] = field(default_factory=list)
+    rows: list[tuple[Var, Exponents, frozenset[str]]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     symbols: Any = field(default_factory=count)
     eqn: Any = None
@@ -102,32 +115,36 @@ class Walk:
         name, source = ("", "") if self.eqn is None else (self.eqn.primitive.name, source_line(self.eqn))
         return Reason(text, name, source, self.feeds, opaque)
 
-    def unknown_char(self) -> Char:
-        return Char.unknown(next(self.symbols))
+    def unknown_exponents(self) -> Exponents:
+        return Exponents.unknown(next(self.symbols))
 
     def unknown_value(self, shape: Sequence[int]) -> Value:
         """A value about which nothing is known yet."""
-        axes = [((Occ(Var(n), self.unknown_char()),),) if n > 1 else None for n in shape]
-        return self.value(shape, axes, self.unknown_char())
+        axes = [self.free_axis(n) for n in shape]
+        return self.value(shape, axes, self.unknown_exponents())
 
-    def demand(self, var: Var, char: Char) -> None:
+    def free_axis(self, n: int) -> Layout | None:
+        """The layout of an axis about which nothing is known yet; ``None`` where it is of length 1."""
+        return ((Occurrence(Var(n), self.unknown_exponents()),),) if n > 1 else None
+
+    def demand(self, var: Var, exponents: Exponents) -> None:
         """The exponents must vanish."""
-        if char:
-            self.rows.append((var, char, self.feeds))
+        if exponents:
+            self.rows.append((var, exponents, self.feeds))
 
     def fresh(self, size: int, *reasons: Reason) -> Layout | None:
         """An axis of new positions: interchangeable, or dead for these reasons."""
-        return None if size == 1 else ((Occ(Var(size, reasons)),),)
+        return None if size == 1 else ((Occurrence(Var(size, reasons)),),)
 
-    def value(self, shape: Iterable[int], axes: Iterable[Layout | None], char: Char = ONE) -> Value:
+    def value(self, shape: Iterable[int], axes: Iterable[Layout | None], exponents: Exponents = ONE) -> Value:
         """A value whose axes of length 1 hand their factor to the whole."""
         shape, axes = tuple(int(n) for n in shape), list(axes)
         for i, n in enumerate(shape):
             if n == 1:
                 for occ in leaves(axes[i] or ()):
-                    char = char.times(occ.char)
+                    exponents = exponents.times(occ.exponents)
                 axes[i] = None
-        return Value(shape, tuple(axes), char)
+        return Value(shape, tuple(axes), exponents)
 
     def kill(self, x: Value, text: str, axes: Iterable[int] | None = None, opaque: bool = False) -> None:
         """Nothing may exchange positions along these axes (all of them), nor have a factor there."""
@@ -138,45 +155,45 @@ class Walk:
 
     def vanish(self, x: Value, axes: Iterable[int] | None = None, signs_only: bool = False) -> None:
         """No factors along these axes; where none are given, none on the whole value either."""
-        whole = [Occ(WHOLE, x.char)] if axes is None else []
+        whole = [Occurrence(WHOLE, x.exponents)] if axes is None else []
         for i in range(len(x.shape)) if axes is None else axes:
             whole += leaves(x.axes[i] or ())
         for occ in whole:
-            self.demand(occ.var, occ.char.of(True) if signs_only else occ.char)
+            self.demand(occ.var, occ.exponents.of(True) if signs_only else occ.exponents)
 
     def retold(self, x: Value, text: str, sizes: Mapping[int, int], opaque: bool = False) -> Value:
         """Some axes killed, and new dead ones of these lengths in their places."""
         self.kill(x, text, sizes, opaque)
         shape, reason = [sizes.get(i, n) for i, n in enumerate(x.shape)], self.because(text, opaque)
         return self.value(
-            shape, [self.fresh(sizes[i], reason) if i in sizes else a for i, a in enumerate(x.axes)], x.char
+            shape, [self.fresh(sizes[i], reason) if i in sizes else a for i, a in enumerate(x.axes)], x.exponents
         )
 
     def merge(self, layouts: Sequence[Layout | None], combine: Combine) -> Layout | None:
-        """Align axes of several values; ``combine`` makes one character of theirs, and demands."""
+        """Align axes of several values; ``combine`` makes one set of exponents of theirs, and demands."""
         given = [a for a in layouts if a is not None]
         if not given:
             return None
         try:
             for other in given[1:]:
-                align(given[0], other, self.because(MET))
+                line_up(given[0], other, self.because(MET))
             return _zip([a if a is None else normal(a) for a in layouts], combine)
         except MisalignedError:
             why = self.because("runs of different lengths meet", opaque=True)
             for occ in (occ for layout in given for occ in leaves(layout)):
                 occ.var.kill(why)
-                self.demand(occ.var, occ.char)
-            return _zip([normal(given[0])], lambda var, chars: ONE)
+                self.demand(occ.var, occ.exponents)
+            return _zip([normal(given[0])], lambda var, each: ONE)
 
-    def same(self, var: Var, chars: list[Char]) -> Char:
+    def same(self, var: Var, each: list[Exponents]) -> Exponents:
         """A ``combine`` for values that must answer alike, such as terms of a sum."""
-        for c in chars[1:]:
-            self.demand(var, chars[0].times(c, -1))
-        return chars[0]
+        for c in each[1:]:
+            self.demand(var, each[0].times(c, -1))
+        return each[0]
 
-    def cancel(self, var: Var, chars: list[Char]) -> Char:
+    def cancel(self, var: Var, each: list[Exponents]) -> Exponents:
         """A ``combine`` for two factors that must cancel, such as along a contraction."""
-        self.demand(var, chars[0].times(chars[1]))
+        self.demand(var, each[0].times(each[1]))
         return ONE
 
     def tie(self, layouts: Sequence[Layout | None]) -> Layout | None:
@@ -184,31 +201,31 @@ class Walk:
         return self.merge(layouts, self.same)
 
     def unify(self, x: Value, y: Value) -> Value:
-        """Both values have one type from now on; a constant 0 has any character. Which of them it is, is not known."""
+        """Both values have one type from now on; a constant 0 has any exponents. Which of them it is, is not known."""
         if x.zero or y.zero:
             return (y if x.zero else x)._replace(known=None)
         axes = [self.tie(pair) for pair in zip(x.axes, y.axes, strict=True)]
-        return self.value(x.shape, axes, self.same(WHOLE, [x.char, y.char]))
+        return self.value(x.shape, axes, self.same(WHOLE, [x.exponents, y.exponents]))
 
     # Shapes ------------------------------------------------------------------------------------
 
     def run(self, layout: Layout | None, start: int, stop: int) -> Layout | None:
         """Positions ``start .. stop - 1`` of an axis."""
-        if layout is None or stop - start == sum(map(term_size, layout)):
+        if layout is None or stop - start == sum(map(run_size, layout)):
             return layout
         which = f"position {start} is" if stop == start + 1 else f"positions {start} to {stop - 1} are"
         reason = self.because(f"{which} used apart", opaque=True)
-        position, kept, todo = 0, list[Term](), list(reversed(normal(layout)))
+        position, kept, todo = 0, list[Run](), list(reversed(normal(layout)))
         while todo:
-            terms = normal((todo.pop(),))
-            end = position + term_size(terms[0])
+            runs = normal((todo.pop(),))
+            end = position + run_size(runs[0])
             edge = next((e for e in (start, stop) if position < e < end), None)
             if edge is not None:
-                cut(terms[0], edge - position, reason)
-            if edge is not None or len(terms) > 1:
-                todo += reversed(terms)
+                cut(runs[0], edge - position, reason)
+            if edge is not None or len(runs) > 1:
+                todo += reversed(runs)
                 continue
-            kept += terms if start <= position < stop else ()
+            kept += runs if start <= position < stop else ()
             position = end
         return tuple(kept)
 
@@ -216,7 +233,7 @@ class Walk:
         """One axis as several, major first."""
         if layout is None:
             return [None] * len(sizes)
-        parts: list[Layout | None] = [((Occ(Var(n), self.unknown_char()),),) if n > 1 else None for n in sizes]
+        parts = [self.free_axis(n) for n in sizes]
         self.tie([layout, product([p for p in parts if p is not None])])
         return parts
 
@@ -252,17 +269,17 @@ class Walk:
         if self.any_data or change.sum() >= MOST_BLOCKS or change.all():
             return self.fresh(n, reason)
         edges = [0, *(np.flatnonzero(change) + 1).tolist(), n]
-        return tuple((Occ(Var(b - a, (reason,) if b - a == 1 else ())),) for a, b in pairwise(edges))
+        return tuple((Occurrence(Var(b - a, (reason,) if b - a == 1 else ())),) for a, b in pairwise(edges))
 
 
 def _zip(layouts: Sequence[Any], combine: Combine) -> Any:
-    """Aligned axes, of which some may be constant, as one: characters combined occurrence by occurrence."""
+    """Aligned axes, of which some may be constant, as one: exponents combined occurrence by occurrence."""
     model = next(a for a in layouts if a is not None)
-    if isinstance(model, Occ):
-        if any(a is not None and (not isinstance(a, Occ) or a.var is not model.var) for a in layouts):
+    if isinstance(model, Occurrence):
+        if any(a is not None and (not isinstance(a, Occurrence) or a.var is not model.var) for a in layouts):
             raise MisalignedError
-        return Occ(model.var, combine(model.var, [ONE if a is None else a.char for a in layouts]))
-    if any(a is not None and (isinstance(a, Occ) or len(a) != len(model)) for a in layouts):
+        return Occurrence(model.var, combine(model.var, [ONE if a is None else a.exponents for a in layouts]))
+    if any(a is not None and (isinstance(a, Occurrence) or len(a) != len(model)) for a in layouts):
         raise MisalignedError
     return tuple(_zip([a if a is None else a[i] for a in layouts], combine) for i in range(len(model)))
 

@@ -1,7 +1,7 @@
 """Types of axes: which interchangeable positions an axis of an array runs over.
 
 An axis is a sum (positions one run after another) of products (major factor first) of variables. A variable stands for
-some number of positions that a permutation may exchange, the same permutation wherever it occurs. ``align`` makes two
+some number of positions that a permutation may exchange, the same permutation wherever it occurs. ``line_up`` makes two
 axes the same by splitting variables: a reshape splits one into a product, a slice or a concatenation into a sum. A
 variable with reasons is dead: something tells its positions apart, nothing may exchange them; they stay aligned, so
 that signs survive. An axis along which a value is constant has the type ``None``: it fits anything.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import NamedTuple, Union
 
-from .characters import ONE, Char
+from .exponents import ONE, Exponents
 
 MOST_RUNS = 64  # an axis cut into more runs than this is told apart position by position
 MOST_REASONS = 8  # that a variable remembers
@@ -57,16 +57,16 @@ class Var:
             self.reasons[reason] = None
 
 
-class Occ(NamedTuple):
+class Occurrence(NamedTuple):
     """One occurrence of a variable on an axis, and the exponents with which factors act there."""
 
     var: Var
-    char: Char = ONE
+    exponents: Exponents = ONE
 
 
-Factor = Union[Occ, "Layout"]  # a sum within a product is one of its factors
-Term = tuple[Factor, ...]
-Layout = tuple[Term, ...]
+Factor = Union[Occurrence, "Layout"]  # a sum within a product is one of its factors
+Run = tuple[Factor, ...]
+Layout = tuple[Run, ...]
 
 
 class MisalignedError(Exception):
@@ -74,11 +74,11 @@ class MisalignedError(Exception):
 
 
 def size_of(factor: Factor) -> int:
-    return factor.var.size if isinstance(factor, Occ) else sum(map(term_size, factor))
+    return factor.var.size if isinstance(factor, Occurrence) else sum(map(run_size, factor))
 
 
-def term_size(term: Term) -> int:
-    return prod(map(size_of, term))
+def run_size(run: Run) -> int:
+    return prod(map(size_of, run))
 
 
 def _opened(factor: Factor) -> Layout:
@@ -87,29 +87,29 @@ def _opened(factor: Factor) -> Layout:
     Exponents on a variable of several positions may differ from part to part; that of a single position is one number,
     which other values may share, and stays the same unknown.
     """
-    if not isinstance(factor, Occ):
+    if not isinstance(factor, Occurrence):
         return factor
     assert factor.var.parts is not None
     single = factor.var.size == 1
-    return _relabelled(factor.var.parts, lambda path: factor.char if single else factor.char.at(path))
+    return _relabelled(factor.var.parts, lambda path: factor.exponents if single else factor.exponents.at(path))
 
 
-def _relabelled(parts: Layout, char: Callable[[tuple], Char], path: tuple = ()) -> Layout:
+def _relabelled(parts: Layout, exponents: Callable[[tuple], Exponents], path: tuple = ()) -> Layout:
     def one(f: Factor, here: tuple) -> Factor:
-        return Occ(f.var, char(here)) if isinstance(f, Occ) else _relabelled(f, char, here)
+        return Occurrence(f.var, exponents(here)) if isinstance(f, Occurrence) else _relabelled(f, exponents, here)
 
-    return tuple(tuple(one(f, (*path, (i, j))) for j, f in enumerate(term)) for i, term in enumerate(parts))
+    return tuple(tuple(one(f, (*path, (i, j))) for j, f in enumerate(run)) for i, run in enumerate(parts))
 
 
 def _is_leaf(factor: Factor) -> bool:
-    return isinstance(factor, Occ) and factor.var.parts is None
+    return isinstance(factor, Occurrence) and factor.var.parts is None
 
 
-def leaves(layout: Layout) -> Iterator[Occ]:
+def leaves(layout: Layout) -> Iterator[Occurrence]:
     """Every occurrence of an unbound variable."""
-    for term in layout:
-        for f in term:
-            if isinstance(f, Occ) and f.var.parts is None:
+    for run in layout:
+        for f in run:
+            if isinstance(f, Occurrence) and f.var.parts is None:
                 yield f
             else:
                 yield from leaves(_opened(f))
@@ -117,31 +117,31 @@ def leaves(layout: Layout) -> Iterator[Occ]:
 
 def normal(layout: Layout) -> Layout:
     """The same axis with bound variables opened, as a sum of as many runs as it has."""
-    return tuple(t for term in layout for t in product([((f,),) if _is_leaf(f) else normal(_opened(f)) for f in term]))
+    return tuple(t for run in layout for t in product([((f,),) if _is_leaf(f) else normal(_opened(f)) for f in run]))
 
 
 def product(factors: Sequence[Layout]) -> Layout:
     """``(a + b) * c`` is ``a * c + b * c``; ``c * (a + b)`` is no sum of runs and keeps a sum as its factor."""
     out: Layout = ((),)
     for f in reversed(factors):
-        single = len(f) == 1 and term_size(f[0]) == 1
+        single = len(f) == 1 and run_size(f[0]) == 1
         rest = out if len(out) == 1 or single else ((out,),)
-        out = tuple(term + r for term in f for r in rest)
+        out = tuple(run + r for run in f for r in rest)
     return out
 
 
-def cut(term: Term, k: int, reason: Reason) -> None:
-    """Split the variables of a normal term so that a run ends after ``k`` positions."""
-    first, rest = term[0], term_size(term[1:])
-    assert isinstance(first, Occ)  # a normal term begins with a sum nowhere
+def cut(run: Run, k: int, reason: Reason) -> None:
+    """Split the variables of a normal run so that a run ends after ``k`` positions."""
+    first, rest = run[0], run_size(run[1:])
+    assert isinstance(first, Occurrence)  # a normal run begins with a sum nowhere
     n = first.var.size
     if n == 1:
-        return cut(term[1:], k, reason)
+        return cut(run[1:], k, reason)
     q, r = divmod(k, rest)
-    first.var.become(tuple((Occ(Var(s)),) for s in ([q, n - q] if r == 0 else [q, 1, n - q - 1]) if s), reason)
+    first.var.become(tuple((Occurrence(Var(s)),) for s in ([q, n - q] if r == 0 else [q, 1, n - q - 1]) if s), reason)
 
 
-def align(a: Layout, b: Layout, reason: Reason) -> None:
+def line_up(a: Layout, b: Layout, reason: Reason) -> None:
     """Refine variables until both axes are the same sum of products.
 
     :raises MisalignedError: where that cannot be done; what was refined by then stays so.
@@ -152,46 +152,46 @@ def align(a: Layout, b: Layout, reason: Reason) -> None:
             return
         for side in (left, right):  # earlier steps may have split what stands here
             side.extendleft(reversed(normal((side.popleft(),))))
-        s, t = term_size(left[0]), term_size(right[0])
+        s, t = run_size(left[0]), run_size(right[0])
         if s == t:
-            _align_terms(left.popleft(), right.popleft(), reason)
+            _line_up_runs(left.popleft(), right.popleft(), reason)
         else:
             cut(left[0] if s > t else right[0], min(s, t), reason)
     raise MisalignedError
 
 
-def _align_terms(a: Term, b: Term, reason: Reason) -> None:
+def _line_up_runs(a: Run, b: Run, reason: Reason) -> None:
     while a and b:
         left, right = normal((a,)), normal((b,))
         if len(left) + len(right) > 2:
-            return align(left, right, reason)
+            return line_up(left, right, reason)
         (a,), (b,) = left, right
         f, g = a[0], b[0]
         m, n = size_of(f), size_of(g)
-        if len(a) == 1 and isinstance(f, Occ):
+        if len(a) == 1 and isinstance(f, Occurrence):
             return _bind(f.var, b)
-        if len(b) == 1 and isinstance(g, Occ):
+        if len(b) == 1 and isinstance(g, Occurrence):
             return _bind(g.var, a)
         if m == n:
-            align(((f,),), ((g,),), reason)
+            line_up(((f,),), ((g,),), reason)
             a, b = a[1:], b[1:]
-        elif isinstance(f, Occ) and m % n == 0 and not _occurs(f.var, b):
-            f.var.become(((Occ(Var(n)), Occ(Var(m // n))),), reason)
-        elif isinstance(g, Occ) and n % m == 0 and not _occurs(g.var, a):
-            g.var.become(((Occ(Var(m)), Occ(Var(n // m))),), reason)
+        elif isinstance(f, Occurrence) and m % n == 0 and not _occurs(f.var, b):
+            f.var.become(((Occurrence(Var(n)), Occurrence(Var(m // n))),), reason)
+        elif isinstance(g, Occurrence) and n % m == 0 and not _occurs(g.var, a):
+            g.var.become(((Occurrence(Var(m)), Occurrence(Var(n // m))),), reason)
         else:
             raise MisalignedError
     if a or b:
         raise MisalignedError
 
 
-def _occurs(var: Var, term: Term) -> bool:
-    return any(o.var is var for o in leaves((term,)))
+def _occurs(var: Var, run: Run) -> bool:
+    return any(o.var is var for o in leaves((run,)))
 
 
-def _bind(var: Var, term: Term) -> None:
-    if len(term) == 1 and isinstance(term[0], Occ) and term[0].var is var:
+def _bind(var: Var, run: Run) -> None:
+    if len(run) == 1 and isinstance(run[0], Occurrence) and run[0].var is var:
         return
-    if _occurs(var, term):
+    if _occurs(var, run):
         raise MisalignedError
-    var.become((term,))
+    var.become((run,))

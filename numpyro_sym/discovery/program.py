@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .folding import as_constant, fold
+from .constants import as_constant, fold
 from .inference import Value, Walk, calls, opaque, rules
 from .slices import apply_to_slices, joined
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..symmetry import ModelView
+from ..models import ModelView
 from .classes import Reading, read_classes
-from .folding import as_constant
+from .constants import as_constant
 from .inference import Value, Walk
 from .program import needed, walk_jaxpr
 

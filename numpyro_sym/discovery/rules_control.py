@@ -67,9 +67,9 @@ def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Value]:
         for x in scanned:
             walk.vanish(x, [0])
         lead = walk.tie([x.axes[0] for x in scanned])
-    slices = [walk.value(x.shape[1:], x.axes[1:], x.char) for x in scanned]
+    slices = [walk.value(x.shape[1:], x.axes[1:], x.exponents) for x in scanned]
     state, outs = _settled(walk, carry, lambda c: _typed(walk, _inside(walk, body, [*consts, *c, *slices])))
-    return [*state, *(walk.value((length, *y.shape), (lead, *y.axes), y.char) for y in outs)]
+    return [*state, *(walk.value((length, *y.shape), (lead, *y.axes), y.exponents) for y in outs)]
 
 
 def _scan_of_slices(
@@ -96,7 +96,7 @@ def _scan_of_slices(
         walk.kill(x, text, [0])  # of a slice there is nothing along this axis
     slices = []
     for x in scanned:
-        one = walk.value(x.shape[1:], x.axes[1:], x.char)
+        one = walk.value(x.shape[1:], x.axes[1:], x.exponents)
         slices.append(one._replace(batch=_moved(x.batch, -1)))
     shapes = inner[first:last]
     batches: list[Batch] = [() for _ in carry]
@@ -119,7 +119,7 @@ def _scan_of_slices(
         if y.batch and run_over:
             length, batch = 1, tuple(0 if d in run_over else k for d, k in enumerate(batch))
         lead = walk.fresh(length, walk.because(text))
-        found.append(walk.value((length, *y.shape), (lead, *y.axes), y.char)._replace(batch=batch))
+        found.append(walk.value((length, *y.shape), (lead, *y.axes), y.exponents)._replace(batch=batch))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .characters import ONE, Char
+from .exponents import ONE, Exponents
 from .inference import WHOLE, Combine, Rule, Value, Walk, entry_by_entry, register_rule
 from .layout import Var
 
@@ -34,23 +34,23 @@ POWERS = {"square": Fraction(2), "sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2
 
 
 def elementwise(walk: Walk, eqn: Any, inputs: Sequence[Value], combine: Combine) -> Value:
-    """Axes of all inputs aligned, one of length 1 with any; characters as ``combine`` says.
+    """Axes of all inputs aligned, one of length 1 with any; exponents as ``combine`` says.
 
     A constant 0 answers to every factor, so ``combine`` does not see it.
     """
     shape = eqn.outvars[0].aval.shape
     active = [v for v in inputs if not v.zero] or inputs[:1]
     axes = [walk.merge([v.axes[i] if v.shape else None for v in active], combine) for i in range(len(shape))]
-    return walk.value(shape, axes, combine(WHOLE, [v.char for v in active]))
+    return walk.value(shape, axes, combine(WHOLE, [v.exponents for v in active]))
 
 
 def passing(walk: Walk, sign: str, scale: str) -> Combine:
     """The ``combine`` of one line of the table."""
 
-    def combine(var: Var, chars: list[Char]) -> Char:
+    def combine(var: Var, each: list[Exponents]) -> Exponents:
         out = ONE
         for mode, is_sign in ((sign, True), (scale, False)):
-            forms = [c.of(is_sign) for c in chars]
+            forms = [c.of(is_sign) for c in each]
             if mode == "vanish":
                 for form in forms:
                     walk.demand(var, form)
@@ -83,7 +83,7 @@ for _modes, _names in TABLE.items():
 @register_elementwise("mul", "div")
 def mul(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     power = 1 if eqn.primitive.name == "mul" else -1
-    return elementwise(walk, eqn, inputs, lambda _, chars: chars[0].times(chars[1], power) if chars[1:] else chars[0])
+    return elementwise(walk, eqn, inputs, lambda _, each: each[0].times(each[1], power) if each[1:] else each[0])
 
 
 @register_elementwise("eq", "ne")
@@ -100,7 +100,7 @@ def power(walk: Walk, eqn: Any, x: Value) -> Value:
     whole = exponent.denominator == 1
     sign = ("keep" if exponent % 2 else "any") if whole else "keep" if exponent.denominator % 2 else "vanish"
     passed = passing(walk, sign, "any")
-    return elementwise(walk, eqn, [x], lambda var, chars: passed(var, chars).times(chars[0].of(sign=False), exponent))
+    return elementwise(walk, eqn, [x], lambda var, each: passed(var, each).times(each[0].of(sign=False), exponent))
 
 
 @register_elementwise("convert_element_type")
@@ -116,5 +116,5 @@ def select_n(walk: Walk, eqn: Any, which: Value, *cases: Value) -> Value:
     value = elementwise(walk, eqn, cases, walk.same)
     walk.vanish(which)
     choice = which.axes if which.shape else (None,) * len(value.shape)
-    axes = [walk.merge(pair, lambda _, chars: chars[0]) for pair in zip(value.axes, choice, strict=True)]
-    return walk.value(value.shape, axes, value.char)
+    axes = [walk.merge(pair, lambda _, each: each[0]) for pair in zip(value.axes, choice, strict=True)]
+    return walk.value(value.shape, axes, value.exponents)

@@ -7,14 +7,14 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from .characters import ONE, Char
+from .exponents import ONE, Exponents
 from .inference import Value, Walk, opaque, register_rule
 from .layout import Layout, Var, product
 
 
-def multiplied(var: Var, chars: list[Char]) -> Char:
+def multiplied(var: Var, each: list[Exponents]) -> Exponents:
     """A ``combine`` for factors of a product."""
-    return chars[0].times(chars[1])
+    return each[0].times(each[1])
 
 
 @register_rule("dot_general")
@@ -26,7 +26,7 @@ def dot_general(walk: Walk, eqn: Any, x: Value, y: Value) -> Value:
     axes = [walk.merge([x.axes[i], y.axes[j]], multiplied) for i, j in zip(batch_x, batch_y, strict=True)]
     axes += [a for i, a in enumerate(x.axes) if i not in (*contract_x, *batch_x)]
     axes += [a for i, a in enumerate(y.axes) if i not in (*contract_y, *batch_y)]
-    return walk.value(eqn.outvars[0].aval.shape, axes, x.char.times(y.char))
+    return walk.value(eqn.outvars[0].aval.shape, axes, x.exponents.times(y.exponents))
 
 
 @register_rule("conv_general_dilated")
@@ -47,7 +47,7 @@ def convolution(walk: Walk, eqn: Any, x: Value, kernel: Value) -> Value | Sequen
     axes = [walk.fresh(n, walk.because(text)) for n in shape]
     axes[dims.out_spec[0]] = x.axes[dims.lhs_spec[0]]
     axes[dims.out_spec[1]] = flattened(walk, [(groups, group), (per_group, each_out)])
-    return walk.value(shape, axes, x.char.times(kernel.char))
+    return walk.value(shape, axes, x.exponents.times(kernel.exponents))
 
 
 def _halves(walk: Walk, layout: Layout | None, major: int, minor: int) -> Sequence[Layout | None]:
@@ -67,9 +67,9 @@ def flattened(walk: Walk, axes: Sequence[tuple[int, Layout | None]]) -> Layout |
 # Reductions ----------------------------------------------------------------------------------------
 
 
-def _without(walk: Walk, x: Value, dims: Sequence[int], char: Char = ONE) -> Value:
+def _without(walk: Walk, x: Value, dims: Sequence[int], exponents: Exponents = ONE) -> Value:
     kept = [i for i in range(len(x.shape)) if i not in dims]
-    return walk.value([x.shape[i] for i in kept], [x.axes[i] for i in kept], char)
+    return walk.value([x.shape[i] for i in kept], [x.axes[i] for i in kept], exponents)
 
 
 @register_rule("reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or", "reduce_xor")
@@ -79,14 +79,14 @@ def reduce(walk: Walk, eqn: Any, x: Value) -> Value:
     if name != "reduce_sum":
         walk.vanish(x, signs_only=name in ("reduce_max", "reduce_min"))
     walk.vanish(x, dims)
-    return _without(walk, x, dims, x.char)
+    return _without(walk, x, dims, x.exponents)
 
 
 @register_rule("reduce_prod")
 def reduce_prod(walk: Walk, eqn: Any, x: Value) -> Value:
     """The product of factors is one factor of its own only where they are all the same."""
     walk.vanish(x, range(len(x.shape)))
-    return _without(walk, x, eqn.params["axes"], ONE.times(x.char, prod(x.shape[d] for d in eqn.params["axes"])))
+    return _without(walk, x, eqn.params["axes"], ONE.times(x.exponents, prod(x.shape[d] for d in eqn.params["axes"])))
 
 
 @register_rule("argmax", "argmin")
@@ -141,10 +141,10 @@ def cholesky(walk: Walk, eqn: Any, x: Value) -> Value:
     """The factor of a permuted matrix is no permuted factor; what runs over many matrices passes."""
     walk.vanish(x, signs_only=True)
     n, half = len(x.shape), Fraction(1, 2)
-    rooted = [walk.merge([a], lambda _, chars: ONE.times(chars[0].of(sign=False), half)) for a in x.axes[: n - 2]]
+    rooted = [walk.merge([a], lambda _, each: ONE.times(each[0].of(sign=False), half)) for a in x.axes[: n - 2]]
     rows = {i: x.shape[i] for i in (n - 2, n - 1)}
     out = walk.retold(x, "a Cholesky factor depends on the order of rows", rows, opaque=True)
-    return walk.value(x.shape, [*rooted, *out.axes[n - 2 :]], ONE.times(x.char.of(sign=False), half))
+    return walk.value(x.shape, [*rooted, *out.axes[n - 2 :]], ONE.times(x.exponents.of(sign=False), half))
 
 
 @register_rule("triangular_solve")
@@ -156,6 +156,6 @@ def triangular_solve(walk: Walk, eqn: Any, a: Value, b: Value) -> Value:
     if eqn.params["unit_diagonal"]:
         walk.vanish(a)
     many = zip(a.axes[: n - 2], b.axes[: n - 2], strict=True)
-    axes = [walk.merge([y, x], lambda _, chars: chars[0].times(chars[1], -1)) for x, y in many]
+    axes = [walk.merge([y, x], lambda _, each: each[0].times(each[1], -1)) for x, y in many]
     out = walk.retold(b, text, {solved: b.shape[solved]}, opaque=True)
-    return walk.value(b.shape, [*axes, *out.axes[n - 2 :]], b.char.times(a.char, -1))
+    return walk.value(b.shape, [*axes, *out.axes[n - 2 :]], b.exponents.times(a.exponents, -1))

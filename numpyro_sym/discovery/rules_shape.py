@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from .characters import ONE
+from .exponents import ONE
 from .inference import WHOLE, Value, Walk, opaque, register_rule
-from .layout import Layout, Occ, Var
+from .layout import Layout, Occurrence, Var
 from .rules_linear import flattened
 
 
 @register_rule("transpose")
 def transpose(walk: Walk, eqn: Any, x: Value) -> Value:
     order = eqn.params["permutation"]
-    return walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.char)
+    return walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.exponents)
 
 
 @register_rule("broadcast_in_dim")
 def broadcast_in_dim(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
     where = {d: x.axes[i] for i, d in enumerate(eqn.params["broadcast_dimensions"])}
-    return walk.value(eqn.params["shape"], [where.get(d) for d in range(len(eqn.params["shape"]))], x.char)
+    return walk.value(eqn.params["shape"], [where.get(d) for d in range(len(eqn.params["shape"]))], x.exponents)
 
 
 @register_rule("squeeze", "reshape")
@@ -32,13 +32,13 @@ def reshape(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
     """Neighbouring axes whose lengths multiply to the same are flattened together and cut anew."""
     new = eqn.outvars[0].aval.shape
     order = (eqn.primitive.name == "reshape" and eqn.params["dimensions"]) or range(len(x.shape))
-    x = walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.char)
+    x = walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.exponents)
     axes: dict[int, Layout | None] = {}
     for old_axes, new_axes in _groups(x.shape, new):
         flat = flattened(walk, [(x.shape[i], x.axes[i]) for i in old_axes])
         parts = [flat] if len(new_axes) == 1 else walk.unflatten(flat, [new[i] for i in new_axes])
         axes |= zip(new_axes, parts, strict=True)
-    return walk.value(new, [axes.get(i) for i in range(len(new))], x.char)
+    return walk.value(new, [axes.get(i) for i in range(len(new))], x.exponents)
 
 
 def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
@@ -57,7 +57,7 @@ def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], lis
 def tile(walk: Walk, eqn: Any, x: Value) -> Value:
     repeated = zip(eqn.params["reps"], x.shape, x.axes, strict=True)
     axes = [flattened(walk, [(r, None), (n, a)]) if a is not None else None for r, n, a in repeated]
-    return walk.value(eqn.outvars[0].aval.shape, axes, x.char)
+    return walk.value(eqn.outvars[0].aval.shape, axes, x.exponents)
 
 
 @register_rule("rev")
@@ -82,7 +82,7 @@ def take_run(walk: Walk, x: Value, axis: int, start: int, stop: int) -> Value:
     """Positions ``start .. stop - 1`` along one axis."""
     shape, axes = list(x.shape), list(x.axes)
     shape[axis], axes[axis] = stop - start, walk.run(axes[axis], start, stop)
-    return walk.value(shape, axes, x.char)
+    return walk.value(shape, axes, x.exponents)
 
 
 @register_rule("split", "unstack")
@@ -93,7 +93,7 @@ def split(walk: Walk, eqn: Any, x: Value) -> list[Value]:
     pieces = [take_run(walk, x, k, a, b) for a, b in pairwise(edges)]
     if "sizes" in eqn.params:
         return pieces
-    return [walk.value(p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :], p.char) for p in pieces]
+    return [walk.value(p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :], p.exponents) for p in pieces]
 
 
 @register_rule("concatenate", "stack")
@@ -114,19 +114,19 @@ def concatenated(walk: Walk, pieces: Sequence[Value], dim: int) -> Value:
     shape = list(pieces[0].shape)
     shape[dim] = sum(p.shape[dim] for p in pieces)
     axes = [walk.tie([p.axes[i] for p in active]) if i != dim else None for i in range(len(shape))]
-    long = [p.char for p in active if p.shape[dim] > 1]
-    char = walk.same(WHOLE, long) if long else ONE
+    long = [p.exponents for p in active if p.shape[dim] > 1]
+    exponents = walk.same(WHOLE, long) if long else ONE
     runs: Layout = ()
     for p in pieces:
         n = p.shape[dim]
         if p.zero:
-            runs += ((Occ(Var(n), walk.unknown_char()),),)
+            runs += ((Occurrence(Var(n), walk.unknown_exponents()),),)
         elif n == 1:
-            runs += ((Occ(Var(1), p.char.times(char, -1)),),)
+            runs += ((Occurrence(Var(1), p.exponents.times(exponents, -1)),),)
         else:
             runs += p.axes[dim] or walk.fresh(n) or ()
     axes[dim] = runs
-    return walk.value(shape, axes, char)
+    return walk.value(shape, axes, exponents)
 
 
 @register_rule("pad")
@@ -178,7 +178,7 @@ def gather(walk: Walk, eqn: Any, x: Value, indices: Value) -> Value:
     for i, axis in zip(dims.offset_dims, windows, strict=True):
         if run is not None or axis not in looked_up:
             axes[i] = walk.run(x.axes[axis], 0, out[i])
-    return walk.value(out, axes, x.char)
+    return walk.value(out, axes, x.exponents)
 
 
 def _run_of(indices: np.ndarray, sizes: Sequence[int], dims: Any, shape: Sequence[int]) -> tuple[int, int] | None:

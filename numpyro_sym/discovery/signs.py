@@ -41,7 +41,7 @@ def array_flips(reading: Reading) -> Iterator[Flip]:
         for name, value in reading.sites.items():
             for var, place in places(name, value):
                 flip ^= _at(place) if var.size == 1 and vector.get(place.key) else frozenset()
-            if any(vector.get(key) for key in value.char):
+            if any(vector.get(key) for key in value.exponents):
                 flip ^= {(name, 0, p) for p in range((value.shape or (1,))[0])}
         if flip:
             yield flip

@@ -85,7 +85,7 @@ def at_one_index(walk: Walk, x: Value, places: Iterable[Lies]) -> Value:
         n = x.shape[k] // size
         known = x.known.take(range(n), k) if is_constant and x.known is not None else None
         axis = None if is_constant else walk.fresh(n, walk.because(text))
-        x = Value((*x.shape[:k], n, *x.shape[k + 1 :]), (*x.axes[:k], axis, *x.axes[k + 1 :]), x.char, known)
+        x = Value((*x.shape[:k], n, *x.shape[k + 1 :]), (*x.axes[:k], axis, *x.axes[k + 1 :]), x.exponents, known)
     return x
 
 

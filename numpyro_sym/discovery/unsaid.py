@@ -13,8 +13,9 @@ from itertools import islice, product
 
 import numpy as np
 
-from ..symmetry import Axis, Element, Trial, Units, act_on_axis
-from ..symmetry.view import Point
+from ..models import Trial
+from ..models.view import Point
+from ..symmetry import Axis, Element, Units, act_on_axis
 
 MOST_MOTIONS = 64  # choices of where a batch lies that are tried for one Units
 

@@ -18,15 +18,24 @@ from ..discovery import SymmetryInUse
 from ..discovery.in_use import LOGGER, described
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
-from . import row
 from .asking import Asking
-from .bounds import BoundName, choose_bound
-from .information import SymmetryInformation, information
-from .marginals import entry_orbits, pooled_quantiles
-from .orbit import Orbit
-from .parameters import refuse_others_params
-from .prototype import local_sites, refuse_subsampled, with_deterministic
-from .reading import draws_of, parts_of, place, read_base, refuse_model, refuse_parts, refuse_without_density, set_up
+from .bases import row
+from .bases.marginals import entry_orbits, pooled_quantiles
+from .bases.parameters import refuse_others_params
+from .bases.read_guide import (
+    draws_of,
+    parts_of,
+    place,
+    read_base,
+    refuse_model,
+    refuse_parts,
+    refuse_without_density,
+    set_up,
+)
+from .bounds._information import SymmetryInformation, information
+from .bounds.by_name import BoundName, choose_bound
+from .bounds.orbit import Orbit
+from .first_call import local_sites, refuse_subsampled, with_deterministic
 from .ties import break_ties
 
 

@@ -15,9 +15,9 @@ from numpyro.infer.autoguide import AutoNormal
 from ..symmetry import Symmetry, kinds
 from ..symmetry.arguments import check_arguments
 from .auto_symmetrized import QUANTILE_DRAWS, AutoSymmetrized, Levels
-from .bounds import BoundName
-from .coordinates import elementwise
-from .marginals import entry_orbits, mixture_quantiles, pooled_quantiles
+from .bases.coordinates import elementwise
+from .bases.marginals import entry_orbits, mixture_quantiles, pooled_quantiles
+from .bounds.by_name import BoundName
 
 
 class AutoSymmetrizedNormal(AutoSymmetrized):

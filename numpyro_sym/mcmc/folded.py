@@ -10,19 +10,19 @@ from numpyro import handlers
 from numpyro.infer import HMC, NUTS, init_to_uniform
 
 from ..alignment import SortKey, sorted_section
-from ..alignment.section import check_keys, exact_part
-from ..discovery import latent_sites
+from ..alignment.sections.nearest import Nearest
+from ..alignment.sections.separation import has_choice, separating_section
+from ..alignment.sections.sorted import check_keys, exact_part
 from ..discovery.in_use import LOGGER, described, is_traced
+from ..models import latent_sites
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .equivariance import refuse_unless_equivariant
 from .fit import draws_near_a_mode, latent_shapes
 from .inner import Kernel
 from .kernel import Prepared, SymmetricKernel
-from .nearest import Nearest
 from .orbit_move import OrbitMove, refuse_without_refresh
 from .potential import refuse_without_density
-from .separation import has_choice, separating_section
 
 
 class _Section(Protocol):

@@ -16,7 +16,7 @@ from ..alignment import SortKey
 from ..symmetry import Element, Symmetry, SymmetryError, Units
 from ..symmetry.arguments import check_arguments
 from .original_names import Question, sample_latent
-from .sitewise import Attendance
+from .reparam_base import Attendance
 
 
 class OrderedReparam:

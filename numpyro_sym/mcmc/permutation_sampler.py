@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..discovery import latent_sites
+from ..models import latent_sites
 from ..symmetry import Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
 from .inner import Kernel

@@ -11,11 +11,11 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
 from ..alignment import SortKey, sorted_section
-from ..alignment.section import Section, after, check_keys
+from ..alignment.sections.sorted import Section, after, check_keys
 from ..symmetry import Element, Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
 from .original_names import sample_latent
-from .sitewise import SitewiseReparam
+from .reparam_base import SitewiseReparam
 
 Elements = dict[str, Element]
 

@@ -12,7 +12,7 @@ from numpyro.distributions import constraints
 from ..symmetry import Element, Symmetry, SymmetryError, Units
 from ..symmetry.arguments import check_arguments
 from .original_names import sample_latent
-from .sitewise import SitewiseReparam
+from .reparam_base import SitewiseReparam
 
 
 class ScaleReparam(SitewiseReparam):

@@ -1,5 +1,8 @@
 """Pictures of what diagnostics say, drawn with matplotlib; each returns its axes."""
 
+from ._unit_cards import Card as Card
+from ._unit_cards import plot_unit_cards as plot_unit_cards
+from ._unit_cards import unit_cards as unit_cards
 from .assignment import assignment_matrix as assignment_matrix
 from .assignment import plot_assignment as plot_assignment
 from .barrier import plot_barrier as plot_barrier
@@ -8,6 +11,3 @@ from .pairs import plot_pairs as plot_pairs
 from .pruning import plot_pruning as plot_pruning
 from .traces import plot_traces as plot_traces
 from .transpositions import plot_transpositions as plot_transpositions
-from .unit_cards import Card as Card
-from .unit_cards import plot_unit_cards as plot_unit_cards
-from .unit_cards import unit_cards as unit_cards

@@ -9,7 +9,7 @@ import numpy as np
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from ..symmetry.validity import refuse_no_permutation
-from .canvas import canvas
+from ._canvas import canvas
 
 
 def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..diagnostics import LossBarrier
 from ..symmetry.arguments import check_arguments
-from .canvas import canvas, refuse_others, tidy
+from ._canvas import canvas, refuse_others, tidy
 
 
 def plot_barrier(barriers: Mapping[str, LossBarrier] | LossBarrier, *, ax: Any = None) -> Any:

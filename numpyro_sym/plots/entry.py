@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..diagnostics.groups import posterior_of, sample_dims
+from ..diagnostics.arviz.groups import posterior_of, sample_dims
 from ..symmetry import SymmetryError, kinds
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..diagnostics import Diagnosis
 from ..diagnostics.verdict import LIMIT
 from ..symmetry.arguments import check_arguments
-from .canvas import canvas, tidy
+from ._canvas import canvas, tidy
 
 
 def plot_rhat(diagnosis: Diagnosis, *, ax: Any = None) -> Any:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnostics.groups import ArvizData
+from ..diagnostics.arviz.groups import ArvizData
 from ..symmetry.arguments import check_arguments
-from .canvas import canvas, tidy
+from ._canvas import canvas, tidy
 from .entry import Entry, entry_label, entry_values
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..diagnostics import PruningCurve
 from ..symmetry.arguments import check_arguments
-from .canvas import canvas, refuse_others, tidy
+from ._canvas import canvas, refuse_others, tidy
 
 
 def plot_pruning(curves: Mapping[str, PruningCurve] | PruningCurve, *, ylabel: str = "score", ax: Any = None) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
-from .canvas import canvas, tidy
+from ._canvas import canvas, tidy
 
 
 def plot_transpositions(counts: ArrayLike, n: kinds.Positive, *, ax: Any = None) -> Any:

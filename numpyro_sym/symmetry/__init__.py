@@ -2,7 +2,6 @@
 
 from .action import act_on_axis as act_on_axis
 from .axis import Axis as Axis
-from .check import CheckReport as CheckReport
 from .element import Element as Element
 from .element import namespace as namespace
 from .errors import SymmetryError as SymmetryError
@@ -10,11 +9,7 @@ from .ready_made import factor_model as factor_model
 from .ready_made import hmm as hmm
 from .ready_made import mixture as mixture
 from .ready_made import mlp as mlp
+from .report import CheckReport as CheckReport
 from .symmetry import Symmetry as Symmetry
 from .table import text_table as text_table
-from .trial import Changes as Changes
-from .trial import Trial as Trial
 from .units import Units as Units
-from .view import ModelView as ModelView
-from .view import Point as Point
-from .view import register_reader as register_reader

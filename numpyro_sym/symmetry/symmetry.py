@@ -14,14 +14,13 @@ from . import algebra, kinds
 from .action import act_on_sites
 from .arguments import check_arguments, refusal
 from .axis import Axis
-from .check import CheckReport, check_symmetry
 from .element import Array, Element
 from .errors import SymmetryError
 from .products import Outers, outers_of
+from .report import CheckReport
 from .table import text_table
 from .units import Units
 from .validity import check_element
-from .view import in_double_precision, read_model
 
 Elements = dict[str, Element]
 Sites = Mapping[str, Array]
@@ -432,6 +431,9 @@ class Symmetry:
         numpyro_sym.symmetry.errors.SymmetryError: Units 'component' ... prior of site 'mu' tells its 2 entries apart...
         """
         check_arguments(Symmetry.check, locals())
+        # The one arrow that points up: a symmetry is checked on a model.
+        from ..models.check import check_symmetry
+        from ..models.view import in_double_precision, read_model
 
         def check() -> CheckReport:
             view = read_model(model, args, kwargs)

@@ -180,7 +180,7 @@ def test_threads_and_chunks_change_nothing(name, monkeypatch):
     sym, _ = CASES[name]
     sites, reference = draws(name, (23,)), draws(name, seed=1)
     one = align(sites, reference, sym, num_threads=1)
-    monkeypatch.setattr("numpyro_sym.alignment.direct._CHUNK_BYTES", 4000)
+    monkeypatch.setattr("numpyro_sym.alignment.engine.direct._CHUNK_BYTES", 4000)
     many = align(sites, reference, sym, num_threads=2)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
@@ -190,7 +190,7 @@ def test_scipy_alone_finds_the_same(monkeypatch):
     sym, _ = CASES["deep"]
     sites, reference = draws("deep", (23,)), draws("deep", seed=1)
     one = align(sites, reference, sym)
-    monkeypatch.setattr("numpyro_sym.alignment.assignment.lap", None)
+    monkeypatch.setattr("numpyro_sym.alignment.engine.assignment.lap", None)
     np.testing.assert_allclose(align(sites, reference, sym).distance, one.distance)
 
 

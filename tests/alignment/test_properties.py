@@ -11,8 +11,8 @@ from scipy.optimize import linear_sum_assignment
 
 from numpyro_sym import Element, mixture
 from numpyro_sym.alignment import align
-from numpyro_sym.alignment.assignment import assign
-from numpyro_sym.alignment.factors import best_factors
+from numpyro_sym.alignment.engine.assignment import assign
+from numpyro_sym.alignment.engine.factors import best_factors
 
 SEEDS = st.integers(0, 2**32 - 1)
 SCALES = st.sampled_from([1e-3, 1.0, 1e3])

@@ -25,7 +25,7 @@ from numpyro.infer import MCMC, NUTS, init_to_uniform
 from numpyro.infer.autoguide import AutoNormal
 
 import numpyro_sym as nsym
-from numpyro_sym import Symmetry, mcmc
+from numpyro_sym import Symmetry, diagnostics, mcmc
 
 # Whether a symmetry is the model's own is seen when the model is run.
 _SYM = Argument(PAIR, bad.SYMMETRY | bad.SCALED)
@@ -124,7 +124,7 @@ CALLS = {
         ),
     ),
     "functional_modes": call(
-        mcmc.functional_modes,
+        diagnostics.functional_modes,
         draws=Argument(np.random.default_rng(0).normal(size=(4, 30, 2)), bad.ARRAY).more(
             two_dimensions=np.zeros((4, 30)), too_few=np.zeros((1, 3, 2))
         ),

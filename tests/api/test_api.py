@@ -11,7 +11,7 @@ import calls_symmetry
 import pytest
 
 import numpyro_sym as nsym
-from numpyro_sym import SymmetryError, alignment, diagnostics, discovery, guides, mcmc, plots, symmetry
+from numpyro_sym import SymmetryError, alignment, diagnostics, discovery, guides, mcmc, models, plots, symmetry
 
 CALLS = {
     name: call
@@ -80,7 +80,7 @@ def test_there_are_enough():
 
 
 def test_nothing_public_is_left_out():
-    layers = (nsym, symmetry, alignment, discovery, guides, mcmc, diagnostics, plots)
+    layers = (nsym, symmetry, models, alignment, discovery, guides, mcmc, diagnostics, plots)
     public = {
         name
         for layer in layers

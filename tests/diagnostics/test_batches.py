@@ -11,7 +11,7 @@ from numpyro_sym import SymmetryError
 from numpyro_sym.diagnostics import act_on_group, compact_posterior, elements_of, rebasin_to_zarr, transpositions
 from numpyro_sym.diagnostics.labels import relabelled, share_within
 from numpyro_sym.diagnostics.scales import log_scales
-from numpyro_sym.plots.unit_cards import unit_cards
+from numpyro_sym.plots._unit_cards import unit_cards
 
 CHAINS, DRAWS, SUBJECTS, K = 4, 250, 4, 3
 ROWS = nsym.Axis(1, batch=0)

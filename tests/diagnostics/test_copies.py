@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from numpyro_sym.diagnostics.copies import copied_chains, coupled_chains, fingerprints, tiled_chains
-from numpyro_sym.diagnostics.figures import figures_of
+from numpyro_sym.diagnostics.rhat_ess import figures_of
 
 
 def prints(**arrays):

@@ -9,7 +9,7 @@ from planted import MIXTURE, arviz, chains, dataset, planted, rebuilt, rhat, swi
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError, diagnose
-from numpyro_sym.diagnostics.groups import with_groups
+from numpyro_sym.diagnostics.arviz.groups import with_groups
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def test_as_one_xarray_object(data, tmp_path):
     tree.to_netcdf(tmp_path / "diagnosis.nc", engine="h5netcdf")
 
 
+@pytest.mark.slow
 def test_another_functional_mode_stays_visible(two_modes):
     """Negative control: aligned and invariant figures both say no."""
     found = diagnose(az.from_numpyro(two_modes.mcmc, log_likelihood=True), runs.TANH_UNITS)

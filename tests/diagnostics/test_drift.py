@@ -7,7 +7,7 @@ from posteriors import noise
 from scipy.stats import norm
 
 from numpyro_sym.diagnostics.drift import FALSE_ALARM, _contrasts, drifting
-from numpyro_sym.diagnostics.figures import figures_of
+from numpyro_sym.diagnostics.rhat_ess import figures_of
 
 
 def found(x):

@@ -8,7 +8,7 @@ from planted import LOCATIONS, chains
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
 from numpyro_sym.diagnostics import mmd
-from numpyro_sym.diagnostics.mmd import BANDWIDTHS
+from numpyro_sym.diagnostics._mmd import BANDWIDTHS
 
 
 def test_unbiased_estimate_by_its_definition():

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from numpyro_sym.diagnostics.stuck import stuck, stuck_lines
+from numpyro_sym.diagnostics._stuck import stuck, stuck_lines
 
 RNG = np.random.default_rng(0)
 

@@ -22,13 +22,13 @@ import numpyro.distributions as dist
 from disturbed import values
 
 from numpyro_sym import Symmetry, SymmetryError, Units
-from numpyro_sym.discovery import read_numpyro_model
+from numpyro_sym.discovery._explain import Namer
 from numpyro_sym.discovery.find import proved, read_program
-from numpyro_sym.discovery.words import Namer
-from numpyro_sym.symmetry import Element, Trial
-from numpyro_sym.symmetry.check import holds
-from numpyro_sym.symmetry.rounding import QUICK
-from numpyro_sym.symmetry.trial import moving_element
+from numpyro_sym.models import Trial, read_numpyro_model
+from numpyro_sym.models.check import holds
+from numpyro_sym.models.rounding import QUICK
+from numpyro_sym.models.trial import moving_element
+from numpyro_sym.symmetry import Element
 
 LENGTHS = (1, 2, 3, 3, 4, 6)
 UNARY: list[Callable] = [

@@ -17,8 +17,8 @@ from numpyro_sym import Symmetry, SymmetryError
 from numpyro_sym.discovery import find_symmetry, register_rule
 from numpyro_sym.discovery.find import read_program, symmetry_of
 from numpyro_sym.discovery.inference import rules
-from numpyro_sym.discovery.model import read_numpyro_model
-from numpyro_sym.symmetry import Trial
+from numpyro_sym.models import Trial
+from numpyro_sym.models.numpyro_model import read_numpyro_model
 from numpyro_sym.symmetry.units import KINDS
 
 

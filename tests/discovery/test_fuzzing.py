@@ -10,7 +10,7 @@ from fuzzing import Judge, check_faults, claims
 
 from numpyro_sym import Units
 from numpyro_sym.discovery.inference import rules
-from numpyro_sym.discovery.layout import MisalignedError, Occ, Reason, Var, align, product
+from numpyro_sym.discovery.layout import MisalignedError, Occurrence, Reason, Var, line_up, product
 
 
 def judge(seeds):
@@ -35,16 +35,16 @@ def test_no_false_claim():
 
 def test_an_axis_meets_itself_behind_one_position():
     """A variable on both sides, once behind a factor of length 1, has no end of refinements."""
-    x, one, two = (((Occ(Var(n)),),) for n in (3, 1, 2))
+    x, one, two = (((Occurrence(Var(n)),),) for n in (3, 1, 2))
     with pytest.raises(MisalignedError):
-        align(product([x, two]), product([one, x, two]), Reason("it meets itself"))
+        line_up(product([x, two]), product([one, x, two]), Reason("it meets itself"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 2000, 500))
-def test_no_false_claim_in_two_thousand_programs(first):
-    made, false = judge(range(first, first + 500))
-    assert made > 1250
+@pytest.mark.parametrize("first", range(0, 600, 300))
+def test_no_false_claim_in_many_programs(first):
+    made, false = judge(range(first, first + 300))
+    assert made > 750
     assert false == []
 
 

@@ -13,8 +13,7 @@ from test_find import expected, found
 from zoo import X, Y, normal, observe
 
 from numpyro_sym import SymmetryError, Units, find_symmetry
-from numpyro_sym.discovery import read_numpyro_model
-from numpyro_sym.symmetry import Trial
+from numpyro_sym.models import Trial, read_numpyro_model
 
 CORRELATED = np.eye(4)
 CORRELATED[0, 1] = CORRELATED[1, 0] = 0.1

@@ -8,8 +8,8 @@ import numpy as np
 import numpyro.distributions as dist
 
 from numpyro_sym import Axis, Element, Symmetry, Units, hmm, mlp
-from numpyro_sym.guides.base import Factorised
-from numpyro_sym.guides.evidence import Gaussian
+from numpyro_sym.guides.bases.base import Factorised
+from numpyro_sym.guides.bounds.beliefs import Gaussian
 
 
 def layers(widths, kind, inputs=1):

@@ -87,7 +87,7 @@ def log_density(base, params, sites):
     return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
 
 
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "iaf" else n for n in BASES])
 def test_density_is_the_average_over_both_labellings(name, x64):
     """The base's density from its own trace, at the draw and at the draw relabelled by hand."""
     base = BASES[name]()

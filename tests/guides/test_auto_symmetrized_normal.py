@@ -50,8 +50,8 @@ HANGING = [
     Case("two-layers", nsym.mlp(["a", "b", "c"], [3, 2]), of_normals(a=(2, 3), b=(3, 2), c=(2, 1)), ()),
     Case("both-axes", Symmetry([Units("u", 3, axes={"m": (0, 1)})]), of_normals(m=(3, 3)), ()),
 ]
-SMALL = [BY_NAME[name] for name in ("mlp-1-tanh", "young", "global-sign")]
-SMALL += [pytest.param(BY_NAME[name], marks=pytest.mark.slow) for name in ("hmm", "factor", "attention")]
+SMALL = [BY_NAME[name] for name in ("young", "global-sign")]
+SMALL += [pytest.param(BY_NAME[name], marks=pytest.mark.slow) for name in ("mlp-1-tanh", "hmm", "factor", "attention")]
 SMALL += HANGING
 
 
@@ -265,6 +265,7 @@ def test_every_elbo_has_finite_gradients_in_every_parameter(elbo, precision, rng
             assert (np.abs(g) > 0).any(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elbo", ["mean-field", "graph"])
 def test_elbos_that_are_one_number_agree(elbo, rng_key, fitted):
     guide, _, result = fitted
@@ -344,6 +345,7 @@ def test_pickle(fitted, rng_key):
     started(fresh, X, Y)
 
 
+@pytest.mark.slow
 def test_auto_guide_list():
     weights = list(REGRESSION.sites)
     guide = AutoGuideList(regression)

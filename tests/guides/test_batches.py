@@ -9,10 +9,10 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import numpyro_sym as nsym
-from numpyro_sym.guides import outer
-from numpyro_sym.guides.bounds import choose_bound
-from numpyro_sym.guides.guess import log_tau
-from numpyro_sym.guides.orbit import Orbit
+from numpyro_sym.guides.bounds import outer
+from numpyro_sym.guides.bounds._guess import log_tau
+from numpyro_sym.guides.bounds.by_name import choose_bound
+from numpyro_sym.guides.bounds.orbit import Orbit
 
 pytestmark = pytest.mark.usefixtures("x64")
 

@@ -13,7 +13,7 @@ from numpyro.infer.autoguide import AutoDiagonalNormal, AutoMultivariateNormal, 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
 from numpyro_sym.guides import AutoSymmetrized
-from numpyro_sym.guides.marginals import entry_orbits
+from numpyro_sym.guides.bases.marginals import entry_orbits
 
 SUBJECTS, COMPONENTS, ROWS = 4, 3, 12
 SYM = Symmetry([Units("component", COMPONENTS, batch=SUBJECTS, axes={"mu": Axis(1, batch=0)})])

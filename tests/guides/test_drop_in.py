@@ -324,6 +324,7 @@ def test_many_seeds_at_once_and_one_compiled_run(make):
         np.testing.assert_allclose(together, jnp.stack(one_by_one), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_scan_over_updates_without_leaks(make):
     guide = make()
     svi = svi_of(network, guide)
@@ -335,6 +336,7 @@ def test_scan_over_updates_without_leaks(make):
     assert jax.jit(svi.init)(jax.random.key(0), X, Y) is not None
 
 
+@pytest.mark.slow
 def test_a_guide_that_is_restored_goes_on_where_it_was(make):
     guide = make()
     result = trained(guide, X, Y)
@@ -356,6 +358,7 @@ def test_a_guide_that_is_restored_goes_on_where_it_was(make):
 # Where else NumPyro takes guides ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_neutra_takes_it_and_moves_to_the_bases_unconstrained_values(x64):
     """AutoSymmetrizedNormal's row is AutoDiagonalNormal's at the same means and scales."""
     normal, diagonal = MAKE["given"](), MAKE["found"]()
@@ -384,6 +387,7 @@ def test_neutra_takes_a_flow():
     assert NeuTraReparam(guide, params).transform_sample(jnp.zeros((2, 5)))["w"].shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_one_labelling_is_drawn_from_the_base():
     guide = MAKE["given"]()
     params = trained(guide, X, Y, steps=1).params | {"w_auto_loc": jnp.array([5.0, -5.0])}
@@ -392,6 +396,7 @@ def test_one_labelling_is_drawn_from_the_base():
     assert 0 < (guide.sample_posterior(jax.random.key(0), params, sample_shape=(20,))["w"][:, 0] > 0).mean() < 1
 
 
+@pytest.mark.slow
 def test_numbers_of_quantiles_are_as_in_the_base():
     """AutoNormal has a leading axis for a single number, AutoContinuous guides have none."""
     for kind in KINDS[:2]:
@@ -476,6 +481,7 @@ def test_guides_without_a_density_are_refused():
 
 
 # As for every guide of NumPyro's that has an auxiliary site.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Found auxiliary vars")
 def test_stein_mixtures_of_symmetrised_guides():
     guide = AutoSymmetrizedNormal(network, SYM)
@@ -487,6 +493,7 @@ def test_stein_mixtures_of_symmetrised_guides():
     assert predict(jax.random.key(0), X)["y"].shape == (3, 6)
 
 
+@pytest.mark.slow
 def test_an_empty_site_beside_the_symmetry(rng_key):
     def model(x, y=None):
         numpyro.sample("none", dist.Normal(0, 1).expand([0, 3]).to_event(2))

@@ -17,6 +17,7 @@ from scipy.special import logsumexp as host_logsumexp
 
 from numpyro_sym import Axis, Element, Folded, FoldedNUTS, Symmetry, SymmetryError, Units
 from numpyro_sym.alignment import sorted_section
+from numpyro_sym.alignment.sections.separation import separating_section
 from numpyro_sym.mcmc import (
     Nearest,
     OrderedReparam,
@@ -24,7 +25,6 @@ from numpyro_sym.mcmc import (
     ReferenceSetReparam,
     remove_symmetry,
 )
-from numpyro_sym.mcmc.separation import separating_section
 
 NAMES = [case.name for case in BATCHED]
 
@@ -80,6 +80,7 @@ def test_a_separating_section_has_one_representative(name):
         _assert_one_representative(sym, separating_section(sym, draws), *_on_orbit(name, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["subjects", "ensemble-small", "attention-inner", "signed-groups"])
 def test_a_reparameterised_model_has_the_same_density_and_sites_in_order(name):
     """The potential of the latents is the model's own, and its gradient that of the unfolded model."""
@@ -160,6 +161,7 @@ def test_draws_are_those_of_the_restricted_posterior(how):
     np.testing.assert_array_less(np.abs(mu.mean((0, 1)) - _exact_means()), error)
 
 
+@pytest.mark.slow
 def test_an_ordered_latent_has_the_density_of_the_order_statistics():
     """Against the model's own density: n! a subject more, and the slope of the map from the latents."""
     with jax.enable_x64(True):

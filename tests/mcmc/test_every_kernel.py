@@ -45,7 +45,7 @@ def in_its_set(name, x):
 
 
 @pytest.mark.parametrize("chain_method", ["vectorized", pytest.param("sequential", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", [n if n == "draws" else pytest.param(n, marks=pytest.mark.slow) for n in KERNELS])
 def test_chain_methods(name, chain_method):
     draws = run(name, num_chains=2, chain_method=chain_method).get_samples(group_by_chain=True)
     assert draws["x"].shape == (2, 10, 3)

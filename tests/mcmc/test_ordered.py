@@ -66,6 +66,7 @@ def test_density_is_the_priors_times_n_factorial(prior):
     np.testing.assert_allclose(handlers.trace(start).get_trace()["mu_ordered"]["value"], u, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_prior_draws_and_prior_only_chain_are_order_statistics():
     """Sorted-prior quantiles, from draws and from a chain: the normaliser is no matter of a constant."""
 
@@ -81,6 +82,7 @@ def test_prior_draws_and_prior_only_chain_are_order_statistics():
             assert stats.kstest(uniform, "uniform").pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_original_names():
     model = ordered(plated)
     point = {"mu": np.array([-2.0, 0.5, 3.0]), "weights": np.array([0.2, 0.3, 0.5])}
@@ -96,6 +98,7 @@ def test_original_names():
     assert {n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"]} == {"y"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [6, 10])
 def test_starts_lie_within_the_prior(n):
     """However many units: NumPyro's own ordered vectors start further out with each."""

@@ -198,6 +198,7 @@ def chains():
     return mcmc
 
 
+@pytest.mark.slow
 def test_nuts_and_arviz_with_the_original_names(chains):
     draws = {name: np.asarray(x) for name, x in chains.get_samples().items()}
     assert (np.diff(draws["sigma"]) >= 0).all()
@@ -220,6 +221,7 @@ def test_nuts_and_arviz_with_the_original_names(chains):
     )
 
 
+@pytest.mark.slow
 def test_pickle_and_resume(chains):
     again = pickle.loads(pickle.dumps(ReferenceSetReparam(MIXTURE)))
     assert again.sym == MIXTURE

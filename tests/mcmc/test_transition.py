@@ -174,6 +174,7 @@ def test_invariant_moments_are_those_of_unrestricted_nuts(way, plain, request):
     assert (np.abs(a - b) < 3 * np.sqrt(var_a + var_b)).all()
 
 
+@pytest.mark.slow
 def test_permutation_sampler_visits_every_copy(permuted):
     """Half the draws in either labelling, in every chain; sites move together; folded, one component each."""
     mu, weights = (np.asarray(permuted.get_samples(group_by_chain=True)[name]) for name in ("mu", "weights"))
@@ -187,6 +188,7 @@ def test_permutation_sampler_visits_every_copy(permuted):
     np.testing.assert_allclose(np.take_along_axis(weights, order, -1).mean((0, 1)), [0.65, 0.35], atol=0.03)
 
 
+@pytest.mark.slow
 def test_permutation_sampler_is_pickled_and_resumes(permuted):
     again = pickle.loads(pickle.dumps(permuted))
     again.post_warmup_state = again.last_state
@@ -217,6 +219,7 @@ def test_nearest_is_the_nearest_of_the_whole_orbit(kind):
         np.testing.assert_allclose(images[name], expected, rtol=1e-12, err_msg=name)
 
 
+@pytest.mark.slow
 def test_nearest_folds_draws(nearest):
     draws = nearest.get_samples()
     assert (draws["mu"][:, 0] > draws["mu"][:, 1]).all()

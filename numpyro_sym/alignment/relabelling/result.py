@@ -9,7 +9,7 @@ import numpy as np
 
 from ...symmetry import Element, SymmetryError
 from ...symmetry.arrays import real_array
-from ..assignment import assign
+from ..engine.assignment import assign
 
 
 class Relabelling(NamedTuple):

@@ -1,0 +1,1 @@
+"""What is maximised when draws are matched, and how: sweeps, starts, listing, and the sets of a batch."""

@@ -1,0 +1,98 @@
+"""All ``Units`` matched jointly, softly at first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...symmetry import Axis, Element, Units
+from .assignment import assign, chosen
+from .factors import best_factors
+from .objective import Pairing, exponent
+from .scores import Parts, Scores
+
+# Cooling: inverse temperatures, in units of one over the standard deviation of a draw's scores.
+_HOT, _COLD, _STEPS, _BALANCINGS = 0.7, 5.0, 12, 3
+
+
+class Soft(NamedTuple):
+    """Doubly stochastic matrices and the mean factor of each pair, both ``[draw, *batch, slot, unit]``."""
+
+    weight: np.ndarray
+    factor: np.ndarray
+
+    def matrix(self, power: int) -> np.ndarray:
+        """The mean of ``factor**power`` times the permutation matrix."""
+        return self.weight * self.factor**power if power else self.weight
+
+
+def annealed(scores: Scores) -> dict[str, Element]:
+    """Doubly stochastic matrices that harden while a temperature falls.
+
+    Mean-field annealing with Sinkhorn's balancing (softassign: Gold and Rangarajan 1996;
+    Rangarajan, Yuille and Mjolsness 1999): each ``Units`` in turn takes the Gibbs distribution of
+    its scores under the present soft matches of the others, balanced to row and column sums of 1.
+    As it is only a start, single precision will do.
+    """
+    dtype = scores.dtype
+    scores = scores.in_single_precision()
+    sym = scores.objective.sym
+    soft = {u.name: _uniform(u, scores.batch, scores.dtype) for u in sym}
+    for beta in np.geomspace(_HOT, _COLD, _STEPS):
+        for units in sym:
+            parts = scores.parts_with(units, lambda p: _softly_moved(p, soft), slice(None))
+            soft[units.name] = _gibbs(units, parts, beta)
+    return {u.name: _hardened(u, soft[u.name], dtype) for u in sym}
+
+
+def _uniform(units: Units, batch: int, dtype: np.dtype) -> Soft:
+    shape = (batch, *units.shape, units.n)
+    factor = np.zeros if units.kind == "signed" else np.ones
+    return Soft(np.full(shape, 1 / units.n, dtype), factor(shape, dtype))
+
+
+def _gibbs(units: Units, parts: Parts, beta: float) -> Soft:
+    best, factor = best_factors(units.kind, parts)
+    scale = best.std((-1, -2), keepdims=True)
+    k = (beta / np.where(scale > 0, scale, 1)).astype(best.dtype)
+    if units.kind == "signed" and 1 in parts:
+        # The sum over both signs, and the mean sign.
+        odd = k * parts[1]
+        log_weight = k * best + np.log1p(np.exp(-2 * np.abs(odd)))
+        return Soft(_balanced(log_weight), np.tanh(odd))
+    return Soft(_balanced(k * best), factor)
+
+
+def _balanced(log_weight: np.ndarray) -> np.ndarray:
+    """Sinkhorn's iteration, columns last, on weights no smaller than exp(-80) of their row's largest."""
+    floor = -80.0
+    kernel = np.exp(np.maximum(log_weight - log_weight.max(-1, keepdims=True), floor))
+    column = np.ones((*kernel.shape[:-2], 1, kernel.shape[-1]), kernel.dtype)
+    for _ in range(_BALANCINGS):
+        row = 1 / (kernel @ column.swapaxes(-1, -2))
+        column = 1 / (row.swapaxes(-1, -2) @ kernel)
+    return row * kernel * column
+
+
+def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
+    """The coefficient where the draws are expected to have their units, shape ``(batch, *site)``."""
+    moved = pairing.coefficient
+    for units, axis in pairing.others:
+        matrix = soft[units.name].matrix(exponent(units, axis, pairing.term.moment))
+        moved = _contracted(moved, matrix.swapaxes(-1, -2), axis, units.n)
+    return moved
+
+
+def _contracted(x: np.ndarray, matrix: np.ndarray, axis: Axis, n: int) -> np.ndarray:
+    """``new[.., m, ..] = sum_i matrix[m, i] x[.., i, ..]`` along a block of one axis."""
+    mixed = matrix @ axis.blocks(x, n, lead=1)
+    return axis.with_blocks(np.broadcast_to(x, (len(matrix), *x.shape[1:])), mixed, n, lead=1)
+
+
+def _hardened(units: Units, soft: Soft, dtype: np.dtype) -> Element:
+    """The nearest permutation; the mean factors' signs, or the factors themselves."""
+    signed = units.kind == "signed"
+    permutation = assign(soft.weight)
+    factor = chosen(soft.factor, permutation)
+    return Element(permutation, (np.where(factor < 0, -1, 1) if signed else factor).astype(dtype))

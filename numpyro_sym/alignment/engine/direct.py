@@ -1,0 +1,129 @@
+"""Units that commute, matched by coordinate descent: chunks, threads, several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import numpy as np
+
+from ...symmetry import Element
+from .descent import descend
+from .moves import Elements, act_on_draws
+from .objective import Arrays, Objective
+from .problem import Match, Problem, Starts
+from .scores import Scores, take
+from .starts import make_start
+
+# Draws go through the solver in chunks that stay in a processor's cache.
+_CHUNK_BYTES = 2**23
+
+
+def match_directly(
+    problem: Problem,
+    starts: Starts,
+    num_threads: int,
+    listing: Callable[[Problem], dict[str, Element]] | None = None,
+) -> Match:
+    """Match the draws from named starts until each match has settled, or from given elements.
+
+    :param listing: the elements of the optimum, where they can be listed: the second start.
+    """
+    draws, objective = problem
+    if starts is None:
+        recurrent = [u.n for u in objective.sym if objective.is_quadratic(u)]
+        starts = ("forward", "annealed", "identity") + ("random",) * (64 if recurrent and max(recurrent) <= 16 else 0)
+    if isinstance(starts, Mapping):
+        return _from_one(draws, objective, starts, 0, num_threads)
+    found = _from_one(draws, objective, starts[0], 0, num_threads)
+    if objective.is_linear:
+        return found
+    # A match without conflict proves less where units' own moves change their scores, or where no
+    # array tells any units by itself, so that the start is blind: two starts must agree.
+    is_proof = objective.has_array_of_its_own and not any(objective.is_quadratic(u) for u in objective.sym)
+    doubtful = np.full(len(found.settled), not is_proof)
+    if listing is not None:
+        rows = np.flatnonzero(~found.settled | doubtful)
+        if rows.size:
+            some = problem.take(rows)
+            best = _from_one(*some, listing(some), 0, num_threads)
+            found.replace_where(np.ones(len(rows), bool), rows, best)
+            found.exact[rows] = True
+        return found
+    for seed, name in enumerate(starts[1:], 1):
+        agree = _improve(found, ~found.settled | doubtful, problem, name, seed, num_threads)
+        doubtful[agree] = False
+    # A start elsewhere may end farther away than the draw was.
+    _improve(found, found.distance > found.distance_before, problem, "identity", 0, num_threads)
+    return found
+
+
+def _improve(found: Match, where: np.ndarray, problem: Problem, name: str, seed: int, num_threads: int) -> np.ndarray:
+    """Replace matches by those of another start where these are nearer, in place; which rows agree."""
+    rows = np.flatnonzero(where)
+    if not rows.size:
+        return rows
+    other = _from_one(*problem.take(rows), name, seed, num_threads)
+    agree = rows[np.isclose(other.distance, found.distance[rows], rtol=1e-6, atol=0)]
+    used = found.starts[rows] + 1
+    found.replace_where(other.distance < found.distance[rows], rows, other)
+    found.starts[rows] = used
+    return agree
+
+
+def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: int, num_threads: int) -> Match:
+    """One descent for every draw."""
+    batch = len(next(iter(draws.values())))
+    per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(u.sets * u.n**2 for u in objective.sym)
+    size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
+    chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
+
+    if len(chunks) == 1:
+        return _match_chunk(draws, objective.of_rows(np.arange(batch)), start, seed)
+    out = _blank(draws, objective)
+
+    def run(chunk: slice) -> None:
+        some = {name: a[chunk] for name, a in draws.items()}
+        given = {n: take(e, chunk) for n, e in start.items()} if isinstance(start, Mapping) else start
+        done = _match_chunk(some, objective.of_rows(np.arange(batch)[chunk]), given, seed + chunk.start)
+        for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
+            whole[chunk] = values
+
+    if num_threads == 1:
+        for chunk in chunks:
+            run(chunk)
+    else:
+        with ThreadPoolExecutor(num_threads) as pool:
+            list(pool.map(run, chunks))
+    return out
+
+
+def _blank(draws: Arrays, objective: Objective) -> Match:
+    """Arrays for the matches of all draws."""
+    some = next(iter(draws.values()))
+    batch = len(some)
+
+    def floats(*shape: int) -> np.ndarray:
+        return np.empty((batch, *shape), some.dtype)
+
+    elements = {u.name: Element(np.empty((batch, *u.shape), int), floats(*u.shape)) for u in objective.sym}
+    sites = {name: np.empty(x.shape, x.dtype) for name, x in draws.items()}
+    settled, exact, starts = (np.empty(batch, kind) for kind in (bool, bool, int))
+    return Match(elements, sites, floats(), floats(), floats(), settled, exact, starts)
+
+
+def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, seed: int) -> Match:
+    scores = Scores(objective, draws)
+    found = descend(scores, make_start(start, scores, seed) if isinstance(start, str) else start)
+    moved = act_on_draws(objective.sym, found.elements, draws)
+    return Match(
+        found.elements,
+        moved,
+        np.sqrt(objective.squared_distance(moved)),
+        np.sqrt(objective.squared_distance(draws)),
+        found.loss,
+        found.settled,
+        np.full(scores.batch, objective.is_linear),
+        np.ones(scores.batch, int),
+    )

@@ -1,0 +1,171 @@
+"""Symmetry removal after the fact: signs by a linear classifier, labels by nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize
+from scipy.spatial import cKDTree
+
+from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry.arguments import check_arguments
+from .checks import as_host_arrays, sample_shape
+from .engine.assignment import assign
+from .engine.moves import act_on_draws
+from .ranges import refuse_out_of_range, widened
+
+
+class Removed(NamedTuple):
+    """Draws after symmetry removal.
+
+    :param sites: the draws, moved along their orbits; of the shapes and kind that came in.
+    :param elements: units name -> the element of each draw that moved it.
+    """
+
+    sites: dict[str, Any]
+    elements: dict[str, Element]
+
+
+def remove_symmetry(
+    sites: kinds.Sites,
+    sym: Symmetry,
+    *,
+    sample_ndim: kinds.Positive = 1,
+    num_neighbours: kinds.Positive = 32,
+    penalty: kinds.PositiveNumber = 1.0,
+    max_sweeps: kinds.Positive = 50,
+) -> Removed:
+    """The symmetry removal of Wiese et al. 2023 (arXiv 2304.02902, section 4.2), as a fold after the fact.
+
+    Layer by layer, the last first. Each unit of each draw is a point: all of its incoming and
+    outgoing entries. Signs: a hyperplane through the origin, ``min 1/2 |b|^2 + C sum max(0, 1 - |b . x|)``, and
+    points on its negative side are turned. Labels: each draw's units take the labels that most of their nearest
+    neighbours in all draws bear, one label a unit, again and again until they rest.
+
+    It needs no reference, and it has no optimum that it could be held to: where units overlap,
+    :func:`numpyro_sym.align` is nearer and faster. All draws are used at once, so it is no fold of a chain.
+
+    :param sites: site name -> floats ``(*sample, *site)``.
+    :param sym: permutations and signs, first layer first.
+    :param sample_ndim: how many leading sample dimensions there are.
+    :param num_neighbours: how many neighbours vote.
+    :param penalty: ``C``.
+    :param max_sweeps: the most rounds of either step, for each ``Units``.
+    :returns: a :class:`Removed`.
+    :raises SymmetryError: for scaled units, units whose sets others permute, too few draws, or sites that do not fit.
+
+    >>> import numpy as np
+    >>> from numpyro_sym import mixture
+    >>> from numpyro_sym.mcmc import remove_symmetry
+    >>> draws = {"mu": np.array([[0.0, 5.0], [5.1, 0.1], [0.2, 5.2]])}
+    >>> mu = remove_symmetry(draws, mixture(2, {"mu": 0}), num_neighbours=2).sites["mu"]
+    >>> bool((mu[:, 0] < 1).all() or (mu[:, 1] < 1).all())
+    True
+    """
+    check_arguments(remove_symmetry, locals())
+    sym.refuse_scaled("remove_symmetry")
+    if not len(sym):
+        raise SymmetryError("remove_symmetry: the symmetry has no Units, so there is nothing to remove.")
+    for u in sym:
+        for _, outer in sym.outer_of(u):
+            raise SymmetryError(
+                f"remove_symmetry: Units {outer.name!r} permute the sets of Units {u.name!r}, which are removed one by "
+                f"one. Use numpyro_sym.align, or sym.without({outer.name!r})."
+            )
+    given = as_host_arrays(sites, sym, "the draws")
+    sample = sample_shape(given, sample_ndim, "the draws")
+    sym.check_shapes({name: a.shape for name, a in given.items()}, sample)
+    num_draws = int(np.prod(sample))
+    if num_draws < 2:
+        raise SymmetryError(f"remove_symmetry: labels are told from one another by many draws; got {num_draws}.")
+    refuse_out_of_range("remove_symmetry", given, 40)
+    draws = {name: widened(a).reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
+    elements = {}
+    for u in reversed(sym.units):
+        sign = _signs(u, draws, penalty, max_sweeps) if u.kind == "signed" else np.ones((num_draws, *u.shape))
+        straight = np.broadcast_to(np.arange(u.n), sign.shape)
+        turned = _acted(u, Element(straight, sign), draws)
+        points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
+        labels = [_labels(x, num_neighbours, max_sweeps) for x in points]
+        order = np.stack(labels, 1).reshape(sign.shape)
+        draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
+        elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
+
+    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in draws)
+
+    def back(a: np.ndarray) -> Any:
+        shaped = a.reshape(*sample, *a.shape[1:])
+        return shaped if on_host else jnp.asarray(shaped)
+
+    moved = {name: back(draws[name].astype(given[name].dtype)) if name in draws else x for name, x in sites.items()}
+    return Removed(moved, {u.name: Element(*map(back, elements[u.name])) for u in sym})
+
+
+def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {**draws, **act_on_draws(Symmetry([u]), {u.name: element}, {s: draws[s] for s in u.sites})}
+
+
+def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Entries ``(draws, *batch, n, entries)`` of each unit, by site: those that a sign turns, and the others."""
+    turned: list[np.ndarray] = []
+    still: list[np.ndarray] = []
+    for site, axs in u.placements:
+        for axis in axs:
+            part = turned if u.kind == "signed" and (axis.power or 0) % 2 else still
+            part.append(axis.blocks(draws[site], u.n, lead=1))
+    return turned, still
+
+
+def _signs(u: Units, draws: Mapping[str, np.ndarray], penalty: float, max_sweeps: int) -> np.ndarray:
+    """Of each unit of each draw, ``(draws, *batch, n)``: a hyperplane for each set."""
+    turned, _ = _parts(u, draws)
+    if not turned:
+        raise SymmetryError(f"remove_symmetry: no site tells the signs of Units {u.name!r}.")
+    sides = [_sides(x, penalty, max_sweeps) for x in _by_set(np.concatenate(turned, -1))]
+    return np.stack(sides, 1).reshape(-1, *u.shape)
+
+
+def _by_set(points: np.ndarray) -> np.ndarray:
+    """Points ``(draws, *batch, n, entries)`` as ``(sets, draws, n, entries)``."""
+    return points.reshape(len(points), -1, *points.shape[-2:]).swapaxes(0, 1)
+
+
+def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
+    """Of points ``(draws, n, entries)``: concave-convex steps, the side of each point held in each."""
+    flat = points.reshape(-1, points.shape[-1])
+    beta = np.linalg.svd(flat, full_matrices=False)[2][0]
+    side = np.where(flat @ beta < 0, -1.0, 1.0)
+    for _ in range(max_sweeps):
+        beta = minimize(_hinge, beta, (flat * side[:, None], penalty), jac=True, method="L-BFGS-B").x
+        new = np.where(flat @ beta < 0, -1.0, 1.0)
+        if (new == side).all():
+            break
+        side = new
+    return side.reshape(points.shape[:2])
+
+
+def _hinge(beta: np.ndarray, points: np.ndarray, penalty: float, corner: float = 0.1) -> tuple[float, np.ndarray]:
+    """1/2 |b|^2 + C sum of hinges, rounded off over ``corner`` at the kink, and its gradient."""
+    gap = 1 - points @ beta
+    slope = np.clip(gap / corner, 0, 1)
+    loss = np.where(gap > corner, gap - corner / 2, slope * gap / 2)
+    return beta @ beta / 2 + penalty * loss.sum(), beta - penalty * slope @ points
+
+
+def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndarray:
+    """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest neighbours."""
+    num_draws, n, _ = points.shape
+    flat = points.reshape(num_draws * n, -1)
+    count = min(num_neighbours, len(flat) - 1)
+    near = cKDTree(flat).query(flat, k=count + 1)[1][:, 1:]  # the first is the point itself
+    label = np.tile(np.arange(n), num_draws)
+    for _ in range(max_sweeps):
+        votes = np.eye(n)[label[near]].sum(1).reshape(num_draws, n, n)  # draw, unit, label
+        slots = assign(votes + 0.5 * np.eye(n)[label].reshape(votes.shape))  # of equals, stay
+        if (slots.ravel() == label).all():
+            break
+        label = slots.ravel()
+    return np.argsort(label.reshape(num_draws, n), -1)

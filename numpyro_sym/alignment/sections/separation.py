@@ -1,0 +1,192 @@
+"""A section whose keys separate the units where the posterior is.
+
+Any key gives an exact section, and a poor one leaves units to swap labels between draws. So each
+``Units`` is sorted by one number where draws near a mode show one that tells all units apart, and
+else goes to the slots of that mode by all of its numbers at once: the assignment of greatest
+density under a normal fitted there. One assignment settles one ``Units``, read off numbers that no
+``Units`` still to be settled moves, so it is the same for all points of an orbit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ...symmetry import Element, Symmetry, Units
+from ..engine.nearest_step import assigned
+from .sorted import Key, Section, SortKey, after, exact_keys, sorted_section
+
+Elements = dict[str, Element]
+Draws = Mapping[str, np.ndarray]
+
+#: How many standard deviations of their difference must lie between neighbours in a sorted key.
+#: The scales are those of independent coordinates, which are too narrow where these correlate.
+SEPARATED = 8.0
+
+#: Assignments of more units cost more than a draw of theirs.
+MOST_ASSIGNED = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """What the units of each slot look like: a normal for each of their numbers.
+
+    :param keys: what is read of each unit.
+    :param mean: ``(*batch, n, numbers)``, all keys' numbers after each other.
+    :param precision: the same shape.
+    :param odd: ``(numbers,)``, whether a unit's sign turns a number.
+    """
+
+    keys: tuple[Key, ...]
+    mean: np.ndarray
+    precision: np.ndarray
+    odd: np.ndarray
+
+    def element(self, sites: Mapping[str, Any], u: Units) -> Element:
+        """The element of greatest density: signs within, order by one assignment."""
+        x = jnp.concatenate([key.read_all(sites, u.n) for key in self.keys], -1)[..., None, :, :]  # slot, unit, number
+        mean, precision = self.mean[..., None, :], self.precision[..., None, :]
+        misfit = (precision * jnp.where(self.odd, x**2, (x - mean) ** 2)).sum(-1)
+        agreement = 2 * (precision * self.odd * x * mean).sum(-1)
+        order = assigned(jnp.abs(agreement) - misfit)
+        turned = jnp.take_along_axis(agreement, order[..., None], -1)[..., 0] < 0
+        return Element(order, jnp.where(turned, -1.0, 1.0))
+
+    def __str__(self) -> str:
+        return "nearest to a mode on " + ", ".join(dict.fromkeys(key.site for key in self.keys))
+
+
+@dataclass(frozen=True, eq=False)
+class SeparatingSection:
+    """Units settled one after another, by sorting or by assignment.
+
+    :param sym: the symmetry.
+    :param steps: ``(units name, how they are settled)``, in order.
+    """
+
+    sym: Symmetry
+    steps: tuple[tuple[str, Section | Slots], ...]
+
+    def settle(self, sites: Mapping[str, Any]) -> tuple[Elements, dict[str, Any]]:
+        """The element that folds one point, and the folded point; jit- and vmap-able.
+
+        :param sites: site name -> array without sample dimensions.
+        """
+        out = dict(sites)
+        elements: Elements = {}
+        for name, how in self.steps:
+            if isinstance(how, Section):
+                settled, out = how.settle(out)
+            else:
+                settled = {name: how.element(out, self.sym[name])}
+                out = Symmetry([self.sym[name]]).act(settled, out)
+            elements = after(self.sym, settled, elements)
+        return elements, out
+
+    def __str__(self) -> str:
+        return "\n".join(str(how) if isinstance(how, Section) else f"{name}: {how}" for name, how in self.steps)
+
+
+def has_choice(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mapping[str, SortKey] | None) -> bool:
+    """Whether there is more than one number to sort some units by."""
+    for name, others in _in_turn(sorted_section(sym, shapes, keys)):
+        numbers = [
+            key.read_all({key.site: np.empty(shapes[key.site])}, sym[name].n).shape[-1]
+            for key in exact_keys(sym[name], others, shapes)
+        ]
+        if name not in (keys or {}) and sum(numbers) > 1:
+            return True
+    return False
+
+
+def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] | None = None) -> SeparatingSection:
+    """Choose how to settle each ``Units`` by draws that lie near one mode of the posterior.
+
+    :param sym: permutations and signs that have an exact section.
+    :param draws: site -> floats ``(draws, *site)``, all near one of the mode's copies.
+    :param keys: units name -> what to sort these units by, whatever the draws show.
+    :raises SymmetryError: as :func:`~numpyro_sym.alignment.sorted_section`.
+    """
+    shapes = {name: x.shape[1:] for name, x in draws.items()}
+    plain = sorted_section(sym, shapes, keys)
+    here: Draws = {name: x.astype(np.float64) for name, x in draws.items()}
+    steps: list[tuple[str, Section | Slots]] = []
+    for (name, sign_key, sort_key), (_, others) in zip(plain.steps, _in_turn(plain), strict=True):
+        u = sym[name]
+        step = Section(Symmetry([u]), ((name, sign_key, sort_key),))
+        if name in (keys or {}):
+            steps.append((name, step))
+            continue
+        choices = exact_keys(u, others, shapes)
+        sign_key, sign_gap, here = _signs(u, choices, here)
+        sort_key, sort_gap, here = _order(u, choices, here)
+        # What a slot looks like is each set's own, so no guide while sets are not in order.
+        is_unordered = any(outer in others for _, outer in sym.outer_of(u))
+        if min(sign_gap, sort_gap) >= SEPARATED or u.n > MOST_ASSIGNED or is_unordered:
+            steps.append((name, Section(Symmetry([u]), ((name, sign_key, sort_key),))))
+        else:
+            steps.append((name, _slots(u, choices, here)))
+    return SeparatingSection(sym, tuple(steps))
+
+
+def _in_turn(section: Section) -> list[tuple[str, list[Units]]]:
+    """Each units' name, and the units that are settled after them."""
+    names = [name for name, _, _ in section.steps]
+    return [(name, [section.sym[later] for later in names[i + 1 :]]) for i, name in enumerate(names)]
+
+
+def _rows(key: Key, draws: Draws, n: int) -> list[tuple[Key, np.ndarray]]:
+    """Every key of one number that a key can be: with what it reads, ``(draws, *batch, n)``."""
+    read = key.read_all(draws, n)
+    return [(replace(key, row=i), read[..., i * key.inside]) for i in range(read.shape[-1] // key.inside)]
+
+
+def _signs(u: Units, keys: list[Key], draws: Draws) -> tuple[Key | None, float, Draws]:
+    """The number whose sign is surest, by how much, and the draws with that made positive."""
+    if u.kind != "signed":
+        return None, np.inf, draws
+    every = [row for key in keys if key.odd for row in _rows(key, draws, u.n)]
+    gaps = [float(np.min(np.abs(x.mean(0)) / (x.std(0) + _tiny(x)))) for _, x in every]
+    key, x = every[int(np.argmax(gaps))]
+    sign = np.where(x.mean(0) < 0, -1.0, 1.0)
+    return key, max(gaps), _acted(u, Element(np.broadcast_to(np.arange(u.n), u.shape), sign), draws)
+
+
+def _order(u: Units, keys: list[Key], draws: Draws) -> tuple[Key, float, Draws]:
+    """The number that separates the units farthest, by how much, and the draws in its order."""
+    every = [row for key in keys for row in _rows(key, draws, u.n)]
+
+    def gap(x: np.ndarray) -> float:
+        order = np.argsort(x.mean(0), -1)
+        mean, variance = (np.take_along_axis(a, order, -1) for a in (x.mean(0), x.var(0)))
+        apart = np.diff(mean) / np.sqrt(variance[..., 1:] + variance[..., :-1] + _tiny(x) ** 2)
+        return float(apart.min()) if u.n > 1 else np.inf
+
+    gaps = [gap(x) for _, x in every]
+    key, x = every[int(np.argmax(gaps))]
+    return key, max(gaps), _acted(u, Element(np.argsort(x.mean(0), -1), np.ones(u.shape)), draws)
+
+
+def _slots(u: Units, keys: list[Key], draws: Draws) -> Slots:
+    x = np.concatenate([key.read_all(draws, u.n) for key in keys], -1)
+    odd = np.concatenate([np.full(key.read_all(draws, u.n).shape[-1], u.kind == "signed" and key.odd) for key in keys])
+    every = tuple(range(x.ndim - 1))  # draws, sets and units
+    spread = x.std(every)
+    # What is the same for all units, a sum of probabilities, tells nothing and its scale is rounding.
+    telling = spread > 1e-5 * np.abs(x).max(every)
+    precision = np.where(telling, 1 / (x.var(0) + (1e-3 * spread) ** 2 + np.finfo(float).tiny), 0)
+    return Slots(tuple(keys), x.mean(0), precision, odd)
+
+
+def _tiny(x: np.ndarray) -> float:
+    return 1e-6 * float(np.abs(x).max()) + np.finfo(float).tiny
+
+
+def _acted(u: Units, element: Element, draws: Draws) -> Draws:
+    count = len(next(iter(draws.values())))
+    spread = Element(*(np.broadcast_to(a, (count, *u.shape)) for a in element))
+    return Symmetry([u]).act({u.name: spread}, draws)

@@ -1,0 +1,54 @@
+"""Draws as plain arrays, from an ArviZ object or a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...symmetry import SymmetryError, kinds
+from ...symmetry.arguments import check_arguments, describe, refusal
+from .groups import group_names, posterior_of, sample_dims
+
+
+def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndarray]:
+    """Draws with one sample dimension.
+
+    :param data: an ArviZ object, whose chains are put one after another, or a mapping of arrays
+        ``(draw, *site)``.
+    :param sites: which; by default all that hold floats.
+    :returns: site name -> array of shape ``(draw, *site)``.
+    :raises SymmetryError: where a site is missing, or numbers of draws differ.
+    """
+    check_arguments(flat_draws, locals())
+    if "posterior" in group_names(data):
+        dataset = posterior_of(data)
+        lead = sample_dims(dataset)
+        arrays = {str(n): x.transpose(*lead, ...).values for n, x in dataset.items()}
+        arrays = {n: x.reshape(-1, *x.shape[len(lead) :]) for n, x in arrays.items()}
+    elif isinstance(data, Mapping) and "chain" not in getattr(data, "sizes", ()):
+        arrays = {name: _numbers(name, x) for name, x in data.items()}
+    else:
+        raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))
+    chosen = list(sites) if sites is not None else [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+    for name in chosen:
+        if name not in arrays:
+            raise SymmetryError(f"The draws do not hold site {name!r}; they hold {sorted(arrays)}.")
+    if not chosen:
+        raise SymmetryError(f"The draws hold no site of floats; they hold {sorted(arrays)}.")
+    lengths = {name: len(arrays[name]) if arrays[name].ndim else None for name in chosen}
+    if len(set(lengths.values())) != 1 or None in lengths.values():
+        raise SymmetryError(f"Every site must have the same number of draws, along its first axis; got {lengths}.")
+    if 0 in lengths.values():
+        raise SymmetryError(f"There are no draws; the sites have shapes { {n: arrays[n].shape for n in chosen} }.")
+    return {name: arrays[name] for name in chosen}
+
+
+_EXPECTED = "an ArviZ object with a posterior, or a dict of draws, site name -> array (draw, *site)"
+
+
+def _numbers(name: str, x: Any) -> np.ndarray:
+    if not isinstance(name, str) or not kinds.is_real(x):
+        raise SymmetryError(f"The draws of site {name!r} are {describe(x)}; expected an array (draw, *site).")
+    return np.asarray(x)

@@ -1,0 +1,105 @@
+"""What was found, and what was not and why, in words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
+
+from ..models import ModelView
+from ..symmetry import Units
+from .classes import Class, Reading
+from .inference import MET
+from .layout import Layout, Occurrence, Reason
+
+MOST_REASONS = 3
+
+
+DIVIDER = re.compile("[./]")  # of scopes, modules and their arrays
+ARRAYS = {"bias", "embedding", "kernel", "scale", "weight"}  # in any module: no name for units
+
+
+class Namer:
+    """Names that tell where units live, each given once.
+
+    The plate that the units are drawn in, else the module whose arrays most of them are (``Dense_0`` of
+    ``net/Dense_0.kernel`` and of ``net.Dense_0.kernel``), else the first site. Of paths the last readable part.
+    """
+
+    def __init__(self, view: ModelView) -> None:
+        self.plates = view.plates
+        self.used: set[str] = set()
+
+    def __call__(self, units: Units, role: str = "") -> Units:
+        places = [(site, a.axis) for site, axes in units.placements for a in axes]
+        plates = [self.plates.get(site, {}).get(axis) for site, axis in places if units.n > 1]
+        modules = [_module(DIVIDER.split(site)) for site, _ in places if DIVIDER.search(site)]
+        paths = [DIVIDER.split(plate) for plate in plates if plate] or modules or [[places[0][0]]]
+        name = Counter(map(_readable, paths)).most_common(1)[0][0] + role
+        name = next(n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in self.used)
+        self.used.add(name)
+        return units.renamed(name)
+
+
+def _module(path: Sequence[str]) -> Sequence[str]:
+    """Where the module is whose array this is; the array itself where it stands in a scope and no module."""
+    return path[:-1] if len(path) > 2 or path[-1] in ARRAYS else path
+
+
+def _readable(path: Sequence[str]) -> str:
+    """The last part that is no number, with the numbers that follow: ``layers.0`` of ``net.layers.0``."""
+    start = max((i for i, part in enumerate(path) if part and not part.isdecimal()), default=0)
+    return ".".join(path[start:])
+
+
+def reasons_of(layout: Layout | None) -> list[Reason]:
+    """Why positions along an axis are told apart, each reason once."""
+    found: dict[Reason, None] = {}
+    for factor in (f for run in layout or () for f in run):
+        if isinstance(factor, Occurrence):
+            found.update(factor.var.reasons)
+        found.update(dict.fromkeys(reasons_of(factor.var.parts if isinstance(factor, Occurrence) else factor)))
+    return list(found)
+
+
+def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iterator[str]:
+    """One line for each group of axes that nothing moves.
+
+    :param joint: what the whole model says, and ``likelihood`` what the observed sites alone say.
+    """
+    explained = {(s, a.axis) for u in units if u.n > 1 for s, axs in u.placements for a in axs}
+    for c in likelihood.classes:
+        told_apart = any(reasons_of(joint.sites[site].axes[axis]) for site, axis in c.where)
+        if c.alive and told_apart and not explained.issuperset(c.where):
+            explained.update(c.where)
+            yield _forbidden(c, joint)
+    groups: dict[tuple[Reason, ...], list[str]] = {}
+    for name, value in joint.sites.items():
+        for axis, layout in enumerate(value.axes):
+            if layout is not None and (name, axis) not in explained:
+                groups.setdefault(tuple(reasons_of(layout)[:MOST_REASONS]), []).append(f"{name}[{axis}]")
+    for reasons, places in ((r, p) for r, p in groups.items() if r):
+        unsure = any(r.opaque for r in reasons) or all(r.text == MET for r in reasons)
+        head = "could not prove that its positions may be exchanged" if unsure else "not exchangeable"
+        yield f"{' '.join(places)}: {head}: {_listed(reasons)}."
+
+
+def _forbidden(c: Class, joint: Reading) -> str:
+    """The likelihood allows it; which prior does not?"""
+    supports = {f"support of {s}": f"{s!r} (its support)" for s in joint.sites}
+    priors = {s: repr(s) for s in joint.sites} | supports
+    found = dict.fromkeys(r for site, axis in c.where for r in reasons_of(joint.sites[site].axes[axis]))
+    reasons = [r for r in found if r.feeds and priors.keys() >= r.feeds]
+    allowed = f"{c}: the likelihood lets its {c.var.size} positions be permuted"
+    if not reasons:
+        return f"{allowed}; the priors were not proved to."
+    who = " and ".join(priors[s] for s in sorted({site for r in reasons for site in r.feeds}))
+    if any(r.opaque for r in reasons):
+        return f"{allowed}; that the prior of {who} does too could not be proved: {_listed(reasons[:MOST_REASONS])}."
+    return f"{allowed}, but the prior of {who} tells them apart: {_listed(reasons[:MOST_REASONS])}."
+
+
+def _listed(reasons: Sequence[Reason]) -> str:
+    where = {r: f" ({r.primitive}{' at ' + r.source if r.source else ''})" if r.primitive else "" for r in reasons}
+    return "; ".join(r.text + where[r] for r in reasons)

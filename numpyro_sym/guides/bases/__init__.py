@@ -1,0 +1,1 @@
+"""Base guides as distributions over the sites of a model."""

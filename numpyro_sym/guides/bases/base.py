@@ -1,0 +1,259 @@
+"""Base guides as distributions over the model's sites: what a symmetrised guide needs to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from numpyro import handlers
+from numpyro.infer.util import log_density
+
+from ...symmetry import Symmetry
+from ..bounds.beliefs import Gaussian, Sites
+from ..bounds.sets import MeanField
+from .coordinates import MOMENT_DRAWS, coordinate_on, keeps, moments_of, normal_of, row_moments, without_event_dims
+
+
+class StandIn(NamedTuple):
+    """Independent Normals in place of a base guide, for the units' places alone.
+
+    :param x: site name -> the draw, in coordinates in which the Normals live.
+    :param q: the Normals.
+    :param exact: whether they are the base guide itself.
+    """
+
+    x: Sites
+    q: Gaussian
+    exact: bool
+
+
+class Base(Protocol):
+    """A base guide at given parameters."""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Site name -> shape of its constrained value."""
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        """One draw of all sites, and what makes its density cheap."""
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        """Log density of constrained values, summed over sites."""
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        """Normals that tell its units apart."""
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["dists"], meta_fields=[])
+@dataclass(frozen=True)
+class Factorised:
+    """Independent sites, each with a distribution: what ``AutoNormal`` is.
+
+    :param dists: site name -> distribution of its constrained value.
+    """
+
+    dists: Mapping[str, dist.Distribution]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: fn.shape() for name, fn in self.dists.items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        keys = jax.random.split(rng_key, max(len(self.dists), 1))
+        drawn = {n: fn.sample_with_intermediates(k) for (n, fn), k in zip(self.dists.items(), keys, strict=False)}
+        return {name: value for name, (value, _) in drawn.items()}, {name: held for name, (_, held) in drawn.items()}
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        held = intermediates or {}
+        each = (
+            jnp.sum(fn.log_prob(sites[name], held[name]) if held.get(name) else fn.log_prob(sites[name]))
+            for name, fn in self.dists.items()
+        )
+        return sum(each, start=jnp.zeros(()))
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        x, loc, variance, exact = {}, {}, {}, True
+        for name in sym.sites:
+            normal, transform = normal_of(self.dists[name])
+            if normal is None or not keeps(sym, name, transform):
+                exact = False
+                draws = self.dists[name].sample(rng_key, (MOMENT_DRAWS,))
+                coordinate = coordinate_on(sym, name, self.dists[name].support)
+                loc[name], variance[name] = moments_of(coordinate(draws))
+                x[name] = coordinate(sites[name])
+            else:
+                shape = self.dists[name].shape()
+                loc[name] = jnp.broadcast_to(normal.loc, shape)
+                variance[name] = jnp.broadcast_to(normal.scale, shape) ** 2
+                x[name] = transform.inv(sites[name])
+        return StandIn(x, Gaussian(loc, variance), exact)
+
+    def mean_field(self, sym: Symmetry, sites: Sites) -> MeanField | None:
+        """A draw as one of independent Normals; ``None`` where the sites are made of something else."""
+        x, loc, variance, transforms = {}, {}, {}, {}
+        for name in sym.sites:
+            normal, transform = normal_of(self.dists[name])
+            if normal is None:
+                return None
+            shape = self.dists[name].shape()
+            if keeps(sym, name, transform):
+                x[name] = transform.inv(sites[name])
+            elif any(jnp.ndim(a) for a in jax.tree.leaves(transform)):
+                return None  # it may treat one set unlike another
+            else:
+                x[name], transforms[name] = sites[name], without_event_dims(transform)
+                shape = transform.inverse_shape(shape)
+            loc[name] = jnp.broadcast_to(normal.loc, shape)
+            variance[name] = jnp.broadcast_to(normal.scale, shape) ** 2
+        return MeanField(x, Gaussian(loc, variance), transforms)
+
+    def only(self, names: tuple[str, ...]) -> Factorised:
+        """Some of the sites."""
+        return Factorised({name: self.dists[name] for name in names})
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["posterior"], meta_fields=["unpack", "transforms"])
+@dataclass(frozen=True)
+class Flat:
+    """One distribution of all sites' unconstrained values in a row: what ``AutoContinuous`` guides are.
+
+    :param posterior: distribution of the row.
+    :param unpack: NumPyro's transform from the row to ``{site name: array}``.
+    :param transforms: site name -> transform from unconstrained to constrained values, in the row's order.
+    """
+
+    posterior: dist.Distribution
+    unpack: Any
+    transforms: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        free = jax.eval_shape(self.unpack, jax.ShapeDtypeStruct(self.posterior.shape(), jnp.result_type(float)))
+        return {name: transform.forward_shape(free[name].shape) for name, transform in self.transforms.items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        row, held = self.posterior.sample_with_intermediates(rng_key)
+        return self._constrained(row), (row, held)
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        free = {name: transform.inv(sites[name]) for name, transform in self.transforms.items()}
+        if intermediates is None:
+            row, held = jnp.concatenate([jnp.ravel(free[name]) for name in self.transforms]), None
+        else:
+            row, held = intermediates
+            free = self.unpack(row)
+        total = jnp.sum(self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row))
+        for name, transform in self.transforms.items():
+            total -= jnp.sum(transform.log_abs_det_jacobian(free[name], sites[name]))
+        return total
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        moments = row_moments(self.posterior)
+        if moments is None:
+            moments = moments_of(self.posterior.sample(rng_key, (MOMENT_DRAWS,)))
+        free_loc, free_variance = (self.unpack(m) for m in moments)
+        x, loc, variance = {}, {}, {}
+        mixing = [name for name in sym.sites if not keeps(sym, name, self.transforms[name])]
+        draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS)) if mixing else {}
+        for name in sym.sites:
+            if name in mixing:
+                coordinate = coordinate_on(sym, name, self.transforms[name].codomain)
+                loc[name], variance[name] = moments_of(coordinate(draws[name]))
+                x[name] = coordinate(sites[name])
+            else:
+                loc[name], variance[name] = free_loc[name], free_variance[name]
+                x[name] = self.transforms[name].inv(sites[name])
+        return StandIn(x, Gaussian(loc, variance), exact=False)
+
+    def _constrained(self, row: jax.Array) -> dict[str, jax.Array]:
+        free = self.unpack(row)
+        return {name: transform(free[name]) for name, transform in self.transforms.items()}
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["params"], meta_fields=["guide", "args", "kwargs", "supports"])
+@dataclass(frozen=True)
+class Traced:
+    """A guide written by hand, whose sample sites are the model's: read by running it.
+
+    :param params: parameter name -> constrained value.
+    :param guide: the guide.
+    :param args: its arguments, and ``kwargs`` likewise.
+    :param supports: site name -> constraint.
+    """
+
+    params: Mapping[str, jax.Array]
+    guide: Callable[..., Any]
+    args: tuple = field(hash=False)
+    kwargs: Mapping[str, Any] = field(hash=False)
+    supports: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: x.shape for name, x in jax.eval_shape(lambda: self.sample(jax.random.key(0))[0]).items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        with handlers.block():
+            guide = handlers.substitute(handlers.seed(self.guide, rng_key), data=self.params)
+            trace = handlers.trace(guide).get_trace(*self.args, **self.kwargs)
+        return {name: trace[name]["value"] for name in self.supports}, None
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        guide = handlers.seed(self.guide, jax.random.key(0))
+        with handlers.block():
+            mine = {name: sites[name] for name in self.supports}
+            return log_density(guide, self.args, self.kwargs, {**self.params, **mine})[0]
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS))
+        x, loc, variance = {}, {}, {}
+        for name in sym.sites:
+            coordinate = coordinate_on(sym, name, self.supports[name])
+            loc[name], variance[name] = moments_of(coordinate(draws[name]))
+            x[name] = coordinate(sites[name])
+        return StandIn(x, Gaussian(loc, variance), exact=False)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["parts"], meta_fields=[])
+@dataclass(frozen=True)
+class Product:
+    """Independent parts over different sites: what ``AutoGuideList`` is."""
+
+    parts: tuple[Any, ...]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: shape for part in self.parts for name, shape in part.shapes.items()}
+
+    def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
+        drawn = [part.sample(k) for part, k in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True)]
+        return {n: x for sites, _ in drawn for n, x in sites.items()}, tuple(held for _, held in drawn)
+
+    def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
+        held = intermediates or (None,) * len(self.parts)
+        return sum(part.log_prob(sites, h) for part, h in zip(self.parts, held, strict=True))
+
+    def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
+        x: dict[str, Any] = {}
+        loc: dict[str, Any] = {}
+        variance: dict[str, Any] = {}
+        exact = True
+        for part, key in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True):
+            mine = _restricted(sym, tuple(part.shapes))
+            if mine.sites:
+                stand_in = part.stand_in(mine, sites, key)
+                x |= stand_in.x
+                loc |= stand_in.q.loc
+                variance |= stand_in.q.variance
+                exact &= stand_in.exact
+        return StandIn(x, Gaussian(loc, variance), exact)
+
+
+def _restricted(sym: Symmetry, names: tuple[str, ...]) -> Symmetry:
+    """The same units, on these sites only."""
+    kept = ((u, {s: a for s, a in u.axes.items() if s in names}) for u in sym.units)
+    return Symmetry(u.with_axes(axes) for u, axes in kept if axes)

@@ -1,0 +1,1 @@
+"""Densities of symmetrised guides: exactly, by permanents, or bounded by guessing a draw's element."""

@@ -1,0 +1,168 @@
+"""How well each unit's values fit each slot, as far as the other units' places are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ...symmetry import Axis, Symmetry, Units
+from .slot_filling import balance
+
+Sites = Mapping[str, Any]
+
+# In nats: what is known, without infinities whose gradients are none.
+_NEVER, _SURE = -1e3, 30.0
+
+
+class Gaussian(NamedTuple):
+    """An independent Normal for each entry: site name -> array, and likewise the variances."""
+
+    loc: Sites
+    variance: Sites
+
+
+class Fit(NamedTuple):
+    """Log densities of unit ``i`` in slot ``j``: ``even + odd`` and, turned round, ``even - odd``.
+
+    Arrays of shape ``(*batch, n, n)``, the batch that of the units.
+    """
+
+    even: jax.Array
+    odd: jax.Array
+
+    @property
+    def either(self) -> jax.Array:
+        """With the sign summed out."""
+        return jnp.logaddexp(self.even + self.odd, self.even - self.odd)
+
+
+class Belief(NamedTuple):
+    """Probability that unit ``i`` is in slot ``j``, and the mean of its sign there: ``(*batch, n, n)`` each."""
+
+    place: jax.Array
+    sign: jax.Array
+
+
+def signed(u: Units) -> bool:
+    """Whether these units have signs."""
+    return u.kind == "signed"
+
+
+def odd(u: Units, axis: Axis) -> bool:
+    """Whether a unit's sign turns its entries on this axis."""
+    return signed(u) and (axis.power or 0) % 2 == 1
+
+
+def ignorance(u: Units, placed: jax.Array) -> Belief:
+    """Nothing is known but the units in place: every other may be in any slot left, either way round.
+
+    :param placed: booleans of shape ``(n,)``, the same for every set of a batch.
+    """
+    left = ~placed
+    known = jnp.diag(placed.astype(float))
+    place = jnp.where(left[:, None] & left, 1 / jnp.maximum(left.sum(), 1), known)
+    each = Belief(place, known if signed(u) else place)
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (*u.batch, u.n, u.n)), each)
+
+
+def in_every_set(u: Units, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of what belongs to one set of units as one of arrays ``(*batch, ...)``."""
+    for _ in u.batch:
+        function = jax.vmap(function)
+    return function
+
+
+def belief(u: Units, fit: Fit, placed: jax.Array) -> Belief:
+    """What fits say of the places of the units that are left: their doubly stochastic balance."""
+    fit = in_place(fit, placed)
+    place = jnp.exp(in_every_set(u, balance)(summed_out(u, fit)))
+    return Belief(place, place * jnp.tanh(fit.odd) if signed(u) else place)
+
+
+def in_place(fit: Fit, placed: jax.Array) -> Fit:
+    """Fits in which the units in place fit there and nowhere else, the right way round."""
+    known, own = placed[:, None] | placed, jnp.diag(placed)
+    even = jnp.where(known, jnp.where(own, 0.0, _NEVER), fit.even)
+    return Fit(even, jnp.where(known, jnp.where(own, _SURE, 0.0), fit.odd))
+
+
+def summed_out(u: Units, fit: Fit) -> jax.Array:
+    """Log densities of units in slots, either way round where they have signs."""
+    return fit.either if signed(u) else fit.even
+
+
+def fit_of(
+    sym: Symmetry, u: Units, beliefs: Mapping[str, Belief], x: Sites, q: Gaussian, spread: Sites | None = None
+) -> Fit:
+    """Log densities of the units' values in every slot of ``u``.
+
+    Where other units share an array with these, the densities are those of Normals whose first
+    two moments are averaged over the beliefs about them. With beliefs that are certain this is
+    the density itself. With a batch, every set's units are held against its own slots.
+
+    :param beliefs: units name -> :class:`Belief`, for all units that are not in place.
+    :param x: site name -> array.
+    :param q: the Normals.
+    :param spread: variances of ``x``; with them, expected log densities.
+    :returns: a :class:`Fit` of arrays ``(*batch, n, n)``.
+    """
+    even = odds = jnp.zeros((*u.batch, u.n, u.n))
+    for site, axes in u.placements:
+        for axis in axes:
+            loc, variance = averaged(sym, site, beliefs, q, but=[(u, axis)])
+            fit = normal_fit(u, axis, x[site], loc, variance)
+            even, odds = even + fit.even, odds + fit.odd
+            if spread is not None:
+                precision = 1 / axis.blocks(variance, u.n)
+                even -= 0.5 * axis.blocks(spread[site], u.n) @ jnp.swapaxes(precision, -1, -2)
+    return Fit(even, odds)
+
+
+def averaged(
+    sym: Symmetry, site: str, beliefs: Mapping[str, Belief], q: Gaussian, but: Sequence[tuple[Units, Axis]]
+) -> tuple[jax.Array, jax.Array]:
+    """Moments of a site's Normals, averaged over the beliefs about the units that lie on it.
+
+    :param but: units and axes over which they are not averaged.
+    """
+    loc, variance = q.loc[site], q.variance[site]
+    kept = {(u.name, axis.axis % jnp.ndim(loc)) for u, axis in but}
+    for v in sym.units:
+        for axis in v.axes.get(site, ()):
+            if v.name in beliefs and (v.name, axis.axis % jnp.ndim(loc)) not in kept:
+                loc, variance = _average(v, axis, beliefs[v.name], loc, variance)
+    return loc, variance
+
+
+def normal_fit(u: Units, axis: Axis, x: jax.Array, loc: jax.Array, variance: jax.Array) -> Fit:
+    """Log densities of units' entries along one axis under those of the Normals' slots."""
+    x, loc, variance = (axis.blocks(a, u.n) for a in (x, loc, variance))
+    return normal_rows(x, loc, variance, odd(u, axis))
+
+
+def normal_rows(x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool) -> Fit:
+    """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the sign apart."""
+    if not turns:  # subtracting a common centre keeps the squares small
+        centre = loc.mean(-2, keepdims=True)
+        x, loc = x - centre, loc - centre
+    precision = 1 / variance
+    square = (loc**2 * precision + jnp.log(2 * jnp.pi * variance)).sum(-1)[..., None, :]
+    cross = jnp.matmul(x, jnp.swapaxes(loc * precision, -1, -2), precision="highest")
+    even = -0.5 * (jnp.matmul(x**2, jnp.swapaxes(precision, -1, -2), precision="highest") + square)
+    return Fit(even, cross) if turns else Fit(even + cross, jnp.zeros_like(cross))
+
+
+def _average(v: Units, axis: Axis, known: Belief, loc: jax.Array, variance: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Moments of the Normals along one axis, averaged over which slot each unit is in."""
+    weights = known.sign if odd(v, axis) else known.place
+    mean = _mix(weights, loc, v.n, axis)
+    # Variances of the means are differences of squares: kept positive whatever rounding does.
+    spread = jnp.maximum(_mix(known.place, loc**2, v.n, axis) - mean**2, 0)
+    return mean, _mix(known.place, variance, v.n, axis) + spread
+
+
+def _mix(weights: jax.Array, x: jax.Array, n: int, axis: Axis) -> jax.Array:
+    return axis.with_blocks(x, jnp.matmul(weights, axis.blocks(x, n), precision="highest"), n)

@@ -1,0 +1,9 @@
+"""Models as densities and supports of plain arrays, and whether a symmetry leaves these as they are."""
+
+from .numpyro_model import latent_sites as latent_sites
+from .numpyro_model import read_numpyro_model as read_numpyro_model
+from .trial import Changes as Changes
+from .trial import Trial as Trial
+from .view import ModelView as ModelView
+from .view import Point as Point
+from .view import register_reader as register_reader

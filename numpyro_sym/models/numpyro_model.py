@@ -1,0 +1,419 @@
+"""The one place where discovery reads NumPyro: a model as functions of plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import jaxpr_as_fun
+from numpyro import handlers
+from numpyro.distributions import biject_to, constraints
+from numpyro.infer import init_to_uniform
+from numpyro.infer.util import compute_log_probs
+from numpyro.primitives import Messenger
+
+from ..symmetry import SymmetryError
+from .marks import Noted, mark, names_of_marks, with_inputs
+from .points import at_prior_scale, improve, in_support
+from .purity import same_program
+from .rounding import QUICK
+from .view import Densities, ModelView, Point, register_reader
+
+Trace = dict[str, dict]
+Values = Callable[[dict], Any]
+
+MOST_ENTRIES = 20_000  # larger models are neither optimised nor searched by evaluation
+
+
+def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[Trace, tuple[str, ...]]:
+    """The model's unobserved sample sites, each as NumPyro's trace tells it, and the names of its deterministic ones.
+
+    Random choices of the model, a minibatch's rows among them, are those of one fixed seed.
+    """
+    with handlers.block(), _ToldApart({}):
+        seeded = handlers.substitute(handlers.seed(model, jax.random.key(0)), substitute_fn=init_to_uniform)
+        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+    sites = _latent(trace)
+    full = {name: site["args"][0] for name, site in trace.items() if site["type"] == "plate"}
+    for site in sites.values():
+        site["subsampled"] = any(full.get(f.name, f.size) != f.size for f in site["frames"])
+    return sites, tuple(name for name, site in trace.items() if site["type"] == "deterministic")
+
+
+def _latent(trace: Trace) -> Trace:
+    return {
+        name: {**site, "frames": tuple(site["cond_indep_stack"])}
+        for name, site in trace.items()
+        if site["type"] == "sample" and not site["is_observed"]
+    }
+
+
+def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
+    """A NumPyro model as densities and supports of its latent sites' constrained values.
+
+    Subsampled plates are read at their full size. Where that cannot be, because the arguments are a
+    minibatch already, the rows are told to the program as data.
+
+    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or discrete ones.
+    """
+    if not callable(model):
+        raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
+    run, first = _first_run(model, args, kwargs)
+    sites = first.latent
+    if not sites:
+        raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
+    shapes = {name: site.shape for name, site in sites.items()}
+    program, data = _program(run, first)
+
+    def refuse_impure() -> None:
+        """Run the model once more, and raise where that gives another program."""
+        again = _marked_run(run).program
+        if not same_program(first.program, again):
+            raise SymmetryError(
+                "The model ran another program when it was run again with the same arguments: it keeps a state of its "
+                "own (a counter, a cache, numpyro.primitives.mutable), or draws random numbers outside its sample "
+                "sites. Nothing can be said of such a model; give it what changes as arguments."
+            )
+
+    def evaluate(point: Point) -> Any:
+        given = zip(jax.tree.leaves((data, dict(point))), program.jaxpr.invars, strict=True)
+        leaves = [jnp.asarray(x, variable.aval.dtype) for x, variable in given]
+        return jax.tree.unflatten(first.out, jaxpr_as_fun(program)(*leaves))
+
+    def joint(point: Point) -> Any:
+        return sum(sum(group.values()) for group in evaluate(point)[:2])
+
+    def placed(place: Callable[[Any, Any], Any], free: Point) -> dict[str, Any]:
+        told = run.trace(dict(run.data), _substituted(lambda fn, name: place(fn, free[name])))
+        return {name: told[name]["value"] for name in sites}
+
+    far = partial(jax.jit, compiler_options=QUICK)(partial(placed, in_support))
+    prior = partial(jax.jit, compiler_options=QUICK)(partial(placed, at_prior_scale))
+    real = all(site.is_real for site in sites.values())
+
+    def free_point(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
+        return {n: rng.normal(scale=scale, size=site.free_shape) for n, site in sites.items()}
+
+    def draw(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
+        free = free_point(rng, scale)
+        return free if real else jax.device_get(far(free))
+
+    def near(rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return jax.device_get(prior(free_point(rng)))
+
+    def improved(rng: np.random.Generator) -> Iterator[Point]:
+        if sum(map(prod, shapes.values())) <= MOST_ENTRIES:
+            yield from improve(prior, partial(placed, at_prior_scale), joint, free_point(rng, 0.5))
+
+    return ModelView(
+        shapes=shapes,
+        draw=draw,
+        near=near,
+        improved=improved,
+        program=program,
+        data=data,
+        evaluate=jax.jit(evaluate),
+        refuse_impure=refuse_impure,
+        observed=first.observed,
+        local=frozenset(n for n, site in sites.items() if run.subsampled & site.frames),
+        plates={name: site.plates for name, site in sites.items()},
+        any_arguments=run.told,
+        notes=run.notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A model with its arguments, run by handlers; ``data`` holds what may be told to it anew each time.
+
+    :param told: whether its array arguments are among the data; else the model needs their values.
+    :param whole: whether subsampled plates are run at their full size.
+    :param data: name -> array: arguments, observed values, rows of a minibatch.
+    :param given: names of those that are known before the model runs.
+    :param subsampled: names of subsampled plates.
+    """
+
+    model: Callable[..., Any]
+    args: tuple
+    kwargs: dict
+    told: bool
+    whole: bool
+    data: dict[str, Any]
+    given: tuple[str, ...]
+    subsampled: set[str] = field(default_factory=set)
+
+    def trace(self, data: dict[str, Any], values: Values) -> Trace:
+        with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
+            seeded = handlers.substitute(handlers.seed(self.model, jax.random.key(0)), substitute_fn=values)
+            args, kwargs = self._arguments(data)
+            return handlers.trace(seeded).get_trace(*args, **kwargs)
+
+    def densities(self, data: dict[str, Any], values: Values | None, point: Point) -> tuple[Densities, Trace]:
+        """Log densities and supports of the sites: by name, of latent and of observed ones, and supports."""
+        with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
+            model = handlers.seed(self.model, jax.random.key(0))
+            if values is not None:
+                model = handlers.substitute(model, substitute_fn=values)
+            args, kwargs = self._arguments(data)
+            every, trace = compute_log_probs(model, args, kwargs, dict(point))
+        sites = _latent(trace)
+        latent = {name: every.pop(name) for name in sites}
+        inside = {name: jnp.all(site["fn"].support(site["value"])) for name, site in sites.items()}
+        return (latent, every, inside), trace
+
+    def _arguments(self, data: Mapping[str, Any]) -> tuple[tuple, dict]:
+        paths, structure = jax.tree.flatten_with_path((self.args, self.kwargs))
+        leaves = [data.get(_argument(path), x) for path, x in paths]
+        return jax.tree.unflatten(structure, leaves)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        listed = ", ".join(sorted(self.subsampled))
+        if not self.subsampled:
+            return ()
+        if self.whole:
+            return (f"The subsampled plates {listed} were read at their full size.",)
+        return (f"The model does not run with its plates {listed} at full size: its rows were read as any rows.",)
+
+
+class _Site(NamedTuple):
+    """What is fixed of a latent site, whatever its value; no array is held, for they are traced.
+
+    :param free_shape: of its unconstrained value.
+    :param is_real: whether its support is all numbers.
+    :param plates: axis -> name of the plate that it runs over, and ``frames`` the names of all plates around.
+    """
+
+    shape: tuple[int, ...]
+    free_shape: tuple[int, ...]
+    is_real: bool
+    plates: dict[int, str]
+    frames: frozenset[str]
+
+
+class _FirstRun(NamedTuple):
+    """What one run of a model tells.
+
+    :param latent: the latent sites, and ``observed`` the names of the observed ones.
+    :param program: closed jaxpr of an origin of marks and what is given -> densities, then values of
+        the sites; with marks for values, and for data that are noted.
+    :param out: the structure of the densities.
+    :param noted: data that the run met: name -> array.
+    """
+
+    latent: dict[str, _Site]
+    observed: tuple[str, ...]
+    program: Any
+    out: Any
+    noted: dict[str, Any]
+
+
+def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_Run, _FirstRun]:
+    """The freest way in which the model can be run, and what it is made of."""
+    with jax.ensure_compile_time_eval():
+        args, kwargs = jax.tree.map(lambda x: jnp.asarray(_widest(x)) if _is_data(x) else x, (args, kwargs))
+    paths = jax.tree.flatten_with_path((args, kwargs))[0]
+    arguments = {_argument(path): x for path, x in paths if _is_data(x)}
+    first: Exception | None = None
+    subsampled: set[str] = set()
+    arrays = {name: x for name, x in arguments.items() if x.ndim}
+    tellable = [arguments, arrays, {}] if 0 < len(arrays) < len(arguments) else [arguments, {}]
+    for whole, told in product((True, False), tellable):
+        if not whole and not subsampled:
+            break
+        run = _Run(model, args, kwargs, told is arguments, whole, dict(told), tuple(told), subsampled)
+        try:
+            found = _marked_run(run)
+            run.data.update(found.noted)
+            return run, found
+        except SymmetryError:
+            raise
+        except Exception as error:
+            first = error if not told and first is None else first
+    name = getattr(model, "__name__", type(model).__name__)
+    raise SymmetryError(
+        f"The model {name!r} raised {type(first).__name__} when it was run: {first}. Pass the model's own "
+        "arguments after it, as one would to run it."
+    ) from first
+
+
+def _marked_run(run: _Run) -> _FirstRun:
+    """One run, on shapes alone, with marks for what is known only after it."""
+    found: list[_FirstRun] = []
+
+    def once(origin: Any, given: dict[str, Any]) -> Any:
+        data = Noted(origin, given)
+        marks = _substituted(lambda fn, name: mark(origin, _mark_of(name), fn.shape(), jnp.result_type(float)))
+        densities, trace = run.densities(data, marks, {})
+        latent = {name: _fixed(site) for name, site in _latent(trace).items()}
+        observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
+        found.append(_FirstRun(latent, observed, None, jax.tree.structure(densities), data.noted))
+        return densities, {name: trace[name]["value"] for name in latent}
+
+    program = jax.make_jaxpr(once)(0, {name: run.data[name] for name in run.given})
+    return found[0]._replace(program=program)
+
+
+def _mark_of(site: str) -> str:
+    return f"site {site}"
+
+
+def _program(run: _Run, first: _FirstRun) -> tuple[Any, dict[str, Any]]:
+    """Closed jaxpr of data and point -> densities, and the data.
+
+    It is what the first run left, or that of another one where a value was met in a program inside the
+    model's, the steps of a scan: then the inputs are known before.
+    """
+    names = sorted(first.latent)
+    met = names_of_marks(first.program)
+    if met is not None and met.issuperset(map(_mark_of, names)):
+        given = sorted(run.given)
+        data = {name: x for name, x in run.data.items() if name in met or name in given}
+        inputs = [1 + given.index(name) if name in given else name for name in sorted(data)]  # the first is the origin
+        return with_inputs(first.program, [*inputs, *map(_mark_of, names)], first.out.num_leaves), data
+    point = {name: np.zeros(site.shape) for name, site in first.latent.items()}
+    return jax.make_jaxpr(lambda data, point: run.densities(dict(data), None, point)[0])(run.data, point), run.data
+
+
+def _fixed(site: dict) -> _Site:
+    shape, support = tuple(np.shape(site["value"])), site["fn"].support
+    return _Site(
+        shape,
+        tuple(biject_to(support).inverse_shape(shape)),
+        _is_real(support),
+        _plates_of(site),
+        frozenset(frame.name for frame in site["frames"]),
+    )
+
+
+def _is_real(support: Any) -> bool:
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    return support is constraints.real
+
+
+def _substituted(value_of: Callable[[Any, str], Any]) -> Values:
+    """A substitution of latent sites.
+
+    :param value_of: distribution, with the sample's shape, and name of a site -> its value.
+    """
+
+    def value(site: dict) -> Any:
+        if site["type"] != "sample" or site["is_observed"]:
+            return None
+        fn = site["fn"]
+        if fn.support.is_discrete:
+            raise SymmetryError(
+                f"Site {site['name']!r} is discrete. Marginalise it in the model (MixtureSameFamily, logsumexp, or "
+                "numpyro.contrib.funsor.config_enumerate with a log density of your own) and pass that model."
+            )
+        sample_shape = tuple(site["kwargs"].get("sample_shape", ()))
+        return value_of(fn.expand(sample_shape + tuple(fn.batch_shape)) if sample_shape else fn, site["name"])
+
+    return value
+
+
+class _ToldApart(Messenger):
+    """Random values for parameters: training moves them, and then they tell their positions apart."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        super().__init__()
+        self.data = data
+
+    def postprocess_message(self, msg: dict) -> None:
+        if msg["type"] == "param":
+            constraint = msg["kwargs"].get("constraint", constraints.real)
+            paths, structure = jax.tree.flatten_with_path(msg["value"])
+            names = [f"parameter {msg['name']}{jax.tree_util.keystr(path)}" for path, _ in paths]
+            leaves = [self._trained(name, x, constraint) for name, (_, x) in zip(names, paths, strict=True)]
+            msg["value"] = jax.tree.unflatten(structure, leaves)
+
+    def _trained(self, name: str, x: Any, constraint: Any) -> Any:
+        if isinstance(x, jax.core.Tracer):
+            return _moved(name, x, constraint)
+        if name not in self.data:
+            with jax.ensure_compile_time_eval():
+                self.data[name] = np.asarray(_moved(name, x, constraint))
+        return jnp.asarray(self.data[name])
+
+
+def _moved(name: str, x: Any, constraint: Any) -> Any:
+    """Another value that the constraint allows; without one, of the same sign, for a model may ask for that."""
+    rng = np.random.default_rng(list(name.encode()))
+    transform = biject_to(constraint)
+    free = transform.inv(jnp.asarray(x))
+    noise = rng.normal(size=free.shape).astype(free.dtype)
+    if constraint is constraints.real:
+        return jnp.where(free == 0, noise, free * (1 + 0.5 * np.tanh(noise)))
+    return transform(free + noise)
+
+
+class _Observed(Messenger):
+    """Observed values that the model holds itself come from the data, and are noted there the first time."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        super().__init__()
+        self.data = data
+
+    def process_message(self, msg: dict) -> None:
+        if msg["type"] == "sample" and msg["is_observed"] and _is_data(msg["value"]):
+            msg["value"] = self.data.setdefault(f"observed {msg['name']}", _widest(msg["value"]))
+
+
+class _Plates(Messenger):
+    """Subsampled plates at full size; or else with rows that come from the data."""
+
+    def __init__(self, run: _Run, data: dict[str, Any]) -> None:
+        super().__init__()
+        self.run, self.data = run, data
+
+    def process_message(self, msg: dict) -> None:
+        if msg["type"] != "plate" or msg["args"][1] in (None, msg["args"][0]):
+            return
+        size, subsample_size = msg["args"]
+        self.run.subsampled.add(msg["name"])
+        if self.run.whole:
+            with jax.ensure_compile_time_eval():
+                msg["args"], msg["value"] = (size, size), jnp.arange(size)
+        else:
+            rows = np.random.default_rng(0).permutation(size)[:subsample_size]
+            msg["value"] = jnp.asarray(self.data.setdefault(f"rows of {msg['name']}", rows))
+
+
+def _is_data(x: Any) -> bool:
+    """Whether a value is an array of numbers with something in it to tell apart."""
+    if not isinstance(x, (jax.Array, np.ndarray)) or isinstance(x, jax.core.Tracer):
+        return False
+    numbers = jnp.issubdtype(x.dtype, jnp.number) or x.dtype == bool
+    return bool(numbers) and x.size > 0
+
+
+def _argument(path: Any) -> str:
+    """The name of an array argument: ``argument 0``, ``argument 1['x']``, ``argument y``."""
+    first, *rest = path[1:]  # path[0]: whether by position or by keyword
+    key = getattr(first, "idx", getattr(first, "key", first))
+    return f"argument {key}{jax.tree_util.keystr(tuple(rest))}"
+
+
+def _plates_of(site: dict) -> dict[int, str]:
+    batch = len(np.shape(site["value"])) - site["fn"].event_dim
+    return {batch + frame.dim: frame.name for frame in site["frames"] if batch + frame.dim >= 0}
+
+
+def _widest(x: Any) -> Any:
+    """Floating arrays in the session's widest precision; anything else as it came."""
+    if isinstance(x, jax.core.Tracer) or not isinstance(x, (jax.Array, np.ndarray)):
+        return x
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return x
+    return np.asarray(x, jnp.result_type(float))  # on the host: nothing to compile
+
+
+register_reader(read_numpyro_model)

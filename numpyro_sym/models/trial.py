@@ -1,0 +1,313 @@
+"""A model's densities at random points, before and after a symmetry acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..symmetry.action import act_on_sites
+from ..symmetry.element import Element
+from ..symmetry.errors import SymmetryError
+from ..symmetry.units import Units
+from .rounding import disturbed_inputs, disturbed_program, evaluator, factors_matrices, narrow_epsilon
+from .view import Densities, ModelView, Point
+
+#: Changes in nats below this are never held against a claim: a hundred thousandth of one that matters.
+SMALLEST = 1e-7
+#: A change is told from rounding where it is so many times what was measured.
+FACTOR = 64.0
+#: How often rounding is measured at a point, at most.
+DISTURBED = 8
+
+
+class At:
+    """A point, and what the model is there.
+
+    :param sites: the point, on the host.
+    :param densities: of the model at the point.
+    :param most: by site, the largest change of its log density there that may ever count as rounding.
+    :param measured: gives, by site, how far rounding changes it: more of it each time.
+    """
+
+    def __init__(
+        self,
+        sites: Point,
+        densities: Densities,
+        most: Mapping[str, float],
+        measured: Iterator[Mapping[str, float]],
+    ) -> None:
+        self.sites, self.densities, self.most = sites, densities, most
+        self._known: list[Mapping[str, float]] = []
+        self._measured = measured
+
+    def roundings(self) -> Iterator[Mapping[str, float]]:
+        """What was measured, and then more of it: most changes are explained by little."""
+        yield from self._known
+        for more in self._measured:
+            self._known.append(more)
+            yield more
+
+
+class Change(NamedTuple):
+    """The largest change of a log density.
+
+    :param nats: the change at the point where it stands out most.
+    :param allowed: what rounding explains at that point, in nats.
+    """
+
+    nats: float = 0.0
+    allowed: float = SMALLEST
+
+    @property
+    def excess(self) -> float:
+        """The change as a multiple of what is allowed; not a number counts as infinite."""
+        return abs(self.nats) / self.allowed if np.isfinite(self.nats) else float("inf")
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether rounding explains it."""
+        return self.excess <= 1.0
+
+
+class Changes(NamedTuple):
+    """Largest changes by site and of the sums, and the sites that left their support."""
+
+    latent: dict[str, Change]
+    observed: dict[str, Change]
+    joint: Change
+    likelihood: Change
+    left_support: tuple[str, ...]
+
+
+class Trial:
+    """Points of a model at which its log joint is finite, and what happens there under random elements.
+
+    Some points are far out, at random; some are where a posterior may be. Which changes rounding
+    explains is measured at each of them where anything changes.
+
+    :param points: the points, on the host.
+    :param num_elements: random elements tried at each point.
+    :param precision: the dtype in which the model runs.
+    :raises SymmetryError: where too few such points are found, or where the model runs another
+        program when it is run again, or has other densities when it is evaluated again.
+    """
+
+    def __init__(self, view: ModelView, num_points: int, rng: np.random.Generator, num_elements: int = 1) -> None:
+        view.refuse_impure()
+        self.view, self.rng, self.num_elements = view, rng, num_elements
+        self._evaluate = evaluator(view.program)
+        self._narrow = narrow_epsilon(view.program)
+        inside = self._narrow or factors_matrices(view.program)
+        self._disturbed = disturbed_program(view.program) if inside else None
+        single = self._narrow or jnp.zeros(()).dtype == jnp.float32
+        self.precision = "float32" if single else "float64"
+        far = list(islice(self.finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
+        if len(far) < num_points:
+            raise SymmetryError(
+                f"The model's log joint is not finite at {num_points} of {10 * num_points} random points, so nothing "
+                "can be compared."
+            )
+        _refuse_changing(far[0], self.at(far[0].sites))
+        self.tried = [*far, *self.finite(view.near(rng) for _ in range(num_points))]
+
+    @cached_property
+    def improved(self) -> list[At]:
+        """Points where a posterior would be; they take a gradient to find, and are found when asked for."""
+        return list(self.finite(self.view.improved(self.rng)))
+
+    @property
+    def everywhere(self) -> list[At]:
+        """All points: far out, at the priors' scales, and where a posterior would be."""
+        return [*self.tried, *self.improved]
+
+    @property
+    def points(self) -> list[Point]:
+        """The points, on the host."""
+        return [at.sites for at in self.tried]
+
+    def evaluate(self, point: Point) -> Densities:
+        """Log densities of latent and of observed sites, and which values lie in their support."""
+        return self._named(jax.device_get(self._evaluate(*self._inputs(point))))
+
+    def at(self, point: Point) -> At:
+        """What the model is at a point, and how much of that is rounding."""
+        densities = self.evaluate(point)
+        values = {site: float(value) for site, value in {**densities[0], **densities[1]}.items()}
+        # The last bits of a sum of many terms are always left to chance. A last bit that meets a jump
+        # of the density is not rounding: never more than a share of all.
+        last = float(np.finfo(jnp.zeros(()).dtype).eps)
+        share = 1e-9 if self.precision == "float64" else 1e-4
+        sums = {site: 500 * last * abs(value) for site, value in values.items()}
+        most = {site: max(1e-5, share * abs(value)) + sums[site] for site, value in values.items()}
+        return At(point, densities, most, self._roundings(point, values, sums, most))
+
+    def finite(self, points: Iterable[Point]) -> Iterator[At]:
+        """The points at which every log density is finite."""
+        return (at for at in map(self.at, points) if _is_finite(at.densities))
+
+    def changes(self, units: Sequence[Units], points: Sequence[At] | None = None) -> Changes:
+        """What random elements of the units' product change at every point."""
+        found = Changes({}, {}, Change(), Change(), ())
+        scaled = any(u.kind == "scaled" for u in units)
+        for at in self.tried if points is None else points:
+            for _ in range(self.num_elements):
+                moved = at.sites
+                for u in units:
+                    moved = act_on_sites(u, moving_element(u, self.rng), moved)
+                found = _worst(found, _between(at, self.evaluate(moved), scaled))
+        return found
+
+    def holds(self, units: Sequence[Units], points: Sequence[At] | None = None) -> bool:
+        """Whether random elements of the units' product leave the model as it is at every point.
+
+        The log joint is held equal (with scales, the log likelihood), and every value in its support.
+        """
+        changes = self.changes(units, points)
+        change = changes.likelihood if any(u.kind == "scaled" for u in units) else changes.joint
+        return change.is_rounding and not changes.left_support
+
+    def withstands(self, move: Callable[[Point], Point], points: Sequence[At] | None = None) -> bool:
+        """Whether a motion of points, such as no ``Units`` can say, leaves the log joint and supports as they are."""
+        for at in self.tried if points is None else points:
+            changes = _between(at, self.evaluate(move(at.sites)), scaled=False)
+            if changes.left_support or not changes.joint.is_rounding:
+                return False
+        return True
+
+    # How the program is run ----------------------------------------------------------------------
+
+    def _inputs(self, point: Point) -> list[Any]:
+        types = [v.aval.dtype for v in self.view.program.jaxpr.invars]
+        leaves = jax.tree.leaves((dict(self.view.data), dict(point)))
+        return [np.asarray(x, dtype) for x, dtype in zip(leaves, types, strict=True)]
+
+    def _named(self, outputs: Sequence[Any]) -> Densities:
+        latent, observed = sorted(self.view.shapes), sorted(self.view.observed)
+        names = [*latent, *observed, *latent]
+        ends = len(latent), len(latent) + len(observed)
+        parts = [slice(0, ends[0]), slice(*ends), slice(ends[1], None)]
+        first, second, third = (dict(zip(names[p], outputs[p], strict=True)) for p in parts)
+        return first, second, third
+
+    def _roundings(self, point: Point, values: dict, sums: dict, most: dict) -> Iterator[dict[str, float]]:
+        """By site, what is left to chance by rounding: that of sums, and more by disturbing last bits."""
+        yield sums
+        found = dict.fromkeys(values, 0.0)
+        inputs: list[Callable[[Point], Densities]] = [] if self._narrow else [self._disturb_inputs] * DISTURBED
+        inside: list[Callable[[Point], Densities]] = []
+        if self._disturbed:
+            inside = [partial(self._disturb_inside, self._disturbed)] * DISTURBED
+        for disturb in (*inputs, *inside):
+            other = disturb(point)
+            for site, value in {**other[0], **other[1]}.items():
+                change = abs(float(value) - values[site])
+                found[site] = max(found[site], change if np.isfinite(change) else 0.0)
+            yield {site: min(FACTOR * found[site] + sums[site], most[site]) for site in values}
+
+    def _disturb_inputs(self, point: Point) -> Densities:
+        return self.evaluate(disturbed_inputs(point, self.rng))
+
+    def _disturb_inside(self, program: Callable[..., list[Any]], point: Point) -> Densities:
+        """The program's own operations, too, where inputs alone do not show how it rounds."""
+        key = jax.random.key(int(self.rng.integers(2**31)))
+        return self._named(jax.device_get(program(key, *self._inputs(disturbed_inputs(point, self.rng)))))
+
+
+def _between(at: At, after: Densities, scaled: bool) -> Changes:
+    """Changes from a point to where it was moved; rounding is measured where, and until, it explains them."""
+
+    def explained(changes: Changes) -> bool:
+        return (changes.likelihood if scaled else changes.joint).is_rounding
+
+    at_most = _held_against(at.most, at, after)
+    if not explained(at_most):
+        return at_most
+    for rounding in at.roundings():
+        changes = _held_against(rounding, at, after)
+        if explained(changes):
+            break
+    return changes
+
+
+def _held_against(rounding: Mapping[str, float], at: At, after: Densities) -> Changes:
+    latent, observed = (
+        {s: Change(float(after[k][s] - v), SMALLEST + rounding[s]) for s, v in at.densities[k].items()} for k in (0, 1)
+    )
+    likelihood = _sum(observed.values())
+    left = {s for s, inside in at.densities[2].items() if inside and not after[2][s]}
+    return Changes(latent, observed, _sum([*latent.values(), *observed.values()]), likelihood, tuple(sorted(left)))
+
+
+def _sum(changes: Any) -> Change:
+    """The change of a sum; terms that did not change at all bring no rounding either."""
+    some = [c for c in changes if c.nats != 0.0]
+    return Change(sum(c.nats for c in some), SMALLEST + sum(c.allowed - SMALLEST for c in some))
+
+
+def _worst(first: Changes, second: Changes) -> Changes:
+    latent, observed = (
+        {s: max(mine.get(s, Change()), c, key=_excess) for s, c in other.items()}
+        for mine, other in ((first.latent, second.latent), (first.observed, second.observed))
+    )
+    return Changes(
+        latent,
+        observed,
+        max(first.joint, second.joint, key=_excess),
+        max(first.likelihood, second.likelihood, key=_excess),
+        tuple(sorted({*first.left_support, *second.left_support})),
+    )
+
+
+def _excess(change: Change) -> float:
+    return change.excess
+
+
+def _is_finite(densities: Densities) -> bool:
+    return all(np.isfinite(v) for group in densities[:2] for v in group.values())
+
+
+def _refuse_changing(first: At, second: At) -> None:
+    """Raise where one point had two densities."""
+    for k in (0, 1):
+        for site, value in first.densities[k].items():
+            if float(value) != float(second.densities[k][site]):
+                raise SymmetryError(
+                    f"The model's log density of site {site!r} was {float(value):.8g}, and "
+                    f"{float(second.densities[k][site]):.8g} when it was evaluated again at the same values: the model "
+                    "keeps a state of its own, or draws random numbers outside its sample sites. Nothing can be said "
+                    "of such a model; give it what changes as arguments."
+                )
+
+
+def moving_element(u: Units, rng: np.random.Generator) -> Element:
+    """A random element, on the host, that moves units and has a factor that is not 1 where there are any.
+
+    With a batch, each set has an element of its own; one set at random moves, and another one stays
+    as it is, so that a permutation shared by all sets is never taken for one of each.
+    """
+    sets = [_element_of_set(u, rng, moves=u.sets == 1) for _ in range(u.sets)]
+    if u.sets > 1:
+        moving, staying = rng.choice(u.sets, 2, replace=False)
+        sets[moving] = _element_of_set(u, rng, moves=True)
+        sets[staying] = Element(np.arange(u.n), np.ones(u.n))
+    return Element(*(np.stack(arrays).reshape(u.shape) for arrays in zip(*sets, strict=True)))
+
+
+def _element_of_set(u: Units, rng: np.random.Generator, moves: bool) -> Element:
+    permutation = rng.permutation(u.n)
+    if moves and np.array_equal(permutation, np.arange(u.n)):
+        permutation = np.roll(permutation, 1)
+    factor = np.ones(u.n)
+    if u.kind == "signed":
+        factor = rng.choice([-1.0, 1.0], u.n)
+        if moves:
+            factor[rng.integers(u.n)] = -1.0
+    elif u.kind == "scaled":
+        factor = np.exp(rng.normal(size=u.n))
+    return Element(permutation, factor)

@@ -1,0 +1,84 @@
+"""A model as functions of plain arrays. Whoever knows a model's language registers a reader; this layer knows none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+
+from ..symmetry.errors import SymmetryError
+
+T = TypeVar("T")
+Point = Mapping[str, Any]
+Densities = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A model as functions of a dict of latent values, on their constrained supports.
+
+    :param shapes: latent site name -> shape.
+    :param draw: NumPy generator, and how far from the centre -> a random point, on the host.
+    :param near: NumPy generator -> a random point at the priors' own scales.
+    :param improved: NumPy generator -> points on the way to where the log joint is high, where a posterior would
+        be; none where the model has no derivatives or is large.
+    :param program: closed jaxpr of ``(data, point) -> densities``, as :attr:`evaluate` gives them;
+        its inputs are the leaves of ``data``, then those of the point, by name.
+    :param data: what the program is told besides the point: the model's array arguments, observed
+        values, the rows of a minibatch.
+    :param evaluate: point -> log density of each latent site, of each observed site (and factor), and for each latent
+        site whether its value lies in its support; JAX can trace it.
+    :param refuse_impure: runs the model once more, and raises where it gives another program: before anything is
+        said of the model, that is to be called.
+    :param observed: names of the observed sites and factors.
+    :param local: names of latent sites that stand in a subsampled plate.
+    :param plates: site name -> {axis: name of the plate that the axis runs over}.
+    :param any_arguments: whether the values of array arguments are data, or were needed to run the model at all.
+    :param notes: what the reader has to say of how the model was read.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    draw: Callable[..., dict[str, Any]]
+    near: Callable[[np.random.Generator], dict[str, Any]]
+    improved: Callable[[np.random.Generator], Iterator[Point]]
+    program: Any
+    data: Mapping[str, Any]
+    evaluate: Callable[[Point], Densities]
+    refuse_impure: Callable[[], None]
+    observed: tuple[str, ...] = ()
+    local: frozenset[str] = frozenset()
+    plates: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    any_arguments: bool = True
+    notes: tuple[str, ...] = ()
+
+
+Reader = Callable[[Callable[..., Any], tuple, dict], ModelView]
+_readers: list[Reader] = []
+
+
+def register_reader(reader: Reader) -> None:
+    """Let ``Symmetry.check`` read models; the layer that knows their language calls this."""
+    _readers[:] = [reader]
+
+
+def read_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
+    """The model as a :class:`ModelView`, by the registered reader."""
+    return _readers[0](model, args, kwargs)
+
+
+def in_double_precision(work: Callable[[], T]) -> T:
+    """What work on a model gives in float64; in float32 where a model fixes its own precision and needs that."""
+    try:
+        with jax.enable_x64(True):
+            return work()
+    except SymmetryError as error:
+        if not isinstance(error.__cause__, TypeError):
+            raise
+        try:
+            with jax.enable_x64(False):
+                return work()
+        except SymmetryError:
+            raise error from error.__cause__
