@@ -20,6 +20,7 @@ from numpyro.infer.util import compute_log_probs
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
+from .held import is_inside
 from .marks import Noted, mark, names_of_marks, with_inputs
 from .points import at_prior_scale, improve, in_support
 from .purity import same_program
@@ -165,7 +166,7 @@ class _Run:
             every, trace = compute_log_probs(model, args, kwargs, dict(point))
         sites = _latent(trace)
         latent = {name: every.pop(name) for name in sites}
-        inside = {name: jnp.all(site["fn"].support(site["value"])) for name, site in sites.items()}
+        inside = {name: jnp.all(is_inside(site["fn"].support, site["value"])) for name, site in sites.items()}
         return (latent, every, inside), trace
 
     def _arguments(self, data: Mapping[str, Any]) -> tuple[tuple, dict]:
