@@ -7,10 +7,14 @@ from hypothesis import settings
 from numpyro.infer import NUTS
 
 import numpyro_sym as nsym
+import numpyro_sym.discovery.program
 
 # The same examples on every machine, however loaded: a failure is one of the code.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+# A rule that fails costs a user what it would have proved, in silence; here it is a fault.
+numpyro_sym.discovery.program.RAISE_FAULTS = True
 
 # Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs: ``runs.optimised``.
 jax.config.update("jax_disable_most_optimizations", True)

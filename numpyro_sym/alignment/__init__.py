@@ -3,6 +3,8 @@
 from ._align import Alignment as Alignment
 from ._align import align as align
 from .chunked import align_chunked as align_chunked
+from .engine.starts import Start as Start
+from .engine.starts import register_start as register_start
 from .gaussians import GaussianAlignment as GaussianAlignment
 from .gaussians import align_gaussians as align_gaussians
 from .gaussians import wasserstein_geodesic as wasserstein_geodesic
@@ -11,6 +13,7 @@ from .jitted import align_in_jit as align_in_jit
 from .metrics import Activations as Activations
 from .metrics import Euclidean as Euclidean
 from .metrics import Metric as Metric
+from .metrics import View as View
 from .metrics import Wasserstein as Wasserstein
 from .metrics import Whitened as Whitened
 from .relabelling import Relabelling as Relabelling
@@ -33,6 +36,8 @@ from .scaling import unit_norm as unit_norm
 from .scaling import unit_variance as unit_variance
 from .sections.nearest import ApproximatelyNearest as ApproximatelyNearest
 from .sections.nearest import Nearest as Nearest
-from .sections.sorted import Section as Section
+from .sections.protocol import MakesSections as MakesSections
+from .sections.protocol import Section as Section
+from .sections.sorted import SortedSection as SortedSection
 from .sections.sorted import SortKey as SortKey
 from .sections.sorted import sorted_section as sorted_section

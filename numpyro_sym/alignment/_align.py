@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
@@ -11,14 +11,14 @@ import numpy as np
 
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
-from .checks import as_host_arrays, sample_shape
 from .engine.matching import match
 from .engine.moves import act_on_draws
 from .engine.objective import to_reference
 from .engine.problem import Match
-from .engine.starts import STARTS
+from .engine.starts import GivenStarts
 from .iterated_mean import match_to_mean
 from .metrics import Euclidean, GivenMetric
+from .packing import Packed, as_host_arrays, pack
 from .ranges import in_range, widened
 
 EUCLIDEAN = Euclidean()
@@ -75,7 +75,7 @@ def align(
     sym: Symmetry,
     *,
     sample_ndim: kinds.NotNegative | None = None,
-    starts: Sequence[str] | None = None,
+    starts: GivenStarts | None = None,
     metric: GivenMetric = EUCLIDEAN,
     num_threads: kinds.Positive | None = None,
 ) -> Alignment:
@@ -97,7 +97,8 @@ def align(
         (every unit is the best of all for its slot): ``"forward"`` (layer by layer),
         ``"annealed"`` (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The
         nearest result is kept. By default the first three, and 64 random ones where at most 16 units
-        lie on two axes of one array (recurrent weights, transitions): the hard case.
+        lie on two axes of one array (recurrent weights, transitions): the hard case. Others may be added:
+        :func:`register_start`.
     :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein` or
         :class:`Activations`. Distances and gaps are the metric's.
     :param num_threads: worker threads; by default one for each processor.
@@ -111,43 +112,67 @@ def align(
     array([[0. , 5. ],
            [0.1, 5.1]])
     """
-    check_arguments(align, locals())
-    if not len(sym):
-        raise SymmetryError("align: the symmetry has no Units, so there is nothing to align by.")
-    if starts is not None and (isinstance(starts, str) or not starts or not set(starts) <= set(STARTS)):
-        raise SymmetryError(f"align: starts must be a sequence of names among {STARTS}; got {starts!r}.")
-    draws = as_host_arrays(sites, sym, "the draws")
-    point = as_host_arrays(reference, sym, "the reference") if isinstance(reference, Mapping) else None
-    lead = _sample_ndim(draws, point, sample_ndim)
-    sample = sample_shape(draws, lead, "the draws")
-    if 0 in sample:
-        raise SymmetryError(f"align: there are no draws to align: their sample shape is {sample}.")
-    sym.check_shapes({name: a.shape for name, a in draws.items()}, sample)
-    row = _row(reference, sample) if point is None else None
-    threads = num_threads or os.cpu_count() or 1
+    return aligned(
+        "align",
+        sites,
+        reference,
+        sym,
+        sample_ndim=sample_ndim,
+        starts=starts,
+        metric=metric,
+        num_threads=num_threads,
+    )
 
-    at = {**reference, **point} if point is not None and isinstance(reference, Mapping) else None
-    if point is not None and isinstance(reference, Mapping):
-        sym.check_shapes({name: a.shape for name, a in point.items()})
-    all_sites = _flattened(sites, draws, lead)
-    wide = {name: widened(x) for name, x in all_sites.items()}
-    view, unit = in_range(metric.view(wide, at, sym))
+
+def aligned(
+    who: str,
+    sites: kinds.Sites,
+    reference: Reference,
+    sym: Symmetry,
+    *,
+    sample_ndim: kinds.NotNegative | None = None,
+    starts: GivenStarts | None = None,
+    metric: GivenMetric = EUCLIDEAN,
+    num_threads: kinds.Positive | None = None,
+) -> Alignment:
+    """What :func:`align` does, for the public function ``who``, which errors name."""
+    check_arguments(aligned, locals(), who)
+    if not len(sym):
+        raise SymmetryError(f"{who}: the symmetry has no Units, so there is nothing to align by.")
+    point: dict[str, np.ndarray] | None = None
+    at: dict[str, Any] | None = None
+    if isinstance(reference, Mapping):
+        point = as_host_arrays(who, reference, sym, "the reference")
+        at = {**reference, **point}
+    packed = pack(who, sites, sym, sample_ndim, point)
+    if packed.batch == 0:
+        raise SymmetryError(f"{who}: there are no draws to align: their sample shape is {packed.sample}.")
+    if point is not None:
+        sym.check_shapes({name: x.shape for name, x in point.items()})
+    row = _row(who, reference, packed.sample) if point is None else None
+
+    wide = {name: widened(x) for name, x in packed.with_others.items()}
+    view, unit = in_range(who, metric.view(wide, at, sym))
     compared = {name: view.draws[name] for name in view.sym.sites}
+    threads = num_threads or os.cpu_count() or 1
     if row == _MEAN:
         target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
     else:
-        target = {name: a[row] if view.reference is None else view.reference[name] for name, a in compared.items()}
+        target = {name: x[row] if view.reference is None else view.reference[name] for name, x in compared.items()}
         target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
         found = match(compared, to_reference(view.sym, target, view.weights), starts, threads)
 
-    flat = {name: all_sites[name] for name in sym.sites}
-    compared_as_they_are = all(compared.get(name) is a for name, a in flat.items())
-    moved = (
-        {name: found.sites[name] for name in flat} if compared_as_they_are else act_on_draws(sym, found.elements, flat)
-    )
+    moved = _moved(packed, sym, compared, found)
     if point is None:
-        point = {name: _mean(a) if row == _MEAN else flat[name][row] for name, a in moved.items()}
-    return _packed(sites, moved, found, unit, sample, point)
+        point = {name: _mean(x) if row == _MEAN else packed.draws[name][row] for name, x in moved.items()}
+    return _result(packed, moved, found, unit, point)
+
+
+def _moved(packed: Packed, sym: Symmetry, compared: Mapping[str, np.ndarray], found: Match) -> dict[str, np.ndarray]:
+    """The draws, moved; those that the match has moved already, where they were compared as they came."""
+    if all(compared.get(name) is x for name, x in packed.draws.items()):
+        return {name: found.sites[name] for name in packed.draws}
+    return act_on_draws(sym, found.elements, packed.draws)
 
 
 _MEAN = -1  # no row of the draws
@@ -158,28 +183,7 @@ def _mean(x: np.ndarray) -> np.ndarray:
     return x.mean(0, dtype=np.promote_types(x.dtype, np.float64)).astype(x.dtype)
 
 
-def _flattened(sites: Mapping[str, Any], draws: Mapping[str, np.ndarray], lead: int) -> dict[str, np.ndarray]:
-    """All sites with one sample dimension; a metric may need some that the symmetry does not name."""
-    sample = next(iter(draws.values())).shape[:lead]
-    rest = {name: np.asarray(x) for name, x in sites.items() if name not in draws and np.shape(x)[:lead] == sample}
-    return {name: a.reshape(-1, *a.shape[lead:]) for name, a in {**rest, **draws}.items()}
-
-
-def _sample_ndim(draws: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray] | None, given: int | None) -> int:
-    if point is None:
-        return 1 if given is None else given
-    name = next(iter(draws))
-    lead = draws[name].ndim - point[name].ndim if given is None else given
-    for name, a in draws.items():
-        if lead < 0 or a.shape[lead:] != point[name].shape:
-            raise SymmetryError(
-                f"align: site {name!r} has shape {point[name].shape} in the reference and {a.shape} in the draws; "
-                "expected the draws' shape without its leading sample dimensions."
-            )
-    return lead
-
-
-def _row(reference: Any, sample: tuple[int, ...]) -> int:
+def _row(who: str, reference: Any, sample: tuple[int, ...]) -> int:
     """The row of the flat draws that is the reference, or :data:`_MEAN`."""
     if isinstance(reference, str) and reference in ("first", "mean"):
         return 0 if reference == "first" else _MEAN
@@ -190,36 +194,31 @@ def _row(reference: Any, sample: tuple[int, ...]) -> int:
             raise IndexError
     except (IndexError, TypeError):
         raise SymmetryError(
-            f"align: reference {reference!r} is no draw of sample shape {sample}. Give a dict of arrays, 'first', "
+            f"{who}: reference {reference!r} is no draw of sample shape {sample}. Give a dict of arrays, 'first', "
             "'mean', or the index of one draw (a tuple where there are several sample dimensions)."
         ) from None
     return int(row)
 
 
-def _packed(
-    sites: Mapping[str, Any],
+def _result(
+    packed: Packed,
     moved: Mapping[str, np.ndarray],
     found: Match,
     unit: float,
-    sample: tuple[int, ...],
     reference: Mapping[str, np.ndarray],
 ) -> Alignment:
     """The result in the draws' shapes and kind of arrays, distances in the draws' own unit."""
-    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in moved)
-
     dtype = widened(next(iter(moved.values()))).dtype
-
-    def back(a: np.ndarray) -> Any:
-        shaped = a.reshape((*sample, *a.shape[1:]))
-        return shaped if on_host else jnp.asarray(shaped)
-
+    distance, before, gap = (
+        packed.back((x * unit).astype(dtype)) for x in (found.distance, found.distance_before, found.gap)
+    )
     return Alignment(
-        {name: back(moved[name]) if name in moved else x for name, x in sites.items()},
-        {n: Element(back(e.permutation), back(e.factor.astype(dtype))) for n, e in found.elements.items()},
-        back((found.distance * unit).astype(dtype)),
-        back((found.distance_before * unit).astype(dtype)),
-        back((found.gap * unit).astype(dtype)),
-        back(found.exact),
-        back(found.starts),
-        {name: reference[name] if on_host else jnp.asarray(reference[name]) for name in moved},
+        packed.unpack(moved),
+        packed.unpack_elements(found.elements, dtype),
+        distance,
+        before,
+        gap,
+        packed.back(found.exact),
+        packed.back(found.starts),
+        {name: reference[name] if packed.on_host else jnp.asarray(reference[name]) for name in moved},
     )

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
-from ._align import EUCLIDEAN, Alignment, Reference, align
-from .checks import is_chunked
+from ._align import EUCLIDEAN, Alignment, Reference, aligned
 from .metrics import GivenMetric, Wasserstein
+from .packing import is_chunked
 
 #: The mean is still where the sum of squared distances falls by no more than this part of it.
 _STILL = 1e-6
@@ -137,7 +137,7 @@ def _lazily_aligned(
 
 def _align_block(arrays, names, sym: Symmetry, point: Mapping[str, np.ndarray], **options: Any) -> Alignment:
     """A chunk aligned; the reference is known, so it is left out."""
-    found = align(dict(zip(names, arrays, strict=True)), point, sym, **options)
+    found = aligned("align_chunked", dict(zip(names, arrays, strict=True)), point, sym, **options)
     return found._replace(sites={name: found.sites[name] for name in sym.sites}, reference={})
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..symmetry import Element, Symmetry, SymmetryError, kinds, namespace
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
-from ._align import align
+from ._align import aligned
 from .metrics import Wasserstein, act_on_scales
 
 Sites = Mapping[str, Any]
@@ -68,7 +68,7 @@ def align_gaussians(
     array([1., 2.])
     """
     check_arguments(align_gaussians, locals())
-    found = align(loc, reference_loc, sym, metric=Wasserstein(scale, reference_scale), **options)
+    found = aligned("align_gaussians", loc, reference_loc, sym, metric=Wasserstein(scale, reference_scale), **options)
     moved = act_on_scales(sym, found.elements, {name: scale[name] for name in sym.sites})
     return GaussianAlignment(
         found.sites, {**scale, **moved}, found.elements, found.distance, found.distance_before, found.gap, found.exact

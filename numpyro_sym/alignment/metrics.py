@@ -15,8 +15,8 @@ import numpy as np
 
 from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
-from .checks import refuse_not_finite
 from .engine.objective import Arrays
+from .packing import refuse_not_finite
 
 
 class View(NamedTuple):
@@ -155,7 +155,7 @@ class Activations:
             if u.name not in found:
                 raise SymmetryError(f"Activations: apply returned nothing for Units {u.name!r}; only {sorted(found)}.")
             arrays[u.name] = np.asarray(found[u.name], dtype)
-            refuse_not_finite(u.name, arrays[u.name], "the activations")
+            refuse_not_finite("Activations", u.name, arrays[u.name], "the activations")
         seen.check_shapes({name: a.shape for name, a in arrays.items()}, sample)
         return arrays
 

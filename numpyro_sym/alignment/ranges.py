@@ -22,7 +22,7 @@ def widened(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float32) if is_half else x
 
 
-def in_range(view: View) -> tuple[View, float]:
+def in_range(who: str, view: View) -> tuple[View, float]:
     """The same arrays where their squares fit, and the unit in which they are told now.
 
     Single precision becomes double where it must; then all are divided by one power of two, which
@@ -37,7 +37,7 @@ def in_range(view: View) -> tuple[View, float]:
     unit = 1.0 if _fit(sizes, _DOUBLE) else 2.0 ** np.frexp(max(sizes.values()))[1]
     if not _fit(sizes, _DOUBLE, unit):
         raise SymmetryError(
-            f"align: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed in one distance. "
+            f"{who}: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed in one distance. "
             "Standardise them first, or give metric=Whitened(scale)."
         )
     draws = {name: x.astype(float) / unit for name, x in view.draws.items()}

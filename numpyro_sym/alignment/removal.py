@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
-from .checks import as_host_arrays, sample_shape
 from .engine.assignment import assign
 from .engine.moves import act_on_draws
+from .packing import pack
 from .ranges import refuse_out_of_range, widened
 
 
@@ -75,14 +74,12 @@ def remove_symmetry(
                 f"remove_symmetry: Units {outer.name!r} permute the sets of Units {u.name!r}, which are removed one by "
                 f"one. Use numpyro_sym.align, or sym.without({outer.name!r})."
             )
-    given = as_host_arrays(sites, sym, "the draws")
-    sample = sample_shape(given, sample_ndim, "the draws")
-    sym.check_shapes({name: a.shape for name, a in given.items()}, sample)
-    num_draws = int(np.prod(sample))
+    packed = pack("remove_symmetry", sites, sym, sample_ndim)
+    num_draws = packed.batch
     if num_draws < 2:
         raise SymmetryError(f"remove_symmetry: labels are told from one another by many draws; got {num_draws}.")
-    refuse_out_of_range("remove_symmetry", given, 40)
-    draws = {name: widened(a).reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
+    refuse_out_of_range("remove_symmetry", packed.draws, 40)
+    draws = {name: widened(x) for name, x in packed.draws.items()}
     elements = {}
     for u in reversed(sym.units):
         sign = _signs(u, draws, penalty, max_sweeps) if u.kind == "signed" else np.ones((num_draws, *u.shape))
@@ -94,14 +91,8 @@ def remove_symmetry(
         draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
         elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
 
-    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in draws)
-
-    def back(a: np.ndarray) -> Any:
-        shaped = a.reshape(*sample, *a.shape[1:])
-        return shaped if on_host else jnp.asarray(shaped)
-
-    moved = {name: back(draws[name].astype(given[name].dtype)) if name in draws else x for name, x in sites.items()}
-    return Removed(moved, {u.name: Element(*map(back, elements[u.name])) for u in sym})
+    in_order = {u.name: elements[u.name] for u in sym}
+    return Removed(packed.unpack(draws), packed.unpack_elements(in_order, np.dtype(float)))
 
 
 def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

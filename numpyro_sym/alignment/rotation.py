@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..symmetry import SymmetryError, factor_model, kinds
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
-from ._align import align
+from ._align import aligned
 from .ranges import refuse_out_of_range, unit_of
 
 _MAX_ITERATIONS = 1000
@@ -95,7 +95,7 @@ def align_varimax(loadings: ArrayLike, *, normalise: bool = False) -> Rotated:
     flat = x.reshape(-1, *x.shape[-2:])
     rotation = varimax(flat, normalise=normalise)
     sym = factor_model(x.shape[-1], loadings={"loadings": 1})
-    found = align({"loadings": flat @ rotation}, "mean", sym)
+    found = aligned("align_varimax", {"loadings": flat @ rotation}, "mean", sym)
     rotation = sym.act(found.elements, {"loadings": rotation})["loadings"]
     return _packed(x, rotation, found.sites["loadings"], found.reference["loadings"])
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
-from .checks import as_host_arrays, sample_shape
 from .engine.moves import act_on_draws
 from .engine.starts import unmoved
+from .packing import Packed, pack
 from .ranges import refuse_out_of_range
 
 Sites = Mapping[str, Any]
@@ -60,7 +59,7 @@ def minimum_mass(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNeg
         step = 0.125 if _is_recurrent(units) else 0.25
         return (np.where(alive, outgoing, 1) / np.where(alive, incoming, 1)) ** step
 
-    return _in_gauge(sites, sym, sample_ndim, balance)
+    return _in_gauge("minimum_mass", sites, sym, sample_ndim, balance)
 
 
 def unit_norm(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0) -> Rescaled:
@@ -73,7 +72,9 @@ def unit_norm(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegati
     :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
     """
     check_arguments(unit_norm, locals())
-    return _in_gauge(sites, sym, sample_ndim, lambda u, d: _inverse(np.linalg.norm(_side(u, d, 1), axis=-1)))
+    return _in_gauge(
+        "unit_norm", sites, sym, sample_ndim, lambda u, d: _inverse(np.linalg.norm(_side(u, d, 1), axis=-1))
+    )
 
 
 def unit_variance(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0) -> Rescaled:
@@ -86,10 +87,11 @@ def unit_variance(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNe
     :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
     """
     check_arguments(unit_variance, locals())
-    return _in_gauge(sites, sym, sample_ndim, lambda u, d: _inverse(_side(u, d, 1).std(-1)))
+    return _in_gauge("unit_variance", sites, sym, sample_ndim, lambda u, d: _inverse(_side(u, d, 1).std(-1)))
 
 
 def _in_gauge(
+    who: str,
     sites: Sites,
     sym: Symmetry,
     sample_ndim: int,
@@ -99,14 +101,13 @@ def _in_gauge(
     """Rescale each ``Units`` in turn until nothing is left to do, in double precision."""
     scaled = sym.select("scaled")
     if not len(scaled):
-        raise SymmetryError("There are no Units of kind 'scaled' to rescale.")
-    given = as_host_arrays(sites, scaled, "the draws")
-    refuse_out_of_range("rescaling", given)
-    sample = sample_shape(given, sample_ndim, "the draws")
-    scaled.check_shapes({name: a.shape for name, a in given.items()}, sample)
-    flat = {name: a.reshape(-1, *a.shape[sample_ndim:]) for name, a in given.items()}
-    double = {name: a.astype(float) for name, a in flat.items()}
-    total = unmoved(scaled, len(next(iter(flat.values()))), np.dtype(float))
+        raise SymmetryError(
+            f"{who}: there are no Units of kind 'scaled' to rescale; this symmetry has {sorted({u.kind for u in sym})}."
+        )
+    packed = pack(who, sites, scaled, sample_ndim)
+    refuse_out_of_range(who, packed.draws)
+    double = {name: x.astype(float) for name, x in packed.draws.items()}
+    total = unmoved(scaled, packed.batch, np.dtype(float))
     for _ in range(max_sweeps):
         largest = 0.0
         for units in scaled:
@@ -116,8 +117,10 @@ def _in_gauge(
             total[units.name] = Element(step.permutation, total[units.name].factor * factor)
             largest = max(largest, np.abs(np.log(factor)).max(initial=0.0))
         if largest <= _AT_REST:
-            return _packed(sites, scaled, flat, total, sample)
-    raise SymmetryError(f"The scales have not come to rest after {max_sweeps} sweeps: this gauge may not exist here.")
+            return _in_their_type(packed, scaled, total)
+    raise SymmetryError(
+        f"{who}: the scales have not come to rest after {max_sweeps} sweeps: this gauge may not exist here."
+    )
 
 
 _AT_REST = 1e-10
@@ -127,20 +130,12 @@ def _rescaled(units: Units, element: Element, draws: Mapping[str, np.ndarray]) -
     return act_on_draws(Symmetry([units]), {units.name: element}, {site: draws[site] for site in units.sites})
 
 
-def _packed(sites: Sites, scaled: Symmetry, flat, total: dict[str, Element], sample: tuple[int, ...]) -> Rescaled:
-    on_host = all(isinstance(sites[name], (np.ndarray, np.generic)) for name in flat)
-    dtype = next(iter(flat.values())).dtype
-
-    def back(a: np.ndarray) -> Any:
-        shaped = a.reshape((*sample, *a.shape[1:]))
-        return shaped if on_host else jnp.asarray(shaped)
-
+def _in_their_type(packed: Packed, scaled: Symmetry, total: dict[str, Element]) -> Rescaled:
+    """The draws as they came, rescaled once, in their own precision."""
+    dtype = next(iter(packed.draws.values())).dtype
     elements = {name: Element(e.permutation, e.factor.astype(dtype)) for name, e in total.items()}
-    moved = act_on_draws(scaled, elements, flat)
-    return Rescaled(
-        {name: back(moved[name]) if name in moved else x for name, x in sites.items()},
-        {name: Element(*map(back, e)) for name, e in elements.items()},
-    )
+    moved = act_on_draws(scaled, elements, packed.draws)
+    return Rescaled(packed.unpack(moved), packed.unpack_elements(elements, dtype))
 
 
 def _side(units: Units, draws: Mapping[str, np.ndarray], power: int) -> np.ndarray:

@@ -172,9 +172,10 @@ def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer
                     "include=('permutation', 'scaled') gives those in place of the signs."
                 )
         if "signed" in kinds:
-            yield from (
-                namer(flip_units(flip, view.shapes), ".sign" + ("" if i is None else f"[{i}]")) for i, flip in flips
-            )
+            for i, flip in flips:
+                # Of a matrix flattened, the signs of its rows times those of its columns may cancel.
+                if flip:
+                    yield namer(flip_units(flip, view.shapes), ".sign" + ("" if i is None else f"[{i}]"))
             if not c.alive and c.parities and c.var.size > MOST_SINGLE_SIGNS:
                 notes.append(
                     f"The {c.var.size} positions of {c} each have a sign of their own; only the sign of all is listed."

@@ -293,12 +293,16 @@ def _is_scaled_identity(x: np.ndarray, i: int, j: int) -> bool:
     return bool(np.all(flat == np.where(np.eye(n, dtype=bool)[..., None], flat[0, 0], flat[0, 1])))
 
 
+#: Where the lines of this package are: none of a user's.
+PACKAGE = os.path.dirname(os.path.dirname(__file__)).replace(os.sep, "/") + "/"
+
+
 def source_line(eqn: Any) -> str:
     """The user's line behind an equation; empty where the traceback does not tell it."""
     try:
         for frame in eqn.source_info.traceback.frames:
             name = frame.file_name.replace(os.sep, "/")
-            if "/site-packages/" not in name and "/numpyro_sym/discovery/" not in name and not name.startswith("<"):
+            if "/site-packages/" not in name and not name.startswith((PACKAGE, "<")):
                 return f"{os.path.basename(name)}:{frame.line_num}"
     except Exception:
         pass

@@ -5,3 +5,5 @@ from ._align_guides import align_guides as align_guides
 from .auto_symmetrized import AutoSymmetrized as AutoSymmetrized
 from .auto_symmetrized_normal import AutoSymmetrizedNormal as AutoSymmetrizedNormal
 from .bounds._information import SymmetryInformation as SymmetryInformation
+from .bounds.by_name import register_bound as register_bound
+from .bounds.orbit import Drawn as Drawn

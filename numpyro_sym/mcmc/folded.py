@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from numpyro import handlers
 from numpyro.infer import HMC, NUTS, init_to_uniform
 
-from ..alignment import SortKey, sorted_section
-from ..alignment.sections.nearest import Nearest
+from ..alignment import MakesSections, Section, SortKey, sorted_section
+from ..alignment.sections.protocol import FoldKeys, makes_sections
 from ..alignment.sections.separation import has_choice, separating_section
 from ..alignment.sections.sorted import check_keys, exact_part
 from ..discovery.in_use import LOGGER, described, is_traced
 from ..models import latent_sites
-from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .equivariance import refuse_unless_equivariant
 from .fit import draws_near_a_mode, latent_shapes
@@ -25,13 +25,9 @@ from .orbit_move import OrbitMove, refuse_without_refresh
 from .potential import refuse_without_density
 
 
-class _Section(Protocol):
-    def settle(self, sites: Mapping[str, Any]) -> tuple[dict[str, Element], dict[str, Any]]: ...
-
-
 @dataclass(frozen=True, eq=False)
 class _Fold:
-    section: _Section
+    section: Section
     move: OrbitMove | None = None
 
 
@@ -54,7 +50,8 @@ class Folded(SymmetricKernel):
         is found from the model when the first chain starts.
     :param keys: what to fold by: units name -> what to sort these units by, as for
         :func:`~numpyro_sym.alignment.sorted_section`, which chooses for the rest; or
-        :class:`Nearest`, or :class:`ApproximatelyNearest`, to a reference.
+        :class:`Nearest`, or :class:`ApproximatelyNearest`, to a reference; or anything else that makes sections
+        (:class:`~numpyro_sym.alignment.MakesSections`).
     :param where: fold the ``"draws"`` that come out, or the state in each ``"transition"``.
     :param random_element: in transitions, whether a uniform random element goes before each step.
     :param check: whether to verify a given symmetry numerically before a chain starts.
@@ -87,7 +84,7 @@ class Folded(SymmetricKernel):
         kernel: Kernel,
         sym: Symmetry | None = None,
         *,
-        keys: Mapping[str, SortKey] | Nearest | None = None,
+        keys: FoldKeys | None = None,
         where: Literal["draws", "transition"] = "draws",
         random_element: bool = True,
         check: bool = True,
@@ -107,7 +104,8 @@ class Folded(SymmetricKernel):
             refuse_without_refresh(kernel)
             if not random_element:
                 refuse_unless_equivariant(kernel)
-        self._keys = keys
+        self._makes: MakesSections | None = keys if makes_sections(keys) else None
+        self._keys: Mapping[str, SortKey] | None = keys if isinstance(keys, Mapping) else None
         self._where = where
         self._random_element = random_element
 
@@ -152,16 +150,16 @@ class Folded(SymmetricKernel):
             )
         return part
 
-    def _by_keys(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> _Section:
-        if isinstance(self._keys, Nearest):
-            return self._keys.section(sym, shapes)
+    def _by_keys(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Section:
+        if self._makes is not None:
+            return self._makes.section(sym, shapes)
         return sorted_section(sym, shapes, self._keys)
 
     def _separating(
         self, model: Any, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], args: tuple, kwargs: dict[str, Any]
-    ) -> _Section:
+    ) -> Section:
         plain = self._by_keys(sym, shapes)
-        if isinstance(self._keys, Nearest) or is_traced((args, kwargs)) or not has_choice(sym, shapes, self._keys):
+        if self._makes is not None or is_traced((args, kwargs)) or not has_choice(sym, shapes, self._keys):
             return plain
         strategy = getattr(self.kernel, "_init_strategy", init_to_uniform)
         draws = draws_near_a_mode(model, args, kwargs, sym.sites, strategy)
@@ -251,7 +249,7 @@ class FoldedNUTS(_OfNUTS):
         model: kinds.Model | None = None,
         sym: Symmetry | None = None,
         *,
-        keys: Mapping[str, SortKey] | Nearest | None = None,
+        keys: FoldKeys | None = None,
         check: bool = True,
         evaluated: bool = False,
         **kwargs: Any,

@@ -11,7 +11,7 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
 from ..alignment import SortKey, sorted_section
-from ..alignment.sections.sorted import Section, after, check_keys
+from ..alignment.sections.sorted import SortedSection, after, check_keys
 from ..models.held import bounds_of
 from ..symmetry import Element, Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
@@ -96,7 +96,7 @@ class ReferenceSetReparam(SitewiseReparam):
                 "first, or use numpyro_sym.Folded."
             ) from error
         names = {u.name for u in unordered}
-        section = Section(part, tuple((u, sign, sort if u in names else None) for u, sign, sort in steps))
+        section = SortedSection(part, tuple((u, sign, sort if u in names else None) for u, sign, sort in steps))
         found, out = section.settle({name: value})
         self._settled = after(self.sym, found, self._settled)
         self._unsigned -= {u.name for u in turned}

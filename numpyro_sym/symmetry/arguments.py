@@ -33,18 +33,19 @@ class Kind:
     fault: Callable[[Any], str | None]
 
 
-def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], who: str | None = None) -> None:
     """Raise unless the arguments of a call are what the function's annotations say.
 
     :param function: the function, or the ``__init__`` or another method of a class.
     :param given: parameter name -> value: ``locals()`` at the top of the function.
+    :param who: the name that the error begins with, where that is not the function's own but its caller's.
     :raises SymmetryError: naming the first that does not fit; where two have changed places, both.
     """
     kinds = kinds_of(function)
+    who = _name_of(function, given) if who is None else who
     for name, kind in kinds.items():
         remedy = kind.fault(given[name])
         if remedy is not None:
-            who = _name_of(function, given)
             other = _exchanged(name, kinds, given)
             if other is not None:
                 raise SymmetryError(_exchange(who, function, name, other, given))
@@ -52,13 +53,14 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
     if not _takes_batches(function):
         for name in kinds:
             if hasattr(given[name], "refuse_batches"):
-                given[name].refuse_batches(_name_of(function, given))
+                given[name].refuse_batches(who)
 
 
 #: Functions outside this layer that take units with a batch, as Python qualifies their names.
 TAKE_BATCHES: frozenset[str] = frozenset(
     [
         "align",
+        "aligned",
         "align_in_jit",
         "align_gaussians",
         "align_chunked",
@@ -72,6 +74,7 @@ TAKE_BATCHES: frozenset[str] = frozenset(
         "PermutationSampler.__init__",
         "ReferenceSetReparam.__init__",
         "OrderedReparam.__init__",
+        "ScaleReparam.__init__",
         "remove_symmetry",
         "rebasin",
         "rebasin_to_zarr",
@@ -80,6 +83,7 @@ TAKE_BATCHES: frozenset[str] = frozenset(
         "diagnose",
         "invariant_functions",
         "compact_posterior",
+        "compare_gaussians",
         "unit_cards",
         "plot_unit_cards",
         "plot_pairs",
@@ -245,7 +249,7 @@ def _exchanged(name: str, kinds: Mapping[str, Kind], given: Mapping[str, Any]) -
 
 def _exchange(who: str, function: Callable[..., Any], name: str, other: str, given: Mapping[str, Any]) -> str:
     parameters = inspect.signature(function).parameters.values()
-    written = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
+    written = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("self", "who")]
     written += [f"{p.name}=..." for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in (name, other)]
     return (
         f"{who}: {name} and {other} have changed places: {name} is {describe(given[name])} and {other} is "

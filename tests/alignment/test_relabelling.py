@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from numpyro_sym import SymmetryError
+from numpyro_sym import Axis, Symmetry, SymmetryError, Units
 from numpyro_sym.alignment import (
     data_based,
     ecr,
@@ -136,6 +136,66 @@ def test_sample_dimensions_are_kept(posterior):
     assert stephens(posterior["p"].reshape(2, 15, N, K)).permutation.shape == (2, 15, K)
     assert ecr_iterative(z, K).permutation.shape == (2, 15, K)
     assert data_based(z, posterior["y"], K).permutation.shape == (2, 15, K)
+
+
+@pytest.fixture(scope="module")
+def subjects(posterior):
+    """Three subjects that share the locations, each draw of each with an order of its own."""
+    rng = np.random.default_rng(1)
+    groups = rng.integers(0, 3, N)
+    orders = np.argsort(rng.random((DRAWS, 3, K)), -1)
+    undone = np.argsort(posterior["shuffles"], -1)
+    settled = np.take_along_axis(posterior["p"], undone[:, None, :], -1)
+    p = np.take_along_axis(settled, orders[:, groups], -1)
+    z = (p.cumsum(-1) < rng.random((DRAWS, N, 1))).sum(-1).clip(max=K - 1)
+    mu = np.take_along_axis(np.take_along_axis(posterior["mu"], undone, -1)[:, None, :], orders, -1)
+    return {"groups": groups, "p": p, "z": z, "mu": mu}
+
+
+@pytest.mark.parametrize("name", ["ecr", "ecr_iterative", "ecr_soft", "stephens", "pivotal", "data_based"])
+def test_each_group_is_relabelled_by_itself(posterior, subjects, name):
+    z, p, mu, groups = (subjects[k] for k in ("z", "p", "mu", "groups"))
+    y, truth = posterior["y"], posterior["truth"]
+    run = {
+        "ecr": lambda rows, g: ecr(z[..., rows], truth[rows], K, g),
+        "ecr_iterative": lambda rows, g: ecr_iterative(z[..., rows], K, g),
+        "ecr_soft": lambda rows, g: ecr_soft(z[..., rows], p[..., rows, :], g),
+        "stephens": lambda rows, g: stephens(p[..., rows, :], g),
+        "data_based": lambda rows, g: data_based(z[..., rows], y[rows], K, g),
+        "pivotal": lambda rows, g: pivotal(mu[..., None], mu[0, ..., None]),
+    }[name]
+    whole = run(np.arange(N), groups)
+    assert whole.permutation.shape == (DRAWS, 3, K)
+    if name != "pivotal":
+        parts = [run(np.flatnonzero(groups == g), None) for g in range(3)]
+        np.testing.assert_array_equal(whole.permutation, np.stack([part.permutation for part in parts], 1))
+        assert whole.objective == pytest.approx(sum(part.objective for part in parts))
+    if name in ("ecr", "ecr_iterative", "ecr_soft", "stephens"):
+        for g, part in enumerate(parts):
+            np.testing.assert_array_equal(whole.pivot[groups == g], part.pivot)
+    if name in ("ecr", "stephens", "pivotal"):
+        moved = np.take_along_axis(mu, whole.permutation, -1)
+        assert np.median(moved.std(0)) < 0.6
+        assert np.median(mu.std(0)) > 2
+    # The element is one of Units with a batch.
+    units = Units("component", K, batch=3, axes={"mu": Axis(1, batch=0)})
+    assert Symmetry([units]).act({"component": whole.element}, {"mu": mu})["mu"].shape == mu.shape
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ([0] * (N - 1), r"one for each observation; got shape \(39,\)"),
+        ([0.0] * N, "dtype float64"),
+        ([-1] * N, "count from 0"),
+        ([0] * (N - 1) + [2], "group 1 of 3 has no observations"),
+    ],
+)
+def test_groups_that_do_not_fit_are_refused(posterior, groups, said):
+    with pytest.raises(SymmetryError, match=said):
+        stephens(posterior["p"], groups)
+    with pytest.raises(SymmetryError, match=said):
+        ecr_iterative(posterior["z"], K, groups=groups)
 
 
 def test_what_does_not_fit_is_refused(posterior):

@@ -68,6 +68,8 @@ _LOADINGS = Argument(np.random.default_rng(0).normal(size=(4, 6, 2)), bad.ARRAY)
 
 _LABELS = np.array([[1, 1, 0], [0, 0, 1]])
 _ALLOCATIONS = Argument(_LABELS, bad.LABELS)
+# Of a group a label too large is a group without observations; ints alone are ever good.
+_GROUPS = Argument(np.zeros(3, int), bad.LABELS).or_none.more(of_other_observations=np.array([0, 1]))
 _NUMBER = POSITIVE.more(too_few=1)
 _PROBABILITIES = Argument(np.array([[[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]] * 2), bad.PROBABILITIES)
 
@@ -82,6 +84,7 @@ def _in_a_new_store(data, **arguments):
 
 
 CALLS = {
+    "register_start": call(alignment.register_start, name=Argument("a start", bad.NAME | {"its own": "forward"})),
     "align": call(
         nsym.align,
         sites=DRAWN,
@@ -138,7 +141,7 @@ CALLS = {
         shapes=SHAPES,
         keys=SORT_KEYS.more(no_such_row={"component": ("mu", 7)}),
     ),
-    "Section.fold": call(alignment.sorted_section(PAIR, {"mu": (2,)}).fold, sites=AT.less(*_NEVER_FINITE)),
+    "SortedSection.fold": call(alignment.sorted_section(PAIR, {"mu": (2,)}).fold, sites=AT.less(*_NEVER_FINITE)),
     "minimum_mass": call(alignment.minimum_mass, **_GAUGES),
     "unit_norm": call(alignment.unit_norm, **_GAUGES),
     "unit_variance": call(alignment.unit_variance, **_GAUGES),
@@ -163,15 +166,17 @@ CALLS = {
         allocations=_ALLOCATIONS,
         pivot=Argument(_LABELS[0], bad.LABELS).more(of_other_observations=np.array([0, 1])),
         n=_NUMBER,
+        groups=_GROUPS,
     ),
-    "ecr_iterative": call(alignment.ecr_iterative, allocations=_ALLOCATIONS, n=_NUMBER),
-    "ecr_soft": call(alignment.ecr_soft, allocations=_ALLOCATIONS, probabilities=_PROBABILITIES),
-    "stephens": call(alignment.stephens, probabilities=_PROBABILITIES),
+    "ecr_iterative": call(alignment.ecr_iterative, allocations=_ALLOCATIONS, n=_NUMBER, groups=_GROUPS),
+    "ecr_soft": call(alignment.ecr_soft, allocations=_ALLOCATIONS, probabilities=_PROBABILITIES, groups=_GROUPS),
+    "stephens": call(alignment.stephens, probabilities=_PROBABILITIES, groups=_GROUPS),
     "data_based": call(
         alignment.data_based,
         allocations=_ALLOCATIONS,
         data=Argument(np.array([0.0, 0.2, 5.0]), bad.ARRAY).more(of_other_observations=np.zeros(2)),
         n=_NUMBER,
+        groups=_GROUPS,
     ),
     "pivotal": call(
         alignment.pivotal,

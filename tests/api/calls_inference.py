@@ -25,7 +25,7 @@ from numpyro.infer import MCMC, NUTS, init_to_uniform
 from numpyro.infer.autoguide import AutoNormal
 
 import numpyro_sym as nsym
-from numpyro_sym import Symmetry, diagnostics, mcmc
+from numpyro_sym import Symmetry, diagnostics, guides, mcmc
 
 # Whether a symmetry is the model's own is seen when the model is run.
 _SYM = Argument(PAIR, bad.SYMMETRY | bad.SCALED)
@@ -99,6 +99,9 @@ CALLS = {
     "FoldedNUTS": call(nsym.FoldedNUTS, model=MODEL, sym=_SYM.or_none, keys=_KEYS, check=BOOL),
     "FoldedNUTS, run": call(_sampled, sym=_RUN_WITH),
     "PermutationSampler": call(nsym.PermutationSampler, kernel=_MODEL_KERNEL, sym=_SYM.or_none, check=BOOL),
+    "register_bound": call(
+        guides.register_bound, name=Argument("a bound", bad.NAME | {"its own": "guess"}), num_importance=POSITIVE
+    ),
     "Nearest": call(mcmc.Nearest, reference=_POINT),
     "ApproximatelyNearest": call(mcmc.ApproximatelyNearest, reference=_POINT, sweeps=POSITIVE),
     "Nearest.section": call(mcmc.Nearest(POINT).section, sym=sym(_OTHERS | bad.SCALED), shapes=SHAPES),

@@ -8,7 +8,14 @@ from planted import arviz, dataset, rhat
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
-from numpyro_sym.diagnostics import act_on_group, compact_posterior, elements_of, rebasin_to_zarr, transpositions
+from numpyro_sym.diagnostics import (
+    act_on_group,
+    compact_posterior,
+    compare_gaussians,
+    elements_of,
+    rebasin_to_zarr,
+    transpositions,
+)
 from numpyro_sym.diagnostics.labels import relabelled, share_within
 from numpyro_sym.diagnostics.scales import log_scales
 from numpyro_sym.plots._unit_cards import unit_cards
@@ -123,6 +130,18 @@ def test_compact():
 
 
 # Diagnose --------------------------------------------------------------------------------------
+
+
+def test_gaussians_of_each_subject_are_aligned():
+    """Two Gaussians whose subjects are ordered differently are the same one; under shared labels they are not."""
+    rng = np.random.default_rng(2)
+    loc = {site: rng.normal(size=(SUBJECTS, K)) for site in ("mu", "weights")}
+    scale = {site: rng.uniform(0.1, 0.2, (SUBJECTS, K)) for site in ("mu", "weights")}
+    order = rng.permuted(np.tile(np.arange(K), (SUBJECTS, 1)), axis=-1)
+    g = {"component": nsym.Element(order, np.ones(order.shape))}
+    other = SYM.act(g, loc), SYM.act(g, scale)
+    assert float(compare_gaussians((loc, scale), other, SYM)["distance"].max()) < 1e-12
+    assert float(compare_gaussians((loc, scale), other, SHARED)["distance"].max()) > 0.1
 
 
 def test_label_switching_of_each_subject_is_no_fault(data):

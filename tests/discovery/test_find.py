@@ -274,7 +274,7 @@ def test_own_rule_for_a_sum():
     @register_rule("own_sum")
     def rule(walk, eqn, x):
         walk.vanish(x, [len(x.shape) - 1])
-        return walk.value(x.shape[:-1], x.axes[:-1], x.char)
+        return walk.value(x.shape[:-1], x.axes[:-1], x.exponents)
 
     def model(x, y):
         observe(bind(jnp.tanh(x @ normal("w1", 5, 4)) * normal("w2", 4)), y)

@@ -96,6 +96,20 @@ def test_no_sign_twice():
     assert sym.order == 8
 
 
+@pytest.mark.parametrize("n", [2, 3])
+def test_signs_of_a_flattened_matrix_that_cancel(n):
+    """One class along rows and columns of one axis: its signs all at once are the identity."""
+
+    def model():
+        m = jnp.sin(normal("x", n * n).reshape(n, n))
+        observe(jnp.abs(m + m.T).sum(1).sum(keepdims=True), np.array([0.3]))
+
+    sym = find_symmetry(model)
+    assert found(sym) == []
+    assert [(u.n, u.sites) for u in sym] == [(1, ("x",))]  # the sign of the whole
+    assert "twice along one axis" in sym.explain()
+
+
 @pytest.mark.parametrize("high", [jnp.ones(4), "latent"])
 def test_supports_that_hold_arrays(high):
     def model(x, y):

@@ -19,6 +19,7 @@ from numpyro_sym import Axis, Element, Folded, FoldedNUTS, Symmetry, SymmetryErr
 from numpyro_sym.alignment import sorted_section
 from numpyro_sym.alignment.sections.separation import separating_section
 from numpyro_sym.mcmc import (
+    ApproximatelyNearest,
     Nearest,
     OrderedReparam,
     PermutationSampler,
@@ -68,6 +69,21 @@ def test_the_nearest_point_is_the_same_for_a_whole_orbit(name):
         reference = {site: random_point(name, 7)[site] for site in sym.sites}
         section = Nearest(reference).section(sym, _shapes(name))
         _assert_one_representative(sym, section, *_on_orbit(name, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_towards_a_reference_a_point_stays_on_its_orbit_and_never_moves_away(name):
+    with jax.enable_x64(True):
+        sym = BY_NAME[name].sym
+        reference = {site: jnp.asarray(random_point(name, 7)[site]) for site in sym.sites}
+        section = ApproximatelyNearest(reference, sweeps=2).section(sym, _shapes(name))
+        for copy in _on_orbit(name, 1, count=2)[1]:
+            element, out = jax.jit(section.settle)(copy)
+            for site, x in sym.act(element, copy).items():
+                np.testing.assert_allclose(x, out[site], atol=1e-12)
+            before, after = (sum(((x[s] - reference[s]) ** 2).sum() for s in reference) for x in (copy, out))
+            assert after < before
 
 
 @pytest.mark.parametrize("name", ["subjects", "scanned", "ensemble-small", "signed-groups"])

@@ -95,6 +95,30 @@ def test_plates_and_starts_by_original_names():
     np.testing.assert_allclose(-start.param_info.potential_energy, expected, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("x64")
+def test_every_set_of_a_batch_has_norms_of_its_own():
+    """Three networks of two units each: each unit's Jacobian, and no other's, with its set."""
+
+    def model():
+        w1 = numpyro.sample("w1", dist.Normal(0, 1).expand([3, 3, 2]).to_event(3))
+        w2 = numpyro.sample("w2", dist.Normal(0, 2).expand([2, 3]).to_event(2))
+        f = jnp.einsum("bki,ib->kb", jax.nn.relu(jnp.einsum("ki,bij->bkj", X, w1)), w2)
+        numpyro.sample("y", dist.Normal(f, 0.5).to_event(2), obs=jnp.zeros((len(X), 3)))
+
+    units = Units(
+        "hidden", 2, batch=3, kind="scaled",
+        incoming={"w1": nsym.Axis(2, batch=0)}, outgoing={"w2": nsym.Axis(0, batch=1)},
+    )  # fmt: skip
+    reparam = handlers.reparam(model, config=ScaleReparam(nsym.Symmetry([units])))
+    rng = np.random.default_rng(0)
+    point = {"w1": rng.normal(size=(3, 3, 2)), "w2": rng.normal(size=(2, 3))}
+    norms = np.linalg.norm(point["w1"], axis=1).T
+    latent = {"w1_base": point["w1"], "w2_scaled": point["w2"] * norms}
+    np.testing.assert_allclose(run(reparam, latent)["w2"]["value"], point["w2"], rtol=1e-12)
+    expected = log_density(model, (), {}, point)[0] - np.log(norms).sum()
+    np.testing.assert_allclose(log_density(reparam, (), {}, latent)[0], expected, rtol=1e-12)
+
+
 def backwards():
     w2 = numpyro.sample("w2", dist.Normal(0, 1).expand([4]).to_event(1))
     w1 = numpyro.sample("w1", dist.Normal(0, 1).expand([3, 4]).to_event(2))

@@ -11,7 +11,7 @@ from ._families import lone_outer
 from .moves import Elements, act_on_draws
 from .problem import Match, Problem, Solve, Starts
 from .scores import take
-from .starts import random, unmoved
+from .starts import start_without_scores, unmoved
 
 # Starts of a draw where none are named, and the most sweeps from each.
 _STARTS = ("identity", *("random",) * 8)
@@ -35,7 +35,8 @@ def match_in_turn(
         return found._replace(exact=np.ones(problem.batch, bool))
     best = None
     for seed, name in enumerate(starts or _STARTS):
-        found = _swept(problem, _start(problem, name, seed), solve)
+        start = start_without_scores(name, problem.sym, problem.draws, problem.objective.reference, seed)
+        found = _swept(problem, start, solve)
         if best is None:
             best = found
         else:
@@ -43,12 +44,6 @@ def match_in_turn(
     assert best is not None
     best.starts[:] = len(starts or _STARTS)
     return best
-
-
-def _start(problem: Problem, name: str, seed: int) -> Elements:
-    dtype = next(iter(problem.draws.values())).dtype
-    make = random if name == "random" else lambda *args: unmoved(*args[:3])
-    return make(problem.sym, problem.batch, dtype, seed)
 
 
 def _swept(problem: Problem, start: Elements, solve: Solve) -> Match:

@@ -7,12 +7,15 @@ from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from .in_groups import each_by_itself, rows_of_groups
 from .result import Relabelling, as_floats, as_labels, cheapest
 
 _MAX_ITERATIONS = 1000
 
 
-def data_based(allocations: ArrayLike, data: ArrayLike, n: kinds.Positive) -> Relabelling:
+def data_based(
+    allocations: ArrayLike, data: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None
+) -> Relabelling:
     """Labels under which each component keeps the observations near one centre.
 
     Rodriguez and Walker 2014: an observation costs its squared distance from the centre of its
@@ -23,7 +26,10 @@ def data_based(allocations: ArrayLike, data: ArrayLike, n: kinds.Positive) -> Re
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param data: floats ``(observations,)`` or ``(observations, features)``.
     :param n: number of components.
-    :returns: a :class:`Relabelling`; its pivot holds centres and deviations, ``(2, n, features)``.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
+        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
+    :returns: a :class:`Relabelling`; its pivot holds centres and deviations, ``(2, n, features)``, with groups
+        ``(2, m, n, features)``.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
 
     >>> data_based([[1, 1, 0]], [0.0, 0.2, 5.0], n=2).permutation
@@ -35,6 +41,11 @@ def data_based(allocations: ArrayLike, data: ArrayLike, n: kinds.Positive) -> Re
     y = y[:, None] if y.ndim == 1 else y
     if y.ndim != 2 or labels.shape[-1:] != y.shape[:1]:
         raise SymmetryError(f"data_based: data has shape {np.shape(data)}; expected {labels.shape[-1]} observations.")
+    if groups is not None:
+        rows = rows_of_groups(groups, len(y), "data_based")
+        return each_by_itself(
+            rows, lambda of_group: data_based(labels[..., of_group], y[of_group], n), by_observation=False
+        )
     moments = _moments(labels.reshape(-1, len(y)), y, n)
     spread = np.where(np.ptp(y, axis=0) > 0, np.ptp(y, axis=0), 1)
     centre = y.min(0) + spread * np.arange(1, n + 1)[:, None] / (n + 1)

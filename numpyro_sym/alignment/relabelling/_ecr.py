@@ -7,12 +7,13 @@ from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from .in_groups import each_by_itself, rows_of_groups
 from .result import Relabelling, as_labels, as_probabilities, cheapest, mean_relabelled, relabelled
 
 _MAX_ITERATIONS = 1000
 
 
-def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive) -> Relabelling:
+def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None) -> Relabelling:
     """Labels that agree with those of a pivot for as many observations as possible.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``: each draw's component of
@@ -20,6 +21,8 @@ def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive) -> Relabell
     :param pivot: ints ``(observations,)``: the allocation to agree with, for instance that of the
         draw of highest posterior density.
     :param n: number of components.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
+        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
 
@@ -30,25 +33,33 @@ def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive) -> Relabell
     labels, at = as_labels(allocations, n, "ecr"), as_labels(pivot, n, "ecr: the pivot")
     if at.ndim != 1 or labels.ndim < 1 or labels.shape[-1:] != at.shape:
         raise SymmetryError(f"ecr: the pivot has shape {at.shape}; expected {labels.shape[-1:]}.")
+    if groups is not None:
+        rows = rows_of_groups(groups, len(at), "ecr")
+        return each_by_itself(rows, lambda of_group: ecr(labels[..., of_group], at[of_group], n))
     permutation, disagreements = _match(labels.reshape(-1, len(at)), at, n)
     return Relabelling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0)
 
 
-def ecr_iterative(allocations: ArrayLike, n: kinds.Positive) -> Relabelling:
+def ecr_iterative(allocations: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None) -> Relabelling:
     """ECR whose pivot is the commonest label of each observation, until it is still.
 
     Papastamoulis 2014 (ECR-ITERATIVE-1), begun with the first draw's labels.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param n: number of components.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
+        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
-    :raises SymmetryError: where labels are not ints in ``0 .. n-1``.
+    :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or groups do not fit.
 
     >>> ecr_iterative([[0, 0, 1], [1, 1, 0], [0, 0, 1]], n=2).permutation.tolist()
     [[0, 1], [1, 0], [0, 1]]
     """
     check_arguments(ecr_iterative, locals())
     labels = as_labels(allocations, n, "ecr_iterative")
+    if groups is not None:
+        rows = rows_of_groups(groups, labels.shape[-1], "ecr_iterative")
+        return each_by_itself(rows, lambda of_group: ecr_iterative(labels[..., of_group], n))
     flat = labels.reshape(-1, labels.shape[-1])
     observation = np.arange(flat.shape[-1])
     pivot, best = flat[0], np.inf
@@ -62,13 +73,15 @@ def ecr_iterative(allocations: ArrayLike, n: kinds.Positive) -> Relabelling:
     raise _restless("ecr_iterative")
 
 
-def ecr_soft(allocations: ArrayLike, probabilities: ArrayLike) -> Relabelling:
+def ecr_soft(allocations: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relabelling:
     """ECR whose pivot is the likeliest label under the mean of the relabelled probabilities.
 
     Papastamoulis 2014 (ECR-ITERATIVE-2), begun with the first draw's labels.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param probabilities: floats ``(*sample, observations, n)``: of each observation's component, given a draw.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
+        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels or probabilities are none, or the shapes do not fit.
     """
@@ -77,6 +90,9 @@ def ecr_soft(allocations: ArrayLike, probabilities: ArrayLike) -> Relabelling:
     labels = as_labels(allocations, n, "ecr_soft")
     if labels.shape != p.shape[:-1]:
         raise SymmetryError(f"ecr_soft: allocations have shape {labels.shape}; expected {p.shape[:-1]}.")
+    if groups is not None:
+        rows = rows_of_groups(groups, labels.shape[-1], "ecr_soft")
+        return each_by_itself(rows, lambda of_group: ecr_soft(labels[..., of_group], p[..., of_group, :]))
     flat, soft = labels.reshape(-1, labels.shape[-1]), p.reshape(-1, *p.shape[-2:])
     pivot = flat[0]
     for iteration in range(_MAX_ITERATIONS):

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError
+from .in_groups import each_by_itself, rows_of_groups
 from .result import Relabelling, as_probabilities, cheapest, chunks, mean_relabelled
 
 _MAX_ITERATIONS = 1000
 
 
-def stephens(probabilities: ArrayLike) -> Relabelling:
+def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relabelling:
     """Labels under which all draws classify the observations alike: Stephens 2000, algorithm 2.
 
     Lowers the sum over draws of the Kullback-Leibler divergence of the mean relabelled
@@ -19,8 +20,10 @@ def stephens(probabilities: ArrayLike) -> Relabelling:
     the first draw is the first mean.
 
     :param probabilities: floats ``(*sample, observations, n)``: of each observation's component, given a draw.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
+        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its pivot is the mean, its objective the summed divergence.
-    :raises SymmetryError: where they are no probabilities.
+    :raises SymmetryError: where they are no probabilities, or groups do not fit.
 
     >>> p = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.1, 0.9], [0.8, 0.2]]])
     >>> stephens(p).pivot
@@ -28,6 +31,9 @@ def stephens(probabilities: ArrayLike) -> Relabelling:
            [0.2, 0.8]])
     """
     p = as_probabilities(probabilities, "stephens: probabilities")
+    if groups is not None:
+        rows = rows_of_groups(groups, p.shape[-2], "stephens")
+        return each_by_itself(rows, lambda of_group: stephens(p[..., of_group, :]))
     flat = p.reshape(-1, *p.shape[-2:])
     n = flat.shape[-1]
     pivot, best = flat[0].astype(float), np.inf

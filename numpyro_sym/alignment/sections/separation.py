@@ -18,7 +18,7 @@ import numpy as np
 
 from ...symmetry import Element, Symmetry, Units
 from ..engine.nearest_step import assigned
-from .sorted import Key, Section, SortKey, after, exact_keys, sorted_section
+from .sorted import Key, SortedSection, SortKey, after, exact_keys, sorted_section
 
 Elements = dict[str, Element]
 Draws = Mapping[str, np.ndarray]
@@ -69,7 +69,7 @@ class SeparatingSection:
     """
 
     sym: Symmetry
-    steps: tuple[tuple[str, Section | Slots], ...]
+    steps: tuple[tuple[str, SortedSection | Slots], ...]
 
     def settle(self, sites: Mapping[str, Any]) -> tuple[Elements, dict[str, Any]]:
         """The element that folds one point, and the folded point; jit- and vmap-able.
@@ -79,7 +79,7 @@ class SeparatingSection:
         out = dict(sites)
         elements: Elements = {}
         for name, how in self.steps:
-            if isinstance(how, Section):
+            if isinstance(how, SortedSection):
                 settled, out = how.settle(out)
             else:
                 settled = {name: how.element(out, self.sym[name])}
@@ -88,7 +88,7 @@ class SeparatingSection:
         return elements, out
 
     def __str__(self) -> str:
-        return "\n".join(str(how) if isinstance(how, Section) else f"{name}: {how}" for name, how in self.steps)
+        return "\n".join(str(how) if isinstance(how, SortedSection) else f"{name}: {how}" for name, how in self.steps)
 
 
 def has_choice(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mapping[str, SortKey] | None) -> bool:
@@ -114,10 +114,10 @@ def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] 
     shapes = {name: x.shape[1:] for name, x in draws.items()}
     plain = sorted_section(sym, shapes, keys)
     here: Draws = {name: x.astype(np.float64) for name, x in draws.items()}
-    steps: list[tuple[str, Section | Slots]] = []
+    steps: list[tuple[str, SortedSection | Slots]] = []
     for (name, sign_key, sort_key), (_, others) in zip(plain.steps, _in_turn(plain), strict=True):
         u = sym[name]
-        step = Section(Symmetry([u]), ((name, sign_key, sort_key),))
+        step = SortedSection(Symmetry([u]), ((name, sign_key, sort_key),))
         if name in (keys or {}):
             steps.append((name, step))
             continue
@@ -127,13 +127,13 @@ def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] 
         # What a slot looks like is each set's own, so no guide while sets are not in order.
         is_unordered = any(outer in others for _, outer in sym.outer_of(u))
         if min(sign_gap, sort_gap) >= SEPARATED or u.n > MOST_ASSIGNED or is_unordered:
-            steps.append((name, Section(Symmetry([u]), ((name, sign_key, sort_key),))))
+            steps.append((name, SortedSection(Symmetry([u]), ((name, sign_key, sort_key),))))
         else:
             steps.append((name, _slots(u, choices, here)))
     return SeparatingSection(sym, tuple(steps))
 
 
-def _in_turn(section: Section) -> list[tuple[str, list[Units]]]:
+def _in_turn(section: SortedSection) -> list[tuple[str, list[Units]]]:
     """Each units' name, and the units that are settled after them."""
     names = [name for name, _, _ in section.steps]
     return [(name, [section.sym[later] for later in names[i + 1 :]]) for i, name in enumerate(names)]

@@ -88,7 +88,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Section:
+class SortedSection:
     """In which order ``Units`` are settled, and by which keys.
 
     :param sym: the symmetry.
@@ -103,7 +103,7 @@ class Section:
 
         :param sites: site name -> array without sample dimensions.
         """
-        check_arguments(Section.fold, locals())
+        check_arguments(SortedSection.fold, locals())
         self.sym.check_shapes({name: jnp.shape(x) for name, x in sites.items()})
         return self.settle(sites)[1]
 
@@ -155,7 +155,7 @@ STATISTICS = ("first", "sum", "norm")
 SortKey = str | tuple[str, str | int]
 
 
-def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortKey] | None = None) -> Section:
+def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortKey] | None = None) -> SortedSection:
     """Choose keys for every ``Units`` of a symmetry.
 
     By default a key is one coordinate where one tells the units apart on every point of an orbit
@@ -166,7 +166,7 @@ def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortK
     :param keys: units name -> what to sort these units by: a site; ``(site, statistic)`` with one
         of ``"first"`` (one entry of each unit, the default), ``"sum"`` (of all its entries there) and ``"norm"``
         (sum of their squares); or ``(site, row)``, the number of the entry to read.
-    :returns: a :class:`Section`; ``print`` it to see the keys.
+    :returns: a :class:`SortedSection`; ``print`` it to see the keys.
     :raises SymmetryError: where units are scaled, shapes do not fit, a key does not name a site of
         its units, or no exact key exists.
 
@@ -186,7 +186,7 @@ def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortK
             f"sorted_section: no exact section for Units {[u.name for u in stuck]}: their signs can be read only off "
             "arrays on which others of them turn signs too. Make them one Units, or align draws with numpyro_sym.align."
         )
-    return Section(sym, steps)
+    return SortedSection(sym, steps)
 
 
 def _settled(

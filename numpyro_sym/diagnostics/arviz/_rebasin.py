@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
 
-from ...alignment import Alignment, Euclidean, Metric, align, align_chunked
-from ...alignment._align import reference_fault
+from ...alignment import Alignment, Euclidean, Metric, align_chunked
+from ...alignment._align import aligned, reference_fault
+from ...alignment.engine.starts import GivenStarts
 from ...alignment.metrics import GivenMetric
 from ...symmetry import Symmetry, kinds
 from ...symmetry.arguments import check_arguments
@@ -40,7 +42,7 @@ def rebasin(
     *,
     reference: Reference = "mean",
     metric: GivenMetric = EUCLIDEAN,
-    starts: Sequence[str] | None = None,
+    starts: GivenStarts | None = None,
     scales: str | Sequence[str] = (),
     keep_elements: bool = False,
 ) -> Any:
@@ -121,11 +123,11 @@ def align_dataset(
     reference: Any,
     sym: Symmetry,
     metric: Metric = EUCLIDEAN,
-    starts: Sequence[str] | None = None,
+    starts: GivenStarts | None = None,
     scales: str | Sequence[str] = (),
 ) -> Alignment:
     """The alignment of a group's draws, by scales only where named: of dask arrays where it holds such."""
     sym = used_symmetry(sym, scales, "rebasin")
     draws = site_arrays(dataset, sym.sites)
-    work = align_chunked if dataset[list(draws)].chunks else align
+    work = align_chunked if dataset[list(draws)].chunks else partial(aligned, "rebasin")
     return work(draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)

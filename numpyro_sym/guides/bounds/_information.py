@@ -12,7 +12,7 @@ from jax.scipy.special import logsumexp
 from ...symmetry import Symmetry, SymmetryError
 from ..bases.base import Base
 from ._guess import REPORTING, importance, log_tau
-from .by_name import by_parts, evaluates_elsewhere
+from .by_name import exact_by_parts
 from .orbit import Drawn
 
 
@@ -64,13 +64,12 @@ def information(
         sites, held = base.sample(key_base)
         drawn = Drawn(base, sites, held)
         x, q, _ = drawn.stand_in(sym, key_moments)
-        if not evaluates_elsewhere(drawn):
+        if not drawn.evaluates_elsewhere:
             return sym.log_order + log_tau(sym, x, q, REPORTING), jnp.asarray(sym.log_order)
-        try:
-            both = drawn(sites) - by_parts(sym, drawn, sites, key_exact, only_exact=True)
+        log_q_sym = exact_by_parts(sym, drawn, key_exact)
+        if log_q_sym is not None:
+            both = drawn(sites) - log_q_sym
             return both, both
-        except SymmetryError:
-            pass
         log_ratios, _ = importance(key_elements, sym, drawn, sites, x, q, num_importance, REPORTING)
         lower = logsumexp(log_ratios) - jnp.log(num_importance)
         uppers = [_without_identity(log_ratios)]

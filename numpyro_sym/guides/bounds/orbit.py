@@ -44,6 +44,15 @@ class Drawn:
                 "density can only be guessed: use bound='guess' without num_importance."
             ) from None
 
+    @property
+    def evaluates_elsewhere(self) -> bool:
+        """Whether the base has a density at other points than its own draws (a flow without an inverse has none)."""
+        try:
+            jax.eval_shape(lambda: self.base.log_prob(dict(self.sites)))
+        except NotImplementedError:
+            return False
+        return True
+
     def stand_in(self, sym: Symmetry, rng_key: jax.Array) -> StandIn:
         """Normals that tell the base's units apart, at the draw."""
         return self.base.stand_in(sym, self.sites, rng_key)
