@@ -59,6 +59,7 @@ def model_loss(model: kinds.Model, *args: Any, **kwargs: Any) -> Callable[[Mappi
     """
     check_arguments(model_loss, locals())
     view = read_numpyro_model(model, args, kwargs)
+    view.refuse_impure()
     if not view.observed:
         raise SymmetryError("model_loss: the model observes nothing; pass the observations as its arguments.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import Any
@@ -71,7 +71,8 @@ def find_symmetry(
 
     def find() -> Symmetry:
         view = read_numpyro_model(model, args, kwargs)
-        return symmetry_of(Trial(view, 2, np.random.default_rng(rng_seed)), kinds)
+        trial = Trial(view, 2, np.random.default_rng(rng_seed))
+        return symmetry_of(view, lambda: trial, kinds)
 
     with at_compile_time():
         return in_double_precision(find)
@@ -83,18 +84,28 @@ def at_compile_time() -> AbstractContextManager:
     return jax.ensure_compile_time_eval() if traced else nullcontext()
 
 
-def symmetry_of(trial: Trial, kinds: Sequence[str], any_data: bool = False, evaluate: bool = True) -> Symmetry:
+def symmetry_of(
+    view: ModelView,
+    make_trial: Callable[[], Trial],
+    kinds: Sequence[str],
+    any_data: bool = False,
+    evaluate: bool = True,
+) -> Symmetry:
     """The symmetry of a model that has been read: proved, then by evaluation, with notes on both.
 
+    :param make_trial: points of the model, for what is not asked where nothing is claimed.
     :param any_data: whether what is proved shall hold whatever the data are, and not by their values.
     :param evaluate: whether to look for what evaluation finds where no rule proves it.
     """
-    view, namer = trial.view, Namer(trial.view)
+    namer = Namer(view)
     notes = list(view.notes)
     joint = read_program(view, any_data=any_data)
     likelihood = read_program(view, only=view.observed, any_data=any_data)
     claimed = _whole(view, proved(view, joint, kinds, namer, notes), notes)
     claimed = _commuting(without_redundant(claimed, view.shapes), notes)
+    if not claimed and not evaluate:
+        return Symmetry(notes=[*notes, "0 Units proved from the model's program.", *explain(joint, likelihood, [])])
+    trial = make_trial()
     units = _verified(trial, claimed)
     for u in claimed:
         if u not in units:

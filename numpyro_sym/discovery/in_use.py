@@ -6,13 +6,14 @@ import hashlib
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..models import Trial
+from ..models import ModelView, Trial
 from ..models.numpyro_model import read_numpyro_model
 from ..models.view import in_double_precision
 from ..symmetry import Symmetry, SymmetryError
@@ -80,8 +81,8 @@ class SymmetryInUse:
 
         def find() -> tuple[Symmetry, bool]:
             view = read_numpyro_model(model, args, kwargs)
-            trial = Trial(view, 2, np.random.default_rng(0))
-            sym = symmetry_of(trial, ("permutation", "signed"), any_data=True, evaluate=self.evaluated)
+            kinds = ("permutation", "signed")
+            sym = symmetry_of(view, partial(_trial, view), kinds, any_data=True, evaluate=self.evaluated)
             return sym, view.any_arguments and not self.evaluated
 
         try:
@@ -103,6 +104,10 @@ class SymmetryInUse:
         )
         LOGGER.warning("%s", told)
         warnings.warn(told, stacklevel=2)
+
+
+def _trial(view: ModelView) -> Trial:
+    return Trial(view, 2, np.random.default_rng(0))
 
 
 def described(sym: Symmetry) -> str:

@@ -10,6 +10,7 @@ from numpyro.distributions import biject_to, constraints
 from numpyro.infer.mcmc import MCMCKernel
 from numpyro.util import is_prng_key
 
+from ..models.held import bounds_of
 from ..symmetry import Element, Symmetry, SymmetryError
 
 Elements = dict[str, Element]
@@ -36,7 +37,7 @@ class OrbitMove:
         for name in sym.sites:
             support = sites[name]["fn"].support
             if not _is_of_single_numbers(support):
-                if jax.tree.leaves(support):
+                if bounds_of(support) != []:
                     raise SymmetryError(f"Site {name!r}: a support that depends on other sites cannot be moved in.")
                 self.curved[name] = biject_to(support)
 

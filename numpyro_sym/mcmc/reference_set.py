@@ -12,6 +12,7 @@ from numpyro.distributions import constraints
 
 from ..alignment import SortKey, sorted_section
 from ..alignment.sections.sorted import SortedSection, after, check_keys
+from ..models.held import bounds_of
 from ..symmetry import Element, Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
 from .original_names import sample_latent
@@ -126,7 +127,13 @@ class _Carried(dist.Distribution):
         # Bounds of each unit's own, made from folded sites, are carried back as its values are.
         # NumPyro tells the real line by identity, so a support without them stays the object it is.
         support = self.fn.support
-        if all(np.size(bound) == 1 for bound in jax.tree.leaves(support)):
+        bounds = bounds_of(support)
+        if bounds is None:
+            raise SymmetryError(
+                f"Site {self.sym.sites[0]!r}: its support, {type(support).__name__}, holds what JAX cannot take apart, "
+                "so its bounds cannot be moved with the units."
+            )
+        if all(np.size(bound) == 1 for bound in bounds):
             return support
         plain = self.sym.select("permutation")
         back = plain.inverse(self.elements)

@@ -20,11 +20,13 @@ from numpyro.infer.util import compute_log_probs
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
+from .held import is_inside
+from .marks import Noted, mark, names_of_marks, with_inputs
 from .plates import cut_plates
 from .points import at_prior_scale, improve, in_support
 from .purity import same_program
 from .rounding import QUICK
-from .view import ModelView, Point
+from .view import Densities, ModelView, Point
 
 Trace = dict[str, dict]
 Values = Callable[[dict], Any]
@@ -65,35 +67,33 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     """
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
-    run, outline = _first_run(model, args, kwargs)
-    sites = outline.latent
+    run, first = _first_run(model, args, kwargs)
+    sites = first.latent
     if not sites:
         raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
     shapes = {name: site.shape for name, site in sites.items()}
-    data = run.data
+    program, data = _program(run, first)
 
-    def densities(data: dict[str, Any], point: Point) -> tuple[dict, dict, dict]:
-        every, told = run.log_probs(dict(data), point)
-        latent = {name: every.pop(name) for name in sites}
-        inside = {name: jnp.all(told[name]["fn"].support(told[name]["value"])) for name in sites}
-        return latent, every, inside
-
-    example = {name: np.zeros(shape) for name, shape in shapes.items()}
-    program, out = jax.make_jaxpr(densities, return_shape=True)(data, example)
-    # Of another function: JAX keeps what it traced of one.
-    again = jax.make_jaxpr(lambda *given: densities(*given))(data, example)
-    _refuse_impure(program, again)
+    def refuse_impure() -> None:
+        """Run the model once more, and raise where that gives another program."""
+        again = _marked_run(run).program
+        if not same_program(first.program, again):
+            raise SymmetryError(
+                "The model ran another program when it was run again with the same arguments: it keeps a state of its "
+                "own (a counter, a cache, numpyro.primitives.mutable), or draws random numbers outside its sample "
+                "sites. Nothing can be said of such a model; give it what changes as arguments."
+            )
 
     def evaluate(point: Point) -> Any:
         given = zip(jax.tree.leaves((data, dict(point))), program.jaxpr.invars, strict=True)
         leaves = [jnp.asarray(x, variable.aval.dtype) for x, variable in given]
-        return jax.tree.unflatten(jax.tree.structure(out), jaxpr_as_fun(program)(*leaves))
+        return jax.tree.unflatten(first.out, jaxpr_as_fun(program)(*leaves))
 
     def joint(point: Point) -> Any:
         return sum(sum(group.values()) for group in evaluate(point)[:2])
 
     def placed(place: Callable[[Any, Any], Any], free: Point) -> dict[str, Any]:
-        told = run.trace(dict(data), _substituted(place, free))
+        told = run.trace(dict(run.data), _substituted(lambda fn, name: place(fn, free[name])))
         return {name: told[name]["value"] for name in sites}
 
     far = partial(jax.jit, compiler_options=QUICK)(partial(placed, in_support))
@@ -122,7 +122,8 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         program=program,
         data=data,
         evaluate=jax.jit(evaluate),
-        observed=outline.observed,
+        refuse_impure=refuse_impure,
+        observed=first.observed,
         local=frozenset(n for n, site in sites.items() if run.subsampled & site.frames),
         plates={name: site.plates for name, site in sites.items()},
         any_arguments=run.told,
@@ -137,6 +138,7 @@ class _Run:
     :param told: whether its array arguments are among the data; else the model needs their values.
     :param whole: whether subsampled plates are run at their full size.
     :param data: name -> array: arguments, observed values, rows of a minibatch.
+    :param given: names of those that are known before the model runs.
     :param subsampled: names of subsampled plates.
     """
 
@@ -145,7 +147,8 @@ class _Run:
     kwargs: dict
     told: bool
     whole: bool
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any]
+    given: tuple[str, ...]
     subsampled: set[str] = field(default_factory=set)
 
     def trace(self, data: dict[str, Any], values: Values) -> Trace:
@@ -154,10 +157,18 @@ class _Run:
             args, kwargs = self._arguments(data)
             return handlers.trace(seeded).get_trace(*args, **kwargs)
 
-    def log_probs(self, data: dict[str, Any], point: Point) -> tuple[dict[str, Any], Trace]:
+    def densities(self, data: dict[str, Any], values: Values | None, point: Point) -> tuple[Densities, Trace]:
+        """Log densities and supports of the sites: by name, of latent and of observed ones, and supports."""
         with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
+            model = handlers.seed(self.model, jax.random.key(0))
+            if values is not None:
+                model = handlers.substitute(model, substitute_fn=values)
             args, kwargs = self._arguments(data)
-            return compute_log_probs(handlers.seed(self.model, jax.random.key(0)), args, kwargs, dict(point))
+            every, trace = compute_log_probs(model, args, kwargs, dict(point))
+        sites = _latent(trace)
+        latent = {name: every.pop(name) for name in sites}
+        inside = {name: jnp.all(is_inside(site["fn"].support, site["value"])) for name, site in sites.items()}
+        return (latent, every, inside), trace
 
     def _arguments(self, data: Mapping[str, Any]) -> tuple[tuple, dict]:
         paths, structure = jax.tree.flatten_with_path((self.args, self.kwargs))
@@ -189,14 +200,24 @@ class _Site(NamedTuple):
     frames: frozenset[str]
 
 
-class _Outline(NamedTuple):
-    """The latent sites of a model and the names of the observed ones."""
+class _FirstRun(NamedTuple):
+    """What one run of a model tells.
+
+    :param latent: the latent sites, and ``observed`` the names of the observed ones.
+    :param program: closed jaxpr of an origin of marks and what is given -> densities, then values of
+        the sites; with marks for values, and for data that are noted.
+    :param out: the structure of the densities.
+    :param noted: data that the run met: name -> array.
+    """
 
     latent: dict[str, _Site]
     observed: tuple[str, ...]
+    program: Any
+    out: Any
+    noted: dict[str, Any]
 
 
-def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_Run, _Outline]:
+def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_Run, _FirstRun]:
     """The freest way in which the model can be run, and what it is made of."""
     with jax.ensure_compile_time_eval():
         args, kwargs = jax.tree.map(lambda x: jnp.asarray(_widest(x)) if _is_data(x) else x, (args, kwargs))
@@ -209,11 +230,11 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
     for whole, told in product((True, False), tellable):
         if not whole and not subsampled:
             break
-        run = _Run(model, args, kwargs, told is arguments, whole, dict(told), subsampled)
+        run = _Run(model, args, kwargs, told is arguments, whole, dict(told), tuple(told), subsampled)
         try:
-            # Twice: what the model observes is known after the first time.
-            _outline(run)
-            return run, _outline(run)
+            found = _marked_run(run)
+            run.data.update(found.noted)
+            return run, found
         except SymmetryError:
             raise
         except Exception as error:
@@ -225,21 +246,42 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
     ) from first
 
 
-def _outline(run: _Run) -> _Outline:
-    """What the model is made of, from a run on shapes alone."""
-    seen: list[_Outline] = []
+def _marked_run(run: _Run) -> _FirstRun:
+    """One run, on shapes alone, with marks for what is known only after it."""
+    found: list[_FirstRun] = []
 
-    def once(data: dict[str, Any]) -> None:
-        trace = run.trace(data, _substituted(in_support, None))
+    def once(origin: Any, given: dict[str, Any]) -> Any:
+        data = Noted(origin, given)
+        marks = _substituted(lambda fn, name: mark(origin, _mark_of(name), fn.shape(), jnp.result_type(float)))
+        densities, trace = run.densities(data, marks, {})
+        latent = {name: _fixed(site) for name, site in _latent(trace).items()}
         observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
-        for name in observed:
-            # Rows of a minibatch beside a plate of all rows: the density would say so, and here it costs no run.
-            jnp.broadcast_shapes(np.shape(trace[name]["value"]), trace[name]["fn"].shape())
-        seen.append(_Outline({name: _fixed(site) for name, site in _latent(trace).items()}, observed))
-        run.data.update({name: x for name, x in data.items() if name not in run.data})
+        found.append(_FirstRun(latent, observed, None, jax.tree.structure(densities), data.noted))
+        return densities, {name: trace[name]["value"] for name in latent}
 
-    jax.eval_shape(once, dict(run.data))
-    return seen[0]
+    program = jax.make_jaxpr(once)(0, {name: run.data[name] for name in run.given})
+    return found[0]._replace(program=program)
+
+
+def _mark_of(site: str) -> str:
+    return f"site {site}"
+
+
+def _program(run: _Run, first: _FirstRun) -> tuple[Any, dict[str, Any]]:
+    """Closed jaxpr of data and point -> densities, and the data.
+
+    It is what the first run left, or that of another one where a value was met in a program inside the
+    model's, the steps of a scan: then the inputs are known before.
+    """
+    names = sorted(first.latent)
+    met = names_of_marks(first.program)
+    if met is not None and met.issuperset(map(_mark_of, names)):
+        given = sorted(run.given)
+        data = {name: x for name, x in run.data.items() if name in met or name in given}
+        inputs = [1 + given.index(name) if name in given else name for name in sorted(data)]  # the first is the origin
+        return with_inputs(first.program, [*inputs, *map(_mark_of, names)], first.out.num_leaves), data
+    point = {name: np.zeros(site.shape) for name, site in first.latent.items()}
+    return jax.make_jaxpr(lambda data, point: run.densities(dict(data), None, point)[0])(run.data, point), run.data
 
 
 def _fixed(site: dict) -> _Site:
@@ -247,28 +289,35 @@ def _fixed(site: dict) -> _Site:
     return _Site(
         shape,
         tuple(biject_to(support).inverse_shape(shape)),
-        support is constraints.real,
+        _is_real(support),
         _plates_of(site),
         frozenset(frame.name for frame in site["frames"]),
     )
 
 
-def _substituted(place: Callable[[Any, Any], Any], free: Point | None) -> Values:
-    """A substitution of latent sites by unconstrained values, or zeros, placed by their distributions."""
+def _is_real(support: Any) -> bool:
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    return support is constraints.real
+
+
+def _substituted(value_of: Callable[[Any, str], Any]) -> Values:
+    """A substitution of latent sites.
+
+    :param value_of: distribution, with the sample's shape, and name of a site -> its value.
+    """
 
     def value(site: dict) -> Any:
         if site["type"] != "sample" or site["is_observed"]:
             return None
-        fn, support = site["fn"], site["fn"].support
-        if support.is_discrete:
+        fn = site["fn"]
+        if fn.support.is_discrete:
             raise SymmetryError(
                 f"Site {site['name']!r} is discrete. Marginalise it in the model (MixtureSameFamily, logsumexp, or "
                 "numpyro.contrib.funsor.config_enumerate with a log density of your own) and pass that model."
             )
         sample_shape = tuple(site["kwargs"].get("sample_shape", ()))
-        fn = fn.expand(sample_shape + tuple(fn.batch_shape)) if sample_shape else fn
-        shape = biject_to(support).inverse_shape(tuple(fn.shape()))
-        return place(fn, jnp.zeros(shape) if free is None else free[site["name"]])
+        return value_of(fn.expand(sample_shape + tuple(fn.batch_shape)) if sample_shape else fn, site["name"])
 
     return value
 
@@ -367,12 +416,3 @@ def _widest(x: Any) -> Any:
     if not jnp.issubdtype(x.dtype, jnp.floating):
         return x
     return np.asarray(x, jnp.result_type(float))  # on the host: nothing to compile
-
-
-def _refuse_impure(first: Any, second: Any) -> None:
-    if not same_program(first, second):
-        raise SymmetryError(
-            "The model ran another program when it was run again with the same arguments: it keeps a state of its own "
-            "(a counter, a cache, numpyro.primitives.mutable), or draws random numbers outside its sample sites. "
-            "Nothing can be said of such a model; give it what changes as arguments."
-        )

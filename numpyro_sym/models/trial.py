@@ -94,11 +94,12 @@ class Trial:
     :param points: the points, on the host.
     :param num_elements: random elements tried at each point.
     :param precision: the dtype in which the model runs.
-    :raises SymmetryError: where too few such points are found, or where the model has other
-        densities when it is evaluated again.
+    :raises SymmetryError: where too few such points are found, or where the model runs another
+        program when it is run again, or has other densities when it is evaluated again.
     """
 
     def __init__(self, view: ModelView, num_points: int, rng: np.random.Generator, num_elements: int = 1) -> None:
+        view.refuse_impure()
         self.view, self.rng, self.num_elements = view, rng, num_elements
         self._evaluate = evaluator(view.program)
         self._narrow = narrow_epsilon(view.program)

@@ -31,6 +31,8 @@ class ModelView:
         values, the rows of a minibatch.
     :param evaluate: point -> log density of each latent site, of each observed site (and factor), and for each latent
         site whether its value lies in its support; JAX can trace it.
+    :param refuse_impure: runs the model once more, and raises where it gives another program: before anything is
+        said of the model, that is to be called.
     :param observed: names of the observed sites and factors.
     :param local: names of latent sites that stand in a subsampled plate.
     :param plates: site name -> {axis: name of the plate that the axis runs over}.
@@ -45,6 +47,7 @@ class ModelView:
     program: Any
     data: Mapping[str, Any]
     evaluate: Callable[[Point], Densities]
+    refuse_impure: Callable[[], None]
     observed: tuple[str, ...] = ()
     local: frozenset[str] = frozenset()
     plates: Mapping[str, Mapping[int, str]] = field(default_factory=dict)

@@ -80,7 +80,7 @@ def test_a_guide_looks_for_proved_batches_alone():
     case = BATCHED["a prior summed over the layers first"]
     with jax.enable_x64(True):
         trial = Trial(read_numpyro_model(case.model, case.args, {}), 2, np.random.default_rng(0))
-        sym = symmetry_of(trial, ("permutation", "signed"), any_data=True, evaluate=False)
+        sym = symmetry_of(trial.view, lambda: trial, ("permutation", "signed"), any_data=True, evaluate=False)
     assert [u.batch for u in sym] == [()]
     assert "each set along a further axis may have units of its own" in sym.explain()
 

@@ -53,7 +53,7 @@ class Studied:
         with jax.enable_x64(True):
             self.view = read_numpyro_model(case.model, case.args, case.kwargs)
             self.trial = Trial(self.view, 2, np.random.default_rng(0))
-            self.sym = symmetry_of(self.trial, KINDS)
+            self.sym = symmetry_of(self.view, lambda: self.trial, KINDS)
             self.unknown = read_program(self.view).walk.unknown
 
 

@@ -13,6 +13,7 @@ import numpyro.distributions as dist
 from numpyro import handlers
 from numpyro.infer.util import log_density
 
+from ...models.held import arrays_held
 from ...symmetry import Symmetry
 from ..bounds.beliefs import Gaussian, Sites
 from ..bounds.sets import MeanField
@@ -100,10 +101,10 @@ class Factorised:
             normal, transform = normal_of(self.dists[name])
             if normal is None:
                 return None
-            shape = self.dists[name].shape()
+            shape, held = self.dists[name].shape(), arrays_held(transform)
             if keeps(sym, name, transform):
                 x[name] = transform.inv(sites[name])
-            elif any(jnp.ndim(a) for a in jax.tree.leaves(transform)):
+            elif held is None or any(map(jnp.ndim, held)):
                 return None  # it may treat one set unlike another
             else:
                 x[name], transforms[name] = sites[name], without_event_dims(transform)
