@@ -58,7 +58,7 @@ def remove_symmetry(
 
     >>> import numpy as np
     >>> from numpyro_sym import mixture
-    >>> from numpyro_sym.mcmc import remove_symmetry
+    >>> from numpyro_sym.alignment import remove_symmetry
     >>> draws = {"mu": np.array([[0.0, 5.0], [5.1, 0.1], [0.2, 5.2]])}
     >>> mu = remove_symmetry(draws, mixture(2, {"mu": 0}), num_neighbours=2).sites["mu"]
     >>> bool((mu[:, 0] < 1).all() or (mu[:, 1] < 1).all())

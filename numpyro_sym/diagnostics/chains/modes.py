@@ -59,7 +59,7 @@ def functional_modes(
     :raises SymmetryError: where the draws are not of three dimensions, not finite, or too few.
 
     >>> import numpy as np
-    >>> from numpyro_sym.mcmc import functional_modes
+    >>> from numpyro_sym.diagnostics import functional_modes
     >>> centres = np.array([0.0, 0.0, 9.0, 0.0])[:, None, None]
     >>> draws = centres + np.random.default_rng(0).normal(size=(4, 50, 2))
     >>> functional_modes(draws).probabilities.tolist()
