@@ -64,7 +64,7 @@ FILES = {
     ),
 }
 
-RUNS_IN_PYTHON = "counts how often Python runs the model: looking for a symmetry runs it some times more, once"
+RUNS_IN_PYTHON = "counts how often Python runs the model: it is read once more, for a symmetry"
 NO_OBSERVATIONS = "one warning more, an error in NumPyro's tests: the model, or the part that a guide sees, has no data"
 
 #: Tests that differ by design, and why. A name here stands for all tests that begin with it.
