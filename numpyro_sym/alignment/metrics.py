@@ -182,7 +182,7 @@ def _renamed(scales: Arrays, draws: Arrays) -> dict[str, np.ndarray]:
 
 def _with_scales(units: Units) -> Units:
     def powers(axs: tuple[Axis, ...]) -> tuple[Axis, ...]:
-        return tuple(replace(a, power=0) for a in axs) if units.kind == "signed" else axs
+        return tuple(replace(a, power=0) for a in axs) if units.has_signs else axs
 
     return units.with_axes({**units.axes, **{_scale_name(site): powers(axs) for site, axs in units.placements}})
 

@@ -82,7 +82,7 @@ def remove_symmetry(
     draws = {name: widened(x) for name, x in packed.draws.items()}
     elements = {}
     for u in reversed(sym.units):
-        sign = _signs(u, draws, penalty, max_sweeps) if u.kind == "signed" else np.ones((num_draws, *u.shape))
+        sign = _signs(u, draws, penalty, max_sweeps) if u.has_signs else np.ones((num_draws, *u.shape))
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
@@ -105,7 +105,7 @@ def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray],
     still: list[np.ndarray] = []
     for site, axs in u.placements:
         for axis in axs:
-            part = turned if u.kind == "signed" and (axis.power or 0) % 2 else still
+            part = turned if u.turns(axis) else still
             part.append(axis.blocks(draws[site], u.n, lead=1))
     return turned, still
 

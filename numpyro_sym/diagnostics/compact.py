@@ -136,7 +136,7 @@ def compact_posterior(
     moved: tuple[str, ...] = ()
     if sym is not None:
         used = used_symmetry(sym, scales, "compact_posterior")
-        moved = tuple(u.name for u in used if u.kind == "scaled")
+        moved = tuple(u.name for u in used if u.has_scales)
         draws = align(draws, reference, used, sample_ndim=1, **options).sites
     draws = {name: draws[name] for name in chosen}
     loc = {name: x.mean(0) for name, x in draws.items()}

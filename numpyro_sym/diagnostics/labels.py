@@ -98,7 +98,7 @@ def _permuted(
     if not along:
         return []
     # Without a power of the factor at first.
-    powers = (0, 1) if units.kind == "signed" else (0,)
+    powers = (0, 1) if units.has_signs else (0,)
     exchanging = _exchanging(units, sym, batch_axes)
     found = []
     for power in powers:

@@ -25,7 +25,7 @@ def used_symmetry(sym: Symmetry, scales: str | Sequence[str], who: str) -> Symme
     6
     """
     names = (scales,) if isinstance(scales, str) else tuple(scales)
-    there = [u.name for u in sym if u.kind == "scaled"]
+    there = [u.name for u in sym if u.has_scales]
     for name in names:
         if name not in there:
             raise SymmetryError(
@@ -35,7 +35,7 @@ def used_symmetry(sym: Symmetry, scales: str | Sequence[str], who: str) -> Symme
         return sym
     units = []
     for u in sym:
-        without = u.kind == "scaled" and u.name not in names
+        without = u.has_scales and u.name not in names
         units.append(u.with_kind("permutation") if without else u)
     return Symmetry(units, notes=sym.notes)
 
@@ -55,7 +55,7 @@ def log_scales(
     raw: dict[str, Any] = {}
     aligned: dict[str, Any] = {}
     for u in sym:
-        if u.kind != "scaled":
+        if not u.has_scales:
             continue
         scale = _log_scale(u, draws)
         name = f"scale of {u.name}"

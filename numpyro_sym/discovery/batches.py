@@ -53,7 +53,7 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
     """
     found = Batched(list(units))
     grown: dict[str, Units] = {}
-    likely = {u.name: _likely(trial, u, notes) for u in units if u.n > 1}
+    likely = _likely(trial, [u for u in units if u.n > 1], notes)
     proofs = _Proofs(trial.view, [larger for some in likely.values() for larger in some])
     for u in units:
         largest = certain = u
@@ -70,7 +70,7 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
                 break
             largest, level = step[0], max(level, step[1])
             certain = largest if level == GENERAL else certain
-            options = _likely(trial, largest, notes)
+            options = _likely(trial, [largest], notes)[largest.name]
         if largest == u:
             continue
         grown[u.name] = largest = _in_order_of_axes(largest)
@@ -90,17 +90,22 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
     return found
 
 
-def _likely(trial: Trial, u: Units, notes: list[str]) -> list[Units]:
-    """The units with one more dimension of their batch, where the model does not notice at the points tried."""
-    found = []
-    candidates = _axes_beside(u, trial.view.shapes)
-    for batch in islice(candidates, MOST_CANDIDATES):
-        larger = _over(u, batch, trial.view.shapes)
-        if _holds(trial, larger, trial.tried[:1]) and _holds(trial, larger, trial.tried):
-            found.append(larger)
-    if next(candidates, None) is not None:
-        notes.append(f"{u.name}: of all choices of axes for a batch the first {MOST_CANDIDATES} were tried.")
-    return found
+def _likely(trial: Trial, units: Sequence[Units], notes: list[str]) -> dict[str, list[Units]]:
+    """By name, each units with one more dimension of their batch, where the model does not notice at the points tried.
+
+    Most are ruled out by the first point; the rest go through all points together.
+    """
+    left = []
+    for u in units:
+        candidates = _axes_beside(u, trial.view.shapes)
+        for batch in islice(candidates, MOST_CANDIDATES):
+            larger = _over(u, batch, trial.view.shapes)
+            if _holds(trial, larger, trial.tried[:1]):
+                left.append(larger)
+        if next(candidates, None) is not None:
+            notes.append(f"{u.name}: of all choices of axes for a batch the first {MOST_CANDIDATES} were tried.")
+    held = trial.those_that_hold(left) if left else []
+    return {u.name: [larger for larger in held if larger.name == u.name] for u in units}
 
 
 def _one_dimension_more(
@@ -186,12 +191,12 @@ def _in_order_of_axes(u: Units) -> Units:
 
 
 def _holds(trial: Trial, u: Units, points: Sequence[At]) -> bool:
-    plain = u.with_kind("permutation") if u.kind == "scaled" else u
+    plain = u.without_scales()
     return trial.holds([plain], points) and (plain is u or trial.holds([u], points))
 
 
 def _confirmed(trial: Trial, u: Units) -> Units | None:
-    return u if u.kind != "scaled" and withstands(trial, u) else None
+    return u if not u.has_scales and withstands(trial, u) else None
 
 
 def batch_of(u: Units) -> Batch:
@@ -253,4 +258,4 @@ def _is_a_symmetry(units: Sequence[Units]) -> bool:
 
 
 def _size(units: Sequence[Units]) -> float:
-    return sum((u.with_kind("permutation") if u.kind == "scaled" else u).log_order for u in units)
+    return sum(u.without_scales().log_order for u in units)

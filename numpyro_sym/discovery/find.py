@@ -106,7 +106,7 @@ def symmetry_of(
     if not claimed and not evaluate:
         return Symmetry(notes=[*notes, "0 Units proved from the model's program.", *explain(joint, likelihood, [])])
     trial = make_trial()
-    units = _verified(trial, claimed)
+    units = trial.those_that_hold(claimed)
     for u in claimed:
         if u not in units:
             notes.append(f"{u.name}: dropped, for it did not pass the numerical check ({u.describe_axes()}).")
@@ -186,17 +186,6 @@ def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer
         else:
             listed = ", ".join(map(repr, sorted({name for name, _, _ in flip})))
             notes.append(f"The signs of {listed} cancel; not listed, for scalar sites have no axis to act on.")
-
-
-def _verified(trial: Trial, units: Sequence[Units]) -> list[Units]:
-    """The units that hold: permutations and signs by the joint, scales by the likelihood.
-
-    All are tried at once; one by one only where that fails.
-    """
-    plain = [u.with_kind("permutation") if u.kind == "scaled" else u for u in units]
-    if trial.holds(plain) and (plain == list(units) or trial.holds(units)):
-        return list(units)
-    return [u for u, p in zip(units, plain, strict=True) if trial.holds([p]) and trial.holds([u])]
 
 
 def _commuting(units: Sequence[Units], notes: list[str]) -> list[Units]:

@@ -61,9 +61,9 @@ def without_redundant(units: Iterable[Units], shapes: Mapping[str, Sequence[int]
             _independent(flip, shapes, span)
     for u in sorted(units, key=lambda u: u.n == 1):
         each = range(u.n) if u.n <= MOST_SINGLE_SIGNS else [slice(None)]
-        flips = [_flip_of(u, i) for i in each] if u.kind == "signed" else []
+        flips = [_flip_of(u, i) for i in each] if u.has_signs else []
         independent = [_independent(flip, shapes, span) for flip in flips]
-        if any(independent) or (u.n > 1 and (u.kind != "signed" or u.n > MOST_SINGLE_SIGNS)):
+        if any(independent) or (u.n > 1 and (not u.has_signs or u.n > MOST_SINGLE_SIGNS)):
             kept.append(u)
         elif u.n > 1:
             kept.append(u.with_kind("permutation"))
@@ -73,7 +73,7 @@ def without_redundant(units: Iterable[Units], shapes: Mapping[str, Sequence[int]
 def _flips_of_sets(u: Units, shapes: Mapping[str, Sequence[int]]) -> Iterator[Flip]:
     """The sign of all units at one index of a dimension of their batch, as the sign of what lies there."""
     odd = [(site, a) for site, axes in u.placements for a in axes if u.has_factor_on(a)] if u.batch else []
-    if u.kind != "signed" or any(shapes[site][a.axis] != a.length(u.n) for site, a in odd):
+    if not u.has_signs or any(shapes[site][a.axis] != a.length(u.n) for site, a in odd):
         return
     for d, length in enumerate(u.batch):
         for i in range(length):

@@ -27,7 +27,7 @@ def unsaid_batches(trial: Trial, units: Sequence[Units], notes: list[str]) -> No
     for u in units:
         if u.n == 1 or u.batch:
             continue
-        plain = u.with_kind("permutation") if u.kind == "scaled" else u
+        plain = u.without_scales()
         for words, masks in islice(_sets(plain, trial.view.shapes), MOST_MOTIONS):
             if _moves_alone(trial, plain, masks):
                 notes.append(
@@ -39,7 +39,7 @@ def unsaid_batches(trial: Trial, units: Sequence[Units], notes: list[str]) -> No
 
 def _moves_alone(trial: Trial, u: Units, masks: Sequence[Mask | None]) -> bool:
     slots = np.arange(u.n)
-    factor = np.where(slots == 0, -1.0, 1.0) if u.kind == "signed" else np.ones(u.n)
+    factor = np.where(slots == 0, -1.0, 1.0) if u.has_signs else np.ones(u.n)
     element = Element(np.roll(slots, 1), factor)
     runs = [(site, axis) for site, axs in u.placements for axis in axs]
 

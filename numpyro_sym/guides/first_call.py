@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from numpyro.distributions import biject_to
 
+from ..models import cut_plates
 from ..symmetry import Symmetry, SymmetryError
 
 
@@ -18,11 +19,7 @@ def local_sites(latent: Mapping[str, Any], full_sizes: Mapping[str, int]) -> set
     :param latent: site name -> its message in the guide's trace.
     :param full_sizes: plate name -> its size without subsampling.
     """
-    return {
-        name
-        for name, site in latent.items()
-        if any(full_sizes.get(frame.name, frame.size) != frame.size for frame in site["cond_indep_stack"])
-    }
+    return {name for name, site in latent.items() if cut_plates(site["cond_indep_stack"], full_sizes)}
 
 
 def refuse_subsampled(sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapping[str, int]) -> None:
@@ -32,12 +29,11 @@ def refuse_subsampled(sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapp
     :param full_sizes: plate name -> its size without subsampling.
     """
     for name in latent.keys() & set(sym.sites):
-        for frame in latent[name]["cond_indep_stack"]:
-            if full_sizes[frame.name] != frame.size:
-                raise SymmetryError(
-                    f"Site {name!r} stands in the subsampled plate {frame.name!r}; a symmetry can act only on "
-                    "whole sites. Take its Units out of the symmetry (Symmetry.without), or do not subsample."
-                )
+        for plate in cut_plates(latent[name]["cond_indep_stack"], full_sizes):
+            raise SymmetryError(
+                f"Site {name!r} stands in the subsampled plate {plate!r}; a symmetry can act only on whole sites. "
+                "Take its Units out of the symmetry (Symmetry.without), or do not subsample."
+            )
 
 
 def with_deterministic(

@@ -65,7 +65,7 @@ class OrderedReparam:
         for name, key in keys.items():
             u = sym[name]
             site, row = _site_and_row(name, key)
-            if u.kind != "permutation":
+            if u.has_factors:
                 raise SymmetryError(
                     f"OrderedReparam: Units {name!r} are {u.kind}; an order leaves their factors free. Use "
                     "sym.select('permutation'), or fold."

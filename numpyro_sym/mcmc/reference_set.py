@@ -65,7 +65,7 @@ class ReferenceSetReparam(SitewiseReparam):
 
     def _forget(self) -> None:
         self._settled: Elements = {}
-        self._unsigned = frozenset(u.name for u in self.sym if u.kind == "signed")
+        self._unsigned = frozenset(u.name for u in self.sym if u.has_signs)
 
     def _value(self, name: str, fn: dist.Distribution) -> jax.Array:
         units = [u.with_axes({name: u.axes[name]}) for u in self.sym if name in u.sites and u.name in self._settled]
@@ -149,6 +149,4 @@ class _Carried(dist.Distribution):
 def _moved(sym: Symmetry, elements: Elements, value: jax.Array, lead: int) -> jax.Array:
     """``value`` of shape ``(*sample, *site)`` with ``lead`` sample dimensions, moved by one element."""
     (name,) = sym.sites
-    sample = jnp.shape(value)[:lead]
-    spread = jax.tree.map(lambda a: jnp.broadcast_to(a, (*sample, *a.shape)), elements)
-    return sym.act(spread, {name: value})[name]
+    return sym.act(elements, {name: value}, sample_ndim=lead)[name]

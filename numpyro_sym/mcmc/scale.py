@@ -127,9 +127,8 @@ class _Scaled(dist.Distribution):
         return self._act(self.sym.inverse(self.norms), w)
 
     def _act(self, elements: dict[str, Element], x: jax.Array) -> jax.Array:
-        lead = jnp.shape(x)[: jnp.ndim(x) - len(self.shape())]
-        spread = jax.tree.map(lambda a: jnp.broadcast_to(a, (*lead, *a.shape)), elements)
-        return self.sym.act(spread, {self.name: x})[self.name]
+        lead = jnp.ndim(x) - len(self.shape())
+        return self.sym.act(elements, {self.name: x}, sample_ndim=lead)[self.name]
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         return self.scaled(self.fn.sample(key, sample_shape))

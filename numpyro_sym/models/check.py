@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 
-from ..symmetry import Axis, CheckReport, SymmetryError, Units
+from ..symmetry import Axis, CheckReport, Symmetry, SymmetryError, Units
+from .numpyro_model import read_numpyro_model
 from .trial import Changes, Trial
-from .view import ModelView
+from .view import ModelView, in_double_precision
+
+
+def check_model(
+    sym: Symmetry,
+    model: Callable[..., Any],
+    args: tuple,
+    kwargs: dict[str, Any],
+    num_points: int,
+    num_elements: int,
+    rng_seed: int,
+) -> CheckReport:
+    """What ``Symmetry.check`` does: read the model in float64, and compare its densities."""
+
+    def check() -> CheckReport:
+        view = read_numpyro_model(model, args, kwargs)
+        try:
+            sym.check_shapes(view.shapes)
+        except SymmetryError as error:
+            raise SymmetryError(" ".join([str(error), *view.notes])) from None
+        return check_symmetry(sym.units, view, num_points, num_elements, rng_seed)
+
+    return in_double_precision(check)
 
 
 def check_symmetry(
@@ -26,7 +50,7 @@ def check_symmetry(
         if not holds(u, changes):
             raise SymmetryError(_explain(u, changes, trial))
         what, change = "log joint", changes.joint
-        if u.kind == "scaled":
+        if u.has_scales:
             what, change = "log likelihood", changes.likelihood
         rows.append((u.name, u.kind, what, abs(change.nats), change.allowed))
     return CheckReport(tuple(rows), len(trial.everywhere), num_elements)
@@ -34,7 +58,7 @@ def check_symmetry(
 
 def holds(u: Units, changes: Changes) -> bool:
     """Whether units that changed so much are a symmetry: of the joint, or with scales of the likelihood."""
-    if u.kind == "scaled":
+    if u.has_scales:
         return changes.likelihood.is_rounding
     return changes.joint.is_rounding and not changes.left_support
 
@@ -42,7 +66,7 @@ def holds(u: Units, changes: Changes) -> bool:
 def _explain(u: Units, change: Changes, trial: Trial) -> str:
     batch = f" ({u.describe_size()}, each set by itself)" if u.batch else ""
     head = f"Units {u.name!r}{batch} are no symmetry of this model"
-    if u.kind != "scaled":
+    if not u.has_scales:
         for site in change.left_support:
             return f"{head}: they move the value of site {site!r} out of its support."
         for site, d in change.latent.items():
@@ -55,14 +79,14 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
                     f"(its log density changes by {abs(d.nats):.2g} nats).{why}"
                 )
     remedy = _remedy(u, trial)
-    what = "log likelihood" if u.kind == "scaled" else "log joint density"
-    sites = {**change.observed, **({} if u.kind == "scaled" else change.latent)}
+    what = "log likelihood" if u.has_scales else "log joint density"
+    sites = {**change.observed, **({} if u.has_scales else change.latent)}
     changed = ", ".join(f"{s!r} by {abs(d.nats):.2g} nats" for s, d in sites.items() if not d.is_rounding)
     return f"{head}: the {what} changes ({changed or 'in sum'}). {remedy}"
 
 
 def _kind_that_holds(u: Units, trial: Trial) -> str:
-    if u.kind == "permutation":
+    if not u.has_factors:
         return ""
     plain = u.with_kind("permutation")
     if holds(plain, trial.changes([plain], trial.everywhere)):
@@ -112,7 +136,7 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
                     moved = u.with_axes({**u.axes, site: (*rest, other.with_power(a.power or 0))})
                     yield f"Site {site!r}: axis {_named(other)} makes it hold, not axis {_named(a)}.", moved
             for power, word in powers.items():
-                if u.kind != "permutation" and power != a.power:
+                if u.has_factors and power != a.power:
                     named = u.with_axes({**u.axes, site: (*rest, replace(a, power=power))})
                     yield f"Site {site!r}, axis {_named(a)}: name it in {word}.", named
             dropped = {s: x for s, x in {**u.axes, site: rest}.items() if x}
@@ -124,7 +148,7 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
             if not _fits_beside(other, there):
                 continue
             for power, word in powers.items():
-                if u.kind == "permutation" and power:
+                if not u.has_factors and power:
                     continue
                 added = u.with_axes({**u.axes, site: (*u.axes.get(site, ()), other.with_power(power))})
                 written = f"Axis({other.axis}, batch={other.batch_axes})" if u.batch else other.axis

@@ -22,10 +22,11 @@ from numpyro.primitives import Messenger
 from ..symmetry import SymmetryError
 from .held import is_inside
 from .marks import Noted, mark, names_of_marks, with_inputs
+from .plates import cut_plates
 from .points import at_prior_scale, improve, in_support
 from .purity import same_program
 from .rounding import QUICK
-from .view import Densities, ModelView, Point, register_reader
+from .view import Densities, ModelView, Point
 
 Trace = dict[str, dict]
 Values = Callable[[dict], Any]
@@ -44,7 +45,7 @@ def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[
     sites = _latent(trace)
     full = {name: site["args"][0] for name, site in trace.items() if site["type"] == "plate"}
     for site in sites.values():
-        site["subsampled"] = any(full.get(f.name, f.size) != f.size for f in site["frames"])
+        site["subsampled"] = bool(cut_plates(site["frames"], full))
     return sites, tuple(name for name, site in trace.items() if site["type"] == "deterministic")
 
 
@@ -415,6 +416,3 @@ def _widest(x: Any) -> Any:
     if not jnp.issubdtype(x.dtype, jnp.floating):
         return x
     return np.asarray(x, jnp.result_type(float))  # on the host: nothing to compile
-
-
-register_reader(read_numpyro_model)

@@ -154,7 +154,7 @@ class Trial:
     def changes(self, units: Sequence[Units], points: Sequence[At] | None = None) -> Changes:
         """What random elements of the units' product change at every point."""
         found = Changes({}, {}, Change(), Change(), ())
-        scaled = any(u.kind == "scaled" for u in units)
+        scaled = any(u.has_scales for u in units)
         for at in self.tried if points is None else points:
             for _ in range(self.num_elements):
                 moved = at.sites
@@ -169,8 +169,18 @@ class Trial:
         The log joint is held equal (with scales, the log likelihood), and every value in its support.
         """
         changes = self.changes(units, points)
-        change = changes.likelihood if any(u.kind == "scaled" for u in units) else changes.joint
+        change = changes.likelihood if any(u.has_scales for u in units) else changes.joint
         return change.is_rounding and not changes.left_support
+
+    def those_that_hold(self, units: Sequence[Units]) -> list[Units]:
+        """The units that hold: permutations and signs by the joint, scales by the likelihood.
+
+        All are tried at once; one by one only where that fails.
+        """
+        plain = [u.without_scales() for u in units]
+        if self.holds(plain) and (plain == list(units) or self.holds(units)):
+            return list(units)
+        return [u for u, p in zip(units, plain, strict=True) if self.holds([p]) and (p is u or self.holds([u]))]
 
     def withstands(self, move: Callable[[Point], Point], points: Sequence[At] | None = None) -> bool:
         """Whether a motion of points, such as no ``Units`` can say, leaves the log joint and supports as they are."""
@@ -304,10 +314,10 @@ def _element_of_set(u: Units, rng: np.random.Generator, moves: bool) -> Element:
     if moves and np.array_equal(permutation, np.arange(u.n)):
         permutation = np.roll(permutation, 1)
     factor = np.ones(u.n)
-    if u.kind == "signed":
+    if u.has_signs:
         factor = rng.choice([-1.0, 1.0], u.n)
         if moves:
             factor[rng.integers(u.n)] = -1.0
-    elif u.kind == "scaled":
+    elif u.has_scales:
         factor = np.exp(rng.normal(size=u.n))
     return Element(permutation, factor)

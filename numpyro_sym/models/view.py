@@ -1,4 +1,4 @@
-"""A model as functions of plain arrays. Whoever knows a model's language registers a reader; this layer knows none."""
+"""A model as functions of plain arrays, whatever language it is written in."""
 
 from __future__ import annotations
 
@@ -53,20 +53,6 @@ class ModelView:
     plates: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     any_arguments: bool = True
     notes: tuple[str, ...] = ()
-
-
-Reader = Callable[[Callable[..., Any], tuple, dict], ModelView]
-_readers: list[Reader] = []
-
-
-def register_reader(reader: Reader) -> None:
-    """Let ``Symmetry.check`` read models; the layer that knows their language calls this."""
-    _readers[:] = [reader]
-
-
-def read_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
-    """The model as a :class:`ModelView`, by the registered reader."""
-    return _readers[0](model, args, kwargs)
 
 
 def in_double_precision(work: Callable[[], T]) -> T:

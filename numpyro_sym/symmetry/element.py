@@ -22,6 +22,15 @@ class Element(NamedTuple):
     permutation: Array
     factor: Array
 
+    def for_each(self, sample_shape: tuple[int, ...]) -> Element:
+        """The same element for each of some draws.
+
+        :param sample_shape: put before the element's own dimensions.
+        """
+        xp = namespace(*self)
+        permutation, factor = (xp.broadcast_to(x, (*sample_shape, *np.shape(x))) for x in self)
+        return Element(permutation, factor)
+
 
 def namespace(*arrays: Array) -> Any:
     """NumPy where every array is NumPy's (its dtype and the host are kept), else jax.numpy."""

@@ -323,12 +323,16 @@ class Symmetry:
         grid = np.indices(counts).reshape(len(counts), -1) if counts else np.zeros((0, 1), int)
         return {u.name: Element(*(a[i] for a in e)) for u, e, i in zip(self.units, each, grid, strict=True)}
 
-    def act(self, g: kinds.Elements, sites: kinds.Sites) -> dict[str, Array]:
+    def act(
+        self, g: kinds.Elements, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative | None = None
+    ) -> dict[str, Array]:
         """Move the arrays of all sites together.
 
         :param g: ``{units name: Element}``, arrays of shape ``(*sample, *batch, n)``.
         :param sites: site name -> array of shape ``(*sample, *site shape)``; NumPy or JAX. Sites
             that the symmetry does not name pass through.
+        :param sample_ndim: how many leading sample dimensions the sites have; by default as many as the
+            element. One element, which has none, then moves every draw alike.
         :returns: a new dict of the same shapes, dtypes and order.
         :raises SymmetryError: where ``g`` is no element of the group, a site is missing, or an axis or a
             sample shape does not fit.
@@ -352,6 +356,14 @@ class Symmetry:
                     f"act: the element of {u.name!r} has shape {np.shape(g[u.name].permutation)}; "
                     f"expected {(*sample, *u.shape)}."
                 )
+        if sample_ndim and not sample and first.sites[0] in sites:
+            sample = np.shape(sites[first.sites[0]])[:sample_ndim]
+            g = {u.name: g[u.name].for_each(sample) for u in self.units}
+        if sample_ndim is not None and sample_ndim != len(sample):
+            raise SymmetryError(
+                f"act: sample_ndim is {sample_ndim}, and the element has sample shape {sample}; expected an element "
+                "for each draw, or one without sample dimensions for all."
+            )
         self.check_shapes({s: np.shape(x) for s, x in sites.items()}, sample)
         for u in self.in_order_of_action:
             out = act_on_sites(u, g[u.name], out, len(sample))
@@ -432,18 +444,9 @@ class Symmetry:
         """
         check_arguments(Symmetry.check, locals())
         # The one arrow that points up: a symmetry is checked on a model.
-        from ..models.check import check_symmetry
-        from ..models.view import in_double_precision, read_model
+        from ..models.check import check_model
 
-        def check() -> CheckReport:
-            view = read_model(model, args, kwargs)
-            try:
-                self.check_shapes(view.shapes)
-            except SymmetryError as error:
-                raise SymmetryError(" ".join([str(error), *view.notes])) from None
-            return check_symmetry(self.units, view, num_points, num_elements, rng_seed)
-
-        return in_double_precision(check)
+        return check_model(self, model, args, kwargs, num_points, num_elements, rng_seed)
 
 
 def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:

@@ -135,16 +135,38 @@ class Units:
 
     # What it does ----------------------------------------------------------------------------
 
-    def factor_power(self, axis: Axis) -> int:
-        """The power with which factors act on an axis, 0 where they leave it alone."""
-        power = axis.power or 0
-        if self.kind == "permutation":
+    @property
+    def has_factors(self) -> bool:
+        """Whether units have signs or scales."""
+        return self.kind != "permutation"
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether each unit has a sign."""
+        return self.kind == "signed"
+
+    @property
+    def has_scales(self) -> bool:
+        """Whether each unit has a positive scale."""
+        return self.kind == "scaled"
+
+    def factor_power(self, axis: Axis, moment: int = 1) -> int:
+        """The power with which factors act on an axis, 0 where they leave it alone.
+
+        :param moment: of what lies there, this power is taken.
+        """
+        power = moment * (axis.power or 0)
+        if not self.has_factors:
             return 0
-        return power % 2 if self.kind == "signed" else power
+        return power % 2 if self.has_signs else power
 
     def has_factor_on(self, axis: Axis) -> bool:
         """Whether factors change what lies on an axis."""
         return self.factor_power(axis) != 0
+
+    def turns(self, axis: Axis) -> bool:
+        """Whether a unit's sign turns what lies on an axis."""
+        return self.has_signs and self.has_factor_on(axis)
 
     def factor_on(self, axis: Axis, factor: Array) -> Array:
         """What entries on an axis are multiplied with.
@@ -161,8 +183,8 @@ class Units:
         """
         slots, ones = np.arange(self.n), np.ones(self.n)
         found = [Element(np.roll(slots, 1), ones), Element(np.r_[slots[1::-1], slots[2:]], ones)]
-        if self.kind != "permutation":
-            other = -1.0 if self.kind == "signed" else 2.0
+        if self.has_factors:
+            other = -1.0 if self.has_signs else 2.0
             found.append(Element(slots, np.where(slots == 0, other, 1.0)))
         return found
 
@@ -175,6 +197,10 @@ class Units:
     def with_kind(self, kind: Kind) -> Units:
         """The same units on the same axes with another kind of factor."""
         return self._with(kind=kind)
+
+    def without_scales(self) -> Units:
+        """The same units without factors where these are scales, which are no symmetry of a posterior."""
+        return self.with_kind("permutation") if self.has_scales else self
 
     def with_axes(self, axes: Mapping[str, tuple[Axis, ...]]) -> Units:
         """The same units on other axes, whose powers must be given."""

@@ -65,6 +65,12 @@ CALLS = {
     ),
     "factor_model: axes": call(nsym.factor_model, n=Argument(2, {}), loadings=Argument({"L": 1}, {}), axes=_AXES),
     "Symmetry.act": call(PAIR.act, g=_ELEMENTS, sites=_MOVED),
+    "Symmetry.act: sample_ndim": call(
+        PAIR.act,
+        g=Argument(element_of([1, 0]), {}),
+        sites=Argument(POINT, {}),
+        sample_ndim=Argument(0, bad.NOT_NEGATIVE).or_none.more(more_than_there_are=1),
+    ),
     "Symmetry.inverse": call(PAIR.inverse, g=_ELEMENTS),
     "Symmetry.compose": call(PAIR.compose, g=_ELEMENTS, h=_ELEMENTS),
     "Symmetry.sample": call(PAIR.sample, rng_key=RNG_KEY, sample_shape=SAMPLE_SHAPE),

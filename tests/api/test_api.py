@@ -32,7 +32,7 @@ NOT_REACHED = {
     **dict.fromkeys(("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT),
     **dict.fromkeys(("Metric", "ModelView", "Trial", "Value", "Walk", "SymmetryInUse"), _INSIDE),
     **dict.fromkeys(("Drawn", "MakesSections", "Section", "Start", "View"), _INSIDE),
-    **dict.fromkeys(("register_reader", "register_rule", "rules", "read_numpyro_model", "latent_sites"), _INSIDE),
+    **dict.fromkeys(("cut_plates", "register_rule", "rules", "read_numpyro_model", "latent_sites"), _INSIDE),
     **dict.fromkeys(("act_on_axis", "namespace", "text_table"), _INSIDE),
     **dict.fromkeys(("Euclidean", "SymmetryError", "register_accessor", "Point", "SortKey"), _WORD),
 }

@@ -144,3 +144,26 @@ def test_entries_in_runs_that_are_apart():
     positions = Axis(0, start=1, outer=3, inner=2).positions(2)
     assert Axis.of_entries(0, positions[[0, 2]], 20) == [Axis(0, start=1, inner=2), Axis(0, start=9, inner=2)]
     assert Axis.of_entries(0, positions[:, ::-1], 20) is None
+
+
+@pytest.mark.parametrize("sample", [(), (3,), (2, 3)])
+def test_one_element_moves_every_draw_alike(sample):
+    sym = Symmetry([Units("unit", 3, incoming={"w": 1, "b": 0}, kind="signed")])
+    g = sym.sample(jax.random.key(0))
+    rng = np.random.default_rng(0)
+    draws = {"w": rng.normal(size=(*sample, 2, 3)), "b": rng.normal(size=(*sample, 3)), "other": np.arange(5.0)}
+    moved = sym.act(g, draws, sample_ndim=len(sample))
+    assert moved["other"] is draws["other"]
+    for index in np.ndindex(*sample):
+        alone = sym.act(g, {"w": draws["w"][index], "b": draws["b"][index]})
+        np.testing.assert_array_equal(moved["w"][index], alone["w"])
+        np.testing.assert_array_equal(moved["b"][index], alone["b"])
+
+
+def test_an_element_for_each_draw_is_for_as_many_draws():
+    sym = nsym.mixture(2, {"mu": 0})
+    g = sym.sample(jax.random.key(0), (4,))
+    with pytest.raises(SymmetryError, match=r"sample_ndim is 2, and the element has sample shape \(4,\)"):
+        sym.act(g, {"mu": np.zeros((3, 4, 2))}, sample_ndim=2)
+    with pytest.raises(SymmetryError, match="Units 'component'"):
+        sym.act(sym.identity(), {"mu": np.zeros((3, 4, 2))})

@@ -128,7 +128,7 @@ def lone_outer(sym: Symmetry, shapes: Shapes) -> Units | None:
         others = [u for u in sym if u != s]
         permutes_all = all(any(t == s for _, t in sym.outer_of(u)) for u in others)
         once = all(len({a.axis % len(shapes[site]) for a in axs}) == 1 for site, axs in s.placements)
-        if others and permutes_all and once and s.kind != "scaled":
+        if others and permutes_all and once and not s.has_scales:
             return s
     return None
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...symmetry import Axis, Element, Units
 from .assignment import assign, chosen
 from .factors import best_factors
-from .objective import Pairing, exponent
+from .objective import Pairing
 from .scores import Parts, Scores
 
 # Cooling: inverse temperatures, in units of one over the standard deviation of a draw's scores.
@@ -48,7 +48,7 @@ def annealed(scores: Scores) -> dict[str, Element]:
 
 def _uniform(units: Units, batch: int, dtype: np.dtype) -> Soft:
     shape = (batch, *units.shape, units.n)
-    factor = np.zeros if units.kind == "signed" else np.ones
+    factor = np.zeros if units.has_signs else np.ones
     return Soft(np.full(shape, 1 / units.n, dtype), factor(shape, dtype))
 
 
@@ -56,7 +56,7 @@ def _gibbs(units: Units, parts: Parts, beta: float) -> Soft:
     best, factor = best_factors(units.kind, parts)
     scale = best.std((-1, -2), keepdims=True)
     k = (beta / np.where(scale > 0, scale, 1)).astype(best.dtype)
-    if units.kind == "signed" and 1 in parts:
+    if units.has_signs and 1 in parts:
         # The sum over both signs, and the mean sign.
         odd = k * parts[1]
         log_weight = k * best + np.log1p(np.exp(-2 * np.abs(odd)))
@@ -79,7 +79,7 @@ def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
     """The coefficient where the draws are expected to have their units, shape ``(batch, *site)``."""
     moved = pairing.coefficient
     for units, axis in pairing.others:
-        matrix = soft[units.name].matrix(exponent(units, axis, pairing.term.moment))
+        matrix = soft[units.name].matrix(units.factor_power(axis, pairing.term.moment))
         moved = _contracted(moved, matrix.swapaxes(-1, -2), axis, units.n)
     return moved
 
@@ -92,7 +92,7 @@ def _contracted(x: np.ndarray, matrix: np.ndarray, axis: Axis, n: int) -> np.nda
 
 def _hardened(units: Units, soft: Soft, dtype: np.dtype) -> Element:
     """The nearest permutation; the mean factors' signs, or the factors themselves."""
-    signed = units.kind == "signed"
+    signed = units.has_signs
     permutation = assign(soft.weight)
     factor = chosen(soft.factor, permutation)
     return Element(permutation, (np.where(factor < 0, -1, 1) if signed else factor).astype(dtype))

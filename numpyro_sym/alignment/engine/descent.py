@@ -59,7 +59,7 @@ class _State:
         self.elements = {name: Element(*(np.array(a) for a in e)) for name, e in start.items()}
         self.waiting = {u.name: np.ones(batch, bool) for u in sym}
         # Scales creep towards their optimum; permutations and signs reach it.
-        creeping = any(u.kind == "scaled" for u in sym)
+        creeping = any(u.has_scales for u in sym)
         self.tolerance = max(8 * np.finfo(scores.dtype).eps, 1e-10 if creeping else 0)
         # Of each Units' last visit: scores, the best of each slot, what a sign turns round.
         self.best: dict[str, np.ndarray] = {}
@@ -84,7 +84,7 @@ class _State:
         self.best[name] = _kept(self.best.get(name), every, best)
         top = chosen(best, first)
         self.top[name] = _kept(self.top.get(name), every, top)
-        if units.kind == "signed" and 1 in parts:
+        if units.has_signs and 1 in parts:
             self.odd[name] = _kept(self.odd.get(name), every, parts[1])
         permutation = assign_from(best, first, top)
         new = Element(permutation, factors_at(units, parts, permutation))

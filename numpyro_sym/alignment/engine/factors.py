@@ -40,7 +40,7 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
 
 def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarray) -> np.ndarray:
     """The best factor of each unit in the slot where a permutation puts it."""
-    if units.kind == "permutation":
+    if not units.has_factors:
         return np.ones(permutation.shape, parts[0].dtype)
     return np.array(best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1])
 

@@ -40,7 +40,7 @@ def move(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: in
         where = axis.axis % ndim
         new = _positions(units, element, axis, x.shape[where + 1])
         index[where] = np.take_along_axis(index[where], new, -1) if where in index else new
-        if units.kind != "permutation" and axis.power:
+        if units.has_factor_on(axis):
             ones = factors.get(where, np.ones((batch, x.shape[where + 1]), x.dtype))
             powered = Element(element.permutation, element.factor**moment)
             factors[where] = act_on_axis(units, powered, ones, replace(axis, axis=0), 1)

@@ -28,7 +28,7 @@ def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
     for site, axs in u.placements:
         for axis in axs:
             score = axis.blocks(reference[site], u.n) @ axis.blocks(sites[site], u.n).swapaxes(-1, -2)
-            is_turned = u.kind == "signed" and u.has_factor_on(axis)
+            is_turned = u.turns(axis)
             even, odd = (even, odd + score) if is_turned else (even + score, odd)
     permutation = assigned(even + jnp.abs(odd))
     turned = jnp.take_along_axis(odd, permutation[..., None], -1)[..., 0] < 0

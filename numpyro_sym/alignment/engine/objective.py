@@ -46,13 +46,7 @@ class Pairing:
     @property
     def exponent(self) -> int:
         """The power of a unit's factor in this term, as far as it matters."""
-        return exponent(self.units, self.axis, self.term.moment)
-
-
-def exponent(units: Units, axis: Axis, moment: int) -> int:
-    """The power with which a factor acts on a moment: 0 for permutations, its parity for signs."""
-    power = 0 if units.kind == "permutation" else moment * (axis.power or 0)
-    return power % 2 if units.kind == "signed" else power
+        return self.units.factor_power(self.axis, self.term.moment)
 
 
 class Objective:
@@ -140,7 +134,7 @@ def _terms(sym: Symmetry, reference: Arrays, weights: Arrays | None) -> Iterator
     for site, r in reference.items():
         yield Term(site, 2 * r if weights is None else 2 * weights[site] * r, 1)
         # Without weights and scales a sum of squares is the same for every element.
-        if weights is not None or any(u.kind == "scaled" and a.power for u in sym for a in u.axes.get(site, ())):
+        if weights is not None or any(u.has_scales and a.power for u in sym for a in u.axes.get(site, ())):
             yield Term(site, -np.ones_like(r) if weights is None else -weights[site], 2)
 
 

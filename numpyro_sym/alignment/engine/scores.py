@@ -134,4 +134,4 @@ def _adjoint(units: Units, element: Element, rows: np.ndarray | slice) -> Elemen
     """The element h with ``<r, g x> = <h r, x>``."""
     permutation, factor = take(element, rows)
     back = inverse_permutation(permutation)
-    return Element(back, factor if units.kind == "permutation" else np.take_along_axis(factor, back, -1))
+    return Element(back, factor if not units.has_factors else np.take_along_axis(factor, back, -1))

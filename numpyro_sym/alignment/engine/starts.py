@@ -127,7 +127,7 @@ def random(sym: Symmetry, batch: int, dtype: np.dtype, seed: int) -> dict[str, E
     for u in sym:
         shape = (batch, *u.shape)
         permutation = rng.permuted(_straight(u.n, shape), axis=-1)
-        factor = rng.choice([-1, 1], shape) if u.kind == "signed" else np.ones(shape)
+        factor = rng.choice([-1, 1], shape) if u.has_signs else np.ones(shape)
         elements[u.name] = Element(permutation, factor.astype(dtype))
     return elements
 

@@ -69,7 +69,7 @@ def true_changes(scores: Scores, units: Units, parts: Parts, element: Element, e
     kept = np.diagonal(linear, axis1=-2, axis2=-1)
     swap = kept[:, :, None] + kept[:, None, :] - linear - linear.swapaxes(-1, -2)
     flip = np.full(kept.shape, np.inf, kept.dtype)
-    if units.kind == "signed" and 1 in parts:
+    if units.has_signs and 1 in parts:
         flip = 2 * chosen(parts[1], element.permutation) * element.factor
     for first, second in _doubled(scores.objective.pairings[units.name]):
         coefficient = _two_axes(of_rows(first.term.coefficient, rows), first.axis, second.axis, units.n)

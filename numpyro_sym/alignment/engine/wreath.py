@@ -35,7 +35,7 @@ def match_wreath(problem: Problem, starts: Starts, solve: Solve) -> Match:
 def _trials(outer: Units) -> Element:
     """Cyclic orders, with every sign where there are signs; shape ``(copies, n)``."""
     n = outer.n
-    has_sign = outer.kind == "signed" and any(outer.has_factor_on(a) for _, axs in outer.placements for a in axs)
+    has_sign = any(outer.turns(a) for _, axs in outer.placements for a in axs)
     orders = (np.arange(n) + np.arange(n)[:, None]) % n
     signs = (1.0, -1.0) if has_sign else (1.0,)
     return Element(np.tile(orders, (len(signs), 1)), np.repeat(signs, n)[:, None] * np.ones(n))

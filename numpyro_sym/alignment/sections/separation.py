@@ -147,7 +147,7 @@ def _rows(key: Key, draws: Draws, n: int) -> list[tuple[Key, np.ndarray]]:
 
 def _signs(u: Units, keys: list[Key], draws: Draws) -> tuple[Key | None, float, Draws]:
     """The number whose sign is surest, by how much, and the draws with that made positive."""
-    if u.kind != "signed":
+    if not u.has_signs:
         return None, np.inf, draws
     every = [row for key in keys if key.odd for row in _rows(key, draws, u.n)]
     gaps = [float(np.min(np.abs(x.mean(0)) / (x.std(0) + _tiny(x)))) for _, x in every]
@@ -173,7 +173,7 @@ def _order(u: Units, keys: list[Key], draws: Draws) -> tuple[Key, float, Draws]:
 
 def _slots(u: Units, keys: list[Key], draws: Draws) -> Slots:
     x = np.concatenate([key.read_all(draws, u.n) for key in keys], -1)
-    odd = np.concatenate([np.full(key.read_all(draws, u.n).shape[-1], u.kind == "signed" and key.odd) for key in keys])
+    odd = np.concatenate([np.full(key.read_all(draws, u.n).shape[-1], u.has_signs and key.odd) for key in keys])
     every = tuple(range(x.ndim - 1))  # draws, sets and units
     spread = x.std(every)
     # What is the same for all units, a sum of probabilities, tells nothing and its scale is rounding.
@@ -187,6 +187,4 @@ def _tiny(x: np.ndarray) -> float:
 
 
 def _acted(u: Units, element: Element, draws: Draws) -> Draws:
-    count = len(next(iter(draws.values())))
-    spread = Element(*(np.broadcast_to(a, (count, *u.shape)) for a in element))
-    return Symmetry([u]).act({u.name: spread}, draws)
+    return Symmetry([u]).act({u.name: element}, draws, sample_ndim=1)

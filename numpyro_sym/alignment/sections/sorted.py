@@ -178,7 +178,7 @@ def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortK
     sym.check_shapes(shapes)
     wanted = {name: _wanted(sym[name], key) for name, key in (keys or {}).items()}
     for u in sym.units:
-        if u.kind == "scaled":
+        if u.has_scales:
             raise SymmetryError(f"sorted_section: Units {u.name!r} are scaled; there is no order to put scales in.")
     steps, stuck = _settled(sym, shapes, wanted)
     if stuck:
@@ -249,7 +249,7 @@ def _keys(
     else:
         site, statistic = wanted
         sort_key = _of(statistic, min((key for key in every if key.site == site), key=_key_cost), shapes[site])
-    if u.kind == "permutation":
+    if not u.has_factors:
         return None, sort_key
     signs = [key for key in every if key.odd]
     return (min(signs, key=_key_cost), sort_key) if signs else None
@@ -294,7 +294,7 @@ def _key(u: Units, site: str, a: Axis, others: Sequence[Units], shape: tuple[int
         for b in o.axes.get(site, ())
         if b.axis % ndim != axis.axis or np.intersect1d(mine, b.positions(o.n)).size
     ]
-    turned = any(o.kind == "signed" and o.has_factor_on(b) for o, b in meeting)
+    turned = any(o.turns(b) for o, b in meeting)
     # Where others permute the sets of a batch, each set's keys go along with it.
     foreign = [(o, b) for o, b in meeting if b.axis % ndim not in axis.batch_axes]
     moving = {b.axis % ndim for _, b in foreign} - {axis.axis}

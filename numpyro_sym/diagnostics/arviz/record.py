@@ -36,7 +36,7 @@ def summary_of(
         "reference": reference,
         "metric": metric,
     }
-    moved = [u.name for u in used if u.kind == "scaled"]
+    moved = [u.name for u in used if u.has_scales]
     if moved:
         told["scales"] = f"moved: {', '.join(moved)}; not draws of the posterior"
     elif used != sym:

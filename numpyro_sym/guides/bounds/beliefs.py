@@ -48,7 +48,7 @@ class Belief(NamedTuple):
 
 def signed(u: Units) -> bool:
     """Whether these units have signs."""
-    return u.kind == "signed"
+    return u.has_signs
 
 
 def odd(u: Units, axis: Axis) -> bool:
