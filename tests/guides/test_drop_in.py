@@ -355,6 +355,20 @@ def test_a_guide_that_is_restored_goes_on_where_it_was(make):
     same(pickle.loads(pickle.dumps(guide)).sample_posterior(key, params, sample_shape=(2,)), expected)
 
 
+def test_a_checkpoint_of_orbax_goes_into_a_fresh_guide(make, tmp_path):
+    checkpoint = pytest.importorskip("orbax.checkpoint")
+    guide = make()
+    params = trained(guide, X, Y).params
+    saved = checkpoint.StandardCheckpointer()
+    saved.save(tmp_path / "params", params)
+    saved.wait_until_finished()
+    params = saved.restore(tmp_path / "params")
+    key, fresh = jax.random.key(1), make()
+    svi_of(network, fresh).init(key, X, Y)
+    expected = guide.sample_posterior(key, params, sample_shape=(2,))
+    same(fresh.sample_posterior(key, params, sample_shape=(2,)), expected)
+
+
 # Where else NumPyro takes guides ------------------------------------------------------------------
 
 
