@@ -50,55 +50,6 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], who:
             if other is not None:
                 raise SymmetryError(_exchange(who, function, name, other, given))
             raise SymmetryError(refusal(who, name, given[name], kind.expected, remedy))
-    if not _takes_batches(function):
-        for name in kinds:
-            if hasattr(given[name], "refuse_batches"):
-                given[name].refuse_batches(who)
-
-
-#: Functions outside this layer that take units with a batch, as Python qualifies their names.
-TAKE_BATCHES: frozenset[str] = frozenset(
-    [
-        "align",
-        "aligned",
-        "align_in_jit",
-        "align_gaussians",
-        "align_chunked",
-        "minimum_mass",
-        "unit_norm",
-        "unit_variance",
-        "sorted_section",
-        "Nearest.section",
-        "Folded.__init__",
-        "FoldedNUTS.__init__",
-        "PermutationSampler.__init__",
-        "ReferenceSetReparam.__init__",
-        "OrderedReparam.__init__",
-        "ScaleReparam.__init__",
-        "remove_symmetry",
-        "rebasin",
-        "rebasin_to_zarr",
-        "elements_of",
-        "act_on_group",
-        "diagnose",
-        "invariant_functions",
-        "compact_posterior",
-        "compare_gaussians",
-        "unit_cards",
-        "plot_unit_cards",
-        "plot_pairs",
-        "plot_traces",
-        "plot_rhat",
-        "AutoSymmetrized.__init__",
-        "AutoSymmetrizedNormal.__init__",
-        "align_guides",
-    ]
-)
-
-
-def _takes_batches(function: Callable[..., Any]) -> bool:
-    """Whether a function knows what to do with a batch: everything in this layer, elsewhere what is listed."""
-    return function.__module__.startswith(__package__) or function.__qualname__ in TAKE_BATCHES
 
 
 def refusal(who: str, name: str, value: Any, expected: str, remedy: str = "") -> str:

@@ -198,19 +198,6 @@ class Symmetry:
                     "one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep their permutations."
                 )
 
-    def refuse_batches(self, who: str) -> None:
-        """Raise where units have a batch: for whoever does not know of batches.
-
-        :param who: the name that the error begins with.
-        :raises SymmetryError: naming the units.
-        """
-        for u in self.units:
-            if u.batch:
-                raise SymmetryError(
-                    f"{who}: Units {u.name!r} have a batch ({u.describe_size()}); batches are not supported here yet. "
-                    f"Use sym.without({u.name!r}) to go without them."
-                )
-
     def without(self, *names: str) -> Symmetry:
         """The symmetry without the named ``Units``.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-from registry import BATCHED, BY_NAME, X, Y, hidden_of_members, mixtures_in_subjects, normal, observe, random_point
+from registry import BATCHED, BY_NAME, X, Y, mixtures_in_subjects, normal, observe, random_point
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
@@ -327,12 +327,3 @@ def test_members_that_are_told_apart_are_not_exchanged():
     Symmetry([hidden]).check(model, X, Y)
     with pytest.raises(SymmetryError, match="Units 'member' are no symmetry"):
         Symmetry([hidden, Units("member", 2, axes={"w1": 0, "w2": 0})]).check(model, X, Y)
-
-
-# What does not know of batches yet ---------------------------------------------------------------
-
-
-def test_where_batches_are_not_known_they_are_refused():
-    relu = Symmetry([hidden_of_members(2, 3).with_kind("scaled")])
-    with pytest.raises(SymmetryError, match=r"ScaleReparam: Units 'hidden' have a batch \(2 x 3\)"):
-        nsym.ScaleReparam(relu)
