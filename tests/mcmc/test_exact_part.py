@@ -49,6 +49,8 @@ def kinds_of(sym):
     return {u.name: u.kind for u in sym}
 
 
+# In double precision: the two chains are compiled apart, and in single their last bits grow from draw to draw.
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", ["gram", pytest.param("fused attention", marks=pytest.mark.slow)])
 def test_the_part_with_an_exact_section_is_folded_and_said(name, caplog):
     model, args, found, folded = MODELS[name]
@@ -75,7 +77,7 @@ def test_the_part_with_an_exact_section_is_folded_and_said(name, caplog):
     for copy in (draws[NUTS], draws[nsym.FoldedNUTS], *copies(kernel.sym, draws[NUTS])):
         again = settle(copy)
         for site, x in draws[nsym.FoldedNUTS].items():
-            np.testing.assert_allclose(again[site], x, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(again[site], x, rtol=1e-9, atol=1e-9)
     moved = {site: np.abs(x - draws[NUTS][site]).max() for site, x in draws[nsym.FoldedNUTS].items()}
     assert max(moved.values()) > 0.1
 
