@@ -124,9 +124,12 @@ def product(factors: Sequence[Layout]) -> Layout:
     """``(a + b) * c`` is ``a * c + b * c``; ``c * (a + b)`` is no sum of runs and keeps a sum as its factor."""
     out: Layout = ((),)
     for f in reversed(factors):
-        single = len(f) == 1 and run_size(f[0]) == 1
-        rest = out if len(out) == 1 or single else ((out,),)
-        out = tuple(run + r for run in f for r in rest)
+        after = out
+        out = ()
+        for run in f:
+            # Before a sum, a run of one position is no factor: the sum's runs follow it one by one.
+            opened = len(after) == 1 or run_size(run) == 1
+            out += tuple(run + r for r in (after if opened else ((after,),)))
     return out
 
 
