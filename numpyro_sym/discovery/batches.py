@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
 from ..models import ModelView, Trial
-from ..models.trial import At
 from ..symmetry import Symmetry, SymmetryError, Units
 from .caveats import where
 from .classes import Class
@@ -100,7 +99,7 @@ def _likely(trial: Trial, units: Sequence[Units], notes: list[str]) -> dict[str,
         candidates = _axes_beside(u, trial.view.shapes)
         for batch in islice(candidates, MOST_CANDIDATES):
             larger = _over(u, batch, trial.view.shapes)
-            if _holds(trial, larger, trial.tried[:1]):
+            if trial.holds_in_full([larger], trial.tried[:1]):
                 left.append(larger)
         if next(candidates, None) is not None:
             notes.append(f"{u.name}: of all choices of axes for a batch the first {MOST_CANDIDATES} were tried.")
@@ -115,7 +114,7 @@ def _one_dimension_more(
     for level in levels:
         for larger in options:
             shown = _confirmed(trial, larger) if level == EVALUATED else proofs.of(larger, level)
-            if shown is not None and (shown == larger or _holds(trial, shown, trial.tried)):
+            if shown is not None and (shown == larger or trial.holds_in_full([shown])):
                 return shown, level
     return None
 
@@ -188,11 +187,6 @@ def _in_order_of_axes(u: Units) -> Units:
     for site, axs in u.placements:
         axes[site] = tuple(replace(a, batch=tuple(a.batch_axes[d] for d in order)) for a in axs)
     return Units(u.name, u.n, kind=u.kind, axes=axes, batch=tuple(u.batch[d] for d in order))
-
-
-def _holds(trial: Trial, u: Units, points: Sequence[At]) -> bool:
-    plain = u.without_scales()
-    return trial.holds([plain], points) and (plain is u or trial.holds([u], points))
 
 
 def _confirmed(trial: Trial, u: Units) -> Units | None:

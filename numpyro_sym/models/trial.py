@@ -172,15 +172,16 @@ class Trial:
         change = changes.likelihood if any(u.has_scales for u in units) else changes.joint
         return change.is_rounding and not changes.left_support
 
-    def those_that_hold(self, units: Sequence[Units]) -> list[Units]:
-        """The units that hold: permutations and signs by the joint, scales by the likelihood.
-
-        All are tried at once; one by one only where that fails.
-        """
+    def holds_in_full(self, units: Sequence[Units], points: Sequence[At] | None = None) -> bool:
+        """Whether units hold: permutations and signs by the joint, scales by the likelihood."""
         plain = [u.without_scales() for u in units]
-        if self.holds(plain) and (plain == list(units) or self.holds(units)):
+        return self.holds(plain, points) and (plain == list(units) or self.holds(units, points))
+
+    def those_that_hold(self, units: Sequence[Units]) -> list[Units]:
+        """The units that hold in full. All are tried at once; one by one only where that fails."""
+        if self.holds_in_full(units):
             return list(units)
-        return [u for u, p in zip(units, plain, strict=True) if self.holds([p]) and (p is u or self.holds([u]))]
+        return [u for u in units if self.holds_in_full([u])]
 
     def withstands(self, move: Callable[[Point], Point], points: Sequence[At] | None = None) -> bool:
         """Whether a motion of points, such as no ``Units`` can say, leaves the log joint and supports as they are."""
