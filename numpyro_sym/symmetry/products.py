@@ -85,30 +85,48 @@ def _why_no_wreath(outer: Units, inner: Units) -> str | None:
                 f"over axis {b.batch_axes[dimension]}, of length {inner.batch[dimension]}, and the second permute "
                 f"{outer.n} units {a} of it. Only units that permute the whole batch go together with it."
             )
-    for site, axs in inner.placements:
-        for b in axs:
-            where = b.batch_axes[dimension]
-            if not any(a.axis == where for a in outer.axes.get(site, ())):
-                return (
-                    f"Units {outer.name!r} permute the batch of Units {inner.name!r}, but not on site {site!r}, where "
-                    f"that batch runs over axis {where}: a set that moves takes all of its sites along. Add "
-                    f"axes={{{site!r}: {where}}} to {outer.name!r} (counted from the same end), or leave one out."
-                )
+    for site, b in _batched(inner):
+        where = b.batch_axes[dimension]
+        if not any(a.axis == where for a in outer.axes.get(site, ())):
+            return (
+                f"Units {outer.name!r} permute the batch of Units {inner.name!r}, but not on site {site!r}, where "
+                f"that batch runs over axis {where}: a set that moves takes all of its sites along. Add "
+                f"axes={{{site!r}: {where}}} to {outer.name!r} (counted from the same end), or leave one out."
+            )
     return None
 
 
 def _meetings(outer: Units, inner: Units) -> Iterable[tuple[str, Axis, int, Axis]]:
     """Where outer units lie on an axis of the inner ones' batch: site, inner axis, dimension, outer axis."""
-    for site, axs in inner.placements:
-        for b in axs:
-            for k, where in enumerate(b.batch_axes):
-                for a in outer.axes.get(site, ()):
-                    if a.axis == where:
-                        yield site, b, k, a
+    for site, b in _batched(inner):
+        for k, where in enumerate(b.batch_axes):
+            for a in outer.axes.get(site, ()):
+                if a.axis == where:
+                    yield site, b, k, a
+
+
+def _batched(units: Units) -> Iterable[tuple[str, Axis]]:
+    """Every site and axis that says where the units' batch runs: of what they lie along, and of labels."""
+    for site, axs in units.placements:
+        for axis in axs:
+            yield site, axis
+    yield from units.labelled
 
 
 def _why_not_commuting(first: Units, second: Units) -> str | None:
     """Two runs over one axis must commute; with batches, at each place of the batches they are one pair of runs."""
+    for site in first.values.keys() & second.values.keys():
+        return (
+            f"Site {site!r} holds labels of Units {first.name!r} and of Units {second.name!r}: a label names one unit. "
+            "Make them one Units, or leave the site out of one."
+        )
+    for labels, along in ((first, second), (second, first)):
+        for site, axs in along.placements:
+            if site in labels.values and any(along.has_factor_on(axis) for axis in axs):
+                return (
+                    f"Units {along.name!r} act with factors on site {site!r}, which holds labels of Units "
+                    f"{labels.name!r}: labels have no sign and no scale. Name it in axes={{...}} of {along.name!r}."
+                )
     second_axes = second.axes
     for site, axs in first.placements:
         for a in axs:
