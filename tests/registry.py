@@ -333,6 +333,19 @@ def signed_groups(x, y):
     observe(jnp.einsum("bgu,gu,g->b", hidden, v, normal("scale", 3)), y)
 
 
+def scanned_attention(x, y):
+    """Two scanned layers of attention, each with two heads of two inner dimensions of its own."""
+    q, k, v, out = normal("q", 2, 3, 2, 2), normal("k", 2, 3, 2, 2), normal("v", 2, 3, 2, 2), normal("out", 2, 2, 2, 3)
+
+    def layer(h, weights):
+        q, k, v, out = weights
+        scores = jnp.einsum("td,dhi,se,ehi->hts", h, q, h, k)
+        return h + jnp.einsum("hts,sd,dhi,hie->te", jax.nn.softmax(scores, axis=-1), h, v, out), None
+
+    h, _ = jax.lax.scan(layer, x, (q, k, v, out))
+    observe(h.sum(1), y)
+
+
 SERIES_OF = _rng.normal(size=(4, 5)) * 2
 
 #: Cases with a batch: what does not know of batches yet is tested on ``CASES`` alone.
@@ -402,6 +415,32 @@ BATCHED = [
             ]
         ),
         attention_with_inner_dimensions,
+        (X, Y),
+    ),
+    Case(
+        "scanned-attention",
+        Symmetry(
+            [
+                Units("head", 2, batch=2, axes={**dict.fromkeys("qkv", Axis(2, batch=0)), "out": Axis(1, batch=0)}),
+                Units(
+                    "query-key",
+                    2,
+                    batch=(2, 2),
+                    kind="signed",
+                    incoming={"q": Axis(3, batch=(0, 2))},
+                    outgoing={"k": Axis(3, batch=(0, 2))},
+                ),
+                Units(
+                    "value",
+                    2,
+                    batch=(2, 2),
+                    kind="signed",
+                    incoming={"v": Axis(3, batch=(0, 2))},
+                    outgoing={"out": Axis(2, batch=(0, 1))},
+                ),
+            ]
+        ),
+        scanned_attention,
         (X, Y),
     ),
     Case(

@@ -162,7 +162,7 @@ class Activations:
 
 def _on_activations(u: Units, sym: Symmetry) -> Units:
     """Units on arrays that bear their names, the batch first and the units last, and on the sets that they permute."""
-    sets = {v.name: dimension for v in sym for dimension, outer in sym.outer_of(v) if outer == u}
+    sets = {v.name: axis for v in sym if (axis := sym.axis_of_sets(u, v)) is not None}
     own = Axis(-1, batch=tuple(range(len(u.batch))))
     return Units(u.name, u.n, incoming={u.name: own}, axes=sets, kind=u.kind, batch=u.batch)
 

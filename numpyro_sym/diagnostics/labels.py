@@ -129,8 +129,13 @@ def _renamed(
 
 def _exchanging(units: Units, sym: Symmetry, batch_axes: Sequence[int]) -> list[Units]:
     """The units that exchange sets, on the axes on which the batch runs."""
-    outers = sym.outer_of(units)
-    return [Units(outer.name, outer.n, axes={"x": batch_axes[k]}, kind=outer.kind) for k, outer in outers]
+    found = []
+    for outer in sym.in_order_of_action:
+        sets = sym.axis_of_sets(outer, units)
+        if sets is not None:
+            axis = Axis(batch_axes[sets.axis], batch=tuple(batch_axes[d] for d in sets.batch_axes))
+            found.append(Units(outer.name, outer.n, axes={"x": axis}, kind=outer.kind, batch=outer.batch))
+    return found
 
 
 def _act(x: np.ndarray, units: Sequence[Units], elements: Mapping[str, Element]) -> np.ndarray:

@@ -75,15 +75,24 @@ def _enumerate_one_set(units: Units) -> Element:
     )
 
 
-def moved_batch(g: Element, permutation: Array, dimension: int, batch_ndim: int) -> Element:
+def moved_batch(
+    g: Element, permutation: Array, dimension: int, batch_ndim: int, within: tuple[int, ...] = ()
+) -> Element:
     """The element whose set ``c`` along one batch dimension is that of set ``permutation[c]`` of ``g``.
 
     :param g: arrays of shape ``(*sample, *batch, n)``.
-    :param permutation: ints of shape ``(*sample, m)``, ``m`` the length of that batch dimension.
+    :param permutation: ints of shape ``(*sample, *own batch, m)``, ``m`` the length of that batch dimension.
     :param dimension: which batch dimension.
     :param batch_ndim: how many there are.
+    :param within: for each dimension of the permutation's own batch, which batch dimension of ``g`` it is.
     """
     xp = namespace(*g, permutation)
-    after = batch_ndim - dimension  # dimensions behind that one: the rest of the batch, and the units
-    index = permutation.reshape(*permutation.shape[:-1], *[1] * dimension, permutation.shape[-1], *[1] * after)
-    return Element(*(xp.take_along_axis(a, index, -1 - after) for a in g))
+    places = (*within, dimension)
+    lead = permutation.ndim - len(places)
+    # Its dimensions in the order in which g has them, with length 1 along the others and along the units.
+    in_order = xp.transpose(permutation, (*range(lead), *(lead + int(k) for k in np.argsort(places))))
+    shape = [1] * batch_ndim
+    for place, length in zip(sorted(places), in_order.shape[lead:], strict=True):
+        shape[place] = length
+    index = in_order.reshape(*in_order.shape[:lead], *shape, 1)
+    return Element(*(xp.take_along_axis(a, index, lead + dimension) for a in g))

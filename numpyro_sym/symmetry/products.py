@@ -8,7 +8,9 @@ two make a wreath product: the inner units act first, then the outer ones. With 
     (s, h) x = s (h x),    (s, h)(t, k) = (s t, h'),    h'[c] = h[t^-1(c)] k[c]
 
 since ``t^-1 h t`` acts on set ``c`` as ``h`` does on the set that ``t`` sends to ``c``'s place.
-Signs of the outer units multiply whole sets and commute with everything inner.
+Signs of the outer units multiply whole sets and commute with everything inner. Outer units may have a
+batch themselves (the heads of each layer), which runs over the rest of the inner units' batch: at each
+place of it there is one such product.
 """
 
 from __future__ import annotations
@@ -61,15 +63,29 @@ def _dimensions_moved(outer: Units, inner: Units) -> set[int]:
     return {dimension for _, _, dimension, _ in _meetings(outer, inner)}
 
 
+def batch_within(outer: Units, inner: Units) -> tuple[int, ...] | None:
+    """For each dimension of the outer units' batch, which dimension it is of the batch that they permute.
+
+    :returns: ``None`` where it is none of them, or not the same on every site.
+    """
+    ways: set[tuple[int, ...]] = set()
+    for _, b, _, a in _meetings(outer, inner):
+        if not set(a.batch_axes) <= set(b.batch_axes):
+            return None
+        ways.add(tuple(b.batch_axes.index(k) for k in a.batch_axes))
+    return ways.pop() if len(ways) == 1 else None
+
+
 def _why_no_wreath(outer: Units, inner: Units) -> str | None:
     """Why outer units permute the inner ones' batch in a way that makes no group of the two."""
     moved = _dimensions_moved(outer, inner)
     if not moved:
         return None
-    if outer.batch:
+    if batch_within(outer, inner) is None:
         return (
-            f"Units {outer.name!r} permute the batch of Units {inner.name!r} and have a batch themselves: batches of "
-            "batches are not supported. Leave one of the two out, or give the outer ones no batch."
+            f"Units {outer.name!r} permute the batch of Units {inner.name!r} and have a batch {outer.batch} of their "
+            "own, which does not run over the same dimensions of that batch on every site. Let each dimension of it "
+            "run over one of the inner ones' batch axes everywhere, or leave one of the two out."
         )
     if len(moved) > 1:
         return (

@@ -16,7 +16,7 @@ from .arguments import check_arguments, refusal
 from .axis import Axis
 from .element import Array, Element
 from .errors import SymmetryError
-from .products import Outers, outers_of
+from .products import Outers, batch_within, outers_of
 from .report import CheckReport
 from .table import text_table
 from .units import Units
@@ -112,10 +112,13 @@ class Symmetry:
 
     @property
     def in_order_of_action(self) -> tuple[Units, ...]:
-        """The units as they act one after the other: those that permute the batch of others come last."""
-        outer = {name for some in self._outers.values() for _, name in some}
-        inner_first = [u for u in self.units if u.name not in outer]
-        return (*inner_first, *(u for u in self.units if u.name in outer))
+        """The units as they act one after the other: those that permute the batch of others come after these."""
+        return tuple(sorted(self.units, key=self._depth))
+
+    def _depth(self, units: Units) -> int:
+        """How many units stand inside each other below these."""
+        inner = [u for u in self.units if any(name == units.name for _, name in self._outers.get(u.name, ()))]
+        return 1 + max(map(self._depth, inner)) if inner else 0
 
     def outer_of(self, units: Units) -> tuple[tuple[int, Units], ...]:
         """The units that permute the batch of these, each with the dimension of the batch.
@@ -132,6 +135,23 @@ class Symmetry:
         check_arguments(Symmetry.outer_of, locals())
         self[units.name]
         return tuple((dimension, self[name]) for dimension, name in self._outers.get(units.name, ()))
+
+    def axis_of_sets(self, outer: Units, inner: Units) -> Axis | None:
+        """Where outer units lie on arrays ``(*batch, ...)`` that hold something of each set of inner units.
+
+        :param outer: some of the symmetry's own, and ``inner`` others.
+        :returns: the axis, ``None`` where the outer units do not permute the sets of the inner ones.
+
+        >>> unit = Units("unit", 3, axes={"w": Axis(2, batch=(0, 1))}, batch=(6, 4))
+        >>> head = Units("head", 4, axes={"w": Axis(1, batch=0)}, batch=6)
+        >>> print(Symmetry([unit, head]).axis_of_sets(head, unit))
+        [1 over 0]
+        """
+        check_arguments(Symmetry.axis_of_sets, locals())
+        for dimension, name in self._outers.get(self[inner.name].name, ()):
+            if name == outer.name:
+                return Axis(dimension, batch=batch_within(outer, inner))
+        return None
 
     def __getitem__(self, name: str) -> Units:
         check_arguments(Symmetry.__getitem__, locals())
@@ -340,17 +360,22 @@ class Symmetry:
         check_arguments(Symmetry.inverse, locals())
         for u in self.units:
             check_element("inverse", u, self._element(g, u))
-        back = {u.name: algebra.inverse(g[u.name]) for u in self.units}
-        return {u.name: self._behind(back[u.name], u, back) for u in self.units}
+        back: Elements = {}
+        for u in reversed(self.in_order_of_action):  # what was done last is undone first
+            back[u.name] = self._behind(algebra.inverse(g[u.name]), u, back)
+        return {u.name: back[u.name] for u in self.units}
 
     def _behind(self, element: Element, u: Units, h: Mapping[str, Element]) -> Element:
         """The element that, acting before the outer units of ``h``, does what ``element`` does after them.
 
         Its set ``c`` is the set of ``element`` to whose place the outer permutation sends ``c``.
         """
-        for dimension, outer in self.outer_of(u):
-            sent_to = algebra.inverse(h[outer.name]).permutation
-            element = algebra.moved_batch(element, sent_to, dimension, len(u.batch))
+        # The outermost first: each finds the sets where those outside of it have not moved them yet.
+        for outer in reversed(self.in_order_of_action):
+            axis = self.axis_of_sets(outer, u)
+            if axis is not None:
+                sent_to = algebra.inverse(h[outer.name]).permutation
+                element = algebra.moved_batch(element, sent_to, axis.axis, len(u.batch), axis.batch_axes)
         return element
 
     def elements(self) -> Elements:

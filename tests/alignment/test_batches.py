@@ -64,6 +64,25 @@ EXTRA = {
         ),
         {"w1": (2, 2), "w2": (2, 2, 2), "w3": (2, 2)},
     ),
+    "heads of layers": (
+        Symmetry(
+            [
+                Units("head", 2, batch=2, axes={"w": Axis(1, batch=0), "bias": Axis(0, batch=1)}),
+                Units("unit", 2, batch=(2, 2), incoming={"w": Axis(2, batch=(0, 1))}, kind="signed"),
+            ]
+        ),
+        {"w": (2, 2, 2, 2), "bias": (2, 2)},
+    ),
+    "heads of layers of members": (
+        Symmetry(
+            [
+                Units("member", 2, axes={"w": 0, "bias": 1}),
+                Units("head", 2, batch=2, axes={"w": Axis(1, batch=0), "bias": Axis(0, batch=1)}),
+                Units("unit", 2, batch=(2, 2), axes={"w": Axis(2, batch=(0, 1))}),
+            ]
+        ),
+        {"w": (2, 2, 2, 2), "bias": (2, 2)},
+    ),
     "batch last, blocks": (
         Symmetry([Units("unit", 2, batch=3, axes={"x": Axis(0, start=1, outer=2, inner=2, batch=-1)})]),
         {"x": (10, 2, 3)},

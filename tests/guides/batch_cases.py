@@ -40,7 +40,19 @@ def _shared_inputs():
     return Symmetry([_HIDDEN, inputs]), {"w": (3, 2, 2), "v": (3, 2)}
 
 
+def _heads(*others):
+    """Two layers of two heads of two units; what exchanges the layers may come on top."""
+    head = Units("head", 2, batch=2, axes={"w": Axis(1, batch=0), "bias": Axis(0, batch=1)})
+    unit = Units("unit", 2, batch=(2, 2), axes={"w": Axis(2, batch=(0, 1))})
+    return Symmetry([*others, head, unit]), {"w": (2, 2, 2, 2), "bias": (2, 2)}
+
+
 CASES = {
+    "heads of layers": _heads(),
+    "heads of layers of members": _heads(Units("member", 2, axes={"w": 0, "bias": 1})),
+    "signed heads of layers": _heads(
+        Units("sign", 2, batch=2, kind="signed", incoming={"w": Axis(3, batch=0)}),
+    ),
     "subjects": (
         Symmetry([Units("component", 3, batch=3, axes={"mu": Axis(1, batch=0), "sigma": Axis(-1, batch=-2)})]),
         {"mu": (3, 3), "sigma": (3, 3)},

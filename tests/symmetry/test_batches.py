@@ -15,6 +15,7 @@ import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
 
 KNOWN_ORDERS = {
+    "scanned-attention": 8**4 * 8**4 * 2**2,
     "subjects": 6**4,
     "subjects-hmm": 6**2,
     "scanned": 46080**4,
@@ -195,7 +196,9 @@ REFUSED = {
         "u", 3, axes={"x": (Axis(1, batch=0), Axis(0, batch=1))}, batch=3
     ),
     "but not on site 'y', where that batch runs over axis 0": inner_and(axes={"x": 0}),
-    "batches of batches are not supported": inner_and(axes={"x": Axis(0, batch=2), "y": Axis(0, batch=2)}, batch=5),
+    "does not run over the same dimensions of that batch": inner_and(
+        axes={"x": Axis(0, batch=2), "y": Axis(0, batch=2)}, batch=5
+    ),
     "permute 2 units \\[0, from 0\\] of it": inner_and(n=2, axes={"x": Axis(0, start=0), "y": Axis(0, start=0)}),
     "permute 3 units \\[0, 2 each\\] of it": inner_and(axes={"x": Axis(0, inner=2), "y": Axis(0, inner=2)}),
     "both move axis 1 of site 'x' and do not commute": inner_and(axes={"x": 1}),

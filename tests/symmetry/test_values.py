@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from registry import BATCHED, BY_NAME, CASES, moving, random_point
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Element, Symmetry, SymmetryError, Units
+from numpyro_sym.symmetry import act_on_axis
 
 pytestmark = pytest.mark.usefixtures("x64")
 over_cases = pytest.mark.parametrize("case", [*CASES, *BATCHED], ids=lambda c: c.name)
@@ -24,8 +26,10 @@ def with_labels(sym):
     values = {u.name: {f"z of {u.name}": Axis(batch=tuple(range(1, 1 + len(u.batch))))} for u in sym}
     along = {u.name: {} for u in sym}
     for u in sym:
-        for dimension, outer in sym.outer_of(u):
-            along[outer.name][f"z of {u.name}"] = (Axis(1 + dimension, power=0),)
+        for _, outer in sym.outer_of(u):
+            sets = sym.axis_of_sets(outer, u)
+            batch = tuple(1 + b for b in sets.batch_axes)
+            along[outer.name][f"z of {u.name}"] = (Axis(1 + sets.axis, power=0, batch=batch),)
     return Symmetry([u.with_values(values[u.name]).with_axes({**u.axes, **along[u.name]}) for u in sym])
 
 
@@ -63,9 +67,10 @@ def test_what_a_label_picks_is_picked_by_its_image(case, rng_key):
         x = np.random.default_rng(2).normal(size=u.shape)
         new = np.take_along_axis(x, np.asarray(g[u.name].permutation), -1)
         picked = np.take_along_axis(x, np.moveaxis(labels[f"z of {u.name}"], 0, -1), -1)
-        for dimension, outer in sym.outer_of(u):  # a set that moves takes its labels along
-            new = np.take(new, np.asarray(g[outer.name].permutation), dimension)
-            picked = np.take(picked, np.asarray(g[outer.name].permutation), dimension)
+        for outer in sym.in_order_of_action:  # a set that moves takes its labels along
+            sets = sym.axis_of_sets(outer, u)
+            if sets is not None:
+                new, picked = (act_on_axis(outer, g[outer.name], a, replace(sets, power=0), 0) for a in (new, picked))
         after = np.take_along_axis(new, np.moveaxis(np.asarray(moved[f"z of {u.name}"]), 0, -1), -1)
         np.testing.assert_array_equal(after, picked)
 

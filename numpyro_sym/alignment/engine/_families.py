@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from ...symmetry import Axis, Element, Symmetry, Units
+from ...symmetry import Axis, Element, Symmetry, Units, namespace
 from .objective import Objective
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -78,7 +78,7 @@ class SetsAsDraws:
 
     def _back(self, x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
         apart = x.reshape(-1, *self.shape, *x.shape[1:])
-        return np.moveaxis(apart, range(1, 1 + len(axes)), [1 + a for a in axes])
+        return namespace(x).moveaxis(apart, range(1, 1 + len(axes)), [1 + a for a in axes])
 
 
 def sets_as_draws(sym: Symmetry, shapes: Shapes) -> SetsAsDraws | None:
@@ -170,5 +170,5 @@ def without_axes(axis: Axis, removed: Sequence[int], ndim: int) -> Axis:
 
 def in_rows(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
     """An array ``(batch, *site)`` whose axes ``axes`` of ``site`` became rows: ``(batch * sets, *rest)``."""
-    front = np.moveaxis(x, [1 + a for a in axes], range(1, 1 + len(axes)))
+    front = namespace(x).moveaxis(x, [1 + a for a in axes], range(1, 1 + len(axes)))
     return front.reshape(-1, *front.shape[1 + len(axes) :])

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from optax.assignment import hungarian_algorithm
 
 from ...symmetry import Element, Symmetry, Units
-from ._families import Shapes, lone_outer, wreaths
+from ._families import Shapes, lone_outer, sets_as_draws, wreaths
 from ._steps import after
 
 Sites = Mapping[str, Any]
@@ -52,11 +52,23 @@ def assigned(score: jax.Array) -> jax.Array:
 
 def nearest_elements(part: Symmetry, reference: Sites, sites: Sites) -> dict[str, Element]:
     """The elements of one of the :func:`parts` of a symmetry."""
-    outer = lone_outer(part, {site: jnp.shape(sites[site]) for site in part.sites})
+    shapes = {site: jnp.shape(sites[site]) for site in part.sites}
+    outer = lone_outer(part, shapes)
     if outer is None:
         (u,) = part.units
         return {u.name: nearest_element(u, reference, sites)}
+    if outer.batch:
+        return _nearest_in_sets(part, shapes, reference, sites)
     return _nearest_wreath(part, outer, reference, sites)
+
+
+def _nearest_in_sets(part: Symmetry, shapes: Shapes, reference: Sites, sites: Sites) -> Elements:
+    """Of a wreath product at each place of a batch: each by itself, as if it were a draw."""
+    sets = sets_as_draws(part, shapes)
+    assert sets is not None
+    at, rows = (sets.sites({site: given[site][None] for site in part.sites}) for given in (reference, sites))
+    each = jax.vmap(lambda r, x: nearest_elements(sets.sym, r, x))(at, rows)
+    return {name: Element(*(a[0] for a in e)) for name, e in sets.elements_back(each).items()}
 
 
 def parts(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:

@@ -118,9 +118,10 @@ class Objective:
         some = next(iter(draws.values()))
         out = np.zeros(len(some), some.dtype)
         for site, r in self.reference.items():
-            difference = (draws[site] - r).reshape(len(some), -1)
+            rounds = draws[site].reshape(-1, len(r), r[0].size)  # draws have the references in turn
+            difference = rounds - r.reshape(len(r), -1)
             weighted = difference if self.weights is None else difference * self.weights[site].reshape(len(r), -1)
-            out += (weighted[:, None, :] @ difference[:, :, None])[:, 0, 0]
+            out += (weighted[..., None, :] @ difference[..., :, None]).reshape(len(some))
         return out
 
 

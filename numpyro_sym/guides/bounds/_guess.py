@@ -13,7 +13,7 @@ does not depend on the order inside a set (:mod:`~numpyro_sym.guides.bounds.oute
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import log
 from typing import Any, NamedTuple
@@ -244,7 +244,7 @@ def _fits(sym: Symmetry, u: Units, filled: frozenset[str], start: jax.Array, x: 
     return jax.vmap(lambda fit: in_place(fit, placed[u.name]))(fits)
 
 
-def _entangled(u: Units, unknown: list[Units]) -> bool:
+def _entangled(u: Units, unknown: Sequence[Units]) -> bool:
     """Whether units share an array with others whose places are unknown, or lie on two axes of one."""
     shared = any(v is not u and set(v.sites) & set(u.sites) for v in unknown)
     return shared or any(len({a.axis for a in axes}) > 1 for _, axes in u.placements)
@@ -257,7 +257,7 @@ def _plan(sym: Symmetry, effort: Effort) -> list[tuple[Units, frozenset[str], np
     """
     plan = []
     # Those that permute the sets of others first: only then is it known which set is which.
-    units = sorted(sym.units, key=lambda u: not inner_units(sym, u))
+    units = sym.in_order_of_action[::-1]
     for i, u in enumerate(units):
         linked = _entangled(u, units[i:]) and not inner_units(sym, u)
         starts = sorted({round(u.n * share) for share in effort.pauses}) if linked else [0]

@@ -28,7 +28,7 @@ def inner_units(sym: Symmetry, u: Units) -> list[Units]:
 
 
 def outer_fit(sym: Symmetry, u: Units, unknown: Sequence[Units], x: Sites, q: Gaussian) -> Fit:
-    """Log densities of whole sets in the places of others, ``(n, n)``, ``n`` the number of sets.
+    """Log densities of whole sets in the places of others, ``(*batch, n, n)``, ``n`` the number of sets.
 
     :param u: units that permute the sets of others.
     :param unknown: units whose places are not known, ``u`` among them. Nothing is assumed of them.
@@ -50,8 +50,8 @@ def outer_fit(sym: Symmetry, u: Units, unknown: Sequence[Units], x: Sites, q: Ga
 def _sets_in_places(
     sym: Symmetry, u: Units, inner: Sequence[Units], beliefs: dict[str, Belief], x: Sites, q: Gaussian
 ) -> jax.Array:
-    """For each set and place, log densities summed over the orders inside: ``(sets, places)``."""
-    total = jnp.zeros((u.n, u.n))
+    """For each set and place, log densities summed over the orders inside: ``(*batch, sets, places)``."""
+    total = jnp.zeros((*u.batch, u.n, u.n))
     told: set[str] = set()
     for v in inner:
         # A site on which several units lie tells of the first of them alone: told twice it would weigh twice.
@@ -60,20 +60,28 @@ def _sets_in_places(
         if fits:
             fit = jax.tree.map(lambda *each: sum(each), *fits)
             each = jax.vmap(log_sum_of_orders)(summed_out(v, fit).reshape(-1, v.n, v.n))
-            total += each.reshape(u.n, u.n, -1).sum(-1)
+            total += each.reshape(*total.shape, -1).sum(-1)
     return total
 
 
 def _pairs(
     sym: Symmetry, u: Units, v: Units, site: str, axis: Axis, beliefs: dict[str, Belief], x: Sites, q: Gaussian
 ) -> Fit:
-    """Log densities of the units of each set in the slots of each, ``(sets, places, *other batch, n, n)``."""
-    dimension = next(d for d, outer in sym.outer_of(v) if outer == u)
-    moved = Axis(axis.batch_axes[dimension])
+    """Log densities of the units of each set in the slots of each, ``(u.sets, sets, places, *other batch, n, n)``."""
+    sets = sym.axis_of_sets(u, v)
+    assert sets is not None
+    moved = Axis(axis.batch_axes[sets.axis])
     loc, variance = averaged(sym, site, beliefs, q, but=[(u, moved), (v, axis)])
-    rows, loc, variance = (jnp.moveaxis(axis.blocks(a, v.n), dimension, 0) for a in (x[site], loc, variance))
+    front = (*sets.batch_axes, sets.axis)
+
+    def by_set(a: jax.Array) -> jax.Array:
+        """``(u.sets, sets, *other batch, n, features)``."""
+        blocks = jnp.moveaxis(axis.blocks(a, v.n), front, range(len(front)))
+        return blocks.reshape(u.sets, *blocks.shape[len(front) - 1 :])
+
     against_each = jax.vmap(normal_rows, (None, 0, 0, None))
-    return jax.vmap(against_each, (0, None, None, None))(rows, loc, variance, odd(v, axis))
+    pairs = jax.vmap(against_each, (0, None, None, None))
+    return jax.vmap(pairs, (0, 0, 0, None))(by_set(x[site]), by_set(loc), by_set(variance), odd(v, axis))
 
 
 def log_sum_of_orders(log_weights: jax.Array) -> jax.Array:

@@ -18,7 +18,7 @@ import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
 
 from ...symmetry import Axis, Symmetry, Units
-from .beliefs import Fit, Gaussian, Sites, fit_of, odd, signed, summed_out
+from .beliefs import Fit, Gaussian, Sites, fit_of, in_every_set, odd, signed, summed_out
 from .outer import inner_units
 from .permanent import log_permanent
 
@@ -243,7 +243,7 @@ def _over_sets(sums: Sums, field: MeanField) -> Total:
     rest = _only(field, tuple(site for site in field.x if site not in mine.x))
     if sums.outer is not None:
         return _over_places(sums, sums.outer, mine, rest)
-    sets = _in_sets(sums, mine, first=None)
+    sets = _in_sets(sums, mine)
     each = jax.vmap(lambda x, q: _inside(sums.inside, MeanField(x, q, field.transforms)))(sets.x, sets.q)
     alone = log_density(rest)
     return Total(each.sum.sum() + alone, each.identity.sum() + alone)
@@ -252,50 +252,46 @@ def _over_sets(sums: Sums, field: MeanField) -> Total:
 def _over_places(sums: Sums, outer: Units, field: MeanField, rest: MeanField) -> Total:
     """A permanent whose entries are sums over one set's elements: of each set's draw under each place's Normals.
 
+    Where the outer units have a batch, a product of such.
+
     :param field: the sites of the sets.
     :param rest: those on which the outer units alone lie.
     """
     alone = {site: axes for site, axes in outer.axes.items() if site in rest.x}
-    nothing = Fit(jnp.zeros((outer.n, outer.n)), jnp.zeros((outer.n, outer.n)))
+    nothing = Fit(jnp.zeros((*outer.batch, outer.n, outer.n)), jnp.zeros((*outer.batch, outer.n, outer.n)))
     own = fit_of(Symmetry(), outer.with_axes(alone), {}, rest.x, rest.q) if alone else nothing
     right = _pairs(sums, outer, field)
     log_weights = own.even + own.odd + right.sum
-    identity = jnp.trace(own.even + own.odd + right.identity)
+    identity = jnp.trace(own.even + own.odd + right.identity, axis1=-2, axis2=-1)
     if signed(outer):
         turned = {s: -x if any(odd(outer, a) for a in outer.axes[s]) else x for s, x in field.x.items()}
         wrong = _pairs(sums, outer, field._replace(x=turned))
         log_weights = jnp.logaddexp(log_weights, own.even - own.odd + wrong.sum)
-    return Total(log_permanent(log_weights), identity)
+    return Total(in_every_set(outer, log_permanent)(log_weights).sum(), identity.sum())
 
 
 def _pairs(sums: Sums, outer: Units, field: MeanField) -> Total:
-    """Sums over one set's elements, ``(sets, places)``, the rest of the batch summed up."""
-    sets = _in_sets(sums, field, first=_dimension_of(outer, sums.family, field))
+    """Sums over one set's elements, ``(*outer.batch, sets, places)``, the rest of the family's batch summed up."""
+    inner = sums.family[0]
+    where = Symmetry([inner, outer]).axis_of_sets(outer, inner)
+    assert where is not None
+    sets = _in_sets(sums, field, first=(*where.batch_axes, where.axis))
     one = jax.vmap(lambda x, q: _inside(sums.inside, MeanField(x, q, field.transforms)))
-    each = jax.vmap(jax.vmap(one, (None, 0)), (0, None))(sets.x, sets.q)
+    pairs = jax.vmap(jax.vmap(one, (None, 0)), (0, None))
+    each = in_every_set(outer, pairs)(sets.x, sets.q)
     return Total(each.sum.sum(-1), each.identity.sum(-1))
 
 
-def _dimension_of(outer: Units, family: tuple[Units, ...], field: MeanField) -> int:
-    """The dimension of the family's batch that outer units permute."""
-    u = family[0]
-    site, axes = u.placements[0]
-    ndim = jnp.ndim(field.x[site])
-    moved = {a.axis % ndim for a in outer.axes[site]}
-    return next(d for d, b in enumerate(axes[0].resolved(ndim).batch_axes) if b in moved)
-
-
-def _in_sets(sums: Sums, field: MeanField, first: int | None) -> MeanField:
-    """Arrays with the sets along their leading axis; along two, where one dimension of the batch is to be the first."""
+def _in_sets(sums: Sums, field: MeanField, first: tuple[int, ...] = ()) -> MeanField:
+    """Arrays with the sets along one axis, behind the dimensions of the batch that are to come first."""
     u = sums.family[0]
     batch_axes = _batch_axes(sums.family, {site: jnp.ndim(x) for site, x in field.x.items()})
     assert batch_axes is not None
-    lead = (-1,) if first is None else (u.batch[first], -1)
+    lead = (*(u.batch[d] for d in first), -1)
+    order = (*first, *(d for d in range(len(u.batch)) if d not in first))
 
     def sliced(site: str, x: jax.Array) -> jax.Array:
-        axes = list(batch_axes[site])
-        if first is not None:
-            axes.insert(0, axes.pop(first))
+        axes = [batch_axes[site][d] for d in order]
         x = jnp.moveaxis(x, axes, range(len(axes)))
         return x.reshape(*lead, *x.shape[len(axes) :])
 
