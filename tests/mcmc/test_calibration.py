@@ -41,11 +41,27 @@ def network(y=None):
         numpyro.sample("y", dist.Normal(f, 0.5), obs=y)
 
 
+def subjects(y=None):
+    """A mixture for each of two subjects: components of either have an order of their own."""
+    mu = numpyro.sample("mu", dist.Normal(0, 2).expand([2, 2]).to_event(2))
+    weights = numpyro.sample("weights", dist.Dirichlet(2 * jnp.ones(2)).expand([2]).to_event(1))
+    each = dist.MixtureSameFamily(dist.Categorical(weights[:, None]), dist.Normal(mu[:, None], 1))
+    numpyro.sample("y", each.expand([2, 8]).to_event(2), obs=y)
+
+
 MIXTURE = nsym.mixture(2, {"mu": 0, "weights": 0})
 NETWORK = nsym.mlp(["w1", "w2"], [2], kind="signed")
+_BY_SUBJECT = dict.fromkeys(("mu", "weights"), nsym.Axis(1, batch=0))
+SUBJECTS = nsym.Symmetry([nsym.Units("component", 2, batch=2, axes=_BY_SUBJECT)])
 # By name: model, symmetry, sites' shapes, what is ranked: numbers of a folded point.
 PROBLEMS = {
     "mixture": (mixture, MIXTURE, {"mu": (2,), "weights": (2,)}, lambda p: [p["mu"][0], p["mu"][1], p["weights"][0]]),
+    "subjects": (
+        subjects,
+        SUBJECTS,
+        {"mu": (2, 2), "weights": (2, 2)},
+        lambda p: [*p["mu"].ravel(), *p["weights"][:, 0]],
+    ),
     "network": (network, NETWORK, {"w1": (1, 2), "w2": (2,)}, lambda p: [*p["w1"][0], *p["w2"]]),
 }
 
@@ -102,7 +118,7 @@ KERNELS = {
         handlers.reparam(model, config=ReferenceSetReparam(sym)), max_tree_depth=6
     ),
     "ordered reparameterisation": lambda model, sym: NUTS(
-        ordered(model, sym, {"mixture": "mu", "network": "w1"}[model.__name__]), max_tree_depth=6
+        ordered(model, sym, {"mixture": "mu", "subjects": "mu", "network": "w1"}[model.__name__]), max_tree_depth=6
     ),
 }
 
