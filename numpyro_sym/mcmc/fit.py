@@ -26,7 +26,7 @@ STARTS, STEPS, DRAWS = 8, 500, 64
 def latent_shapes(
     model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]
 ) -> tuple[dict[str, tuple[int, ...]], tuple[str, ...]]:
-    """Shapes of a model's latent sites, and the names of those that are discrete and not enumerated."""
+    """Shapes of a model's latent sites, and the names of those that are discrete."""
     shapes: dict[str, tuple[int, ...]] = {}
     discrete = []
 
@@ -36,7 +36,7 @@ def latent_shapes(
             trace = handlers.trace(seeded).get_trace(*args, **kwargs)
         for name, site in _latent(trace).items():
             shapes[name] = tuple(np.shape(site["value"]))
-            if site["fn"].support.is_discrete and site["infer"].get("enumerate") != "parallel":
+            if site["fn"].support.is_discrete:
                 discrete.append(name)
 
     jax.eval_shape(run)
