@@ -26,6 +26,10 @@ Trace = Mapping[str, dict]
 MOST_TERMS = 10**8
 
 MARGINALISE = "Sum it out in the model (MixtureSameFamily, logsumexp) and pass that model."
+FEWER = (
+    "Draw them with DiscreteHMCGibbs, or write the model so that fewer depend on each other: plates, "
+    "numpyro.contrib.funsor.markov, scan."
+)
 
 
 def is_latent(site: Mapping[str, Any]) -> bool:
@@ -45,11 +49,7 @@ def states_of(trace: Trace) -> dict[str, int]:
     :raises SymmetryError: where NumPyro cannot sum one of them out.
     """
     discrete = {name: site for name, site in trace.items() if is_discrete(site)}
-    states = {name: _num_states(name, site) for name, site in discrete.items()}
-    if states:
-        _require_funsor(states)
-        _refuse_unplated(trace, states)
-    return states
+    return {name: _num_states(name, site) for name, site in discrete.items()}
 
 
 def _num_states(name: str, site: Mapping[str, Any]) -> int:
@@ -65,6 +65,11 @@ def _num_states(name: str, site: Mapping[str, Any]) -> int:
     if not site["fn"].has_enumerate_support:
         raise SymmetryError(
             f"Site {name!r} is discrete, and a {kind} has no finite list of values to sum over. {MARGINALISE}"
+        )
+    if site["fn"].event_dim:
+        raise SymmetryError(
+            f"Site {name!r} is discrete, and each of its values is an array of shape {tuple(site['fn'].event_shape)}, "
+            "which NumPyro cannot sum out. Write numpyro.plate around it in place of .to_event(...)."
         )
     with jax.ensure_compile_time_eval():
         values = site["fn"].enumerate_support(expand=False)
@@ -144,13 +149,22 @@ def summed_densities(
     :param model: it is run with random choices fixed.
     :param trace: of the same model, with nothing summed out.
     :param point: values of all latent sites that are not discrete.
+    :raises SymmetryError: where NumPyro cannot take the sum.
     """
+    states = states_of(trace)
+    _require_funsor(states)
+    _refuse_unplated(trace, states)
     from numpyro.contrib.funsor import log_density
 
     others = [name for name, site in trace.items() if site["type"] == "sample" and not is_discrete(site)]
     dims = [frame.dim for site in trace.values() if site["type"] == "sample" for frame in site["cond_indep_stack"]]
     apart = _Apart(enumerated(handlers.substitute(model, data=dict(point)), trace), -min(dims, default=0))
-    summed, _ = log_density(apart, args, dict(kwargs), {})
+    try:
+        summed, _ = log_density(apart, args, dict(kwargs), {})
+    except ValueError as error:
+        if "free dims" not in str(error):
+            raise
+        raise SymmetryError(f"The discrete sites are too many to sum out at once: {error}. {FEWER}") from error
     densities = {name: apart.densities.get(name, jnp.zeros(())) for name in others}
     together = [name for name in others if name not in apart.densities]
     observed = [name for name in together if trace[name]["is_observed"]]
@@ -204,19 +218,11 @@ def refuse_large_sums(program: Any, states: Mapping[str, int]) -> None:
     if largest > MOST_TERMS:
         listed = ", ".join(f"{name!r} ({n} values)" for name, n in states.items())
         raise SymmetryError(
-            f"The sum over {listed} has an array of {largest:,} terms; at most {MOST_TERMS:,} are summed. Draw them "
-            "with DiscreteHMCGibbs, or write the model so that fewer depend on each other: plates, "
-            "numpyro.contrib.funsor.markov, scan."
+            f"The sum over {listed} has an array of {largest:,} terms; at most {MOST_TERMS:,} are summed. {FEWER}"
         )
 
 
 def _largest(jaxpr: Any) -> int:
     sizes = [prod(v.aval.shape) for eqn in jaxpr.eqns for v in eqn.outvars if hasattr(v.aval, "shape")]
-    inside = [
-        getattr(p, "jaxpr", p) for eqn in jaxpr.eqns for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=_runs)
-    ]
-    return max([0, *sizes, *(_largest(p) for p in inside if hasattr(p, "eqns"))])
-
-
-def _runs(x: Any) -> bool:
-    return hasattr(x, "eqns") or hasattr(getattr(x, "jaxpr", None), "eqns")
+    inside = [_largest(getattr(part, "jaxpr", part)) for eqn in jaxpr.eqns for part in programs_inside(eqn)]
+    return max([0, *sizes, *inside])
