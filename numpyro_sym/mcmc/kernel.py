@@ -134,10 +134,12 @@ class SymmetricKernel(MCMCKernel):
             )
         sym = sym.without(*theirs)
         if not sym.units:
-            return Prepared()
+            return Prepared(sym)
         if drawn := self._labels_drawn(in_use.model, args, kwargs, outside):
             if not given:
-                return Prepared()
+                return Prepared(
+                    Symmetry(notes=[f"{described(sym)}: not used, for {list(drawn)} are discrete and drawn."])
+                )
             raise SymmetryError(
                 f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the parameters that are "
                 "moved would no longer go with them. Marginalise them in the model, or let NUTS sum them out."

@@ -9,15 +9,22 @@ import numpy as np
 
 from .axis import Axis
 from .element import Array, Element, namespace
+from .labels import act_on_labels
 from .units import Units
 
 
 def act_on_sites(units: Units, element: Element, sites: Mapping[str, Array], lead: int = 0) -> dict[str, Array]:
-    """Apply an element wherever its units lie; ``lead`` leading dimensions are those of samples."""
+    """Apply an element wherever its units lie or are named by labels, as far as these sites are there.
+
+    :param lead: how many leading dimensions are those of samples.
+    """
     out = dict(sites)
     for site, axes in units.placements:
-        for axis in axes:
+        for axis in axes if site in out else ():
             out[site] = act_on_axis(units, element, out[site], axis, lead)
+    for site, axis in units.labelled:
+        if site in out:
+            out[site] = act_on_labels(units, element, out[site], axis, lead)
     return out
 
 

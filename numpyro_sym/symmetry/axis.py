@@ -22,6 +22,7 @@ class Axis:
     a dense layer has ``outer=height * width``, a flat parameter vector has a ``start``.
 
     :param axis: the axis, counted without leading sample dimensions; negative counts from the end.
+        Left out for a site of labels, along which no units lie: see ``values`` of :class:`Units`.
     :param start: where the block begins. ``None`` (the default): the block is the whole axis, and
         an axis of another length is an error.
     :param outer: how many times the run of units is repeated.
@@ -40,7 +41,7 @@ class Axis:
     [1 over 0]
     """
 
-    axis: int
+    axis: int = None  # type: ignore[assignment]  # an int, but for labels
     start: int | None = None
     outer: int = 1
     inner: int = 1
@@ -50,7 +51,7 @@ class Axis:
     def __post_init__(self) -> None:
         for name, least in (("axis", None), ("start", 0), ("outer", 1), ("inner", 1), ("power", None)):
             value = getattr(self, name)
-            if value is None and name in ("start", "power"):
+            if value is None and (name in ("start", "power") or self.is_of_labels):
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
                 raise SymmetryError(f"Axis: {name} must be an int; got {value!r}.")
@@ -75,6 +76,11 @@ class Axis:
         return [cls(axis, None if run.size == length else int(run[0, 0]), len(run), inner, power) for run in runs]
 
     @property
+    def is_of_labels(self) -> bool:
+        """Whether it names no axis on which units lie, and so can only say where the batch of labels runs."""
+        return (self.axis, self.start, self.outer, self.inner, self.power) == (None, None, 1, 1, None)
+
+    @property
     def batch_axes(self) -> tuple[int, ...]:
         """The axes on which the batch runs, one for each of its dimensions."""
         return self.batch  # type: ignore[return-value]  # a tuple since __post_init__
@@ -94,7 +100,8 @@ class Axis:
 
     def resolved(self, ndim: int) -> Axis:
         """The same axis of an array with ``ndim`` dimensions, counted from the front."""
-        return replace(self, axis=self.axis % ndim, batch=tuple(b % ndim for b in self.batch_axes))
+        batch = tuple(b % ndim for b in self.batch_axes)
+        return replace(self, batch=batch) if self.is_of_labels else replace(self, axis=self.axis % ndim, batch=batch)
 
     def positions(self, n: int) -> np.ndarray:
         """Positions on the array's axis, shape ``(outer, n, inner)``."""
@@ -159,9 +166,11 @@ class Axis:
         return source, list(range(lead, lead + len(source)))
 
     def __str__(self) -> str:
-        text = str(self.axis)
+        text = "" if self.is_of_labels else str(self.axis)
         if self.batch_axes:
             text += f" over {' and '.join(map(str, self.batch_axes))}"
+        if self.is_of_labels:
+            return f"[{text.strip()}]" if text else ""
         if self.start is not None:
             text += f", from {self.start}"
         if self.outer > 1:

@@ -64,20 +64,32 @@ def mlp(
     return Symmetry(layers)
 
 
-def mixture(n: kinds.Positive, axes: Mapping[str, AxisLike], *, name: kinds.Name = "component") -> Symmetry:
+def mixture(
+    n: kinds.Positive,
+    axes: Mapping[str, AxisLike],
+    *,
+    assignments: kinds.NameOrNames | None = None,
+    name: kinds.Name = "component",
+) -> Symmetry:
     """The symmetry of a mixture, a topic or a latent-class model: its components' labels.
 
     :param n: number of components.
     :param axes: site name -> the axis that runs over components: weights, locations, scales, and
         assignments' probabilities where they are sites.
+    :param assignments: site, or several, of integers ``0 .. n-1``, the component of each observation: they are moved
+        with the components wherever they are there.
     :param name: name of the units.
     :returns: a :class:`Symmetry` with one ``Units``.
+    :raises SymmetryError: where a site is named twice.
 
     >>> mixture(3, {"weights": 0, "mu": 0, "sigma": 0}).order
     6
+    >>> print(mixture(3, {"weights": 0, "mu": 0}, assignments="z"))
+    units      n  kind         order  acts on
+    component  3  permutation  6      weights[0] mu[0], labels z
     """
     check_arguments(mixture, locals())
-    return Symmetry([Units(name, n, axes=axes)])
+    return Symmetry([Units(name, n, axes=axes, values=_all_names(assignments))])
 
 
 def hmm(
@@ -86,6 +98,7 @@ def hmm(
     transition: kinds.Name,
     initial: kinds.Name | None = None,
     emissions: Mapping[str, AxisLike] | None = None,
+    states: kinds.NameOrNames | None = None,
     name: kinds.Name = "state",
 ) -> Symmetry:
     """The symmetry of a hidden Markov model: its states' labels, on both axes of the transitions.
@@ -94,6 +107,8 @@ def hmm(
     :param transition: site of the ``(n, n)`` transition matrix.
     :param initial: site of the ``(n,)`` initial probabilities, if it is one.
     :param emissions: site name -> the axis that runs over states.
+    :param states: site, or several, of integers ``0 .. n-1``, the state at each time: they are moved with
+        the parameters wherever they are there.
     :param name: name of the units.
     :returns: a :class:`Symmetry` with one ``Units``.
     :raises SymmetryError: where a site is named twice.
@@ -107,7 +122,7 @@ def hmm(
     axes: dict[str, AxisLike] = {transition: (0, 1)}
     if initial is not None:
         axes[initial] = 0
-    return Symmetry([Units(name, n, axes={**axes, **(emissions or {})})])
+    return Symmetry([Units(name, n, axes={**axes, **(emissions or {})}, values=_all_names(states))])
 
 
 def factor_model(
@@ -136,6 +151,12 @@ def factor_model(
     if not loadings:
         raise SymmetryError("factor_model: loadings is empty: name the site of the loadings and the axis of factors.")
     return Symmetry([Units(name, n, incoming=loadings, outgoing=factors, axes=axes, kind="signed")])
+
+
+def _all_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _refuse_repeated(who: str, names: Sequence[str]) -> None:

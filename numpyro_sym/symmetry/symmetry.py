@@ -20,7 +20,7 @@ from .products import Outers, outers_of
 from .report import CheckReport
 from .table import text_table
 from .units import Units
-from .validity import check_element
+from .validity import check_element, check_labels
 
 Elements = dict[str, Element]
 Sites = Mapping[str, Array]
@@ -101,8 +101,14 @@ class Symmetry:
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Names of the sites that are acted on, each once."""
-        return tuple(dict.fromkeys(site for u in self.units for site in u.sites))
+        """Names of the sites along which units lie, each once, but for those that hold labels."""
+        labels = set(self.label_sites)
+        return tuple(dict.fromkeys(site for u in self.units for site in u.sites if site not in labels))
+
+    @property
+    def label_sites(self) -> tuple[str, ...]:
+        """Names of the sites that hold labels of units: ``values``. They are moved where they are there."""
+        return tuple(site for u in self.units for site in u.values)
 
     @property
     def in_order_of_action(self) -> tuple[Units, ...]:
@@ -208,6 +214,31 @@ class Symmetry:
         kept = [u for u in self.units if u.name not in names]
         return Symmetry(kept, notes=self.notes, caveats=self.caveats, certain=self.certain)
 
+    def without_values(self) -> Symmetry:
+        """The same symmetry of everything but labels: what distances and densities of numbers are about.
+
+        :returns: a :class:`Symmetry` of the same ``Units``, whose elements are those of this one.
+        :raises SymmetryError: where some ``Units`` lie along nothing else.
+
+        >>> print(Symmetry([Units("component", 3, axes={"mu": 0}, values=("z",))]).without_values())
+        units      n  kind         order  acts on
+        component  3  permutation  6      mu[0]
+        """
+        labels = set(self.label_sites)
+        if not labels:
+            return self
+        kept = []
+        for u in self.units:
+            axes = {site: axs for site, axs in u.axes.items() if site not in labels}
+            if not axes:
+                raise SymmetryError(
+                    f"Units {u.name!r} lie along no site but labels ({u.describe_axes()}), by which alone they cannot "
+                    "be told apart here. Name a site that they lie along in axes, or leave these units out."
+                )
+            kept.append(u.with_values(()).with_axes(axes))
+        certain = {name: part.without_values() for name, part in self.certain.items()}
+        return Symmetry(kept, notes=self.notes, caveats=self.caveats, certain=certain)
+
     def rename(self, names: Mapping[str, str]) -> Symmetry:
         """The same symmetry under other names, ``{old: new}``.
 
@@ -222,6 +253,30 @@ class Symmetry:
         for name, part in self.certain.items():
             certain[names.get(name, name)] = part.rename({name: names.get(name, name)})
         return Symmetry(renamed, notes=self.notes, caveats=caveats, certain=certain)
+
+    def rename_sites(self, names: Mapping[str, str]) -> Symmetry:
+        """The same symmetry of sites under other names, ``{old: new}``: of the same model in another program.
+
+        :raises SymmetryError: where it acts on no such site, or two sites would have one name.
+
+        >>> Symmetry([Units("component", 3, axes={"mu": 0})]).rename_sites({"mu": "loc"}).sites
+        ('loc',)
+        """
+        check_arguments(Symmetry.rename_sites, locals())
+        every = dict.fromkeys([*self.sites, *self.label_sites])
+        for site in names:
+            if site not in every:
+                raise SymmetryError(f"Symmetry acts on no site {site!r}; it acts on {list(every)}.")
+        after = [names.get(site, site) for site in every]
+        for site in after:
+            if after.count(site) > 1:
+                raise SymmetryError(f"rename_sites: two sites would be called {site!r}. Give each a name of its own.")
+        renamed = [u.with_sites_renamed(names) for u in self.units]
+        certain = {}
+        for name, part in self.certain.items():
+            there = {*part.sites, *part.label_sites}
+            certain[name] = part.rename_sites({old: new for old, new in names.items() if old in there})
+        return Symmetry(renamed, notes=self.notes, caveats=self.caveats, certain=certain)
 
     def unconditional(self, *accepted: str) -> Symmetry:
         """The part that holds whatever the data are: what guides and kernels use unasked.
@@ -317,7 +372,7 @@ class Symmetry:
 
         :param g: ``{units name: Element}``, arrays of shape ``(*sample, *batch, n)``.
         :param sites: site name -> array of shape ``(*sample, *site shape)``; NumPy or JAX. Sites
-            that the symmetry does not name pass through.
+            that the symmetry does not name pass through; labels may be missing.
         :param sample_ndim: how many leading sample dimensions the sites have; by default as many as the
             element. One element, which has none, then moves every draw alike.
         :returns: a new dict of the same shapes, dtypes and order.
@@ -343,8 +398,9 @@ class Symmetry:
                     f"act: the element of {u.name!r} has shape {np.shape(g[u.name].permutation)}; "
                     f"expected {(*sample, *u.shape)}."
                 )
-        if sample_ndim and not sample and first.sites[0] in sites:
-            sample = np.shape(sites[first.sites[0]])[:sample_ndim]
+        there = [site for site in (*self.sites, *self.label_sites) if site in sites]
+        if sample_ndim and not sample and there:
+            sample = np.shape(sites[there[0]])[:sample_ndim]
             g = {u.name: g[u.name].for_each(sample) for u in self.units}
         if sample_ndim is not None and sample_ndim != len(sample):
             raise SymmetryError(
@@ -352,6 +408,9 @@ class Symmetry:
                 "for each draw, or one without sample dimensions for all."
             )
         self.check_shapes({s: np.shape(x) for s, x in sites.items()}, sample)
+        for u in self.units:
+            for site in u.values.keys() & sites.keys():
+                check_labels("act", u, site, sites[site])
         for u in self.in_order_of_action:
             out = act_on_sites(u, g[u.name], out, len(sample))
         return out
@@ -365,15 +424,18 @@ class Symmetry:
     # Does it fit? ----------------------------------------------------------------------------
 
     def check_shapes(self, shapes: kinds.Shapes, sample: kinds.SampleShape = ()) -> None:
-        """Raise unless every site is there and every axis has the length that its units need.
+        """Raise unless every site but labels is there and every axis has the length that its units need.
 
         :param shapes: site name -> shape ``(*sample, *site shape)``.
         :param sample: the leading sample dimensions that every shape begins with.
         :raises SymmetryError: naming the units, the site, its shape and what was expected.
         """
         check_arguments(Symmetry.check_shapes, locals())
+        labels = set(self.label_sites)
         for u in self.units:
-            for site, axs in u.placements:
+            for site, axs in (*u.placements, *((site, (axis,)) for site, axis in u.labelled)):
+                if site not in shapes and site in labels:
+                    continue
                 if site not in shapes:
                     raise SymmetryError(
                         f"Units {u.name!r} act on site {site!r}, which is not there; there are {sorted(shapes)}."
@@ -384,14 +446,16 @@ class Symmetry:
                     )
                 for axis in axs:
                     _check_axis(u, site, axis, tuple(shapes[site][len(sample) :]))
-        self._refuse_other_products({site: len(shapes[site]) - len(sample) for site in self.sites})
+        self._refuse_other_products({site: len(shape) - len(sample) for site, shape in shapes.items()})
 
     def _refuse_other_products(self, ndims: Mapping[str, int]) -> None:
         """With the numbers of dimensions known, axes 1 and -1 of a matrix are seen to be one."""
         resolved = []
         for u in self.units:
-            axes = {site: tuple(a.resolved(ndims[site]) for a in axs) for site, axs in u.placements}
-            resolved.append(u.with_axes(axes))
+            there = [(site, axs) for site, axs in u.placements if site in ndims]
+            axes = {site: tuple(a.resolved(ndims[site]) for a in axs) for site, axs in there}
+            values = {site: a.resolved(ndims[site]) for site, a in u.labelled if site in ndims}
+            resolved.append(u.with_axes({**u.axes, **axes}).with_values({**u.values, **values}))
         if outers_of(resolved) != self._outers:
             raise SymmetryError(
                 "Some Units permute the batch of others, which shows only when axes are counted from the same end. "
@@ -459,16 +523,19 @@ def _all_notes(given: Iterable[str]) -> tuple[str, ...]:
 
 def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None:
     where = f"Units {u.name!r} (n = {u.n}), site {site!r} of shape {shape}"
-    if not -len(shape) <= axis.axis < len(shape):
+    own = axis.batch_axes if axis.is_of_labels else (axis.axis, *axis.batch_axes)
+    if not axis.is_of_labels and not -len(shape) <= axis.axis < len(shape):
         raise SymmetryError(f"{where}: there is no axis {axis.axis}.")
     for b in axis.batch_axes:
         if not -len(shape) <= b < len(shape):
             raise SymmetryError(f"{where}: there is no axis {b} for the batch.")
-    if len({a % len(shape) for a in (axis.axis, *axis.batch_axes)}) <= len(axis.batch_axes):
+    if len({a % len(shape) for a in own}) < len(own):
         raise SymmetryError(f"{where}: axis {axis} names one axis of the array twice.")
     for b, m in zip(axis.batch_axes, u.batch, strict=True):
         if shape[b] != m:
             raise SymmetryError(f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs {m}.")
+    if axis.is_of_labels:
+        return
     length, need = shape[axis.axis], axis.length(u.n)
     if axis.start is None and length != need:
         raise SymmetryError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from math import factorial, inf, lgamma, log, prod
 from typing import Any, Literal, get_args
 
@@ -29,6 +30,10 @@ class Units:
     every set ``b`` has a permutation and factors of its own:
     ``new[b, i] = factor[b, i]**p * old[b, permutation[b, i]]``.
 
+    A site may also hold labels of units, ``0 .. n-1``, rather than lie along them: the component of
+    each observation, the state at each time. A label goes where its unit goes, ``new =
+    inverse(permutation)[old]``, by the permutation of its own set where there is a batch. Labels have no factor.
+
     :param name: the name under which elements, tables and errors speak of these units.
     :param n: how many units there are.
     :param incoming: site name -> axis (or axes) of what comes into a unit: power 1.
@@ -40,13 +45,19 @@ class Units:
         (factors > 0: a symmetry of the likelihood only).
     :param batch: how many independent sets there are, an int or a tuple of ints; each
         :class:`Axis` then says with its own ``batch`` on which axes of the array they run.
+    :param values: names of the sites that hold labels of these units, integers; where there is a batch, site name ->
+        ``Axis(batch=...)``, the axes of the array on which the batch runs. They are moved wherever they are
+        there, and may be missing: where a model sums them out, say.
     :raises SymmetryError: where no site is named, a number or a kind is wrong, one axis is
-        given twice, or an axis does not say where the batch runs.
+        given twice, an axis does not say where the batch runs, or a site is said to hold labels of
+        the units that lie along it.
 
     >>> Units("hidden", 3, incoming={"w1": 1, "b1": 0}, outgoing={"w2": 0}, kind="signed")
     Units('hidden', 3, kind='signed', acts on w1[1] b1[0] w2[0])
     >>> Units("component", 3, axes={"mu": Axis(1, batch=0)}, batch=4).order
     1296
+    >>> Units("component", 3, axes={"mu": 0}, values=("z",))
+    Units('component', 3, kind='permutation', acts on mu[0], labels z)
     """
 
     name: str
@@ -54,6 +65,7 @@ class Units:
     kind: Kind
     batch: tuple[int, ...]
     placements: tuple[tuple[str, tuple[Axis, ...]], ...]
+    labelled: tuple[tuple[str, Axis], ...]
     directed: bool = field(compare=False)
     """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are one parity."""
 
@@ -67,6 +79,7 @@ class Units:
         axes: Mapping[str, AxisLike] | None = None,
         kind: Kind = "permutation",
         batch: int | tuple[int, ...] = (),
+        values: Sequence[str] | Mapping[str, Axis] = (),
     ) -> None:
         if not isinstance(name, str) or not name:
             raise SymmetryError(f"Units: name must be a non-empty string; got {name!r}.")
@@ -78,18 +91,28 @@ class Units:
         for power, group in ((1, incoming), (-1, outgoing), (0, axes)):
             for site, given in _by_site(name, group).items():
                 placed.setdefault(site, []).extend(a.with_power(power) for a in _as_axes(name, site, given))
-        if not placed:
-            raise SymmetryError(f"Units {name!r}: name at least one site in incoming, outgoing or axes.")
+        labelled = _as_labelled(name, values)
+        if not placed and not labelled:
+            raise SymmetryError(f"Units {name!r}: name at least one site in incoming, outgoing, axes or values.")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "n", int(n))
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "batch", _as_batch(name, batch))
         object.__setattr__(self, "placements", tuple((site, tuple(axs)) for site, axs in placed.items()))
+        object.__setattr__(self, "labelled", labelled)
         object.__setattr__(self, "directed", bool(incoming or outgoing))
         for site, axs in self.placements:
             for axis in axs:
                 _refuse_other_batch(self, site, axis)
-            _refuse_overlap(self, site, axs)
+            if why := why_overlapping(name, self.n, site, axs):
+                raise SymmetryError(why)
+        for site, axis in labelled:
+            _refuse_other_batch(self, site, axis)
+            if site in placed:
+                raise SymmetryError(
+                    f"Units {name!r}: site {site!r} holds labels of these units (values), and they lie along it. Name "
+                    "it once: in values where its entries are integers 0 .. n-1, else in incoming, outgoing or axes."
+                )
 
     # What it is ------------------------------------------------------------------------------
 
@@ -99,8 +122,13 @@ class Units:
         return dict(self.placements)
 
     @property
+    def values(self) -> dict[str, Axis]:
+        """Site name -> where the batch runs, of the sites that hold labels of these units."""
+        return dict(self.labelled)
+
+    @property
     def sites(self) -> tuple[str, ...]:
-        """Names of the sites these units act on, in the order given."""
+        """Names of the sites along which these units lie, in the order given."""
         return tuple(site for site, _ in self.placements)
 
     @property
@@ -206,14 +234,25 @@ class Units:
         """The same units on other axes, whose powers must be given."""
         return self._with(axes=axes)
 
+    def with_values(self, values: Sequence[str] | Mapping[str, Axis]) -> Units:
+        """The same units on the same axes, with labels in other sites."""
+        return self._with(values=values)
+
+    def with_sites_renamed(self, names: Mapping[str, str]) -> Units:
+        """The same units of sites under other names, ``{old: new}``."""
+        axes = {names.get(site, site): axs for site, axs in self.placements}
+        values = {names.get(site, site): axis for site, axis in self.labelled}
+        return self._with(axes=axes, values=values)
+
     def describe_axes(self) -> str:
         """Where the units act, for a table."""
-        return " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
+        axes = " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
+        labels = " ".join(f"{site}{axis}" for site, axis in self.labelled)
+        return ", ".join([*([axes] if axes else []), *([f"labels {labels}"] if labels else [])])
 
     def _with(self, **changed: Any) -> Units:
-        units = Units(
-            **{"name": self.name, "n": self.n, "axes": self.axes, "kind": self.kind, "batch": self.batch, **changed}
-        )
+        own = {"name": self.name, "n": self.n, "axes": self.axes, "kind": self.kind, "batch": self.batch}
+        units = Units(**{**own, "values": self.values, **changed})
         object.__setattr__(units, "directed", self.directed)
         return units
 
@@ -230,6 +269,27 @@ def _as_batch(name: str, given: Any) -> tuple[int, ...]:
     return tuple(int(m) for m in several)
 
 
+def _as_labelled(name: str, given: Any) -> tuple[tuple[str, Axis], ...]:
+    """Sites of labels, each with the axes on which its batch runs."""
+    if isinstance(given, str) or not isinstance(given, (Mapping, tuple, list)):
+        raise SymmetryError(
+            f"Units {name!r}: values are names of sites in a tuple, or a dict, site name -> Axis(batch=...); got "
+            f"{given!r}." + (f" Write ({given!r},)." if isinstance(given, str) else "")
+        )
+    axes = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, Axis())
+    if len(axes) < len(given):
+        raise SymmetryError(f"Units {name!r}: a site is named twice in values; got {given!r}.")
+    for site, axis in axes.items():
+        if not isinstance(site, str) or not site:
+            raise SymmetryError(f"Units {name!r}: sites are named by strings; got {site!r} in values.")
+        if not isinstance(axis, Axis) or not axis.is_of_labels:
+            raise SymmetryError(
+                f"Units {name!r}, site {site!r} of labels: expected Axis(batch=...), the axes on which the batch runs, "
+                f"and nothing else; got {axis!r}. Sites that units lie along go to incoming, outgoing or axes."
+            )
+    return tuple(axes.items())
+
+
 def _refuse_other_batch(units: Units, site: str, axis: Axis) -> None:
     """Every axis names one array axis for each dimension of the batch."""
     if len(axis.batch_axes) == len(units.batch):
@@ -241,8 +301,12 @@ def _refuse_other_batch(units: Units, site: str, axis: Axis) -> None:
         )
     raise SymmetryError(
         f"Units {units.name!r}, site {site!r}: the batch {units.batch} needs {len(units.batch)} axes of the array; "
-        f"axis {axis} names {len(axis.batch_axes)}. Write numpyro_sym.Axis({axis.axis}, batch=...)."
+        f"axis {axis} names {len(axis.batch_axes)}. Write numpyro_sym.Axis({_first(axis)}batch=...)."
     )
+
+
+def _first(axis: Axis) -> str:
+    return "" if axis.is_of_labels else f"{axis.axis}, "
 
 
 def _by_site(name: str, group: Mapping[str, AxisLike] | None) -> Mapping[str, AxisLike]:
@@ -255,7 +319,7 @@ def _as_axes(name: str, site: str, given: AxisLike) -> Iterable[Axis]:
     if not isinstance(site, str):
         raise SymmetryError(f"Units {name!r}: sites are named by strings; got {site!r}.")
     for axis in given if isinstance(given, (tuple, list)) else (given,):
-        if isinstance(axis, Axis):
+        if isinstance(axis, Axis) and not axis.is_of_labels:
             yield axis
         elif isinstance(axis, (int, np.integer)) and not isinstance(axis, bool):
             yield Axis(int(axis))
@@ -265,20 +329,18 @@ def _as_axes(name: str, site: str, given: AxisLike) -> Iterable[Axis]:
             )
 
 
-def _refuse_overlap(units: Units, site: str, axs: tuple[Axis, ...]) -> None:
-    """One entry of an array's axis belongs to one unit once."""
-    for i, first in enumerate(axs):
-        for second in axs[i + 1 :]:
-            if first.axis in second.batch_axes or second.axis in first.batch_axes:
-                raise SymmetryError(
-                    f"Units {units.name!r}: on site {site!r} they lie on {first} and on {second}: an axis on which "
-                    "units lie cannot be one on which their batch runs."
-                )
-            if first.axis != second.axis:
-                continue
-            if np.intersect1d(first.positions(units.n), second.positions(units.n)).size:
-                powers = f" with powers {first.power} and {second.power}" if first.power != second.power else ""
-                raise SymmetryError(
-                    f"Units {units.name!r}: axis {first.axis} of site {site!r} is used twice{powers}. "
-                    "Name it once, as incoming, outgoing or axes."
-                )
+def why_overlapping(name: str, n: int, site: str, axs: tuple[Axis, ...]) -> str | None:
+    """Where one entry of an array's axis would belong to units twice; ``None`` where each belongs to one unit once."""
+    for first, second in combinations(axs, 2):
+        if first.axis in second.batch_axes or second.axis in first.batch_axes:
+            return (
+                f"Units {name!r}: on site {site!r} they lie on {first} and on {second}: an axis on which "
+                "units lie cannot be one on which their batch runs."
+            )
+        if first.axis == second.axis and np.intersect1d(first.positions(n), second.positions(n)).size:
+            powers = f" with powers {first.power} and {second.power}" if first.power != second.power else ""
+            return (
+                f"Units {name!r}: axis {first.axis} of site {site!r} is used twice{powers}. "
+                "Name it once, as incoming, outgoing or axes."
+            )
+    return None

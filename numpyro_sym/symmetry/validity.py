@@ -45,6 +45,29 @@ def check_elements(who: str, units: tuple[Units, ...], elements: Mapping[str, An
         check_element(who, u, elements[u.name])
 
 
+def check_labels(who: str, u: Units, site: str, labels: Any) -> None:
+    """Raise unless a site holds labels of units; of a traced array there are no numbers to look at.
+
+    :raises SymmetryError: naming the units, the site, what came and what was expected.
+    """
+    dtype = getattr(labels, "dtype", None)
+    if dtype is None or not (np.issubdtype(dtype, np.integer) or np.issubdtype(dtype, np.bool_)):
+        raise SymmetryError(
+            f"{who}: site {site!r} holds labels of Units {u.name!r} and is {describe(labels)}; expected integers "
+            f"0 .. {u.n - 1}. Convert it, as x.astype(int), where its numbers are whole."
+        )
+    if isinstance(labels, jax.core.Tracer) or not labels.size:
+        return
+    x = np.asarray(labels)
+    least, most = int(x.min()), int(x.max())
+    if least < 0 or most >= u.n:
+        remedy = " They seem to count from 1: subtract 1." if (least, most) == (1, u.n) else ""
+        raise SymmetryError(
+            f"{who}: site {site!r} holds labels of Units {u.name!r}, 0 .. {u.n - 1}; its numbers run from {least} to "
+            f"{most}.{remedy}"
+        )
+
+
 def refuse_no_permutation(who: str, what: str, permutation: Any) -> None:
     """Raise unless every row holds each of ``0 .. n-1`` once; of a traced array there are no numbers to look at."""
     if not hasattr(permutation, "dtype") or not np.issubdtype(permutation.dtype, np.integer):

@@ -14,6 +14,7 @@ _KIND = choice("permutation")
 _NAMES = without(bad.NAMES, "no site") | {"a string of names": "ab"}
 _INT = Argument(1, without(bad.ANYTHING, "an int", "a negative int"))
 _WIDTHS = bad.ANYTHING | {"zero": [0], "a float": [2.0], "True": [True]}
+_LABELS = Argument("z", bad.ANYTHING).or_none.less("a string").more(no_name="", none_in_a_list=[None], twice=["z", "z"])
 _SEVERAL = without(bad.ANYTHING, "an empty list", "an empty tuple")
 _ELEMENTS = Argument(element_of([1, 0]), bad.ELEMENTS | bad.FACTORS)
 # NaN is moved like any other number.
@@ -23,6 +24,15 @@ CALLS = {
     "Units": call(Units, name=_NAME, n=POSITIVE, incoming=_AXES, kind=_KIND),
     "Units: outgoing": call(Units, name=Argument("a", {}), n=Argument(2, {}), outgoing=_AXES),
     "Units: axes": call(Units, name=Argument("a", {}), n=Argument(2, {}), axes=_AXES),
+    "Units: values": call(
+        Units,
+        name=Argument("a", {}),
+        n=Argument(2, {}),
+        axes=Argument({"mu": 0}, {}),
+        values=Argument(("z",), bad.ANYTHING)
+        .less("an empty list", "an empty tuple", "an empty dict")
+        .more(an_axis={"z": 0}, an_axis_of_units={"z": Axis(0)}, a_number=(3,), along=("mu",), twice=("z", "z")),
+    ),
     "Axis": call(
         Axis,
         axis=_INT,
@@ -48,12 +58,19 @@ CALLS = {
         name=_NAME,
     ),
     "mixture": call(nsym.mixture, n=POSITIVE, axes=Argument({"mu": 0}, bad.AXES).more(none={}), name=_NAME),
+    "mixture: assignments": call(
+        nsym.mixture,
+        n=Argument(2, {}),
+        axes=Argument({"mu": 0}, {}),
+        assignments=_LABELS.more(of_components="mu"),
+    ),
     "hmm": call(
         nsym.hmm,
         n=POSITIVE,
         transition=Argument("A", bad.NAME),
         initial=Argument("pi", bad.NAME).or_none.more(the_transitions="A"),
         emissions=_AXES.more(the_transitions={"A": 0}),
+        states=_LABELS,
         name=_NAME,
     ),
     "factor_model": call(
@@ -82,6 +99,12 @@ CALLS = {
         names=Argument({"component": "a"}, bad.ANYTHING)
         .less("an empty dict")
         .more(another_name={"other": "a"}, a_number={"component": 3}),
+    ),
+    "Symmetry.rename_sites": call(
+        PAIR.rename_sites,
+        names=Argument({"mu": "a"}, bad.ANYTHING)
+        .less("an empty dict")
+        .more(another_site={"nu": "a"}, a_number={"mu": 3}),
     ),
     "Symmetry.check_shapes": call(
         PAIR.check_shapes, shapes=SHAPES, sample=Argument((), bad.SAMPLE_SHAPE).more(of_other_sites=(3,))

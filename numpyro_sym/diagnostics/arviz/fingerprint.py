@@ -34,8 +34,8 @@ def of_dataset(dataset: xr.Dataset) -> np.ndarray:
 
 
 def of_symmetry(sym: Symmetry) -> str:
-    """Of names, numbers, batches, kinds and axes of all ``Units``."""
-    return of_text([[u.name, *u.shape, u.kind, u.placements] for u in sym])
+    """Of names, numbers, batches, kinds, axes and labels of all ``Units``."""
+    return of_text([[u.name, *u.shape, u.kind, u.placements, *u.labelled] for u in sym])
 
 
 def of_text(value: Any) -> str:
