@@ -137,9 +137,8 @@ class SymmetricKernel(MCMCKernel):
             return Prepared(sym)
         if drawn := self._labels_drawn(in_use.model, args, kwargs, outside):
             if not given:
-                return Prepared(
-                    Symmetry(notes=[f"{described(sym)}: not used, for {list(drawn)} are discrete and drawn."])
-                )
+                note = f"{described(sym)}: not used, for the discrete sites {list(drawn)} stay as they are drawn."
+                return Prepared(Symmetry(notes=[note]))
             raise SymmetryError(
                 f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the parameters that are "
                 "moved would no longer go with them. Marginalise them in the model, or let NUTS sum them out."
