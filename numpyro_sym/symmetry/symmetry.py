@@ -415,6 +415,32 @@ class Symmetry:
             out = act_on_sites(u, g[u.name], out, len(sample))
         return out
 
+    def moved_labels(self, g: kinds.Elements, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative = 0) -> Sites:
+        """The labels among the sites, moved by an element that is known: what rides along with an alignment or a fold.
+
+        :param g: units name -> Element, of those units at least that the labels name or lie along.
+        :param sites: site name -> array of shape ``(*sample, *site shape)``.
+        :param sample_ndim: how many leading sample dimensions the element has, and the sites.
+        :returns: the sites that hold labels, and no others, moved.
+        :raises SymmetryError: where numbers are no labels, or an axis does not fit.
+
+        >>> import numpy as np
+        >>> sym = Symmetry([Units("component", 3, axes={"mu": 0}, values=("z",))])
+        >>> g = {"component": Element(np.array([2, 0, 1]), np.ones(3))}
+        >>> sym.moved_labels(g, {"mu": np.zeros(3), "z": np.array([0, 0, 2])})["z"].tolist()
+        [1, 1, 0]
+        """
+        check_arguments(Symmetry.moved_labels, locals())
+        labels = {site: sites[site] for site in self.label_sites if site in sites}
+        for u in self.in_order_of_action if labels else ():
+            for site, axis in u.labelled:
+                if site in labels:
+                    _check_axis(u, site, axis, np.shape(labels[site])[sample_ndim:])
+                    check_labels("act", u, site, labels[site])
+            if not labels.keys().isdisjoint((*u.sites, *u.values)):
+                labels = act_on_sites(u, self._element(g, u), labels, sample_ndim)
+        return labels
+
     def _element(self, g: Mapping[str, Any], u: Units) -> Element:
         try:
             return g[u.name]
