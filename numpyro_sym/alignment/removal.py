@@ -87,8 +87,8 @@ def remove_symmetry(
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
-        labels = [_labels(x, num_neighbours, max_sweeps) for x in points]
-        order = np.stack(labels, 1).reshape(sign.shape)
+        slots = [_labels(x, num_neighbours, max_sweeps) for x in points]
+        order = np.stack(slots, 1).reshape(sign.shape)
         draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
         elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
 

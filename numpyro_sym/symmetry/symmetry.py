@@ -432,13 +432,23 @@ class Symmetry:
         """
         check_arguments(Symmetry.moved_labels, locals())
         labels = {site: sites[site] for site in self.label_sites if site in sites}
-        for u in self.in_order_of_action if labels else ():
-            for site, axis in u.labelled:
-                if site in labels:
-                    _check_axis(u, site, axis, np.shape(labels[site])[sample_ndim:])
-                    check_labels("act", u, site, labels[site])
-            if not labels.keys().isdisjoint((*u.sites, *u.values)):
-                labels = act_on_sites(u, self._element(g, u), labels, sample_ndim)
+        for u in self.in_order_of_action:
+            named = [site for site in (*u.sites, *u.values) if site in labels]
+            if not named:
+                continue
+            check_element("act", u, self._element(g, u))
+            sample = np.shape(g[u.name].permutation)[: -len(u.shape)]
+            for site in named:
+                shape = np.shape(labels[site])
+                if len(sample) != sample_ndim or shape[:sample_ndim] != sample:
+                    raise SymmetryError(
+                        f"act: site {site!r} has shape {shape}, and the element of {u.name!r} sample shape {sample}; "
+                        f"expected {sample_ndim} leading dimensions of both to be the same."
+                    )
+            for site in u.values.keys() & labels.keys():
+                _check_axis(u, site, u.values[site], np.shape(labels[site])[sample_ndim:])
+                check_labels("act", u, site, labels[site])
+            labels = act_on_sites(u, g[u.name], labels, sample_ndim)
         return labels
 
     def _element(self, g: Mapping[str, Any], u: Units) -> Element:
