@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
-from .engine.nearest_step import nearest_elements, parts
+from .engine.nearest_step import parts, settled
 from .ranges import unit_in_jit
 
 Sites = Mapping[str, jax.Array]
@@ -85,10 +85,8 @@ def align_in_jit(
         elements, moved, least, _, count = state
         before = least
         for part in together:
-            # A step from where the draw is now, in whatever order elements act.
-            step = nearest_elements(part, at, moved)
-            tried = {**moved, **part.act(step, {site: moved[site] for site in part.sites})}
-            total = sym.compose({**start, **_of_type(step, dtype)}, elements)
+            total, tried = settled(sym, part, at, moved, elements)
+            total = _of_type(total, dtype)
             now = squared_distance(tried)
             better = now < least
             pairs = (total, elements), (tried, moved), (now, least)

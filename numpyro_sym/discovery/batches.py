@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
 from ..models import ModelView, Trial
-from ..symmetry import Symmetry, SymmetryError, Units
+from ..symmetry import Units
+from ..symmetry.products import why_no_group
 from .caveats import where
 from .classes import Class
 from .evaluation import withstands
@@ -80,7 +81,7 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
         if level == EVALUATED:
             found.evaluated.append(largest)
     found.units = [grown.get(u.name, u) for u in units]
-    if grown and not _is_a_symmetry(found.units):
+    if grown and why_no_group(found.units):
         found.units = list(units)
         for largest in grown.values():
             found.units = _together(found.units, largest, units, notes)
@@ -226,7 +227,7 @@ def _together(present: Sequence[Units], largest: Units, given: Sequence[Units], 
         return [largest if other.name == largest.name else other for other in others]
 
     whole = replaced(present)
-    if _is_a_symmetry(whole):
+    if not why_no_group(whole):
         return whole
     plain = {other.name: other for other in given}
     options = [list(present)]
@@ -234,21 +235,13 @@ def _together(present: Sequence[Units], largest: Units, given: Sequence[Units], 
         if other.name != largest.name:
             options.append(replaced([plain[x.name] if x is other else x for x in present]))
             options.append(replaced([x for x in present if x is not other]))
-    best = max(filter(_is_a_symmetry, options), key=_size)
+    best = max((option for option in options if not why_no_group(option)), key=_size)
     lost = [x.name for x in whole if x not in best]
     notes.append(
         f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot say that beside "
         f"{largest.name} ({largest.describe_axes()}); the larger of the two groups is given."
     )
     return best
-
-
-def _is_a_symmetry(units: Sequence[Units]) -> bool:
-    try:
-        Symmetry(units)
-    except SymmetryError:
-        return False
-    return True
 
 
 def _size(units: Sequence[Units]) -> float:

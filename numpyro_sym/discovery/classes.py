@@ -9,8 +9,8 @@ from math import gcd, lcm
 
 import numpy as np
 
-from ..symmetry import Axis, SymmetryError, Units
-from ..symmetry.units import Kind
+from ..symmetry import Axis, Units
+from ..symmetry.units import Kind, why_overlapping
 from .exponents import Exponents, Unknown, solutions
 from .inference import WHOLE, Value, Walk
 from .layout import Layout, Occurrence, Var, leaves, normal, run_size, size_of
@@ -77,11 +77,10 @@ class Class:
             if runs is None:
                 return "interchangeable, but not in blocks that an Axis can name"
             axes[site] = (*axes.get(site, ()), *(replace(run, batch=batch.get(site, ())) for run in runs))
-        lengths = {tuple(shapes[site][k] for k in batch.get(site, ())) for site in axes}
-        try:
-            return Units("found", self.var.size, axes=axes, kind=kind, batch=lengths.pop())
-        except SymmetryError:
+        if any(why_overlapping("found", self.var.size, site, axs) for site, axs in axes.items()):
             return "interchangeable, but twice along one axis, which Units cannot say"
+        lengths = {tuple(shapes[site][k] for k in batch.get(site, ())) for site in axes}
+        return Units("found", self.var.size, axes=axes, kind=kind, batch=lengths.pop())
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..models.view import in_double_precision
 from ..symmetry import Symmetry, SymmetryError, Units
 from ..symmetry import kinds as kinds_of_arguments
 from ..symmetry.arguments import check_arguments
+from ..symmetry.products import why_no_group
 from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
 from ._explain import Namer, explain, reasons_of
 from .batches import EVALUATED, GENERAL, VALUES, with_batches
@@ -189,17 +190,15 @@ def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer
 
 
 def _commuting(units: Sequence[Units], notes: list[str]) -> list[Units]:
-    """The units, less those that do not commute with earlier ones."""
+    """The units, less those that make no group with earlier ones."""
+    if not why_no_group(units):
+        return list(units)
     kept: list[Units] = []
-    try:
-        return list(Symmetry(units))
-    except SymmetryError:
-        pass
     for u in units:
-        try:
-            kept = list(Symmetry([*kept, u]))
-        except SymmetryError:
+        if why_no_group([*kept, u]):
             notes.append(f"{u.name}: left out, for it does not commute with the others ({u.describe_axes()}).")
+        else:
+            kept.append(u)
     return kept
 
 

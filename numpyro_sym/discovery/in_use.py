@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..models import ModelView, Trial
+from ..models.hidden import hidden_sites
 from ..models.numpyro_model import read_numpyro_model
 from ..models.view import in_double_precision
 from ..symmetry import Symmetry, SymmetryError
@@ -92,18 +93,23 @@ class SymmetryInUse:
             return Symmetry(notes=[f"No symmetry was looked for: {error}"]), True
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
-            self._warn_of_untouched(sym)
+            self._tell_of_untouched(sym, hidden_sites(model, args, kwargs))
         return used, any_values
 
-    def _warn_of_untouched(self, sym: Symmetry) -> None:
-        """Warned of and logged: kernels keep warnings to themselves, for a density is a whole model to them."""
+    def _tell_of_untouched(self, sym: Symmetry, hidden: Collection[str]) -> None:
+        """Logged; and warned of where the model hides sites, so that it is a part of one.
+
+        A model that has no observations at all is run as NumPyro runs it, without a warning. Kernels keep warnings to
+        themselves, for a density is a whole model to them.
+        """
         named = ", ".join(repr(u.name) for u in sym)
         told = (
             f"{self.who}: the model shows no observations that depend on its units ({named}), so their symmetry may be "
             "that of a part alone, and it is not used. Give the whole model, or pass sym= to use it."
         )
         LOGGER.warning("%s", told)
-        warnings.warn(told, stacklevel=2)
+        if hidden:
+            warnings.warn(f"{told} Hidden are {sorted(hidden)}.", stacklevel=2)
 
 
 def _trial(view: ModelView) -> Trial:

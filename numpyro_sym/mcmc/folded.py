@@ -129,7 +129,7 @@ class Folded(SymmetricKernel):
         if not given:
             sym = self._exact_part(sym, shapes)
         if not sym.units:
-            return Prepared()
+            return Prepared(sym)
         if self._where == "draws":
             return Prepared(sym, _Fold(self._separating(model, sym, shapes, args, kwargs)))
         move = OrbitMove(self.kernel, sym, latent_sites(model, args, kwargs)[0])

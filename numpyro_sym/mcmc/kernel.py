@@ -133,7 +133,7 @@ class SymmetricKernel(MCMCKernel):
             )
         sym = sym.without(*theirs)
         if not sym.units:
-            return Prepared()
+            return Prepared(sym)
         prepared = self._prepare(in_use.model, sym, given, args, kwargs)
         if not given and prepared.sym.units:
             LOGGER.warning("%s: found in the model and used: %s.", self._who, described(prepared.sym))

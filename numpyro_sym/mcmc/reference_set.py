@@ -11,7 +11,8 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
 from ..alignment import SortKey, sorted_section
-from ..alignment.sections.sorted import SortedSection, after, check_keys
+from ..alignment.engine._steps import after
+from ..alignment.sections.sorted import SortedSection, check_keys
 from ..models.held import bounds_of
 from ..symmetry import Element, Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments

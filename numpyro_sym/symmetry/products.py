@@ -34,31 +34,45 @@ def outers_of(units: Sequence[Units]) -> Outers:
     :returns: an entry for each units whose batch is permuted, its dimensions in their order.
     :raises SymmetryError: where two units neither commute nor make a wreath product.
     """
+    if why := why_no_group(units):
+        raise SymmetryError(why)
     found: dict[str, list[tuple[int, str]]] = {}
     for inner, outer in permutations(units, 2):
-        dimension = _dimension_moved(outer, inner)
-        if dimension is not None:
+        for dimension in _dimensions_moved(outer, inner):
             found.setdefault(inner.name, []).append((dimension, outer.name))
-    for first, second in combinations(units, 2):
-        _refuse_non_commuting(first, second)
     return {name: tuple(sorted(some)) for name, some in found.items()}
 
 
-def _dimension_moved(outer: Units, inner: Units) -> int | None:
-    """The dimension of the inner units' batch that the outer ones permute, ``None`` where they permute none.
+def why_no_group(units: Sequence[Units]) -> str | None:
+    """Which two units neither commute nor make a wreath product, and why; ``None`` where all go together."""
+    for inner, outer in permutations(units, 2):
+        if why := _why_no_wreath(outer, inner):
+            return why
+    for first, second in combinations(units, 2):
+        if why := _why_not_commuting(first, second):
+            return why
+    return None
 
-    :raises SymmetryError: where they permute a batch in a way that makes no group of the two.
-    """
-    moved = {k for _, _, k, _ in _meetings(outer, inner)}
-    if not moved or outer.n == 1:  # a single unit has a factor alone, the same for a whole set
+
+def _dimensions_moved(outer: Units, inner: Units) -> set[int]:
+    """The dimensions of the inner units' batch that the outer ones permute."""
+    if outer.n == 1:  # a single unit has a factor alone, the same for a whole set
+        return set()
+    return {dimension for _, _, dimension, _ in _meetings(outer, inner)}
+
+
+def _why_no_wreath(outer: Units, inner: Units) -> str | None:
+    """Why outer units permute the inner ones' batch in a way that makes no group of the two."""
+    moved = _dimensions_moved(outer, inner)
+    if not moved:
         return None
     if outer.batch:
-        raise SymmetryError(
+        return (
             f"Units {outer.name!r} permute the batch of Units {inner.name!r} and have a batch themselves: batches of "
             "batches are not supported. Leave one of the two out, or give the outer ones no batch."
         )
     if len(moved) > 1:
-        raise SymmetryError(
+        return (
             f"Units {outer.name!r} permute {len(moved)} dimensions of the batch of Units {inner.name!r} at once and do "
             "not commute with them. Make one Units of each dimension, or leave one of the two out."
         )
@@ -66,7 +80,7 @@ def _dimension_moved(outer: Units, inner: Units) -> int | None:
     for site, b, _, a in _meetings(outer, inner):
         is_whole = a.start is None and a.outer == a.inner == 1 and outer.n == inner.batch[dimension]
         if not is_whole:
-            raise SymmetryError(
+            return (
                 f"Units {inner.name!r} and {outer.name!r} do not commute on site {site!r}: the batch of the first runs "
                 f"over axis {b.batch_axes[dimension]}, of length {inner.batch[dimension]}, and the second permute "
                 f"{outer.n} units {a} of it. Only units that permute the whole batch go together with it."
@@ -74,12 +88,12 @@ def _dimension_moved(outer: Units, inner: Units) -> int | None:
     for site, b in _batched(inner):
         where = b.batch_axes[dimension]
         if not any(a.axis == where for a in outer.axes.get(site, ())):
-            raise SymmetryError(
+            return (
                 f"Units {outer.name!r} permute the batch of Units {inner.name!r}, but not on site {site!r}, where "
                 f"that batch runs over axis {where}: a set that moves takes all of its sites along. Add "
                 f"axes={{{site!r}: {where}}} to {outer.name!r} (counted from the same end), or leave one out."
             )
-    return dimension
+    return None
 
 
 def _meetings(outer: Units, inner: Units) -> Iterable[tuple[str, Axis, int, Axis]]:
@@ -99,17 +113,17 @@ def _batched(units: Units) -> Iterable[tuple[str, Axis]]:
     yield from units.labelled
 
 
-def _refuse_non_commuting(first: Units, second: Units) -> None:
+def _why_not_commuting(first: Units, second: Units) -> str | None:
     """Two runs over one axis must commute; with batches, at each place of the batches they are one pair of runs."""
     for site in first.values.keys() & second.values.keys():
-        raise SymmetryError(
+        return (
             f"Site {site!r} holds labels of Units {first.name!r} and of Units {second.name!r}: a label names one unit. "
             "Make them one Units, or leave the site out of one."
         )
     for labels, along in ((first, second), (second, first)):
         for site, axs in along.placements:
             if site in labels.values and any(along.has_factor_on(axis) for axis in axs):
-                raise SymmetryError(
+                return (
                     f"Units {along.name!r} act with factors on site {site!r}, which holds labels of Units "
                     f"{labels.name!r}: labels have no sign and no scale. Name it in axes={{...}} of {along.name!r}."
                 )
@@ -118,10 +132,11 @@ def _refuse_non_commuting(first: Units, second: Units) -> None:
         for a in axs:
             for b in second_axes.get(site, ()):
                 if a.axis == b.axis and not _commute(first, a, second, b):
-                    raise SymmetryError(
+                    return (
                         f"Units {first.name!r} and {second.name!r} both move axis {a.axis} of site {site!r} and do "
                         "not commute there. Give them disjoint blocks, or make them one Units."
                     )
+    return None
 
 
 def _commute(first: Units, a: Axis, second: Units, b: Axis) -> bool:

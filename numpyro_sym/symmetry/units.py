@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from math import factorial, inf, lgamma, log, prod
 from typing import Any, Literal, get_args
 
@@ -103,7 +104,8 @@ class Units:
         for site, axs in self.placements:
             for axis in axs:
                 _refuse_other_batch(self, site, axis)
-            _refuse_overlap(self, site, axs)
+            if why := why_overlapping(name, self.n, site, axs):
+                raise SymmetryError(why)
         for site, axis in labelled:
             _refuse_other_batch(self, site, axis)
             if site in placed:
@@ -327,20 +329,18 @@ def _as_axes(name: str, site: str, given: AxisLike) -> Iterable[Axis]:
             )
 
 
-def _refuse_overlap(units: Units, site: str, axs: tuple[Axis, ...]) -> None:
-    """One entry of an array's axis belongs to one unit once."""
-    for i, first in enumerate(axs):
-        for second in axs[i + 1 :]:
-            if first.axis in second.batch_axes or second.axis in first.batch_axes:
-                raise SymmetryError(
-                    f"Units {units.name!r}: on site {site!r} they lie on {first} and on {second}: an axis on which "
-                    "units lie cannot be one on which their batch runs."
-                )
-            if first.axis != second.axis:
-                continue
-            if np.intersect1d(first.positions(units.n), second.positions(units.n)).size:
-                powers = f" with powers {first.power} and {second.power}" if first.power != second.power else ""
-                raise SymmetryError(
-                    f"Units {units.name!r}: axis {first.axis} of site {site!r} is used twice{powers}. "
-                    "Name it once, as incoming, outgoing or axes."
-                )
+def why_overlapping(name: str, n: int, site: str, axs: tuple[Axis, ...]) -> str | None:
+    """Where one entry of an array's axis would belong to units twice; ``None`` where each belongs to one unit once."""
+    for first, second in combinations(axs, 2):
+        if first.axis in second.batch_axes or second.axis in first.batch_axes:
+            return (
+                f"Units {name!r}: on site {site!r} they lie on {first} and on {second}: an axis on which "
+                "units lie cannot be one on which their batch runs."
+            )
+        if first.axis == second.axis and np.intersect1d(first.positions(n), second.positions(n)).size:
+            powers = f" with powers {first.power} and {second.power}" if first.power != second.power else ""
+            return (
+                f"Units {name!r}: axis {first.axis} of site {site!r} is used twice{powers}. "
+                "Name it once, as incoming, outgoing or axes."
+            )
+    return None

@@ -189,12 +189,26 @@ def without_observations(x, y):
     numpyro.sample("u", dist.Normal(0, 1).expand([2]).to_event(1))
 
 
+def both_parts(x, y):
+    u = numpyro.sample("u", dist.Normal(0, 1).expand([2]).to_event(1))
+    numpyro.sample("y", dist.Normal(u[0], 1), obs=y)
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_a_model_without_observations_is_logged_and_no_more(kind, caplog):
+    assert heard(symmetrised(kind), without_observations) == heard(kind, without_observations)
+    assert "shows no observations that depend on its units ('u')" in caplog.text
+
+
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_one_warning_more_where_a_guide_sees_a_part_of_a_model(kind):
-    said, warned = heard(symmetrised(kind), without_observations)
+    part = handlers.block(handlers.seed(both_parts, 1), expose=["u"])
+    said, warned = heard(symmetrised(kind), part)
     assert said is None
-    assert "shows no observations that depend on its units ('u')" in warned.pop(0)
-    assert (said, warned) == heard(kind, without_observations)
+    first = warned.pop(0)
+    assert "shows no observations that depend on its units ('u')" in first
+    assert "Hidden are ['y']" in first
+    assert (said, warned) == heard(kind, part)
 
 
 def test_a_guide_that_was_never_called_says_so():

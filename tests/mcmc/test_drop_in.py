@@ -59,6 +59,7 @@ def test_without_a_symmetry_it_is_numpyros_kernel_draw_for_draw(name, caplog):
             np.testing.assert_array_equal(after[key], before[key])
     assert str(folded.sampler.sym) == "no symmetry"
     assert repr(folded.sampler) == "<FoldedNUTS: no symmetry>"
+    assert "declared by hand" not in folded.sampler.sym.explain()
     assert str(folded.sampler.section) == ""
     assert "used:" not in caplog.text
 

@@ -133,6 +133,24 @@ def lone_outer(sym: Symmetry, shapes: Shapes) -> Units | None:
     return None
 
 
+def wreaths(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
+    """The units that permute the sets of others, each with those, where the two are matched together.
+
+    Where outer units lie twice on one array, or sets are permuted by several, they stand alone.
+    """
+    found = []
+    for s in _outer_units(sym):
+        inner = [u for u in sym if any(t == s for _, t in sym.outer_of(u))]
+        whole = Symmetry([s, *inner])
+        found.append(whole if lone_outer(whole, shapes) is not None else Symmetry([s]))
+    return found
+
+
+def _outer_units(sym: Symmetry) -> list[Units]:
+    names = {s.name for u in sym for _, s in sym.outer_of(u)}
+    return [u for u in sym if u.name in names]
+
+
 def _without(u: Units, dimensions: Sequence[int], axes: Mapping[str, tuple[int, ...]], shapes: Shapes) -> Units:
     """The units of one set."""
     placed = {site: tuple(without_axes(a, axes[site], len(shapes[site])) for a in axs) for site, axs in u.placements}

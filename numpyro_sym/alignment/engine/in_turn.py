@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ...symmetry import Symmetry
-from ._families import lone_outer
+from ._families import wreaths
 from .moves import Elements, act_on_draws
 from .problem import Match, Problem, Solve, Starts
 from .scores import take
@@ -88,17 +88,10 @@ def _swept(problem: Problem, start: Elements, solve: Solve) -> Match:
 
 
 def _parts(problem: Problem) -> list[Symmetry]:
+    """Outer units with those whose sets they permute, then all units that permute no sets and stand in no part."""
     sym = problem.sym
-    outer = {name: s for u in sym for _, s in sym.outer_of(u) for name in [s.name]}
-    parts, taken = [], set(outer)
-    for s in outer.values():
-        inner = [u for u in sym if any(t == s for _, t in sym.outer_of(u))]
-        part = Symmetry([s, *inner])
-        if lone_outer(part, problem.objective.shapes) is not None:
-            parts.append(part)
-            taken |= {u.name for u in inner}
-        else:  # it lies twice on one array, and is matched by itself
-            parts.append(Symmetry([s]))
-    if any(u.name not in taken for u in sym):
+    parts = wreaths(sym, problem.objective.shapes)
+    outer = {part.units[0].name for part in parts}
+    if {u.name for part in parts for u in part} != {u.name for u in sym}:
         parts.append(sym.without(*outer))
     return parts

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 from optax.assignment import hungarian_algorithm
 
 from ...symmetry import Element, Symmetry, Units
-from ._families import Shapes, lone_outer
+from ._families import Shapes, lone_outer, wreaths
+from ._steps import after
 
 Sites = Mapping[str, Any]
+Elements = dict[str, Element]
 
 
 def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
@@ -59,13 +61,18 @@ def nearest_elements(part: Symmetry, reference: Sites, sites: Sites) -> dict[str
 
 def parts(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
     """What is settled together: some outer units with all whose sets they permute; else every ``Units`` alone."""
-    found = []
-    for u in sym.units:
-        inner = [v for v in sym.units if any(outer == u for _, outer in sym.outer_of(v))]
-        whole = Symmetry([u, *inner])
-        found.append(whole if inner and lone_outer(whole, shapes) is not None else Symmetry([u]))
-    together = {v.name for part in found if len(part) > 1 for v in part.units[1:]}
-    return [part for part in found if len(part) > 1 or part.units[0].name not in together]
+    found = {part.units[0].name: part for part in wreaths(sym, shapes)}
+    inside = {u.name for part in found.values() for u in part.units[1:]}
+    return [found.get(u.name, Symmetry([u])) for u in sym if u.name not in inside]
+
+
+def settled(
+    sym: Symmetry, part: Symmetry, reference: Sites, sites: Sites, total: Elements
+) -> tuple[Elements, dict[str, Any]]:
+    """A part brought nearest with all else held: what moved the point until now and does so here, and the point."""
+    step = nearest_elements(part, reference, sites)
+    moved = part.act(step, {site: sites[site] for site in part.sites})
+    return after(sym, step, total), {**sites, **moved}
 
 
 def _nearest_wreath(part: Symmetry, outer: Units, reference: Sites, sites: Sites) -> dict[str, Element]:
@@ -76,7 +83,7 @@ def _nearest_wreath(part: Symmetry, outer: Units, reference: Sites, sites: Sites
     def tried(shift: jax.Array, sign: jax.Array) -> jax.Array:
         element = Element((jnp.arange(n) + shift) % n, jnp.full(n, sign))
         moved = alone.act({outer.name: element}, sites)
-        _, moved = _settled(inner, reference, moved)
+        _, moved = _in_turn(inner, reference, moved)
         squares = {site: jnp.square(moved[site] - reference[site]) for site in outer.sites}
         by_slot = [axis.blocks(squares[site], n).sum(-1) for site, axs in outer.placements for axis in axs]
         return sum(by_slot[1:], start=by_slot[0])
@@ -88,12 +95,12 @@ def _nearest_wreath(part: Symmetry, outer: Units, reference: Sites, sites: Sites
     member = assigned(-by_member.min(0))
     which = jnp.take_along_axis(by_member.argmin(0), member[:, None], 1)[:, 0]
     best = {outer.name: Element(member, jnp.asarray(signs)[which])}
-    steps, _ = _settled(inner, reference, alone.act(best, sites))
+    steps, _ = _in_turn(inner, reference, alone.act(best, sites))
     still = part.identity()
     return part.compose({**still, **steps}, {**still, **best})
 
 
-def _settled(units: Sequence[Units], reference: Sites, sites: Sites) -> tuple[dict[str, Element], dict[str, Any]]:
+def _in_turn(units: Sequence[Units], reference: Sites, sites: Sites) -> tuple[dict[str, Element], dict[str, Any]]:
     """Each of some units settled in turn, and the point moved."""
     out, steps = dict(sites), {}
     for u in units:

@@ -12,8 +12,7 @@ import numpy as np
 from ...symmetry import Element, Symmetry, SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from ..engine.listing import is_exact
-from ..engine.nearest_step import nearest_elements, parts
-from .sorted import after
+from ..engine.nearest_step import parts, settled
 
 Elements = dict[str, Element]
 
@@ -120,9 +119,7 @@ class NearestSection:
         shapes = {site: jnp.shape(sites[site]) for site in plain.sites}
         for _ in range(self.sweeps):
             for part in parts(plain, shapes):
-                step = nearest_elements(part, self.reference, out)
-                out = part.act(step, out)
-                total = after(plain, step, total)
+                total, out = settled(plain, part, self.reference, out, total)
         return total, {**out, **self.sym.moved_labels(total, sites)}
 
     def __str__(self) -> str:

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...symmetry import Element, Symmetry, Units
+from ..engine._steps import after
 from ..engine.nearest_step import assigned
-from .sorted import Key, SortedSection, SortKey, after, exact_keys, sorted_section
+from .sorted import Key, SortedSection, SortKey, exact_keys, sorted_section
 
 Elements = dict[str, Element]
 Draws = Mapping[str, np.ndarray]

@@ -21,6 +21,7 @@ import numpy as np
 from ...symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
 from ..engine._families import without_axes
+from ..engine._steps import after
 
 
 @dataclass(frozen=True)
@@ -133,20 +134,6 @@ class SortedSection:
             f"{name}: " + ", ".join([f"sorted by {sort}"] * bool(sort) + [f"{sign} made positive"] * bool(sign))
             for name, sign, sort in self.steps
         )
-
-
-def after(sym: Symmetry, step: Mapping[str, Element], before: Mapping[str, Element]) -> dict[str, Element]:
-    """What some units did first and others then, as one element of those that moved.
-
-    Units that commute keep what they did. Where the step is one of units whose sets others have
-    permuted already, it is told as what comes before these.
-    """
-    moved = [u for u in sym if u.name in step or u.name in before]
-    if not step.keys() & before.keys() and not any(sym.outer_of(u) for u in moved):
-        return {**before, **step}
-    still = sym.identity()
-    total = sym.compose({**still, **step}, {**still, **before})
-    return {u.name: total[u.name] for u in moved}
 
 
 #: What a unit can be sorted by: one entry, or a sum over all of its entries on a site.
