@@ -86,7 +86,8 @@ def align(
     permutation, in one assignment problem.
 
     :param sites: site name -> floats of shape ``(*sample, *site)``, NumPy or JAX. Sites that the
-        symmetry does not name pass through.
+        symmetry does not name pass through; labels of units ride along, where they are there, and have
+        no part in distances.
     :param reference: a point (site name -> array of shape ``site``); ``"first"`` or the index of
         a draw (a tuple where there are several sample dimensions); or ``"mean"``: align, average,
         and repeat until nothing moves.
@@ -139,12 +140,13 @@ def aligned(
     check_arguments(aligned, locals(), who)
     if not len(sym):
         raise SymmetryError(f"{who}: the symmetry has no Units, so there is nothing to align by.")
+    whole, sym = sym, sym.without_values()
     point: dict[str, np.ndarray] | None = None
     at: dict[str, Any] | None = None
     if isinstance(reference, Mapping):
         point = as_host_arrays(who, reference, sym, "the reference")
         at = {**reference, **point}
-    packed = pack(who, sites, sym, sample_ndim, point)
+    packed = pack(who, sites, whole, sample_ndim, point)
     if packed.batch == 0:
         raise SymmetryError(f"{who}: there are no draws to align: their sample shape is {packed.sample}.")
     if point is not None:
@@ -165,7 +167,7 @@ def aligned(
     moved = _moved(packed, sym, compared, found)
     if point is None:
         point = {name: _mean(x) if row == _MEAN else packed.draws[name][row] for name, x in moved.items()}
-    return _result(packed, moved, found, unit, point)
+    return _result(packed, moved, packed.moved_labels(whole, found.elements), found, unit, point)
 
 
 def _moved(packed: Packed, sym: Symmetry, compared: Mapping[str, np.ndarray], found: Match) -> dict[str, np.ndarray]:
@@ -203,6 +205,7 @@ def _row(who: str, reference: Any, sample: tuple[int, ...]) -> int:
 def _result(
     packed: Packed,
     moved: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
     found: Match,
     unit: float,
     reference: Mapping[str, np.ndarray],
@@ -213,7 +216,7 @@ def _result(
         packed.back((x * unit).astype(dtype)) for x in (found.distance, found.distance_before, found.gap)
     )
     return Alignment(
-        packed.unpack(moved),
+        packed.unpack({**moved, **labels}),
         packed.unpack_elements(found.elements, dtype),
         distance,
         before,

@@ -38,7 +38,7 @@ def align_chunked(
     are: threads, processes and clusters are dask's own.
 
     :param sites: site name -> dask arrays of floats ``(*sample, *site)``, chunked along sample dimensions;
-        chunks along the others are joined.
+        chunks along the others are joined. Labels of units ride along, where they are there.
     :param reference: as in :func:`align`; ``"mean"`` makes one pass over the draws for each iteration,
         and starts each from the draws as they came.
     :param sym: the symmetry.
@@ -64,16 +64,18 @@ def align_chunked(
     if isinstance(metric, Wasserstein):
         raise SymmetryError("align_chunked: Wasserstein holds standard deviations of all draws. Align them in memory.")
     lead = _sample_ndim(sites, reference, sym, sample_ndim)
-    kept = sym.sites if metric is EUCLIDEAN else tuple(sites)
+    labels = [site for site in sym.label_sites if site in sites]
+    kept = (*sym.sites, *labels) if metric is EUCLIDEAN else tuple(sites)
     draws = _alike(sites, kept, sym, lead)
     options = {**options, "metric": metric, "num_threads": num_threads}
     lazily = partial(_lazily_aligned, draws, sym, lead, options)
+    compared = {name: x for name, x in draws.items() if name not in labels}
     if isinstance(reference, Mapping):
-        found = lazily({name: np.asarray(reference[name]) for name in reference if name in draws})
+        found = lazily({name: np.asarray(reference[name]) for name in reference if name in compared})
     elif isinstance(reference, str) and reference == "mean":
-        found = _iterated_mean(lazily, _draw(draws, "first", sym, lead), lead, max_iterations)
+        found = _iterated_mean(lazily, _draw(compared, "first", sym, lead), lead, max_iterations)
     else:
-        found = lazily(_draw(draws, reference, sym, lead))
+        found = lazily(_draw(compared, reference, sym, lead))
     return found._replace(sites={name: found.sites.get(name, x) for name, x in sites.items()})
 
 
@@ -85,7 +87,7 @@ def _iterated_mean(lazily: Any, point: dict[str, np.ndarray], lead: int, max_ite
     before = np.inf
     for _ in range(max_iterations):
         found = lazily(point)
-        means = {name: x.mean(sample) for name, x in found.sites.items()}
+        means = {name: x.mean(sample) for name, x in found.sites.items() if name in point}
         means, now = dask.compute(means, (found.distance.astype(float) ** 2).sum())
         if now >= (1 - _STILL) * before:
             break
@@ -101,9 +103,7 @@ def _lazily_aligned(
 
     some = draws[sym.sites[0]]
     dtype = np.promote_types(some.dtype, np.float32)  # holds permutations too, exactly
-    blank = _align_block(
-        [np.zeros((1,) * lead + x.shape[lead:], some.dtype) for x in draws.values()], draws, sym, point
-    )
+    blank = _align_block([np.zeros((1,) * lead + x.shape[lead:], x.dtype) for x in draws.values()], draws, sym, point)
     shapes = [np.shape(leaf)[lead:] for leaf in jax.tree.leaves(blank)]
     ends = np.cumsum([prod(shape) for shape in shapes]).tolist()
     sample = tuple(range(lead))
@@ -138,7 +138,8 @@ def _lazily_aligned(
 def _align_block(arrays, names, sym: Symmetry, point: Mapping[str, np.ndarray], **options: Any) -> Alignment:
     """A chunk aligned; the reference is known, so it is left out."""
     found = aligned("align_chunked", dict(zip(names, arrays, strict=True)), point, sym, **options)
-    return found._replace(sites={name: found.sites[name] for name in sym.sites}, reference={})
+    moved = [name for name in (*sym.sites, *sym.label_sites) if name in found.sites]
+    return found._replace(sites={name: found.sites[name] for name in moved}, reference={})
 
 
 def _rows_of_block(*arrays: np.ndarray, names, sym, point, options: Mapping[str, Any], dtype) -> np.ndarray:
@@ -155,6 +156,7 @@ def _sample_ndim(sites: Mapping[str, Any], reference: Reference, sym: Symmetry, 
     for name in sym.sites:
         if name not in sites:
             raise SymmetryError(f"align_chunked: the draws lack site {name!r}; there are {sorted(sites)}.")
+    for name in (*sym.sites, *(site for site in sym.label_sites if site in sites)):
         if not is_chunked(sites[name]):
             raise SymmetryError(
                 f"align_chunked: site {name!r} is a {type(sites[name]).__name__}; expected a dask array, such as "

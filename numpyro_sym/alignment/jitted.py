@@ -41,7 +41,8 @@ def align_in_jit(
     array with others, and never farther away than the draw was. Outside of compiled code :func:`align` is
     faster and tries several starts. Values that are NaN stay where they are.
 
-    :param sites: site name -> floats of the site's shape, without sample dimensions: use ``jax.vmap``.
+    :param sites: site name -> floats of the site's shape, without sample dimensions: use ``jax.vmap``. Labels of
+        units ride along, where they are there.
     :param reference: site name -> floats of the same shape.
     :param sym: the symmetry, of permutations and signs.
     :param max_sweeps: how often all ``Units`` are visited, at most.
@@ -66,6 +67,7 @@ def align_in_jit(
                     f"align_in_jit: site {name!r} of {what} is {describe(given[name])}; expected floats."
                 )
         sym.check_shapes({name: jnp.shape(x) for name, x in given.items()})
+    whole, sym = sym, sym.without_values()
     draw = {name: jnp.asarray(sites[name]) for name in sym.sites}
     at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}
     dtype = jnp.result_type(*draw.values())
@@ -97,7 +99,7 @@ def align_in_jit(
     first = squared_distance(draw)
     state = (start, draw, first, jnp.array(True), jnp.array(0))
     elements, _, least, _, _ = jax.lax.while_loop(lambda s: s[3] & (s[4] < max_sweeps), sweep, state)
-    moved = sym.act(elements, given)
+    moved = {**sym.act(elements, given), **whole.moved_labels(elements, sites)}
     distance, before = (jnp.ldexp(jnp.sqrt(square), unit) for square in (least, first))
     return JitAlignment({**sites, **moved}, elements, distance, before)
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..symmetry import Element, Symmetry, SymmetryError
+from ..symmetry.validity import check_labels
 
 Arrays = dict[str, np.ndarray]
 
@@ -21,12 +22,14 @@ class Packed:
 
     :param given: the sites as they came.
     :param sample: their leading sample dimensions.
-    :param draws: site name -> array ``(batch, *site)``, of the sites that a symmetry names.
+    :param draws: site name -> array ``(batch, *site)``, of the sites along which a symmetry's units lie.
+    :param labels: the same, of the sites that hold labels of units, as far as they are there.
     """
 
     given: Mapping[str, Any]
     sample: tuple[int, ...]
     draws: Arrays
+    labels: Arrays
 
     @property
     def batch(self) -> int:
@@ -40,7 +43,7 @@ class Packed:
         others = {
             name: np.asarray(x)
             for name, x in self.given.items()
-            if name not in self.draws and np.shape(x)[:lead] == self.sample
+            if name not in self.draws | self.labels and np.shape(x)[:lead] == self.sample
         }
         return {name: x.reshape((self.batch, *x.shape[lead:])) for name, x in others.items()} | self.draws
 
@@ -58,8 +61,12 @@ class Packed:
         """All sites as they came, but for those that were moved; these of the dtypes that came."""
         sites = dict(self.given)
         for name, x in moved.items():
-            sites[name] = self.back(x.astype(self.draws[name].dtype, copy=False))
+            sites[name] = self.back(x.astype((self.draws | self.labels)[name].dtype, copy=False))
         return sites
+
+    def moved_labels(self, sym: Symmetry, elements: Mapping[str, Element]) -> Arrays:
+        """The labels, moved by the draws' elements."""
+        return dict(sym.moved_labels(elements, self.labels, sample_ndim=1))
 
     def unpack_elements(self, elements: Mapping[str, Element], dtype: np.dtype) -> dict[str, Element]:
         """Elements of the draws, their factors of one dtype."""
@@ -86,11 +93,15 @@ def pack(
     :raises SymmetryError: where a site is missing, is not of finite floats, or does not fit.
     """
     arrays = as_host_arrays(who, sites, sym, "the draws")
+    labels = labels_on_host(who, sites, sym)
     lead = _sample_ndim(who, arrays, point, sample_ndim)
     sample = _sample_shape(who, arrays, lead)
-    sym.check_shapes({name: x.shape for name, x in arrays.items()}, sample)
+    sym.check_shapes({name: x.shape for name, x in (arrays | labels).items()}, sample)
     batch = int(np.prod(sample))
-    return Packed(sites, sample, {name: x.reshape((batch, *x.shape[lead:])) for name, x in arrays.items()})
+    draws, labels = (
+        {name: x.reshape((batch, *x.shape[lead:])) for name, x in some.items()} for some in (arrays, labels)
+    )
+    return Packed(sites, sample, draws, labels)
 
 
 def as_host_arrays(who: str, sites: Mapping[str, Any], sym: Symmetry, what: str) -> Arrays:
@@ -121,6 +132,20 @@ def as_host_arrays(who: str, sites: Mapping[str, Any], sym: Symmetry, what: str)
     for name, x in arrays.items():
         refuse_not_finite(who, name, x, what)
     return arrays
+
+
+def labels_on_host(who: str, sites: Mapping[str, Any], sym: Symmetry) -> Arrays:
+    """The sites that hold labels of a symmetry's units, as far as they are there, as NumPy arrays."""
+    labels: Arrays = {}
+    for u in sym:
+        for name in u.values:
+            if name not in sites:
+                continue
+            if isinstance(sites[name], jax.core.Tracer):
+                raise SymmetryError(f"{who}: site {name!r} is traced. It runs on the host: call it outside jit.")
+            labels[name] = np.asarray(sites[name])
+            check_labels(who, u, name, labels[name])
+    return labels
 
 
 def is_chunked(x: Any) -> bool:

@@ -47,7 +47,7 @@ def remove_symmetry(
     It needs no reference, and it has no optimum that it could be held to: where units overlap,
     :func:`numpyro_sym.align` is nearer and faster. All draws are used at once, so it is no fold of a chain.
 
-    :param sites: site name -> floats ``(*sample, *site)``.
+    :param sites: site name -> floats ``(*sample, *site)``; labels of units ride along, where they are there.
     :param sym: permutations and signs, first layer first.
     :param sample_ndim: how many leading sample dimensions there are.
     :param num_neighbours: how many neighbours vote.
@@ -79,6 +79,7 @@ def remove_symmetry(
     if num_draws < 2:
         raise SymmetryError(f"remove_symmetry: labels are told from one another by many draws; got {num_draws}.")
     refuse_out_of_range("remove_symmetry", packed.draws, 40)
+    whole, sym = sym, sym.without_values()
     draws = {name: widened(x) for name, x in packed.draws.items()}
     elements = {}
     for u in reversed(sym.units):
@@ -86,13 +87,14 @@ def remove_symmetry(
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
-        labels = [_labels(x, num_neighbours, max_sweeps) for x in points]
-        order = np.stack(labels, 1).reshape(sign.shape)
+        slots = [_labels(x, num_neighbours, max_sweeps) for x in points]
+        order = np.stack(slots, 1).reshape(sign.shape)
         draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
         elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
 
     in_order = {u.name: elements[u.name] for u in sym}
-    return Removed(packed.unpack(draws), packed.unpack_elements(in_order, np.dtype(float)))
+    labels = packed.moved_labels(whole, in_order)
+    return Removed(packed.unpack({**draws, **labels}), packed.unpack_elements(in_order, np.dtype(float)))
 
 
 def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -99,7 +99,7 @@ def _in_gauge(
     max_sweeps: int = 10000,
 ) -> Rescaled:
     """Rescale each ``Units`` in turn until nothing is left to do, in double precision."""
-    scaled = sym.select("scaled")
+    scaled = sym.without_values().select("scaled")  # labels have no scale
     if not len(scaled):
         raise SymmetryError(
             f"{who}: there are no Units of kind 'scaled' to rescale; this symmetry has {sorted({u.kind for u in sym})}."

@@ -15,6 +15,7 @@ from .arviz._rebasin import Reference, rebasin
 from .arviz.groups import ArvizData, get_group, posterior_of, site_arrays
 from .arviz.record import RECORDS, Elements, elements_of
 from .chains._chain_modes import FEWEST, ChainModes, chain_modes
+from .indicators import with_indicators
 from .invariants import invariant_functions, outside
 from .labels import share_within
 from .parts import Parts
@@ -111,7 +112,9 @@ def diagnose(
     trajectories cut short and low E-BFMI; tails without a mean; ambiguous alignment; one chain.
     Labels that change within chains are told, too, and are no fault.
 
-    Permutations and signs alone are judged: of scaled ``Units`` the scale has a row of its own.
+    Permutations and signs alone are judged: of scaled ``Units`` the scale has a row of its own. Of labels
+    of units (``values``) the share of each label is judged, and of single entries whether they bear it,
+    where at least 100 draws say so and 100 do not: the numbers themselves mean nothing.
 
     :param data: an ArviZ object with a posterior, of either generation.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`.
@@ -185,11 +188,12 @@ def _parts(
 ) -> Parts:
     """The draws that are judged: every variable of the posterior, and the invariant functions."""
     sites = list(sym.sites)
-    scales = log_scales(site_arrays(posterior, sym.sites), sym, elements)
+    scales = log_scales(site_arrays(posterior, sym.sites), sym.without_values(), elements)
+    labels = with_indicators(posterior, aligned, sym)
     others = {n: x for n, x in outside(posterior, sym).items() if n not in functions}
     return Parts(
-        posterior[sites].assign(scales[0].data_vars),
-        aligned[sites].assign(scales[1].data_vars),
+        posterior[sites].assign(scales[0].data_vars).assign(labels[0].data_vars),
+        aligned[sites].assign(scales[1].data_vars).assign(labels[1].data_vars),
         judged(_as_floats(posterior[list(others)])),
         judged(_as_floats(functions)),
     )

@@ -10,6 +10,7 @@ import xarray as xr
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .arviz.groups import ArvizData, posterior_of, sample_dims
+from .indicators import pairs_alike
 from .labels import runs_over_units
 from .sampler import ENERGIES, companion, of_other_runs
 
@@ -31,7 +32,7 @@ def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames
         (since two functions can be equally likely) of each observation; and ``lp``,
         ``potential_energy`` and ``energy`` of the sample statistics. Where there is none of these,
         every float variable outside the symmetry that cannot name units: no integers, no axis as
-        long as units are many, no ``*_decentered``.
+        long as units are many, no ``*_decentered``; and of labels of units the share of pairs that are alike.
     :returns: a Dataset over ``chain`` and ``draw``; empty only where all there was is of another run.
     :raises SymmetryError: where a name is unknown or moved by the symmetry, or nothing is there.
     """
@@ -52,6 +53,8 @@ def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames
         found |= {name: stats[name] for name in ENERGIES if name in stats}
     if not found:
         found = {name: x for name, x in outside(posterior, sym).items() if not runs_over_units(x, sym)}
+        # Labels that never move, of groups far apart, tell nothing beside others.
+        found |= {name: x for name, x in pairs_alike(posterior, sym).items() if not found or np.ptp(x.values)}
     if not found and not of_other_runs(data, posterior):
         raise SymmetryError(f"diagnose: nothing invariant to compare with. {_REMEDY}")
     bare = {name: x.drop_vars(set(x.coords) - {"chain", "draw"}) for name, x in found.items()}
@@ -60,10 +63,11 @@ def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames
 
 def outside(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]:
     """Variables that hold draws of numbers and that the symmetry does not move."""
+    moved = {*sym.sites, *sym.label_sites}
     return {
         str(name): x
         for name, x in posterior.data_vars.items()
-        if name not in sym.sites and {"chain", "draw"} <= set(x.dims) and x.size and _is_number(x.dtype)
+        if name not in moved and {"chain", "draw"} <= set(x.dims) and x.size and _is_number(x.dtype)
     }
 
 
@@ -79,7 +83,7 @@ def _named(posterior: xr.Dataset, sym: Symmetry, names: str | Sequence[str] | No
             raise SymmetryError(
                 f"invariant: the posterior has no variable {name!r}; it has {list(posterior.data_vars)}."
             )
-        if name in sym.sites:
+        if name in sym.sites or name in sym.label_sites:
             raise SymmetryError(f"invariant: {name!r} is moved by the symmetry, so it is not invariant.")
     return named
 

@@ -11,6 +11,7 @@ from ..symmetry import Element, Symmetry
 from ._stuck import stuck, stuck_lines
 from .copies import copied_chains, coupled_chains, fingerprints, tiled_chains
 from .drift import drifting
+from .indicators import label_names
 from .invariants import outside
 from .labels import relabelled
 from .parts import Parts
@@ -88,7 +89,9 @@ def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) -
     """What never moves, as it came or once aligned, where no other figure says so already."""
     moving = [*sym.sites, *outside(posterior, sym)]
     single = [n for n in ("log_likelihood", *ENERGIES) if n in parts.functions]
-    found = stuck(posterior[moving]) | stuck(parts.after) | stuck(parts.functions[single])
+    # Labels may rest where groups are far apart.
+    aligned = parts.after.drop_vars(label_names(posterior, sym))
+    found = stuck(posterior[moving]) | stuck(aligned) | stuck(parts.functions[single])
     if np.isnan(largest(worst(figures.functions, "function"))):
         found = {name: chains for name, chains in found.items() if name not in parts.functions}
     told = {n: float(r.max()) for part in figures[1:] for n, r in part["rhat"].data_vars.items()}

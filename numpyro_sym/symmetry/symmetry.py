@@ -440,6 +440,42 @@ class Symmetry:
             out = act_on_sites(u, g[u.name], out, len(sample))
         return out
 
+    def moved_labels(self, g: kinds.Elements, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative = 0) -> Sites:
+        """The labels among the sites, moved by an element that is known: what rides along with an alignment or a fold.
+
+        :param g: units name -> Element, of those units at least that the labels name or lie along.
+        :param sites: site name -> array of shape ``(*sample, *site shape)``.
+        :param sample_ndim: how many leading sample dimensions the element has, and the sites.
+        :returns: the sites that hold labels, and no others, moved.
+        :raises SymmetryError: where numbers are no labels, or an axis does not fit.
+
+        >>> import numpy as np
+        >>> sym = Symmetry([Units("component", 3, axes={"mu": 0}, values=("z",))])
+        >>> g = {"component": Element(np.array([2, 0, 1]), np.ones(3))}
+        >>> sym.moved_labels(g, {"mu": np.zeros(3), "z": np.array([0, 0, 2])})["z"].tolist()
+        [1, 1, 0]
+        """
+        check_arguments(Symmetry.moved_labels, locals())
+        labels = {site: sites[site] for site in self.label_sites if site in sites}
+        for u in self.in_order_of_action:
+            named = [site for site in (*u.sites, *u.values) if site in labels]
+            if not named:
+                continue
+            check_element("act", u, self._element(g, u))
+            sample = np.shape(g[u.name].permutation)[: -len(u.shape)]
+            for site in named:
+                shape = np.shape(labels[site])
+                if len(sample) != sample_ndim or shape[:sample_ndim] != sample:
+                    raise SymmetryError(
+                        f"act: site {site!r} has shape {shape}, and the element of {u.name!r} sample shape {sample}; "
+                        f"expected {sample_ndim} leading dimensions of both to be the same."
+                    )
+            for site in u.values.keys() & labels.keys():
+                _check_axis(u, site, u.values[site], np.shape(labels[site])[sample_ndim:])
+                check_labels("act", u, site, labels[site])
+            labels = act_on_sites(u, g[u.name], labels, sample_ndim)
+        return labels
+
     def _element(self, g: Mapping[str, Any], u: Units) -> Element:
         try:
             return g[u.name]

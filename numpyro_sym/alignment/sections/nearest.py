@@ -46,14 +46,15 @@ class Nearest:
         """
         check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
-        for u in sym:
+        plain = sym.without_values()
+        for u in plain:
             for site, axs in u.placements:
                 if len({a.axis % len(shapes[site]) for a in axs}) > 1:
                     raise SymmetryError(
                         f"Nearest: Units {u.name!r} lie on several axes of site {site!r}, which no single "
                         "assignment settles. Fold by sorted keys, or say ApproximatelyNearest."
                     )
-        if not is_exact(sym, shapes):
+        if not is_exact(plain, shapes):
             raise SymmetryError(
                 f"Nearest: {len(sym)} Units {[u.name for u in sym]} are settled together by no single assignment, so "
                 "the fold would not be exact. Fold by sorted keys, or say ApproximatelyNearest."
@@ -113,12 +114,13 @@ class NearestSection:
 
     def settle(self, sites: Mapping[str, Any]) -> tuple[Elements, dict[str, Any]]:
         """The element that brings one point near, and the moved point; jit- and vmap-able."""
-        out, total = dict(sites), self.sym.identity()
-        shapes = {site: jnp.shape(sites[site]) for site in self.sym.sites}
+        plain = self.sym.without_values()
+        out, total = dict(sites), plain.identity()
+        shapes = {site: jnp.shape(sites[site]) for site in plain.sites}
         for _ in range(self.sweeps):
-            for part in parts(self.sym, shapes):
-                total, out = settled(self.sym, part, self.reference, out, total)
-        return total, out
+            for part in parts(plain, shapes):
+                total, out = settled(plain, part, self.reference, out, total)
+        return total, {**out, **self.sym.moved_labels(total, sites)}
 
     def __str__(self) -> str:
         return "\n".join(f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym)

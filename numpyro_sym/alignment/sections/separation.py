@@ -79,14 +79,15 @@ class SeparatingSection:
         """
         out = dict(sites)
         elements: Elements = {}
+        plain = self.sym.without_values()
         for name, how in self.steps:
             if isinstance(how, SortedSection):
                 settled, out = how.settle(out)
             else:
-                settled = {name: how.element(out, self.sym[name])}
-                out = Symmetry([self.sym[name]]).act(settled, out)
-            elements = after(self.sym, settled, elements)
-        return elements, out
+                settled = {name: how.element(out, plain[name])}
+                out = Symmetry([plain[name]]).act(settled, out)
+            elements = after(plain, settled, elements)
+        return elements, {**out, **self.sym.moved_labels(elements, sites)}
 
     def __str__(self) -> str:
         return "\n".join(str(how) if isinstance(how, SortedSection) else f"{name}: {how}" for name, how in self.steps)
@@ -94,6 +95,7 @@ class SeparatingSection:
 
 def has_choice(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mapping[str, SortKey] | None) -> bool:
     """Whether there is more than one number to sort some units by."""
+    sym = sym.without_values()
     for name, others in _in_turn(sorted_section(sym, shapes, keys)):
         numbers = [
             key.read_all({key.site: np.empty(shapes[key.site])}, sym[name].n).shape[-1]
@@ -112,6 +114,7 @@ def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] 
     :param keys: units name -> what to sort these units by, whatever the draws show.
     :raises SymmetryError: as :func:`~numpyro_sym.alignment.sorted_section`.
     """
+    whole, sym = sym, sym.without_values()
     shapes = {name: x.shape[1:] for name, x in draws.items()}
     plain = sorted_section(sym, shapes, keys)
     here: Draws = {name: x.astype(np.float64) for name, x in draws.items()}
@@ -131,7 +134,7 @@ def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] 
             steps.append((name, SortedSection(Symmetry([u]), ((name, sign_key, sort_key),))))
         else:
             steps.append((name, _slots(u, choices, here)))
-    return SeparatingSection(sym, tuple(steps))
+    return SeparatingSection(whole, tuple(steps))
 
 
 def _in_turn(section: SortedSection) -> list[tuple[str, list[Units]]]:

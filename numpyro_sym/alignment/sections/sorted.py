@@ -115,8 +115,9 @@ class SortedSection:
         """
         out = dict(sites)
         elements: dict[str, Element] = {}
+        plain = self.sym.without_values()
         for name, sign_key, sort_key in self.steps:
-            u = self.sym[name]
+            u = plain[name]
             alone = Symmetry([u])
             straight, ones = alone.identity()[name]
             sign = ones
@@ -125,8 +126,8 @@ class SortedSection:
                 out = alone.act({name: Element(straight, sign)}, out)
             order = straight if sort_key is None else jnp.argsort(sort_key.read(out, u.n), -1)
             out = alone.act({name: Element(order, ones)}, out)
-            elements = after(self.sym, {name: Element(order, jnp.take_along_axis(sign, order, -1))}, elements)
-        return elements, out
+            elements = after(plain, {name: Element(order, jnp.take_along_axis(sign, order, -1))}, elements)
+        return elements, {**out, **self.sym.moved_labels(elements, sites)}
 
     def __str__(self) -> str:
         return "\n".join(
@@ -163,6 +164,7 @@ def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortK
     """
     check_arguments(sorted_section, locals())
     sym.check_shapes(shapes)
+    whole, sym = sym, sym.without_values()
     wanted = {name: _wanted(sym[name], key) for name, key in (keys or {}).items()}
     for u in sym.units:
         if u.has_scales:
@@ -173,7 +175,7 @@ def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortK
             f"sorted_section: no exact section for Units {[u.name for u in stuck]}: their signs can be read only off "
             "arrays on which others of them turn signs too. Make them one Units, or align draws with numpyro_sym.align."
         )
-    return SortedSection(sym, steps)
+    return SortedSection(whole, steps)
 
 
 def _settled(

@@ -72,9 +72,9 @@ def rebasin(
     :param keep_elements: add a group ``rebasin`` (and ``warmup_rebasin``) with each draw's element,
         distances and gap, for :func:`numpyro_sym.diagnostics.elements_of`.
     :returns: an object of the same type. Posterior and warm-up draws of the symmetry's sites are
-        aligned; dims, coords, attrs, dtypes and every other variable and group are as they were,
-        and ``data`` is not changed. What was done is told by the attribute ``rebasin`` of the
-        groups that moved. Deterministics that name single units stay: see
+        aligned, and labels of units moved with them; dims, coords, attrs, dtypes and every other
+        variable and group are as they were, and ``data`` is not changed. What was done is told by
+        the attribute ``rebasin`` of the groups that moved. Deterministics that name single units stay: see
         :func:`numpyro_sym.diagnostics.act_on_group`.
     :raises SymmetryError: where there is no posterior, it is empty, holds NaN or infinite draws,
         lacks a site, or a shape does not fit; where ``scales`` names no scaled ``Units``.
@@ -128,6 +128,6 @@ def align_dataset(
 ) -> Alignment:
     """The alignment of a group's draws, by scales only where named: of dask arrays where it holds such."""
     sym = used_symmetry(sym, scales, "rebasin")
-    draws = site_arrays(dataset, sym.sites)
+    draws = site_arrays(dataset, (*sym.sites, *(site for site in sym.label_sites if site in dataset)))
     work = align_chunked if dataset[list(draws)].chunks else partial(aligned, "rebasin")
     return work(draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)

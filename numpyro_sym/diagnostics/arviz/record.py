@@ -114,7 +114,8 @@ def act_on_group(data: ArvizData, sym: Symmetry, elements: kinds.Elements, group
 
     For undoing an alignment, for groups that were drawn beside the posterior, and for
     deterministic sites that name single units: give a symmetry whose ``Units`` have the same
-    names and act on those sites.
+    names and act on those sites. In a group that holds labels of units and none of the sites along
+    which these lie, as predictions do, the labels are moved.
 
     :param data: an ArviZ object, of either generation.
     :param sym: the symmetry; its ``Units`` choose among the elements.
@@ -127,8 +128,14 @@ def act_on_group(data: ArvizData, sym: Symmetry, elements: kinds.Elements, group
     if group not in group_names(data):
         raise SymmetryError(f"act_on_group: there is no group {group!r}; there are {group_names(data)}.")
     dataset = get_group(data, group)
-    draws = {site: np.asarray(x) for site, x in site_arrays(dataset, sym.sites).items()}
-    return with_groups(data, {group: with_sites(dataset, sym.act(elements, draws))})
+    labels = tuple(site for site in sym.label_sites if site in dataset)
+    along = () if labels and dataset.data_vars.keys().isdisjoint(sym.sites) else sym.sites
+    draws = {site: np.asarray(x) for site, x in site_arrays(dataset, (*along, *labels)).items()}
+    if along:
+        moved = sym.act(elements, draws)
+    else:
+        moved = dict(sym.moved_labels(elements, draws, sample_ndim=len(sample_dims(dataset))))
+    return with_groups(data, {group: with_sites(dataset, moved)})
 
 
 def _name(units: str, part: str) -> str:
