@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from ..symmetry import SymmetryError
 from . import enumeration
 from .held import is_inside
 from .marks import Noted, mark, names_of_marks, with_inputs
+from .own_constants import with_own_arrays, with_own_constants
 from .plates import cut_plates
 from .points import at_prior_scale, improve, in_support
 from .purity import same_program
@@ -101,12 +101,15 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     def joint(point: Point) -> Any:
         return sum(sum(group.values()) for group in evaluate(point)[:2])
 
-    def placed(place: Callable[[Any, Any], Any], free: Point) -> dict[str, Any]:
-        told = run.trace(dict(run.data), _substituted(lambda fn, name: place(fn, free[name])))
-        return {name: told[name]["value"] for name in sites}
+    def placed(place: Callable[[Any, Any], Any]) -> Callable[[Point], dict[str, Any]]:
+        def place_all(free: Point) -> dict[str, Any]:
+            told = run.trace(dict(run.data), _substituted(lambda fn, name: place(fn, free[name])))
+            return {name: told[name]["value"] for name in sites}
 
-    far = partial(jax.jit, compiler_options=QUICK)(partial(placed, in_support))
-    prior = partial(jax.jit, compiler_options=QUICK)(partial(placed, at_prior_scale))
+        return with_own_arrays(place_all)
+
+    to_prior = placed(at_prior_scale)
+    far, prior = (jax.jit(place, compiler_options=QUICK) for place in (placed(in_support), to_prior))
     real = all(site.is_real for site in sites.values())
 
     def free_point(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
@@ -121,7 +124,7 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
 
     def improved(rng: np.random.Generator) -> Iterator[Point]:
         if sum(map(prod, shapes.values())) <= MOST_ENTRIES:
-            yield from improve(prior, partial(placed, at_prior_scale), joint, free_point(rng, 0.5))
+            yield from improve(prior, to_prior, joint, free_point(rng, 0.5))
 
     return ModelView(
         shapes=shapes,
@@ -275,7 +278,7 @@ def _marked_run(run: _Run) -> _FirstRun:
         return densities, {name: trace[name]["value"] for name in latent}
 
     program = jax.make_jaxpr(once)(0, {name: run.data[name] for name in run.given})
-    return found[0]._replace(program=program)
+    return found[0]._replace(program=with_own_constants(program))
 
 
 def _mark_of(site: str) -> str:
@@ -296,7 +299,8 @@ def _program(run: _Run, first: _FirstRun) -> tuple[Any, dict[str, Any]]:
         inputs = [1 + given.index(name) if name in given else name for name in sorted(data)]  # the first is the origin
         return with_inputs(first.program, [*inputs, *map(_mark_of, names)], first.out.num_leaves), data
     point = {name: np.zeros(site.shape) for name, site in first.latent.items()}
-    return jax.make_jaxpr(lambda data, point: run.densities(dict(data), None, point)[0])(run.data, point), run.data
+    program = jax.make_jaxpr(lambda data, point: run.densities(dict(data), None, point)[0])(run.data, point)
+    return with_own_constants(program), run.data
 
 
 def _fixed(site: dict) -> _Site:
@@ -422,9 +426,9 @@ def _plates_of(site: dict) -> dict[int, str]:
 
 
 def _widest(x: Any) -> Any:
-    """Floating arrays in the session's widest precision; anything else as it came."""
+    """Floating arrays in the session's widest precision; anything else as it came, arrays of NumPy's as copies."""
     if isinstance(x, jax.core.Tracer) or not isinstance(x, (jax.Array, np.ndarray)):
         return x
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        return x
-    return np.asarray(x, jnp.result_type(float))  # on the host: nothing to compile
+        return np.array(x) if isinstance(x, np.ndarray) else x  # see own_constants for why
+    return np.array(x, jnp.result_type(float))  # on the host: nothing to compile

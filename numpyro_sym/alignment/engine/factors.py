@@ -33,7 +33,7 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
         size = np.abs(parts[1])
         return parts[0] + size if 0 in parts else size, np.copysign(one, parts[1])
     if not set(parts) <= {-2, -1, 0, 1, 2}:
-        raise SymmetryError(f"align: scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}.")
+        raise SymmetryError(f"Scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}.")
     score, factor = _best_scales([np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)])
     return score.astype(some.dtype), factor.astype(some.dtype)
 
