@@ -23,7 +23,6 @@ import numpyro_sym as nsym
 from numpyro_sym.discovery import find_symmetry
 from numpyro_sym.models.numpyro_model import read_numpyro_model
 
-
 #: What every run asks; the others are asked in the slow ones.
 QUICK = {"mixture", "hidden Markov model in a loop", "Dawid and Skene", "Dawid and Skene, informative"}
 EVERY = [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in ENUMERATED]
