@@ -9,7 +9,7 @@ from numpyro.contrib.funsor import config_enumerate
 from numpyro.infer import HMC, MCMC, NUTS, Predictive
 
 import numpyro_sym as nsym
-from numpyro_sym.mcmc import good_starts
+from numpyro_sym.mcmc import PermutationSampler, good_starts
 
 CASE = ENUMERATED["mixture"]
 
