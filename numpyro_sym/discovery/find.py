@@ -18,7 +18,7 @@ from ..symmetry import Symmetry, SymmetryError, Units
 from ..symmetry import kinds as kinds_of_arguments
 from ..symmetry.arguments import check_arguments
 from ..symmetry.products import why_no_group
-from . import rules_control, rules_elementwise, rules_linear, rules_shape  # noqa: F401 - they register themselves
+from . import rules_control, rules_elementwise, rules_linear, rules_lookup, rules_shape  # noqa: F401 - they register
 from ._explain import Namer, explain, reasons_of
 from .batches import EVALUATED, GENERAL, VALUES, with_batches
 from .caveats import CAVEATS, caveats_of

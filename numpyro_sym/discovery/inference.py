@@ -50,6 +50,7 @@ class Value(NamedTuple):
     :param exponents: the factor of the whole value.
     :param known: the value itself, where it is constant.
     :param batch: of one slice of a batch (see :mod:`.slices`): where each dimension of the batch lies.
+    :param pieces: what it was concatenated from, for an operation that reads them one by one.
     """
 
     shape: tuple[int, ...]
@@ -57,6 +58,7 @@ class Value(NamedTuple):
     exponents: Exponents = ONE
     known: Any = None
     batch: Batch = ()
+    pieces: tuple[Value, ...] = ()
 
     @property
     def zero(self) -> bool:
@@ -203,7 +205,7 @@ class Walk:
     def unify(self, x: Value, y: Value) -> Value:
         """Both values have one type from now on; a constant 0 has any exponents. Which of them it is, is not known."""
         if x.zero or y.zero:
-            return (y if x.zero else x)._replace(known=None)
+            return (y if x.zero else x)._replace(known=None, pieces=())
         axes = [self.tie(pair) for pair in zip(x.axes, y.axes, strict=True)]
         return self.value(x.shape, axes, self.same(WHOLE, [x.exponents, y.exponents]))
 

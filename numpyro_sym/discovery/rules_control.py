@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .inference import Batch, Block, Value, Walk, calls, opaque, register_rule
+from .layout import Layout
 from .program import walk_jaxpr
 from .slices import at_one_index, joined
 
@@ -35,19 +36,30 @@ def call(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
     return _inside(walk, jaxpr, inputs, walk.out_feeds)
 
 
-def _settled(walk: Walk, carry: Sequence[Value], step: Callable[[list[Value]], list[Value]]) -> tuple[list, list]:
-    """Carries that have one type before and after a step, and what else the step gives."""
-    state = [walk.unknown_value(x.shape) for x in carry]
-    for start, generic in zip(carry, state, strict=True):
-        walk.unify(start, generic)
+def _settled(
+    walk: Walk,
+    carry: Sequence[Value],
+    step: Callable[[list[Value]], list[Value]],
+    constant: Sequence[bool] | None = None,
+) -> tuple[list, list]:
+    """Carries that have one type before and after a step, and what else the step gives.
+
+    :param constant: which of them are constants that no step changes.
+    """
+    constant = constant or [False] * len(carry)
+    state = [x if k else walk.unknown_value(x.shape) for x, k in zip(carry, constant, strict=True)]
+    for start, generic, k in zip(carry, state, constant, strict=True):
+        if not k:
+            walk.unify(start, generic)
     results = step(state)
-    for end, generic in zip(results, state, strict=False):
-        walk.unify(end, generic)
+    for end, generic, k in zip(results, state, constant, strict=False):
+        if not k:
+            walk.unify(end, generic)
     return state, results[len(state) :]
 
 
 @register_rule("scan")
-def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Value]:
+def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
     """With a carry the scanned axis is told apart by its order; without, the body does the same at every position."""
     body, length = eqn.params["jaxpr"], eqn.params["length"]
     inner = getattr(body, "jaxpr", body)
@@ -68,8 +80,42 @@ def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Value]:
             walk.vanish(x, [0])
         lead = walk.tie([x.axes[0] for x in scanned])
     slices = [walk.value(x.shape[1:], x.axes[1:], x.exponents) for x in scanned]
-    state, outs = _settled(walk, carry, lambda c: _typed(walk, _inside(walk, body, [*consts, *c, *slices])))
-    return [*state, *(walk.value((length, *y.shape), (lead, *y.axes), y.exponents) for y in outs)]
+    constant = _constant_carries(walk, body, consts, carry, slices)
+    state, outs = _settled(walk, carry, lambda c: _typed(walk, _inside(walk, body, [*consts, *c, *slices])), constant)
+    ends = [x.known if k else x for x, k in zip(state, constant, strict=True)]
+    return [*ends, *(_stacked(walk, length, lead, y) for y in outs)]
+
+
+def _stacked(walk: Walk, length: int, lead: Layout | None, y: Value) -> Any:
+    """What every step gives; a constant is the same in each."""
+    if isinstance(y.known, np.ndarray):
+        return np.broadcast_to(y.known, (length, *y.shape))
+    return walk.value((length, *y.shape), (lead, *y.axes), y.exponents)
+
+
+def _constant_carries(
+    walk: Walk, body: Any, consts: Sequence[Value], carry: Sequence[Value], slices: Sequence[Value]
+) -> list[bool]:
+    """Which carries begin with a constant that no step changes: tried on values of unknown types.
+
+    Such are all states of a discrete site, which the step of a Markov model hands on.
+    """
+    constant = [isinstance(x.known, np.ndarray) for x in carry]
+    while any(constant):
+        trial = Walk(any_data=walk.any_data, feeds=walk.feeds)
+        unknown = [trial.unknown_value(x.shape) for x in (*consts, *carry, *slices)]
+        is_known = [*(x.known is not None for x in consts), *constant, *(False for _ in slices)]
+        given = [x if k else u for x, k, u in zip((*consts, *carry, *slices), is_known, unknown, strict=True)]
+        ends = _typed(trial, _inside(trial, body, given))
+        still = [k and _is_same(x, end) for k, x, end in zip(constant, carry, ends, strict=False)]
+        if still == constant:
+            break
+        constant = still
+    return constant
+
+
+def _is_same(x: Value, end: Value) -> bool:
+    return isinstance(end.known, np.ndarray) and np.array_equal(x.known, end.known)
 
 
 def _scan_of_slices(

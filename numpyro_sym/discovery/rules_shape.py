@@ -126,7 +126,7 @@ def concatenated(walk: Walk, pieces: Sequence[Value], dim: int) -> Value:
         else:
             runs += p.axes[dim] or walk.fresh(n) or ()
     axes[dim] = runs
-    return walk.value(shape, axes, exponents)
+    return walk.value(shape, axes, exponents)._replace(pieces=tuple(pieces))
 
 
 @register_rule("pad")
@@ -154,45 +154,3 @@ def dynamic_slice(walk: Walk, eqn: Any, x: Value, *starts: Value) -> Value:
         if size < x.shape[axis]:
             x = walk.retold(x, "a position is looked up", {axis: size})
     return x
-
-
-@register_rule("gather")
-def gather(walk: Walk, eqn: Any, x: Value, indices: Value) -> Value:
-    """Axes taken whole pass; one that is looked up passes where its indices are a run."""
-    dims, sizes, out = eqn.params["dimension_numbers"], eqn.params["slice_sizes"], eqn.outvars[0].aval.shape
-    looked_up, dropped = dims.start_index_map, {*dims.collapsed_slice_dims, *dims.operand_batching_dims}
-    if eqn.params.get("fill_value") not in (None, 0):
-        walk.vanish(x)
-    run = None if indices.known is None else _run_of(indices.known, sizes, dims, x.shape)
-    text = "positions are looked up one by one"
-    axes = [walk.fresh(n, walk.because(text)) for n in out]
-    if run is not None:
-        x = take_run(walk, x, looked_up[0], *run)
-        for i in set(range(len(out))) - set(dims.offset_dims):
-            axes[i] = x.axes[looked_up[0]]
-    else:
-        walk.kill(indices, text)
-        # What a latent value chooses, evaluation might never see chosen otherwise.
-        walk.kill(x, text, sorted({*looked_up, *dropped}), opaque=indices.known is not None)
-    windows = [i for i in range(len(x.shape)) if i not in dropped]
-    for i, axis in zip(dims.offset_dims, windows, strict=True):
-        if run is not None or axis not in looked_up:
-            axes[i] = walk.run(x.axes[axis], 0, out[i])
-    return walk.value(out, axes, x.exponents)
-
-
-def _run_of(indices: np.ndarray, sizes: Sequence[int], dims: Any, shape: Sequence[int]) -> tuple[int, int] | None:
-    """Where one axis is looked up by indices that count up by one: the first of them and one past the last."""
-    axes, flat = dims.start_index_map, indices.reshape(-1)
-    if (
-        len(axes) != 1
-        or dims.operand_batching_dims
-        or indices.ndim > 2
-        or indices.size == 0
-        or np.any(np.diff(flat) != 1)
-    ):
-        return None
-    single = axes[0] in dims.collapsed_slice_dims
-    start, length = int(flat[0]), int(flat.size if single else sizes[axes[0]])
-    whole = single or flat.size == 1 == indices.ndim
-    return (start, start + length) if whole and 0 <= start <= shape[axes[0]] - length else None

@@ -108,7 +108,7 @@ def apply_to_slices(walk: Walk, eqn: Any, values: Sequence[Value], rule: Rule) -
         inputs.append(x._replace(batch=()) if x.batch else at_one_index(walk, x, where))
     out = rule(walk, one, *inputs)
     typed = [x if isinstance(x, Value) else walk.constant(x) for x in ([out] if isinstance(out, Value) else out)]
-    slices = [x._replace(batch=batch, known=None) for x, (batch, _) in zip(typed, outputs, strict=True)]
+    slices = [x._replace(batch=batch, known=None, pieces=()) for x, (batch, _) in zip(typed, outputs, strict=True)]
     whole = zip(slices, outputs, eqn.outvars, strict=True)
     return [joined(walk, x, shape_of(v)) if meet else x for x, (_, meet), v in whole]
 

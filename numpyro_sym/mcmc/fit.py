@@ -16,6 +16,8 @@ from numpyro.distributions import biject_to
 from numpyro.infer import init_to_uniform
 from numpyro.infer.util import constrain_fn, potential_energy
 
+from ..models.enumeration import enumerated, is_discrete
+
 Point = dict[str, Any]
 Fit = tuple[jax.Array, jax.Array]  # locations and log scales of a flat point
 
@@ -26,7 +28,7 @@ STARTS, STEPS, DRAWS = 8, 500, 64
 def latent_shapes(
     model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]
 ) -> tuple[dict[str, tuple[int, ...]], tuple[str, ...]]:
-    """Shapes of a model's latent sites, and the names of those that are discrete and not enumerated."""
+    """Shapes of a model's latent sites, and the names of those that are discrete."""
     shapes: dict[str, tuple[int, ...]] = {}
     discrete = []
 
@@ -36,7 +38,7 @@ def latent_shapes(
             trace = handlers.trace(seeded).get_trace(*args, **kwargs)
         for name, site in _latent(trace).items():
             shapes[name] = tuple(np.shape(site["value"]))
-            if site["fn"].support.is_discrete and site["infer"].get("enumerate") != "parallel":
+            if is_discrete(site):
                 discrete.append(name)
 
     jax.eval_shape(run)
@@ -71,10 +73,16 @@ def draws_near_a_mode(
         seeded = handlers.seed(model, 0)
         with handlers.block():
             trace = handlers.trace(handlers.substitute(seeded, substitute_fn=init_strategy)).get_trace(*args, **kwargs)
-        start = {name: biject_to(site["fn"].support).inv(site["value"]) for name, site in _latent(trace).items()}
+        start = {
+            name: biject_to(site["fn"].support).inv(site["value"])
+            for name, site in _latent(trace).items()
+            if not is_discrete(site)
+        }
+        has_sums = len(start) < len(_latent(trace))
+        summed = enumerated(seeded, trace) if has_sums else seeded
 
         def potential(z: Point) -> jax.Array:
-            return potential_energy(seeded, args, kwargs, z)
+            return potential_energy(summed, args, kwargs, z, enum=has_sums)
 
         def constrained(z: Point) -> Point:
             every = constrain_fn(seeded, args, kwargs, z)

@@ -119,13 +119,8 @@ class Folded(SymmetricKernel):
     def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
         if model is None:
             return Prepared(sym, _Fold(self._by_keys(sym, self._start)))
-        shapes, discrete = latent_shapes(model, args, kwargs)
+        shapes, _ = latent_shapes(model, args, kwargs)
         sym.check_shapes(shapes)
-        if discrete:
-            raise SymmetryError(
-                f"{self._who}: sites {list(discrete)} are discrete and stay as they are drawn, so folded parameters "
-                "would no longer go with them. Marginalise them in the model."
-            )
         if not given:
             sym = self._exact_part(sym, shapes)
         if not sym.units:

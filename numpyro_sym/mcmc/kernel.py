@@ -16,6 +16,7 @@ from numpyro.util import is_prng_key
 from ..discovery import SymmetryInUse
 from ..discovery.in_use import LOGGER, described, fingerprint, is_traced
 from ..symmetry import Symmetry, SymmetryError
+from .fit import latent_shapes
 from .potential import check_potential, shapes_of
 
 #: What kernels that hold other kernels add to the model's keyword arguments.
@@ -134,10 +135,27 @@ class SymmetricKernel(MCMCKernel):
         sym = sym.without(*theirs)
         if not sym.units:
             return Prepared(sym)
+        if drawn := self._labels_drawn(in_use.model, args, kwargs, outside):
+            if not given:
+                return Prepared(
+                    Symmetry(notes=[f"{described(sym)}: not used, for {list(drawn)} are discrete and drawn."])
+                )
+            raise SymmetryError(
+                f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the parameters that are "
+                "moved would no longer go with them. Marginalise them in the model, or let NUTS sum them out."
+            )
         prepared = self._prepare(in_use.model, sym, given, args, kwargs)
         if not given and prepared.sym.units:
             LOGGER.warning("%s: found in the model and used: %s.", self._who, described(prepared.sym))
         return prepared
+
+    def _labels_drawn(
+        self, model: Any, args: tuple, kwargs: dict[str, Any], outside: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Names of discrete sites that a kernel draws. A kernel around HMC does; HMC itself sums them out."""
+        if model is None or not (outside or hasattr(self.kernel, "inner_kernel")):
+            return ()
+        return latent_shapes(model, args, kwargs)[1]
 
     def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
         """The symmetry to use. Reading the model warns of nothing that NumPyro does not say when the chain starts."""

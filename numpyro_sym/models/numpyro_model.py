@@ -20,6 +20,7 @@ from numpyro.infer.util import compute_log_probs
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
+from . import enumeration
 from .held import is_inside
 from .marks import Noted, mark, names_of_marks, with_inputs
 from .plates import cut_plates
@@ -53,7 +54,7 @@ def _latent(trace: Trace) -> Trace:
     return {
         name: {**site, "frames": tuple(site["cond_indep_stack"])}
         for name, site in trace.items()
-        if site["type"] == "sample" and not site["is_observed"]
+        if enumeration.is_latent(site) and not enumeration.is_discrete(site)
     }
 
 
@@ -63,16 +64,24 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     Subsampled plates are read at their full size. Where that cannot be, because the arguments are a
     minibatch already, the rows are told to the program as data.
 
-    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or discrete ones.
+    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or discrete ones that
+        cannot be summed out.
     """
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
-    run, first = _first_run(model, args, kwargs)
+    run, first = _first_run(enumeration.plain(model), args, kwargs)
     sites = first.latent
+    if not sites and first.states:
+        raise SymmetryError(
+            f"The model's latent sites are all discrete ({', '.join(first.states)}), and summed out: there is nothing "
+            "left to be symmetric."
+        )
     if not sites:
         raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
     shapes = {name: site.shape for name, site in sites.items()}
     program, data = _program(run, first)
+    if first.states:
+        enumeration.refuse_large_sums(program, first.states)
 
     def refuse_impure() -> None:
         """Run the model once more, and raise where that gives another program."""
@@ -127,7 +136,8 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         local=frozenset(n for n, site in sites.items() if run.subsampled & site.frames),
         plates={name: site.plates for name, site in sites.items()},
         any_arguments=run.told,
-        notes=run.notes,
+        notes=(*run.notes, *enumeration.notes_of(first.states)),
+        states=first.states,
     )
 
 
@@ -160,12 +170,14 @@ class _Run:
     def densities(self, data: dict[str, Any], values: Values | None, point: Point) -> tuple[Densities, Trace]:
         """Log densities and supports of the sites: by name, of latent and of observed ones, and supports."""
         with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
-            model = handlers.seed(self.model, jax.random.key(0))
-            if values is not None:
-                model = handlers.substitute(model, substitute_fn=values)
+            seeded = handlers.seed(self.model, jax.random.key(0))
+            model = seeded if values is None else handlers.substitute(seeded, substitute_fn=values)
             args, kwargs = self._arguments(data)
             every, trace = compute_log_probs(model, args, kwargs, dict(point))
-        sites = _latent(trace)
+            sites = _latent(trace)
+            if sites and enumeration.states_of(trace):
+                there = {name: site["value"] for name, site in sites.items()}
+                every = enumeration.summed_densities(seeded, args, kwargs, trace, there)
         latent = {name: every.pop(name) for name in sites}
         inside = {name: jnp.all(is_inside(site["fn"].support, site["value"])) for name, site in sites.items()}
         return (latent, every, inside), trace
@@ -203,7 +215,8 @@ class _Site(NamedTuple):
 class _FirstRun(NamedTuple):
     """What one run of a model tells.
 
-    :param latent: the latent sites, and ``observed`` the names of the observed ones.
+    :param latent: the latent sites that are not discrete, and ``observed`` the names of the observed ones.
+    :param states: the discrete sites that are summed out, and how many values each has.
     :param program: closed jaxpr of an origin of marks and what is given -> densities, then values of
         the sites; with marks for values, and for data that are noted.
     :param out: the structure of the densities.
@@ -212,6 +225,7 @@ class _FirstRun(NamedTuple):
 
     latent: dict[str, _Site]
     observed: tuple[str, ...]
+    states: dict[str, int]
     program: Any
     out: Any
     noted: dict[str, Any]
@@ -256,7 +270,8 @@ def _marked_run(run: _Run) -> _FirstRun:
         densities, trace = run.densities(data, marks, {})
         latent = {name: _fixed(site) for name, site in _latent(trace).items()}
         observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
-        found.append(_FirstRun(latent, observed, None, jax.tree.structure(densities), data.noted))
+        states = enumeration.states_of(trace)
+        found.append(_FirstRun(latent, observed, states, None, jax.tree.structure(densities), data.noted))
         return densities, {name: trace[name]["value"] for name in latent}
 
     program = jax.make_jaxpr(once)(0, {name: run.data[name] for name in run.given})
@@ -311,11 +326,8 @@ def _substituted(value_of: Callable[[Any, str], Any]) -> Values:
         if site["type"] != "sample" or site["is_observed"]:
             return None
         fn = site["fn"]
-        if fn.support.is_discrete:
-            raise SymmetryError(
-                f"Site {site['name']!r} is discrete. Marginalise it in the model (MixtureSameFamily, logsumexp, or "
-                "numpyro.contrib.funsor.config_enumerate with a log density of your own) and pass that model."
-            )
+        if enumeration.is_discrete(site):
+            return None  # drawn at random; the sum over its values is taken afterwards
         sample_shape = tuple(site["kwargs"].get("sample_shape", ()))
         return value_of(fn.expand(sample_shape + tuple(fn.batch_shape)) if sample_shape else fn, site["name"])
 

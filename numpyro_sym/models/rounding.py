@@ -49,7 +49,7 @@ def factors_matrices(program: Any) -> bool:
     :param program: a closed jaxpr.
     """
     jaxpr = getattr(program, "jaxpr", program)
-    inside = (part for eqn in jaxpr.eqns if eqn.primitive.name in _INLINED for part in _parts(eqn))
+    inside = (part for eqn in jaxpr.eqns if eqn.primitive.name in _INLINED for part in programs_inside(eqn))
     return any(eqn.primitive.name in _FACTORS for eqn in jaxpr.eqns) or any(map(factors_matrices, inside))
 
 
@@ -84,14 +84,14 @@ def _narrow(program: Any) -> Iterator[Any]:
     jaxpr = getattr(program, "jaxpr", program)
     widest = jnp.finfo(jnp.zeros(()).dtype).bits
     for eqn in jaxpr.eqns:
-        inside = _parts(eqn)
+        inside = programs_inside(eqn)
         for part in inside:
             yield from _narrow(part)
         if not inside and eqn.primitive.name not in _EXACT:
             yield from (v for v in eqn.outvars if _bits(v.aval) < widest)
 
 
-def _parts(eqn: Any) -> list[Any]:
+def programs_inside(eqn: Any) -> list[Any]:
     """Programs inside an equation."""
     return [p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program) if _is_program(p)]
 

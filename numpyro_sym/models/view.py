@@ -38,6 +38,7 @@ class ModelView:
     :param plates: site name -> {axis: name of the plate that the axis runs over}.
     :param any_arguments: whether the values of array arguments are data, or were needed to run the model at all.
     :param notes: what the reader has to say of how the model was read.
+    :param states: discrete sites, which are summed out of all densities, and how many values each has.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -53,6 +54,7 @@ class ModelView:
     plates: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     any_arguments: bool = True
     notes: tuple[str, ...] = ()
+    states: Mapping[str, int] = field(default_factory=dict)
 
 
 def in_double_precision(work: Callable[[], T]) -> T:

@@ -300,7 +300,7 @@ def raising():
 @pytest.mark.parametrize(
     ("model", "args", "options", "message"),
     [
-        (lambda: numpyro.sample("k", dist.Bernoulli(0.5)), (), {}, "Site 'k' is discrete. Marginalise it"),
+        (lambda: numpyro.sample("k", dist.Bernoulli(0.5)), (), {}, r"latent sites are all discrete \(k\)"),
         (raising, (), {}, "The model 'raising' raised KeyError"),
         (lambda: numpyro.sample("y", dist.Normal(), obs=0.0), (), {}, "no latent sample sites"),
         (ZOO["mlp tanh"].model, (), {}, "missing 1 required positional argument: 'x'"),

@@ -130,7 +130,7 @@ def never_finite(x):
 
 
 UNREADABLE = {
-    "Site 'z' is discrete": discrete,
+    r"latent sites are all discrete \(z\)": discrete,
     "no latent sample sites": nothing_latent,
     "not finite": never_finite,
     "a callable": "model",

@@ -1,0 +1,117 @@
+"""Models whose discrete sites are summed out: what is found is true, and what is true is found.
+
+The oracle knows nothing of funsor: it adds up the joint density over every value of every discrete site, one by one.
+"""
+
+from __future__ import annotations
+
+import functools
+from itertools import permutations, product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from enumerated_zoo import ENUMERATED
+from jax.scipy.special import logsumexp
+from numpyro import handlers
+from numpyro.infer import init_to_uniform
+from numpyro.infer.util import log_density
+from test_find import expected, found
+
+import numpyro_sym as nsym
+from numpyro_sym.discovery import find_symmetry
+from numpyro_sym.models.numpyro_model import read_numpyro_model
+
+
+@functools.cache
+def sym_of(name):
+    case = ENUMERATED[name]
+    return find_symmetry(case.model, *case.args)
+
+
+def summed_joint(case):
+    """The oracle: point -> log of the sum over all values of all discrete sites; and the shapes of the others."""
+    start = handlers.substitute(handlers.seed(case.model, 0), substitute_fn=init_to_uniform)
+    trace = handlers.trace(start).get_trace(*case.args)
+    latent = {n: s for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
+    discrete = {n: s for n, s in latent.items() if s["fn"].support.is_discrete}
+    sizes = [len(s["fn"].enumerate_support(expand=False)) for s in discrete.values() for _ in range(s["value"].size)]
+    every = np.array(list(product(*map(range, sizes)))).T
+    values, taken = {}, 0
+    for name, site in discrete.items():
+        rows = every[taken : taken + site["value"].size].T
+        values[name], taken = jnp.asarray(rows.reshape(-1, *site["value"].shape)), taken + site["value"].size
+    model = handlers.seed(case.model, 0)
+
+    @jax.jit
+    def joint(point):
+        return logsumexp(jax.vmap(lambda z: log_density(model, case.args, {}, {**point, **z})[0])(values))
+
+    return joint, [n for n in latent if n not in discrete]
+
+
+def moved(case, point, permutation):
+    """The labels permuted, by hand."""
+    out = dict(point)
+    for site, axes in case.labels[1].items():
+        for axis in axes if isinstance(axes, list) else [axes]:
+            out[site] = np.take(out[site], permutation, axis)
+    return out
+
+
+@pytest.mark.parametrize("name", ENUMERATED)
+def test_the_symmetry_is_what_the_sum_over_all_values_says(name):
+    """For every permutation of the labels: found if and only if true."""
+    case = ENUMERATED[name]
+    start, stop = case.run
+    where = {site: [axes] if isinstance(axes, int) else axes for site, axes in case.labels[1].items()}
+    first = None if stop - start == case.labels[0] else start
+    at = {site: [(axis, first, 1, 1) for axis in axes] for site, axes in where.items()}
+    assert found(sym_of(name)) == expected([(stop - start, "permutation", at)] if stop else [])
+    with jax.enable_x64(True):
+        joint, sites = summed_joint(case)
+        point = read_numpyro_model(case.model, case.args, {}).near(np.random.default_rng(0))
+        assert sorted(point) == sorted(sites)
+        here = joint(point)
+        for permutation in permutations(range(case.labels[0])):
+            is_found = all(k == i or start <= i < stop for i, k in enumerate(permutation))
+            is_true = abs(joint(moved(case, point, permutation)) - here) < 1e-8
+            assert is_true == is_found, permutation
+
+
+@pytest.mark.parametrize("name", ENUMERATED)
+def test_the_densities_that_are_read_are_the_sum_over_all_values(name):
+    case = ENUMERATED[name]
+    with jax.enable_x64(True):
+        view = read_numpyro_model(case.model, case.args, {})
+        joint, _ = summed_joint(case)
+        for seed in range(3):
+            point = view.draw(np.random.default_rng(seed))
+            latent, observed, _ = view.evaluate(point)
+            total = sum(latent.values()) + sum(observed.values())
+            np.testing.assert_allclose(total, joint(point), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", [n for n, c in ENUMERATED.items() if c.run[1]])
+def test_it_is_proved_and_passes_the_check(name):
+    case, sym = ENUMERATED[name], sym_of(name)
+    assert (sym.unconditional() == sym) == case.sure
+    assert sym.check(case.model, *case.args)
+
+
+@pytest.mark.parametrize("name", [n for n, c in ENUMERATED.items() if c.by_hand])
+def test_it_is_that_of_the_model_with_the_sum_written_out(name):
+    case = ENUMERATED[name]
+    assert sym_of(name) == find_symmetry(case.by_hand, *case.args)
+
+
+def test_what_was_summed_out_is_told():
+    assert "the discrete sites first (3 values), z (3 values)" in sym_of("hidden Markov model").explain()
+
+
+def test_units_that_leave_a_labelled_site_out_are_refused():
+    sym = nsym.Symmetry([nsym.Units("component", 3, axes={"mu": 0, "sigma": 0})])
+    case = ENUMERATED["mixture"]
+    with pytest.raises(nsym.SymmetryError, match="add axes="):
+        sym.check(case.model, *case.args)
