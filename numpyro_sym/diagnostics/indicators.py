@@ -14,7 +14,7 @@ from ..symmetry import Axis, Symmetry, Units
 from .screen import MANY, worst_entries
 
 #: An entry is judged by a label that so many draws give it and so many do not: of fewer, chance decides.
-FEWEST = 100
+FEWEST = 20
 
 
 def label_names(dataset: xr.Dataset, sym: Symmetry) -> list[str]:
