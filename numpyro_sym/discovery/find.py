@@ -49,13 +49,16 @@ def find_symmetry(
     The symmetry is that of this data, and of one choice of a minibatch's rows. Units of kind
     ``"scaled"`` leave the likelihood as it is, and their permutations the posterior too.
 
-    :param model: a NumPyro model without discrete latent sites.
+    Discrete sites are summed out as NumPyro's NUTS does, by funsor (``pip install 'numpyro_sym[enum]'``); the symmetry
+    is that of the other sites' joint density.
+
+    :param model: a NumPyro model.
     :param args: the model's arguments.
     :param include: kinds to look for, one or several of ``"permutation"``, ``"signed"``, ``"scaled"``.
     :param rng_seed: seed of the random points and elements that verify what was found.
     :param kwargs: the model's keyword arguments.
     :returns: a :class:`Symmetry`, with the same names in the same order on every run.
-    :raises SymmetryError: where the model cannot be run, has no latent sites, or discrete ones.
+    :raises SymmetryError: where the model cannot be run, has no latent sites, or discrete ones that cannot be summed.
 
     >>> import jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> def model(x, y):

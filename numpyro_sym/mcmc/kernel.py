@@ -171,11 +171,16 @@ class SymmetricKernel(MCMCKernel):
         told = is_traced((args, kwargs)) or (given and not self._in_use.check)
         labelled = Labelled(sym.without(*(u.name for u in sym)), tuple(u.name for u in sym))
         if not outside and not told:
-            labelled = with_labels(sym, model, args, kwargs)
+            try:
+                labelled = with_labels(sym, model, args, kwargs)
+            except SymmetryError:
+                if given:
+                    raise
         elif not outside and set(drawn) <= set(sym.label_sites):
             labelled = Labelled(sym, ())
         if not labelled.lost or not given:
-            notes = [f"{name}: not used, for {list(drawn)} are discrete and drawn." for name in labelled.lost]
+            why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
+            notes = [f"{name}: {why}" for name in labelled.lost]
             return Symmetry(labelled.sym.units, notes=[*sym.notes, *notes], caveats=labelled.sym.caveats)
         remedy = "Name those that hold labels in values=, or marginalise them in the model."
         if outside:
