@@ -175,7 +175,7 @@ CALLS = {
         sites=Argument(_LABELLED, {"None": None, "an int": 7, "no labels": {"mu": np.zeros((3, 2))}}),
         sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(no_labels=bad.PAIR),
         pivot=Argument({"z": np.array([0, 1])}, bad.ANYTHING).or_none,
-        sample_ndim=POSITIVE.more(too_many=3),
+        sample_ndim=Argument(1, bad.POSITIVE).more(too_many=3),
     ),
     "ecr_iterative": call(alignment.ecr_iterative, allocations=_ALLOCATIONS, n=_NUMBER, groups=_GROUPS),
     "ecr_soft": call(alignment.ecr_soft, allocations=_ALLOCATIONS, probabilities=_PROBABILITIES, groups=_GROUPS),
