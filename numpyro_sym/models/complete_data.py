@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 from numpyro import handlers
+from numpyro.infer import init_to_uniform
 
 from ..symmetry import SymmetryError
 from .enumeration import is_discrete, states_of
@@ -28,7 +29,7 @@ class DiscreteSite(NamedTuple):
 
     :param shape: of its value.
     :param states: how many values each entry has, ``0 .. states - 1``; ``None`` where that is no such list.
-    :param value: one value of it, drawn from the prior.
+    :param value: one value of it.
     """
 
     shape: tuple[int, ...]
@@ -38,13 +39,25 @@ class DiscreteSite(NamedTuple):
 
 def discrete_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> dict[str, DiscreteSite]:
     """The discrete latent sites of a model, by name."""
-    with handlers.block():
-        trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(*args, **kwargs)
-    found = {}
-    for name, site in trace.items():
-        if is_discrete(site):
-            value = np.asarray(site["value"])
-            found[name] = DiscreteSite(value.shape, _states(name, site), value)
+    found: dict[str, DiscreteSite] = {}
+
+    def note(strategy: Callable[..., Any] | None) -> dict[str, Any]:
+        seeded = handlers.seed(model, jax.random.key(0))
+        with handlers.block():
+            started = seeded if strategy is None else handlers.substitute(seeded, substitute_fn=strategy)
+            trace = handlers.trace(started).get_trace(*args, **kwargs)
+        values = {}
+        for name, site in trace.items():
+            if is_discrete(site):
+                values[name] = site["value"]
+                zeros = np.zeros(jnp.shape(site["value"]), jnp.result_type(site["value"]))
+                found[name] = DiscreteSite(zeros.shape, _states(name, site), zeros)
+        return values
+
+    jax.eval_shape(lambda: note(init_to_uniform))  # on shapes alone: to draw from priors takes longer to compile
+    if any(site.states is None for site in found.values()):
+        drawn = note(None)
+        found = {name: site._replace(value=np.asarray(drawn[name])) for name, site in found.items()}
     return found
 
 
