@@ -16,6 +16,7 @@ from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoNormal
 
 from ..discovery import SymmetryInUse
 from ..discovery.in_use import LOGGER, described
+from ..models.enumeration import reopened
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .asking import Asking
@@ -24,6 +25,7 @@ from .bases.marginals import entry_orbits, pooled_quantiles
 from .bases.parameters import refuse_others_params
 from .bases.read_guide import (
     draws_of,
+    hide_discrete,
     parts_of,
     place,
     read_base,
@@ -149,7 +151,7 @@ class AutoSymmetrized(AutoContinuous):
             self.model = model
         if sym is None and self.model is None:
             raise SymmetryError(f"{type(self).__name__}: give sym, or the model to find it from.")
-        in_use = SymmetryInUse(type(self).__name__, self.model, sym, check=check, evaluated=evaluated)
+        in_use = SymmetryInUse(type(self).__name__, reopened(self.model), sym, check=check, evaluated=evaluated)
         self._asking = Asking(in_use)
 
     def __getattr__(self, name: str) -> Any:
@@ -195,6 +197,7 @@ class AutoSymmetrized(AutoContinuous):
 
     def _trace_base(self, args: tuple, kwargs: dict) -> dict[str, Any]:
         if isinstance(self.base_guide, AutoGuide):
+            hide_discrete(self.base_guide, args, kwargs)
             set_up(self.base_guide, args, kwargs)
         elif self.prototype_trace is None:
             with handlers.block(), handlers.seed(rng_seed=0):

@@ -138,6 +138,40 @@ def plain(model: Model) -> Model:
     return model
 
 
+def has_discrete(model: Model, args: tuple, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a model has latent sites that are discrete."""
+    found: list[bool] = []
+
+    def run() -> None:
+        with handlers.block(), handlers.seed(rng_seed=0):
+            trace = handlers.trace(model).get_trace(*args, **kwargs)
+        found.extend(map(is_discrete, trace.values()))
+
+    jax.eval_shape(run)
+    return any(found)
+
+
+def without_discrete(model: Model) -> Model:
+    """The model as a guide sees it that leaves discrete sites to ``TraceEnum_ELBO``: they are drawn, and not shown."""
+    return _Unseen(model)
+
+
+class _Unseen(Messenger):
+    def process_message(self, msg: dict) -> None:
+        if is_discrete(msg):
+            msg["stop"] = True
+            if msg["value"] is None and msg["kwargs"].get("rng_key") is None:
+                msg["kwargs"]["rng_key"] = jax.random.key(0)
+
+
+def reopened(model: Model | None) -> Model | None:
+    """The model with the discrete sites that a ``handlers.block`` around it hides from NumPyro's guides."""
+    if not isinstance(model, handlers.block):
+        return model
+    hidden = model.hide_fn
+    return handlers.block(reopened(model.fn), hide_fn=lambda site: hidden(site) and not is_discrete(site))
+
+
 def summed_densities(
     model: Model, args: tuple, kwargs: Mapping[str, Any], trace: Trace, point: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from numpyro.infer.autoguide import (
 )
 from numpyro.primitives import Messenger
 
+from ...models.enumeration import has_discrete, without_discrete
 from ...symmetry import SymmetryError
 from .base import Base, Factorised, Flat, Product, Traced
 
@@ -42,6 +43,14 @@ def set_up(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
     key = numpyro.prng_key()
     with handlers.block(), handlers.seed(rng_seed=jax.random.key(0) if key is None else key):
         guide(*args, **kwargs)  # what NumPyro demands of lists, it looks at in this call
+
+
+def hide_discrete(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
+    """Let a guide that did not yet look at its model see no discrete sites: ``TraceEnum_ELBO`` sums them out."""
+    for part in parts_of(guide):
+        model = getattr(part, "model", None)
+        if model is not None and part.prototype_trace is None and has_discrete(model, args, kwargs):
+            part.model = without_discrete(model)
 
 
 def refuse_without_density(guide: Any) -> None:
