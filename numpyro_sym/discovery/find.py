@@ -25,10 +25,10 @@ from .caveats import CAVEATS, caveats_of
 from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
 from .inference import MET
+from .labels import found_with_labels
 from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .unsaid import unsaid_batches
-from .with_labels import found_with_labels
 
 
 def find_symmetry(

@@ -15,7 +15,7 @@ from numpyro.util import is_prng_key
 
 from ..discovery import SymmetryInUse
 from ..discovery.in_use import LOGGER, described, fingerprint, is_traced
-from ..discovery.with_labels import Labelled, with_labels
+from ..discovery.labels import Labelled, with_labels
 from ..symmetry import Symmetry, SymmetryError
 from .fit import latent_shapes
 from .potential import check_potential, shapes_of

@@ -12,7 +12,7 @@ from numpyro.infer.util import log_density
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
-from numpyro_sym.discovery.with_labels import with_labels
+from numpyro_sym.discovery.labels import with_labels
 from numpyro_sym.mcmc import PermutationSampler
 
 Y = jnp.array([-1.4, -0.7, 0.2, 1.1, 1.3])
