@@ -10,7 +10,7 @@ import pytest
 PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDEST = 86  # columns: what the site shows without scrolling
-LONG = {"alignment", "arviz", "extending", "guides", "mcmc"}  # they sample, or train
+LONG = {"alignment", "arviz", "extending", "guides", "mcmc", "mixtures"}  # they sample, or train
 
 matplotlib.use("Agg")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -27,6 +28,7 @@ class Case(NamedTuple):
     """One model, its arguments, and its labels.
 
     :param sure: whether it holds for any data, and not only for these.
+    :param all_said: whether all permutations that are true are found; else ``true`` are those that are.
     :param by_hand: the same model with the sum written out, where there is a short way to write it.
     """
 
@@ -35,6 +37,7 @@ class Case(NamedTuple):
     labels: tuple[int, dict[str, Any]]
     true: tuple[int, int] | None = None
     sure: bool = True
+    all_said: bool = True
     by_hand: Callable[..., Any] | None = None
 
     @property
@@ -349,3 +352,37 @@ def capture_recapture(caught):
             with numpyro.handlers.mask(mask=may):
                 alive = numpyro.sample(f"z{t}", dist.Bernoulli(jnp.where(may, phi[t - 1] * alive, 1.0)))
                 numpyro.sample(f"y{t}", dist.Bernoulli(rho[t - 1] * alive), obs=caught[:, t])
+
+
+# What looks like a mixture of exchangeable components, and is none -----------------------------------
+
+Y3 = RNG.normal(size=3)
+
+
+def twin(name: str, mean: Callable[..., Any], **options: Any) -> None:
+    """A mixture whose components' means are some function of the state, of ``mu`` and of ``nu``."""
+
+    @case(name, Y3, labels=(3, {"mu": 0, "nu": 0}), **options)
+    def model(y):
+        with numpyro.plate("component", 3):
+            mu = numpyro.sample("mu", dist.Normal(0, 1))
+            nu = numpyro.sample("nu", dist.LogNormal(0, 1))
+        with numpyro.plate("data", len(y)):
+            z = numpyro.sample("z", dist.Categorical(jnp.ones(3) / 3))
+            numpyro.sample("y", dist.Normal(mean(mu, nu, z), 1.0), obs=y)
+
+
+twin("twin: both looked up", lambda mu, nu, z: mu[z] * nu[z])
+twin("twin: by what is one", lambda mu, nu, z: jax.nn.one_hot(z, 3) @ (mu * jnp.exp(nu)))
+twin("twin: by a table of pairs", lambda mu, nu, z: jnp.diag(mu)[z, z] + (jnp.diag(nu)[z]).sum(-1))
+twin("twin: by hand", lambda mu, nu, z: jnp.where(z == 0, mu[0] + nu[0], mu[z] + nu[z]), all_said=False, true=(1, 3))
+twin("twin: the next one's", lambda mu, nu, z: mu[z] * nu[(z + 1) % 3], all_said=False, true=(0, 0))
+twin("twin: the other way round", lambda mu, nu, z: mu[z] * nu[2 - z], all_said=False, true=(0, 0))
+twin("twin: by number", lambda mu, nu, z: mu[z] * nu[z] + 0.1 * z, true=(0, 0))
+twin("twin: one adds up", lambda mu, nu, z: jnp.cumsum(mu)[z] * nu[z], true=(0, 0))
+twin("twin: two share one", lambda mu, nu, z: mu[jnp.array([0, 1, 1])[z]] * nu[z], true=(0, 0))
+twin(
+    "twin: a slice of them", lambda mu, nu, z: jnp.concatenate([mu[:1], mu[1:]])[z] * nu[z], all_said=False, true=(1, 3)
+)
+twin("twin: one is scaled", lambda mu, nu, z: mu[z] * nu[z] * jnp.where(z == 2, 2.0, 1.0), true=(0, 2))
+twin("twin: by the first", lambda mu, nu, z: mu[z] * nu[z] + mu[0], true=(1, 3))
