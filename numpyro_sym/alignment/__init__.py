@@ -16,7 +16,9 @@ from .metrics import Metric as Metric
 from .metrics import View as View
 from .metrics import Wasserstein as Wasserstein
 from .metrics import Whitened as Whitened
+from .relabelling import ByLabels as ByLabels
 from .relabelling import Relabelling as Relabelling
+from .relabelling import align_by_labels as align_by_labels
 from .relabelling import data_based as data_based
 from .relabelling import ecr as ecr
 from .relabelling import ecr_iterative as ecr_iterative

@@ -114,7 +114,7 @@ def diagnose(
 
     Permutations and signs alone are judged: of scaled ``Units`` the scale has a row of its own. Of labels
     of units (``values``) the share of each label is judged, and of single entries whether they bear it,
-    where at least 100 draws say so and 100 do not: the numbers themselves mean nothing.
+    where at least 20 draws say so and 20 do not: the numbers themselves mean nothing.
 
     :param data: an ArviZ object with a posterior, of either generation.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`.

@@ -14,7 +14,7 @@ from ..symmetry import Axis, Symmetry, Units
 from .screen import MANY, worst_entries
 
 #: An entry is judged by a label that so many draws give it and so many do not: of fewer, chance decides.
-FEWEST = 100
+FEWEST = 20
 
 
 def label_names(dataset: xr.Dataset, sym: Symmetry) -> list[str]:
@@ -30,9 +30,9 @@ def with_indicators(before: xr.Dataset, after: xr.Dataset, sym: Symmetry) -> tup
     :returns: two Datasets of floats; the indicators kept are the same in both.
 
     >>> from numpyro_sym import mixture
-    >>> z = xr.Dataset({"z": (("chain", "draw", "row"), np.arange(400).reshape(2, 100, 2) % 2)})
+    >>> z = xr.Dataset({"z": (("chain", "draw", "row"), np.arange(600).reshape(2, 100, 3) % 2)})
     >>> with_indicators(z, z, mixture(2, {"mu": 0}, assignments="z"))[0]["z"].sizes["z_entry"]
-    4
+    8
     """
     raw, aligned = {}, {}
     for u in sym:

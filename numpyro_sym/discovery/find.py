@@ -25,6 +25,7 @@ from .caveats import CAVEATS, caveats_of
 from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
 from .inference import MET
+from .labels import found_with_labels
 from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .unsaid import unsaid_batches
@@ -76,7 +77,8 @@ def find_symmetry(
     def find() -> Symmetry:
         view = read_numpyro_model(model, args, kwargs)
         trial = Trial(view, 2, np.random.default_rng(rng_seed))
-        return symmetry_of(view, lambda: trial, kinds)
+        found = symmetry_of(view, lambda: trial, kinds)
+        return found_with_labels(found, model, args, kwargs) if view.states else found
 
     with at_compile_time():
         return in_double_precision(find)

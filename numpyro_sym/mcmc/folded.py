@@ -38,7 +38,9 @@ class Folded(SymmetricKernel):
     Only the draws that come out are folded. Where the posterior is invariant, draws folded are
     draws of the posterior restricted to the reference set, exactly (Wiese et al. 2023, section 3),
     and every invariant function of them (predictions, likelihoods) is what it was. Deterministic
-    sites are computed again at the folded point.
+    sites are computed again at the folded point. Labels that the kernel draws, as
+    ``Folded(DiscreteHMCGibbs(NUTS(model)))`` does, are moved with their units: those that the symmetry names
+    in ``values``, and those that are found to leave the joint of data, parameters and labels as it is.
 
     With ``where="transition"`` the state itself is folded after each step. That leaves the
     restricted posterior as it is only where the kernel treats all points of an orbit alike: so a
@@ -118,32 +120,35 @@ class Folded(SymmetricKernel):
 
     def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
         if model is None:
-            return Prepared(sym, _Fold(self._by_keys(sym, self._start)))
+            return Prepared(sym, _Fold(self._by_keys(sym.without_values(), self._start)))
         shapes, _ = latent_shapes(model, args, kwargs)
         sym.check_shapes(shapes)
         if not given:
             sym = self._exact_part(sym, shapes)
         if not sym.units:
             return Prepared(sym)
+        plain = sym.without_values()  # labels have no part in the choice of the representative
         if self._where == "draws":
-            return Prepared(sym, _Fold(self._separating(model, sym, shapes, args, kwargs)))
+            return Prepared(sym, _Fold(self._separating(model, plain, shapes, args, kwargs)))
         move = OrbitMove(self.kernel, sym, latent_sites(model, args, kwargs)[0])
         if not self._random_element and move.curved:
             raise SymmetryError(
                 f"{self._who}: sites {sorted(move.curved)} are sampled in coordinates that units do not permute, "
                 "so no mass matrix is constant on orbits. Leave random_element=True."
             )
-        return Prepared(sym, _Fold(self._by_keys(sym, shapes), move))
+        return Prepared(sym, _Fold(self._by_keys(plain, shapes), move))
 
     def _exact_part(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry:
-        part = exact_part(sym, shapes)
-        if part != sym:
-            LOGGER.warning(
-                "%s: no exact section reads all signs that were found (%s); folded is what has one.",
-                self._who,
-                described(sym),
-            )
-        return part
+        plain = sym.without_values()
+        part = exact_part(plain, shapes)
+        if part == plain:
+            return sym
+        LOGGER.warning(
+            "%s: no exact section reads all signs that were found (%s); folded is what has one.",
+            self._who,
+            described(sym),
+        )
+        return Symmetry((sym[u.name].with_kind(u.kind) for u in part), notes=sym.notes)
 
     def _by_keys(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Section:
         if self._makes is not None:
@@ -183,7 +188,8 @@ class Folded(SymmetricKernel):
 
         def fold(state: Any) -> dict[str, Any]:
             out = dict(constrain(state))
-            out |= now.tools.section.settle({name: out[name] for name in now.sym.sites})[1]
+            elements, moved = now.tools.section.settle({name: out[name] for name in now.sym.sites})
+            out |= {**moved, **now.sym.moved_labels(elements, out)}
             computed = [name for name in out if name not in state]
             if computed and self.model is not None:
                 # Deterministic sites. Left in, the old values would be substituted for the new ones.

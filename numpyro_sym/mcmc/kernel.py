@@ -15,6 +15,7 @@ from numpyro.util import is_prng_key
 
 from ..discovery import SymmetryInUse
 from ..discovery.in_use import LOGGER, described, fingerprint, is_traced
+from ..discovery.labels import Labelled, with_labels
 from ..symmetry import Symmetry, SymmetryError
 from .fit import latent_shapes
 from .potential import check_potential, shapes_of
@@ -126,7 +127,7 @@ class SymmetricKernel(MCMCKernel):
         in_use = self._whole if outside else self._in_use
         given = in_use.sym is not None
         sym = self._asked(in_use, args, kwargs)
-        theirs = [u.name for u in sym if not outside.keys().isdisjoint(u.sites)]
+        theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.sites, *u.values))]
         if theirs and given:
             raise SymmetryError(
                 f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the kernel around this one "
@@ -136,13 +137,9 @@ class SymmetricKernel(MCMCKernel):
         if not sym.units:
             return Prepared(sym)
         if drawn := self._labels_drawn(in_use.model, args, kwargs, outside):
-            if not given:
-                note = f"{described(sym)}: not used, for the discrete sites {list(drawn)} stay as they are drawn."
-                return Prepared(Symmetry(notes=[note]))
-            raise SymmetryError(
-                f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the parameters that are "
-                "moved would no longer go with them. Marginalise them in the model, or let NUTS sum them out."
-            )
+            sym = self._with_labels(in_use.model, sym, drawn, args, kwargs, outside)
+        if not sym.units:
+            return Prepared(sym)
         prepared = self._prepare(in_use.model, sym, given, args, kwargs)
         if not given and prepared.sym.units:
             LOGGER.warning("%s: found in the model and used: %s.", self._who, described(prepared.sym))
@@ -151,10 +148,47 @@ class SymmetricKernel(MCMCKernel):
     def _labels_drawn(
         self, model: Any, args: tuple, kwargs: dict[str, Any], outside: Mapping[str, Any]
     ) -> tuple[str, ...]:
-        """Names of discrete sites that a kernel draws. A kernel around HMC does; HMC itself sums them out."""
-        if model is None or not (outside or hasattr(self.kernel, "inner_kernel")):
+        """Names of discrete sites that a kernel draws. A kernel around others does; HMC itself sums them out."""
+        holds_others = hasattr(self.kernel, "inner_kernel") or hasattr(self.kernel, "_kernels")
+        if model is None or not (outside or holds_others):
             return ()
         return latent_shapes(model, args, kwargs)[1]
+
+    def _with_labels(
+        self,
+        model: Any,
+        sym: Symmetry,
+        drawn: tuple[str, ...],
+        args: tuple,
+        kwargs: dict[str, Any],
+        outside: Mapping[str, Any],
+    ) -> Symmetry:
+        """The symmetry with the labels that are drawn here, as far as it leaves the complete-data joint as it is.
+
+        A symmetry that was given must do so as a whole. Where it is not verified, it must name all that is drawn.
+        """
+        given = self._in_use.sym is not None
+        told = is_traced((args, kwargs)) or (given and not self._in_use.check)
+        labelled = Labelled(sym.without(*(u.name for u in sym)), tuple(u.name for u in sym))
+        if not outside and not told:
+            try:
+                labelled = with_labels(sym, model, args, kwargs)
+            except SymmetryError:
+                if given:
+                    raise
+        elif not outside and set(drawn) <= set(sym.label_sites):
+            labelled = Labelled(sym, ())
+        if not labelled.lost or not given:
+            why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
+            notes = [f"{name}: {why}" for name in labelled.lost]
+            return Symmetry(labelled.sym.units, notes=[*sym.notes, *notes], caveats=labelled.sym.caveats)
+        remedy = "Name those that hold labels in values=, or marginalise them in the model."
+        if outside:
+            remedy = "Fold outside: Folded(DiscreteHMCGibbs(NUTS(model)), sym)."
+        raise SymmetryError(
+            f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the parameters of Units "
+            f"{list(labelled.lost)} that are moved would no longer go with them. {remedy}"
+        )
 
     def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
         """The symmetry to use. Reading the model warns of nothing that NumPyro does not say when the chain starts."""

@@ -43,7 +43,8 @@ class OrbitMove:
 
     def constrain(self, z: Point) -> dict[str, Any]:
         """The sites of the symmetry on the scale on which its elements act."""
-        return {name: self.curved[name](z[name]) if name in self.curved else z[name] for name in self.sym.sites}
+        there = (*self.sym.sites, *(name for name in self.sym.label_sites if name in z))
+        return {name: self.curved[name](z[name]) if name in self.curved else z[name] for name in there}
 
     def act(self, elements: Elements, z: Point) -> dict[str, Any]:
         """The unconstrained point, moved."""
@@ -62,7 +63,11 @@ class OrbitMove:
             rng_key, key = jax.random.split(state.rng_key)
             field = self.kernel.sample_field
             z = getattr(state, field)
-            moved = state._replace(**{field: self.act(choose(key, z), z), "rng_key": rng_key})
+            z = self.act(choose(key, z), z)
+            moved = state._replace(**{field: z, "rng_key": rng_key})
+            if "hmc_state" in moved._fields:  # of a kernel around HMC, which keeps a point of its own
+                inside = moved.hmc_state
+                moved = moved._replace(hmc_state=inside._replace(z={name: z[name] for name in inside.z}))
             return self.kernel.refresh(moved, model_args, model_kwargs)
 
         return one(state) if is_prng_key(state.rng_key) else jax.vmap(one)(state)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..symmetry import Axis, CheckReport, Symmetry, SymmetryError, Units
+from .complete_data import discrete_sites, label_sites_there, read_complete_data
 from .numpyro_model import read_numpyro_model
 from .trial import Changes, Trial
 from .view import ModelView, in_double_precision
@@ -27,7 +28,7 @@ def check_model(
     """What ``Symmetry.check`` does: read the model in float64, and compare its densities."""
 
     def check() -> CheckReport:
-        view = read_numpyro_model(model, args, kwargs)
+        view = _read(sym, model, args, kwargs)
         try:
             sym.check_shapes(view.shapes)
         except SymmetryError as error:
@@ -35,6 +36,17 @@ def check_model(
         return check_symmetry(sym.units, view, num_points, num_elements, rng_seed)
 
     return in_double_precision(check)
+
+
+def _read(sym: Symmetry, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> ModelView:
+    """The model; where the symmetry moves labels that the model draws, these are a part of the point."""
+    named = [(site, u.name, u.n) for u in sym for site in u.values]
+    if named:
+        discrete = discrete_sites(model, args, kwargs)
+        labels = label_sites_there(discrete, named)
+        if labels:
+            return read_complete_data(model, args, kwargs, {site: discrete[site] for site in labels})
+    return read_numpyro_model(model, args, kwargs)
 
 
 def check_symmetry(
@@ -142,7 +154,11 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
             dropped = {s: x for s, x in {**u.axes, site: rest}.items() if x}
             if dropped:
                 yield f"Site {site!r}, axis {_named(a)}: leave it out.", u.with_axes(dropped)
+    if u.values:
+        yield f"Without labels {u.describe_labels()} it holds: leave them out of values.", u.with_values(())
     for site, shape in shapes.items():
+        if site in u.values:
+            continue
         there = [a.resolved(len(shape)) for a in u.axes.get(site, ())]
         for other in _places(u, shape):
             if not _fits_beside(other, there):

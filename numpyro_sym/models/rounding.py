@@ -54,9 +54,15 @@ def factors_matrices(program: Any) -> bool:
 
 
 def disturbed_inputs(point: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """The point, every number changed by its last bit, up or down at random."""
+    """The point, every number but integers changed by its last bit, up or down at random."""
     epsilon = float(jnp.finfo(jnp.zeros(()).dtype).eps)
-    return {name: x * (1 + epsilon * rng.choice([-1.0, 1.0], np.shape(x))) for name, x in point.items()}
+
+    def disturbed(x: Any) -> np.ndarray:
+        if np.issubdtype(np.result_type(x), np.integer):
+            return x
+        return x * (1 + epsilon * rng.choice([-1.0, 1.0], np.shape(x)))
+
+    return {name: disturbed(x) for name, x in point.items()}
 
 
 def disturbed_program(program: Any) -> Callable[..., list[Any]]:

@@ -247,8 +247,11 @@ class Units:
     def describe_axes(self) -> str:
         """Where the units act, for a table."""
         axes = " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
-        labels = " ".join(f"{site}{axis}" for site, axis in self.labelled)
-        return ", ".join([*([axes] if axes else []), *([f"labels {labels}"] if labels else [])])
+        return ", ".join([*([axes] if axes else []), *([f"labels {self.describe_labels()}"] if self.labelled else [])])
+
+    def describe_labels(self) -> str:
+        """Which sites hold labels of these units, for a table."""
+        return " ".join(f"{site}{axis}" for site, axis in self.labelled)
 
     def _with(self, **changed: Any) -> Units:
         own = {"name": self.name, "n": self.n, "axes": self.axes, "kind": self.kind, "batch": self.batch}

@@ -12,6 +12,7 @@ from numpyro_sym import Axis, Symmetry, SymmetryError, Units
 from numpyro_sym.alignment import (
     ApproximatelyNearest,
     Nearest,
+    align_by_labels,
     align_chunked,
     align_in_jit,
     remove_symmetry,
@@ -201,3 +202,68 @@ def test_every_permutation_once():
     for permutation in itertools.permutations(range(3)):
         g = {"component": nsym.Element(np.array([permutation]), np.ones((1, 3)))}
         exactly(nsym.align(sym.act(g, draws), reference, sym).sites, draws)
+
+
+# By the labels themselves ----------------------------------------------------------------------
+
+
+def alike_allocations(count=25, dtype=np.int32):
+    """Draws whose locations say nothing, and labels that nearly agree; and the same under random orders."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=30)
+    z = np.where(rng.uniform(size=(count, 30)) < 0.1, rng.integers(3, size=(count, 30)), truth).astype(dtype)
+    draws = {"mu": rng.normal(size=(count, 3)), "sigma": rng.uniform(size=(count, 3)), "z": z}
+    g = jax.tree.map(np.asarray, MIXTURE.sample(jax.random.key(2), (count,)))
+    return truth, draws, MIXTURE.act(g, draws)
+
+
+def test_labels_are_matched_with_a_pivot():
+    """Brute force over all orders: no draw could agree in more places."""
+    truth, draws, switched = alike_allocations(dtype=np.int8)
+    found = align_by_labels(switched, MIXTURE, pivot={"z": truth})
+    exactly(found.sites, draws)
+    orders = np.array(list(itertools.permutations(range(3))))
+    least = [min((order[z] != truth).sum() for order in orders) for z in switched["z"]]
+    assert found.disagreements == sum(least)
+
+
+def test_without_a_pivot_draws_come_to_one_labelling():
+    _, _, switched = alike_allocations()
+    found = align_by_labels(switched, MIXTURE)
+    assert (found.sites["z"] == found.sites["z"][0]).mean() > 0.8
+    assert (switched["z"] == switched["z"][0]).mean() < 0.6
+    exactly(found.sites, {s: np.asarray(x) for s, x in MIXTURE.act(found.elements, switched).items()})
+
+
+def test_every_set_of_a_batch_is_matched_by_itself():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=(4, 20))
+    z = np.broadcast_to(truth, (15, 4, 20)).astype(np.int16)
+    draws = {"mu": rng.normal(size=(3, 5, 4, 3)), "sigma": rng.normal(size=(3, 5, 4, 3)), "z": z.reshape(3, 5, 4, 20)}
+    g = jax.tree.map(np.asarray, SUBJECTS.sample(jax.random.key(3), (3, 5)))
+    switched = SUBJECTS.act(g, draws)
+    found = align_by_labels(switched, SUBJECTS, pivot={"z": truth}, sample_ndim=2)
+    exactly(found.sites, draws)
+    assert found.disagreements == 0
+    of_jax = align_by_labels(jax.tree.map(jnp.asarray, switched), SUBJECTS, pivot={"z": truth}, sample_ndim=2)
+    np.testing.assert_array_equal(of_jax.sites["z"], draws["z"])
+
+
+NO_MATCH = {
+    "no site holds labels of Units 'component'": (MIXTURE.without_values(), {}),
+    "the symmetry has no Units": (Symmetry(), {}),
+    "permute the sets of Units 'component'": (EXCHANGED, {}),
+    "the pivot must have labels of site 'z', of its shape": (MIXTURE, {"pivot": {"z": np.zeros(7, int)}}),
+    "labels tell no factors": (
+        Symmetry([Units("component", 3, kind="signed", incoming={"mu": 0}, values=("z",))]),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("message", NO_MATCH)
+def test_what_labels_cannot_tell(message):
+    sym, options = NO_MATCH[message]
+    draws = planted("mixture" if sym is not EXCHANGED else "subjects")[2]
+    with pytest.raises(SymmetryError, match=message):
+        align_by_labels(draws, sym, **options)

@@ -30,6 +30,8 @@ import numpyro_sym as nsym
 from numpyro_sym import alignment, diagnostics
 from numpyro_sym.alignment import Euclidean, Wasserstein, Whitened
 
+_WITH_LABELS = nsym.mixture(2, {"mu": 0}, assignments="z")
+_LABELLED = {"mu": np.zeros((3, 2)), "z": np.array([[0, 1], [1, 0], [0, 1]])}
 _RELU = nsym.mlp(["w1", "w2"], [2], kind="scaled")
 METRIC = Argument(
     Euclidean(),
@@ -167,6 +169,13 @@ CALLS = {
         pivot=Argument(_LABELS[0], bad.LABELS).more(of_other_observations=np.array([0, 1])),
         n=_NUMBER,
         groups=_GROUPS,
+    ),
+    "align_by_labels": call(
+        alignment.align_by_labels,
+        sites=Argument(_LABELLED, {"None": None, "an int": 7, "no labels": {"mu": np.zeros((3, 2))}}),
+        sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(no_labels=bad.PAIR),
+        pivot=Argument({"z": np.array([0, 1])}, bad.ANYTHING).or_none,
+        sample_ndim=Argument(1, bad.POSITIVE).more(too_many=3),
     ),
     "ecr_iterative": call(alignment.ecr_iterative, allocations=_ALLOCATIONS, n=_NUMBER, groups=_GROUPS),
     "ecr_soft": call(alignment.ecr_soft, allocations=_ALLOCATIONS, probabilities=_PROBABILITIES, groups=_GROUPS),

@@ -28,7 +28,7 @@ _WORD = "takes no arguments, or is a type"
 NOT_REACHED = {
     **dict.fromkeys(("Alignment", "Card", "ChainModes", "Changes", "CheckReport", "CompactPosterior"), _RESULT),
     **dict.fromkeys(("Diagnosis", "Element", "GaussianAlignment", "GuideAlignment", "JitAlignment"), _RESULT),
-    **dict.fromkeys(("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling"), _RESULT),
+    **dict.fromkeys(("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling", "ByLabels"), _RESULT),
     **dict.fromkeys(("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT),
     **dict.fromkeys(("Metric", "ModelView", "Trial", "Value", "Walk", "SymmetryInUse"), _INSIDE),
     **dict.fromkeys(("Drawn", "MakesSections", "Section", "Start", "View"), _INSIDE),

@@ -232,7 +232,6 @@ def test_kernels_that_hold_others_meet_what_they_ask_for():
     "wrap",
     [
         lambda: DiscreteHMCGibbs(nsym.FoldedNUTS(labelled)),
-        lambda: nsym.Folded(DiscreteHMCGibbs(NUTS(labelled))),
         lambda: MixedHMC(nsym.Folded(HMC(labelled, trajectory_length=1.0)), num_discrete_updates=3),
     ],
 )
