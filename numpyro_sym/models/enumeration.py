@@ -125,8 +125,13 @@ def enumerated(model: Model, trace: Trace) -> Model:
     """
     from numpyro.contrib.funsor import config_enumerate, enum
 
-    dims = [frame.dim for site in trace.values() if site["type"] == "sample" for frame in site["cond_indep_stack"]]
-    return enum(config_enumerate(_OwnNotes(model)), first_available_dim=min(dims, default=0) - 1)
+    return enum(config_enumerate(_OwnNotes(model)), first_available_dim=-_num_plates(trace) - 1)
+
+
+def _num_plates(trace: Trace) -> int:
+    """How many dimensions of a batch are plates', the rightmost."""
+    frames = [frame for site in trace.values() if site["type"] == "sample" for frame in site["cond_indep_stack"]]
+    return max((-frame.dim for frame in frames), default=0)
 
 
 def plain(model: Model) -> Model:
@@ -191,8 +196,7 @@ def summed_densities(
     from numpyro.contrib.funsor import log_density
 
     others = [name for name, site in trace.items() if site["type"] == "sample" and not is_discrete(site)]
-    dims = [frame.dim for site in trace.values() if site["type"] == "sample" for frame in site["cond_indep_stack"]]
-    apart = _Apart(enumerated(handlers.substitute(model, data=dict(point)), trace), -min(dims, default=0))
+    apart = _Apart(enumerated(handlers.substitute(model, data=dict(point)), trace), _num_plates(trace))
     try:
         summed, _ = log_density(apart, args, dict(kwargs), {})
     except ValueError as error:
