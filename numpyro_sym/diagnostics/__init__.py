@@ -15,6 +15,7 @@ from ._transpositions import transpositions as transpositions
 from .arviz._rebasin import rebasin as rebasin
 from .arviz.accessor import SymmetryAccessor as SymmetryAccessor
 from .arviz.accessor import register_accessor as register_accessor
+from .arviz.from_model import with_log_joint as with_log_joint
 from .arviz.record import act_on_group as act_on_group
 from .arviz.record import elements_of as elements_of
 from .arviz.to_zarr import rebasin_to_zarr as rebasin_to_zarr

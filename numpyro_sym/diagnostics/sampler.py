@@ -10,7 +10,7 @@ import xarray as xr
 from .arviz.groups import get_group, group_names
 
 #: Functions of the draws that no relabelling changes, under ArviZ's names and NumPyro's.
-ENERGIES = ("lp", "potential_energy", "energy")
+ENERGIES = ("lp", "potential_energy", "energy", "log_joint")
 #: Below this the sampler explores energies too slowly (Betancourt 2016).
 LEAST_BFMI = 0.3
 #: Groups that must be of the posterior's own chains and draws.

@@ -167,6 +167,7 @@ CALLS = {
         sites=SITES,
         batch_size=POSITIVE,
     ),
+    "with_log_joint": call(diagnostics.with_log_joint, data=DATA, model=RUN_MODEL),
     "model_loss": call(diagnostics.model_loss, model=RUN_MODEL),
     "model_loss(model)": call(diagnostics.model_loss(model), point=AT.less("NaN at one place", "an infinity")),
     "SymmetryAccessor.rebasin": call(_accessor.rebasin, sym=sym()),
