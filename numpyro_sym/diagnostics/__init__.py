@@ -12,6 +12,7 @@ from ._mmd import MMD as MMD
 from ._mmd import mmd as mmd
 from ._transpositions import num_transpositions as num_transpositions
 from ._transpositions import transpositions as transpositions
+from .arviz._label_probabilities import label_probabilities as label_probabilities
 from .arviz._rebasin import rebasin as rebasin
 from .arviz.accessor import SymmetryAccessor as SymmetryAccessor
 from .arviz.accessor import register_accessor as register_accessor

@@ -3,6 +3,8 @@
 import bad_values as bad
 import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 from bad_values import DRAWS_OF, PAIR, element_of, model, without
 from calling import (
     ALIGNED,
@@ -63,6 +65,14 @@ _OF_CHAINS = Argument(CHAIN_ELEMENTS, bad.ELEMENTS).more(
 )
 # Signs and scales do not count, and any units do.
 _COUNTED = Argument(element_of([[1, 0]]), bad.ELEMENTS).less("lists")
+
+
+def _labelled(y=bad.OBSERVED):
+    mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
+    with numpyro.plate("rows", 3):
+        z = numpyro.sample("z", dist.Categorical(jnp.ones(2) / 2))
+        numpyro.sample("y", dist.Normal(mu[z], 1.0), obs=y)
+
 
 _compact = nsym.compact_posterior(DRAWS, PAIR)
 _accessor = diagnostics.SymmetryAccessor(DATA.good)
@@ -166,6 +176,12 @@ CALLS = {
         predict=Argument(lambda point: point["mu"].sum(), _NUMBER_OF_A_POINT).less("a vector", "a complex number"),
         sites=SITES,
         batch_size=POSITIVE,
+    ),
+    "label_probabilities": call(
+        diagnostics.label_probabilities,
+        data=DATA,
+        model=Argument(_labelled, bad.MODEL | bad.RUN),
+        site=Argument("z", bad.NAME).more(no_such="y", not_discrete="mu"),
     ),
     "with_log_joint": call(diagnostics.with_log_joint, data=DATA, model=RUN_MODEL),
     "model_loss": call(diagnostics.model_loss, model=RUN_MODEL),

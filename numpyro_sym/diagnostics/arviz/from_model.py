@@ -61,21 +61,29 @@ def with_log_joint(data: ArvizData, model: kinds.Model, *args: Any, **kwargs: An
     return with_groups(data, {"sample_stats": stats.assign({name: (dims, x) for name, x in found.items()})})
 
 
-def _densities(view: ModelView, posterior: xr.Dataset) -> dict[str, np.ndarray]:
-    """Sums over all sites and over the observed ones, of the shape of the draws."""
+def draws_for(who: str, view: ModelView, posterior: xr.Dataset) -> tuple[dict[str, jax.Array], tuple[int, ...]]:
+    """The draws of a model's sites in one row each, in double precision, and their sample shape.
+
+    :raises SymmetryError: where the draws lack a site, do not fit the model, or are no finite floats.
+    """
     sites = {name: np.asarray(x) for name, x in site_arrays(posterior, tuple(view.shapes)).items()}
     lead = len(sample_dims(posterior))
     for name, x in sites.items():
         if not jnp.issubdtype(x.dtype, jnp.floating):
-            raise SymmetryError(f"with_log_joint: draws of site {name!r} have dtype {x.dtype}; expected floats.")
-        refuse_not_finite("with_log_joint", name, x, "the draws")
+            raise SymmetryError(f"{who}: draws of site {name!r} have dtype {x.dtype}; expected floats.")
+        refuse_not_finite(who, name, x, "the draws")
         if x.shape[lead:] != tuple(view.shapes[name]):
             raise SymmetryError(
-                f"with_log_joint: draws of site {name!r} have the shape {x.shape[lead:]}; the model's has "
+                f"{who}: draws of site {name!r} have the shape {x.shape[lead:]}; the model's has "
                 f"{tuple(view.shapes[name])}."
             )
     sample = next(iter(sites.values())).shape[:lead]
-    rows = {name: jnp.asarray(np.array(x.reshape(-1, *x.shape[lead:]), float)) for name, x in sites.items()}
+    return {name: jnp.asarray(np.array(x.reshape(-1, *x.shape[lead:]), float)) for name, x in sites.items()}, sample
+
+
+def _densities(view: ModelView, posterior: xr.Dataset) -> dict[str, np.ndarray]:
+    """Sums over all sites and over the observed ones, of the shape of the draws."""
+    rows, sample = draws_for("with_log_joint", view, posterior)
     joint, likelihood = jax.jit(partial(jax.lax.map, partial(_sums, view), batch_size=BATCH_SIZE))(rows)
     found = {"log_joint": np.asarray(joint).reshape(sample)}
     if view.observed:
