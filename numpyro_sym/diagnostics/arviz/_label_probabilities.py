@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import numpyro.distributions as dist
-from jax.extend.core import jaxpr_as_fun
-from numpyro.primitives import Messenger
 
 from ...models import read_numpyro_model
 from ...models.complete_data import discrete_sites
-from ...models.view import ModelView, Point, in_double_precision
+from ...models.tilted import NO_ENTRIES, Tilted, slope
+from ...models.view import in_double_precision
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from .from_model import BATCH_SIZE, draws_for
@@ -38,7 +34,7 @@ def label_probabilities(data: ArvizData, model: kinds.Model, *args: Any, site: k
     :raises SymmetryError: where the model has no such site, it cannot be summed out or stands in a ``scan``, or the
         draws do not fit the model.
 
-    >>> import arviz as az, numpyro, numpyro.distributions as dist
+    >>> import arviz as az, jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> def model(y):
     ...     mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
     ...     with numpyro.plate("rows", len(y)):
@@ -61,88 +57,13 @@ def label_probabilities(data: ArvizData, model: kinds.Model, *args: Any, site: k
     nothing = np.zeros((*there[site].shape, states))
 
     def probabilities() -> np.ndarray:
-        view = read_numpyro_model(_Tilted(model, site, args, kwargs), (nothing,), {})
+        view = read_numpyro_model(Tilted(model, site, args, kwargs), (nothing,), {})
         view.refuse_impure()
         rows, sample = draws_for("label_probabilities", view, posterior)
-        each = jax.jit(partial(jax.lax.map, partial(_slope, view, nothing), batch_size=BATCH_SIZE))
+        each = jax.jit(partial(jax.lax.map, partial(slope, view, nothing), batch_size=BATCH_SIZE))
         return np.asarray(each(rows)).reshape(*sample, *nothing.shape)
 
-    return in_double_precision(probabilities)
-
-
-def _slope(view: ModelView, nothing: np.ndarray, point: Point) -> jax.Array:
-    """The derivative of the log joint with respect to what is added to the site's log probabilities."""
-
-    def joint(added: jax.Array) -> jax.Array:
-        data = {name: added if name == ADDED else x for name, x in view.data.items()}
-        leaves = jax.tree.leaves((data, dict(point)))
-        types = [variable.aval.dtype for variable in view.program.jaxpr.invars]
-        outcome = jaxpr_as_fun(view.program)(*(jnp.asarray(x, t) for x, t in zip(leaves, types, strict=True)))
-        densities = outcome[: len(view.shapes) + len(view.observed)]
-        return sum(densities, start=jnp.zeros(()))
-
-    return jax.grad(joint)(jnp.asarray(nothing))
-
-
-#: What the reader calls the first argument of a model.
-ADDED = "argument 0"
-
-
-class _Tilted:
-    """A model with one argument, which is added to the log probabilities of a site's values."""
-
-    def __init__(self, model: Callable[..., Any], site: str, args: tuple, kwargs: Mapping[str, Any]) -> None:
-        self.model, self.site, self.args, self.kwargs = model, site, args, kwargs
-        self.__name__ = getattr(model, "__name__", type(model).__name__)
-
-    def __call__(self, added: jax.Array) -> None:
-        with _Adding(self.site, added):
-            self.model(*self.args, **self.kwargs)
-
-
-class _Adding(Messenger):
-    def __init__(self, site: str, added: jax.Array) -> None:
-        super().__init__()
-        self.site, self.added = site, added
-
-    def process_message(self, msg: dict) -> None:
-        if msg["type"] == "sample" and msg["name"] == self.site:
-            if msg["fn"].batch_shape != self.added.shape[:-1]:
-                raise SymmetryError(
-                    f"label_probabilities: site {self.site!r} stands in a scan (or has a sample_shape), so its entries "
-                    "cannot be told apart. Draw it: Predictive(model, draws, infer_discrete=True)."
-                )
-            msg["fn"] = _WithMore(msg["fn"], self.added)
-
-
-class _WithMore(dist.Distribution):
-    """A discrete distribution with more log probability for some values.
-
-    :param fn: the distribution.
-    :param added: floats of shape ``(*fn.batch_shape, values)``.
-    """
-
-    pytree_data_fields = ("fn", "added")
-
-    def __init__(self, fn: dist.Distribution, added: jax.Array) -> None:
-        self.fn, self.added = fn, added
-        super().__init__(fn.batch_shape, fn.event_shape, validate_args=False)
-
-    @property
-    def support(self) -> Any:
-        return self.fn.support
-
-    @property
-    def has_enumerate_support(self) -> bool:
-        return self.fn.has_enumerate_support
-
-    def enumerate_support(self, expand: bool = True) -> Any:
-        return self.fn.enumerate_support(expand=expand)
-
-    def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Any:
-        return self.fn.sample(key, sample_shape)
-
-    def log_prob(self, value: Any) -> Any:
-        # One of the values is the value: (*value, values), and summed over the values.
-        is_value = jnp.asarray(value)[..., None] == jnp.arange(self.added.shape[-1])
-        return self.fn.log_prob(value) + (is_value * self.added).sum(-1)
+    found = in_double_precision(probabilities)
+    if not np.allclose(found.sum(-1), 1, atol=1e-6):
+        raise SymmetryError(NO_ENTRIES.format(site=site))
+    return found
