@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
+from numpyro.infer import init_to_uniform
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
@@ -148,8 +149,9 @@ def has_discrete(model: Model, args: tuple, kwargs: Mapping[str, Any]) -> bool:
     found: list[bool] = []
 
     def run() -> None:
-        with handlers.block(), handlers.seed(rng_seed=0):
-            trace = handlers.trace(model).get_trace(*args, **kwargs)
+        with handlers.block():
+            started = handlers.substitute(handlers.seed(model, 0), substitute_fn=init_to_uniform)  # improper priors
+            trace = handlers.trace(started).get_trace(*args, **kwargs)
         found.extend(map(is_discrete, trace.values()))
 
     jax.eval_shape(run)

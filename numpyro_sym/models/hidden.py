@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpyro import handlers
+from numpyro.infer import init_to_uniform
 from numpyro.primitives import Messenger
 
 
@@ -24,6 +25,7 @@ def hidden_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, An
 
 
 def _random_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> set[str]:
-    with handlers.block(), handlers.seed(rng_seed=0):
-        trace = handlers.trace(model).get_trace(*args, **kwargs)
+    with handlers.block():
+        started = handlers.substitute(handlers.seed(model, 0), substitute_fn=init_to_uniform)  # improper priors
+        trace = handlers.trace(started).get_trace(*args, **kwargs)
     return {name for name, site in trace.items() if site["type"] == "sample"}
