@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 from numpyro import handlers
 from numpyro.infer import init_to_uniform
 
 from ..symmetry import SymmetryError
 from .enumeration import is_discrete, states_of
 from .numpyro_model import read_numpyro_model
-from .view import Densities, ModelView, Point
+from .view import Densities, ModelView, Point, run_program
 
 
 class DiscreteSite(NamedTuple):
@@ -96,10 +95,8 @@ def read_complete_data(
 
     def densities(data: Mapping[str, Any], point: Point) -> Densities:
         whole = {**data, **{key: point[name] for key, name in given.items()}}
-        leaves = jax.tree.leaves((whole, {name: point[name] for name in view.shapes}))
-        types = [variable.aval.dtype for variable in view.program.jaxpr.invars]
-        inputs = (jnp.asarray(x, t) for x, t in zip(leaves, types, strict=True))
-        latent, observed, inside = jax.tree.unflatten(structure, jaxpr_as_fun(view.program)(*inputs))
+        outcome = run_program(view.program, whole, {name: point[name] for name in view.shapes})
+        latent, observed, inside = jax.tree.unflatten(structure, outcome)
         latent |= {name: observed.pop(name) for name in sites}
         inside |= {name: jnp.ones((), bool) for name in sites}
         return latent, observed, inside

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
+
+from .rounding import programs_inside
 
 MARK = Primitive("mark")
 
@@ -54,8 +55,7 @@ def names_of_marks(program: Any) -> frozenset[str] | None:
 
     :param program: a closed jaxpr.
     """
-    inside = (part for eqn in program.jaxpr.eqns for part in jax.tree.leaves(list(eqn.params.values()), is_leaf=_runs))
-    if any(_has_marks(part) for part in inside if _runs(part)):
+    if any(_has_marks(part) for eqn in program.jaxpr.eqns for part in programs_inside(eqn)):
         return None
     return frozenset(eqn.params["name"] for eqn in program.jaxpr.eqns if eqn.primitive is MARK)
 
@@ -77,9 +77,4 @@ def with_inputs(program: Any, inputs: Sequence[int | str], outputs: int) -> Any:
 def _has_marks(program: Any) -> bool:
     jaxpr = getattr(program, "jaxpr", program)
     own = any(eqn.primitive is MARK for eqn in jaxpr.eqns)
-    inside = (part for eqn in jaxpr.eqns for part in jax.tree.leaves(list(eqn.params.values()), is_leaf=_runs))
-    return own or any(_has_marks(part) for part in inside if _runs(part))
-
-
-def _runs(x: Any) -> bool:
-    return hasattr(x, "eqns") or hasattr(getattr(x, "jaxpr", None), "eqns")
+    return own or any(_has_marks(part) for eqn in jaxpr.eqns for part in programs_inside(eqn))

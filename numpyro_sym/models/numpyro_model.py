@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 from numpyro import handlers
 from numpyro.distributions import biject_to, constraints
 from numpyro.infer import init_to_uniform
@@ -27,7 +26,7 @@ from .plates import cut_plates
 from .points import at_prior_scale, improve, in_support
 from .purity import same_program
 from .rounding import QUICK
-from .view import Densities, ModelView, Point
+from .view import Densities, ModelView, Point, run_program
 
 Trace = dict[str, dict]
 Values = Callable[[dict], Any]
@@ -94,9 +93,7 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
             )
 
     def evaluate(point: Point) -> Any:
-        given = zip(jax.tree.leaves((data, dict(point))), program.jaxpr.invars, strict=True)
-        leaves = [jnp.asarray(x, variable.aval.dtype) for x, variable in given]
-        return jax.tree.unflatten(first.out, jaxpr_as_fun(program)(*leaves))
+        return jax.tree.unflatten(first.out, run_program(program, data, point))
 
     def joint(point: Point) -> Any:
         return sum(sum(group.values()) for group in evaluate(point)[:2])

@@ -15,6 +15,8 @@ import jax
 import numpy as np
 from jax.extend.core import Var, jaxpr_as_fun
 
+from .rounding import is_program, programs_inside
+
 
 def with_own_arrays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function of a tree of arrays that is traced once, and then holds none of the arrays that it closes over.
@@ -51,30 +53,22 @@ def with_own_constants(program: Any) -> Any:
 
 def _with_own_parts(jaxpr: Any) -> Any:
     """A jaxpr in which the programs inside its equations have own constants; itself where none has any."""
-    if not any(_has_constants(x) for eqn in jaxpr.eqns for x in _programs(eqn.params)):
+    if not any(_has_constants(x) for eqn in jaxpr.eqns for x in programs_inside(eqn)):
         return jaxpr
-    eqns = [eqn.replace(params=jax.tree.map(_own, eqn.params, is_leaf=_is_program)) for eqn in jaxpr.eqns]
+    eqns = [eqn.replace(params=jax.tree.map(_own, eqn.params, is_leaf=is_program)) for eqn in jaxpr.eqns]
     return jaxpr.replace(eqns=eqns)
 
 
 def _own(x: Any) -> Any:
     """A part of an equation's parameters."""
-    if not _is_program(x):
+    if not is_program(x):
         return x
     return with_own_constants(x) if hasattr(x, "jaxpr") else _with_own_parts(x)
 
 
 def _has_constants(program: Any) -> bool:
     own = any(isinstance(x, np.ndarray) for x in getattr(program, "consts", ()))
-    return own or any(_has_constants(x) for eqn in _inside(program).eqns for x in _programs(eqn.params))
-
-
-def _programs(params: Any) -> list[Any]:
-    return [x for x in jax.tree.leaves(params, is_leaf=_is_program) if _is_program(x)]
-
-
-def _is_program(x: Any) -> bool:
-    return hasattr(x, "eqns") or hasattr(getattr(x, "jaxpr", None), "eqns")
+    return own or any(_has_constants(x) for eqn in _inside(program).eqns for x in programs_inside(eqn))
 
 
 def _inside(program: Any) -> Any:
@@ -109,15 +103,13 @@ def _is_used_in_double(jaxpr: Any, variable: Any) -> bool:
     for eqn in jaxpr.eqns:
         if not any(x is variable for x in eqn.invars):
             continue
-        inner = [v for _, pairs in _inputs(eqn) for x, v in pairs if x is variable]
+        inner = [(program, v) for program, pairs in _inputs(eqn) for x, v in pairs if x is variable]
         if inner:
-            programs = [program for program, _ in _inputs(eqn)]
-            if any(v.aval.dtype == double for v in inner):
-                return True
-            if any(_is_used_in_double(_inside(program), v) for program in programs for v in inner):
-                return True
-        beside = [getattr(x.aval, "dtype", None) for x in (*eqn.invars, *eqn.outvars)]
-        if not inner and eqn.primitive.name != "convert_element_type" and double in beside:
+            is_double = any(v.aval.dtype == double or _is_used_in_double(_inside(p), v) for p, v in inner)
+        else:
+            beside = [getattr(x.aval, "dtype", None) for x in (*eqn.invars, *eqn.outvars)]
+            is_double = eqn.primitive.name != "convert_element_type" and double in beside
+        if is_double:
             return True
     return False
 
@@ -135,7 +127,7 @@ def _inputs(eqn: Any) -> list[tuple[Any, list[tuple[Any, Any]]]]:
             (test, list(zip(of_test, _inside(test).invars, strict=True))),
             (body, list(zip(given[first:], _inside(body).invars, strict=True))),
         ]
-    every = [program for program in _programs(params) if len(_inside(program).invars) == len(given)]
+    every = [program for program in programs_inside(eqn) if len(_inside(program).invars) == len(given)]
     return [(program, list(zip(given, _inside(program).invars, strict=True))) for program in every]
 
 
@@ -157,7 +149,7 @@ def _retyped(jaxpr: Any, double: dict[Any, Any]) -> Any:
             told = {v: _in_double(v) for x, v in pairs if isinstance(x, Var) and x in double and _double(v) is not None}
             inside = _retyped(_inside(program), told)
             changed[id(program)] = program.replace(jaxpr=inside) if hasattr(program, "jaxpr") else inside
-        params = jax.tree.map(lambda x: changed.get(id(x), x), eqn.params, is_leaf=_is_program)  # noqa: B023 - used here
+        params = jax.tree.map(lambda x: changed.get(id(x), x), eqn.params, is_leaf=is_program)  # noqa: B023 - used here
         eqns.append(eqn.replace(invars=new(eqn.invars), params=params))
     return jaxpr.replace(
         constvars=new(jaxpr.constvars), invars=new(jaxpr.invars), outvars=new(jaxpr.outvars), eqns=eqns

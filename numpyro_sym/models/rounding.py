@@ -99,10 +99,10 @@ def _narrow(program: Any) -> Iterator[Any]:
 
 def programs_inside(eqn: Any) -> list[Any]:
     """Programs inside an equation."""
-    return [p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=_is_program) if _is_program(p)]
+    return [p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=is_program) if is_program(p)]
 
 
-def _is_program(x: Any) -> bool:
+def is_program(x: Any) -> bool:
     return hasattr(x, "eqns") or hasattr(getattr(x, "jaxpr", None), "eqns")
 
 

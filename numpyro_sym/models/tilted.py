@@ -13,11 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
-from jax.extend.core import jaxpr_as_fun
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
-from .view import ModelView, Point
+from .view import ModelView, Point, run_program
 
 NO_ENTRIES = (
     "label_probabilities: site {site!r} stands in a scan (or has a sample_shape), so its entries cannot be told apart. "
@@ -33,10 +32,8 @@ def slope(view: ModelView, nothing: np.ndarray, point: Point) -> jax.Array:
 
     def joint(added: jax.Array) -> jax.Array:
         data = {name: added if name == ADDED else x for name, x in view.data.items()}
-        leaves = jax.tree.leaves((data, dict(point)))
-        types = [variable.aval.dtype for variable in view.program.jaxpr.invars]
-        outcome = jaxpr_as_fun(view.program)(*(jnp.asarray(x, t) for x, t in zip(leaves, types, strict=True)))
-        densities = outcome[: len(view.shapes) + len(view.observed)]
+        # Latent sites, observed ones, then whether values lie in their supports.
+        densities = run_program(view.program, data, point)[: len(view.shapes) + len(view.observed)]
         return sum(densities, start=jnp.zeros(()))
 
     return jax.grad(joint)(jnp.asarray(nothing))

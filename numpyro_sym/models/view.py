@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 
 from ..symmetry.errors import SymmetryError
 
@@ -55,6 +57,16 @@ class ModelView:
     any_arguments: bool = True
     notes: tuple[str, ...] = ()
     states: Mapping[str, int] = field(default_factory=dict)
+
+
+def run_program(program: Any, data: Mapping[str, Any], point: Point) -> list[Any]:
+    """What a view's program gives at a point, as its outputs come; JAX can trace it.
+
+    :param program: closed jaxpr of ``(data, point)``; each of its inputs is given the type that it has there.
+    """
+    leaves = jax.tree.leaves((dict(data), dict(point)))
+    given = zip(leaves, program.jaxpr.invars, strict=True)
+    return jaxpr_as_fun(program)(*(jnp.asarray(x, variable.aval.dtype) for x, variable in given))
 
 
 def in_double_precision(work: Callable[[], T]) -> T:

@@ -113,7 +113,7 @@ class Symmetry:
     @property
     def in_order_of_action(self) -> tuple[Units, ...]:
         """The units as they act one after the other: those that permute the batch of others come after these."""
-        return tuple(sorted(self.units, key=self._depth))
+        return tuple(sorted(self.units, key=self._depth)) if self._outers else self.units
 
     def _depth(self, units: Units) -> int:
         """How many units stand inside each other below these."""
@@ -370,12 +370,14 @@ class Symmetry:
 
         Its set ``c`` is the set of ``element`` to whose place the outer permutation sends ``c``.
         """
-        # The outermost first: each finds the sets where those outside of it have not moved them yet.
-        for outer in reversed(self.in_order_of_action):
-            axis = self.axis_of_sets(outer, u)
-            if axis is not None:
+        dimensions = {name: dimension for dimension, name in self._outers.get(u.name, ())}
+        outermost_first = reversed(self.in_order_of_action) if dimensions else ()
+        # Each finds the sets where those outside of it have not moved them yet.
+        for outer in outermost_first:
+            if outer.name in dimensions:
                 sent_to = algebra.inverse(h[outer.name]).permutation
-                element = algebra.moved_batch(element, sent_to, axis.axis, len(u.batch), axis.batch_axes)
+                within = batch_within(outer, u) or ()
+                element = algebra.moved_batch(element, sent_to, dimensions[outer.name], len(u.batch), within)
         return element
 
     def elements(self) -> Elements:
