@@ -1,4 +1,5 @@
-"""Mixtures of three components in 10, 100 and 1000 subjects: is planted switching undone, in time linear in subjects?
+"""Mixtures of three components in 10, 100 and 1000 subjects: is planted switching undone, in time
+linear in subjects?
 
 One JSON line a number of subjects: medians of processor time of 1,000 draws on one thread, and the
 distances and R-hats before and after; with the negative control, one permutation for all subjects.
@@ -26,10 +27,14 @@ CHAINS, DRAWS, COMPONENTS = 4, 250, 3
 
 
 def switched(subjects, rng):
-    """Draws of each subject's components, in another order in each chain and subject, and the true ones."""
+    """Draws of each subject's components, in another order in each chain and subject, and the true
+    ones.
+    """
     centre = np.array([-4.0, 0.0, 4.0]) + rng.normal(size=(subjects, COMPONENTS))
     true = centre + 0.3 * rng.normal(size=(CHAINS, DRAWS, subjects, COMPONENTS))
-    order = rng.permuted(np.broadcast_to(np.arange(COMPONENTS), (CHAINS, 1, subjects, COMPONENTS)), axis=-1)
+    order = rng.permuted(
+        np.broadcast_to(np.arange(COMPONENTS), (CHAINS, 1, subjects, COMPONENTS)), axis=-1
+    )
     return np.take_along_axis(true, order, -1)
 
 
@@ -52,7 +57,9 @@ def measured(subjects, repeats):
     return {
         "subjects": subjects,
         "seconds": round(float(np.median(seconds)), 4),
-        "microseconds_per_draw_and_subject": round(1e6 * float(np.median(seconds)) / (CHAINS * DRAWS * subjects), 2),
+        "microseconds_per_draw_and_subject": round(
+            1e6 * float(np.median(seconds)) / (CHAINS * DRAWS * subjects), 2
+        ),
         "exact": bool(r.exact.all()),
         "rhat_raw": round(worst_rhat(draws["mu"]), 3),
         "rhat_aligned": round(worst_rhat(r.sites["mu"]), 4),

@@ -1,6 +1,7 @@
 """Posteriors through dask: is memory flat in the number of draws, and do two workers help?
 
-Each measurement is a process of its own: its peak memory, and the wall time of two workers against one.
+Each measurement is a process of its own: its peak memory, and the wall time of two workers against
+one.
 """
 
 # ruff: noqa: E402
@@ -49,7 +50,9 @@ def measured(draws, scheduler, workers):
 
 
 def child(*args):
-    done = subprocess.run([sys.executable, __file__, *map(str, args)], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, *map(str, args)], check=True, capture_output=True, text=True
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -62,10 +65,17 @@ if __name__ == "__main__":
     small, large = child(few, "threads", 1), child(many, "threads", 1)
     rows = [[n, m["gigabytes"], m["peak"], m["seconds"]] for n, m in ((few, small), (many, large))]
     print(text_table(["draws", "GB of draws", "peak GB of the process", "seconds"], rows))
-    print(f"peak memory grows {large['peak'] / small['peak']:.2f} times from {few} to {many} draws\n")
+    print(
+        f"peak memory grows {large['peak'] / small['peak']:.2f} times from {few} to {many} draws\n"
+    )
     rows = []
     for scheduler in ("threads", "processes"):
-        one, two = (min(child(many // 5, scheduler, w)["seconds"] for _ in range(3)) for w in (1, 2))
+        one, two = (
+            min(child(many // 5, scheduler, w)["seconds"] for _ in range(3)) for w in (1, 2)
+        )
         rows.append([scheduler, one, two, one / two])
     print(text_table([f"{many // 5} draws by", "one worker s", "two workers s", "ratio"], rows))
-    print(f"load of the machine when this was done: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(
+        f"load of the machine when this was done: {os.getloadavg()[0]:.1f} on {os.cpu_count()} "
+        "processors"
+    )

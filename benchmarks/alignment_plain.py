@@ -1,4 +1,5 @@
-"""The usual weight matching, one pair at a time, written plainly: what the engine is measured against.
+"""The usual weight matching, one pair at a time, written plainly: what the engine is measured
+against.
 
 Ainsworth, Hayase and Srinivasa 2023 (arXiv 2209.04836), algorithm 1, on lists of dense layers or on
 any wiring given as {units: [(site, axis), ...]}.
@@ -11,7 +12,8 @@ from scipy.optimize import linear_sum_assignment
 
 
 def weight_matching(point, reference, wiring, rng=None, max_sweeps=1000):
-    """Permutations {units: perm} that bring ``point`` to ``reference`` by coordinate descent from the identity.
+    """Permutations {units: perm} that bring ``point`` to ``reference`` by coordinate descent from
+    the identity.
 
     :param wiring: units -> list of (site, axis); each axis runs over these units alone.
     :param rng: visits units in random order where given, else in turn.

@@ -1,4 +1,6 @@
-"""Is the engine ever farther away than the plain algorithm? How often does it find what was planted?"""
+"""Is the engine ever farther away than the plain algorithm? How often does it find what was
+planted?
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,16 @@ def never_above(pairs):
             above = (ours[:, None] > plain * (1 + 1e-9)).any(1).sum()
             label = "unrelated" if noise is None else f"noise {noise}"
             rows.append([name, label, pairs, int(above), float(ours.mean()), float(plain.mean())])
-    print(text_table(["network", "pairs", "number", "farther than plain", "mean distance", "plain mean"], rows))
-    print(f"farther than the plain algorithm in {sum(r[3] for r in rows)} of {sum(r[2] for r in rows)} pairs\n")
+    print(
+        text_table(
+            ["network", "pairs", "number", "farther than plain", "mean distance", "plain mean"],
+            rows,
+        )
+    )
+    print(
+        f"farther than the plain algorithm in {sum(r[3] for r in rows)} of "
+        f"{sum(r[2] for r in rows)} pairs\n"
+    )
 
 
 def recovered(trials):
@@ -58,7 +68,12 @@ def recovered(trials):
             one = align(points, reference, network[0], starts=("identity",))
             hit = [float((a.distance <= planted * (1 + 1e-9) + 1e-9).mean()) for a in (r, one)]
             rows.append([name, noise, trials, hit[0], hit[1]])
-    print(text_table(["network", "noise", "trials", "as near as planted", "one descent from the identity"], rows))
+    print(
+        text_table(
+            ["network", "noise", "trials", "as near as planted", "one descent from the identity"],
+            rows,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,15 @@ import time
 
 import numpy as np
 
-from numpyro_sym.alignment import data_based, ecr, ecr_iterative, ecr_soft, ordering, pivotal, stephens
+from numpyro_sym.alignment import (
+    data_based,
+    ecr,
+    ecr_iterative,
+    ecr_soft,
+    ordering,
+    pivotal,
+    stephens,
+)
 from numpyro_sym.symmetry import text_table
 
 
@@ -18,7 +26,9 @@ def posterior(draws, n, observations):
     truth = rng.permutation(np.arange(observations) % n)
     y = centre[truth] + 0.5 * rng.normal(size=observations)
     shuffle = rng.permuted(np.tile(np.arange(n), (draws, 1)), axis=1)
-    mu = np.take_along_axis(centre + 0.2 * rng.normal(size=(draws, n)), shuffle, -1).astype(np.float32)
+    mu = np.take_along_axis(centre + 0.2 * rng.normal(size=(draws, n)), shuffle, -1).astype(
+        np.float32
+    )
     p = np.exp(-2 * np.square(y[None, :, None].astype(np.float32) - mu[:, None, :]))
     p /= p.sum(-1, keepdims=True)
     return {"mu": mu, "p": p, "z": p.argmax(-1), "y": y, "truth": truth, "shuffle": shuffle}
@@ -44,5 +54,10 @@ if __name__ == "__main__":
         taken = time.perf_counter() - start
         spread = np.take_along_axis(d["mu"], r.permutation, -1).std(0).max()
         rows.append([name, draws, n, taken, float(spread)])
-    print(text_table(["method", "draws", "components", "seconds", "largest sd of a location"], rows))
-    print(f"as they came, a location's sd was {d['mu'].std(0).min():.1f}; within a component it is 0.2")
+    print(
+        text_table(["method", "draws", "components", "seconds", "largest sd of a location"], rows)
+    )
+    print(
+        f"as they came, a location's sd was {d['mu'].std(0).min():.1f}; within a component it is "
+        "0.2"
+    )

@@ -20,7 +20,9 @@ from numpyro_sym.alignment import align
 
 
 def enumerated(x, reference, signs):
-    """The least squared distance over signs and permutations: an assignment for each choice of signs."""
+    """The least squared distance over signs and permutations: an assignment for each choice of
+    signs.
+    """
     gain = reference.T @ x
     constant = np.square(x).sum() + np.square(reference).sum()
     best = -np.inf
@@ -47,7 +49,11 @@ if __name__ == "__main__":
         r = align({"L": draws}, {"L": reference}, sym, num_threads=1)
         taken.append(time.perf_counter() - start)
     fast = float(np.median(taken))
-    print(f"{batch} draws, {q} signed factors: {fast:.3f} s; enumeration {slow:.1f} s ({checked} draws timed)")
     print(
-        f"ratio {slow / fast:.0f}; largest difference of the distance {np.abs(r.distance[:checked] - theirs).max():.1e}"
+        f"{batch} draws, {q} signed factors: {fast:.3f} s; enumeration {slow:.1f} s ({checked} "
+        "draws timed)"
+    )
+    print(
+        f"ratio {slow / fast:.0f}; largest difference of the distance "
+        f"{np.abs(r.distance[:checked] - theirs).max():.1e}"
     )

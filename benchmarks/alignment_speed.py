@@ -33,7 +33,10 @@ def seconds(work, repeats, clock=time.process_time):
 
 
 def as_type(dtype, reference, points):
-    return tuple({s: np.ascontiguousarray(x, dtype) for s, x in sites.items()} for sites in (reference, points))
+    return tuple(
+        {s: np.ascontiguousarray(x, dtype) for s, x in sites.items()}
+        for sites in (reference, points)
+    )
 
 
 def many(batch, repeats, dtype):
@@ -65,10 +68,22 @@ def many(batch, repeats, dtype):
             squared_distance(*each) ** 0.5
             for each in zip(pairs, [reference] * few, [wires] * few, plain(), strict=True)
         ]
-        farther = int((ours().distance[:few] > np.array(found) * (1 + 100 * np.finfo(dtype).eps)).sum())
+        farther = int(
+            (ours().distance[:few] > np.array(found) * (1 + 100 * np.finfo(dtype).eps)).sum()
+        )
         mean = float(ours().distance[:few].mean())
         rows.append(
-            [label, median, least, theirs, theirs / median, plain_wall / wall, mean, float(np.mean(found)), farther]
+            [
+                label,
+                median,
+                least,
+                theirs,
+                theirs / median,
+                plain_wall / wall,
+                mean,
+                float(np.mean(found)),
+                farther,
+            ]
         )
     head = [
         "median s",
@@ -81,7 +96,10 @@ def many(batch, repeats, dtype):
         "farther",
     ]
     print(text_table([f"13-50-50-1, {batch} draws of {dtype}, one thread", *head], rows))
-    print(f"the plain algorithm was timed on {few} pairs; load of the machine {os.getloadavg()[0]:.1f}\n")
+    print(
+        f"the plain algorithm was timed on {few} pairs; load of the machine "
+        f"{os.getloadavg()[0]:.1f}\n"
+    )
 
 
 def large(repeats, dtype):
@@ -103,10 +121,14 @@ def large(repeats, dtype):
     plain, _ = seconds(lambda: weight_matching(point, reference, wiring(network[0])), 3)
     print(
         text_table(
-            [f"784-512-512-512-10, {dtype}", "seconds"], [["align", ours], ["its products", theirs], ["plain", plain]]
+            [f"784-512-512-512-10, {dtype}", "seconds"],
+            [["align", ours], ["its products", theirs], ["plain", plain]],
         )
     )
-    print(f"{ours / theirs:.2f} times its products; the plain algorithm takes {plain / ours:.1f} times as long")
+    print(
+        f"{ours / theirs:.2f} times its products; the plain algorithm takes {plain / ours:.1f} "
+        "times as long"
+    )
 
 
 if __name__ == "__main__":

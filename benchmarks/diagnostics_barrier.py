@@ -1,10 +1,11 @@
-"""Loss barriers between two independent runs, before and after alignment: digits, and MNIST with a folder.
+"""Loss barriers between two independent runs, before and after alignment: digits, and MNIST with a
+folder.
 
     python benchmarks/diagnostics_barrier.py [--mnist FOLDER] [--steps 6000]
 
-Mean-field Gaussians (SVI with AutoNormal), aligned by means alone and by means and standard deviations
-together, and plain networks trained with Adam. Barriers are a test image's, in nats; beside them the
-larger of the two ends' losses, by which a barrier is judged.
+Mean-field Gaussians (SVI with AutoNormal), aligned by means alone and by means and standard
+deviations together, and plain networks trained with Adam. Barriers are a test image's, in nats;
+beside them the larger of the two ends' losses, by which a barrier is judged.
 """
 
 import argparse
@@ -41,7 +42,9 @@ def mnist(folder):
     """The 10,000 images of the published test set, 8,000 to train on."""
 
     def read(name, header):
-        return np.frombuffer(gzip.decompress((Path(folder) / name).read_bytes()), np.uint8, offset=header)
+        return np.frombuffer(
+            gzip.decompress((Path(folder) / name).read_bytes()), np.uint8, offset=header
+        )
 
     images = read("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 784)
     return images / 255, read("t10k-labels-idx1-ubyte.gz", 8), 8000
@@ -88,10 +91,16 @@ def started(seed, widths):
 def gaussian(seed, x, y, widths, activation, steps):
     """Means and standard deviations of one SVI run."""
     start = started(seed, widths)
-    guide = AutoNormal(model, init_loc_fn=numpyro.infer.init_to_value(values=start), init_scale=0.02)
+    guide = AutoNormal(
+        model, init_loc_fn=numpyro.infer.init_to_value(values=start), init_scale=0.02
+    )
     svi = SVI(model, guide, optax.adam(optax.cosine_decay_schedule(3e-3, steps)), Trace_ELBO())
-    params = svi.run(jax.random.key(seed), steps, x, y, widths, activation, progress_bar=False).params
-    return tuple({n: np.asarray(params[f"{n}_auto_{part}"]) for n in start} for part in ("loc", "scale"))
+    params = svi.run(
+        jax.random.key(seed), steps, x, y, widths, activation, progress_bar=False
+    ).params
+    return tuple(
+        {n: np.asarray(params[f"{n}_auto_{part}"]) for n in start} for part in ("loc", "scale")
+    )
 
 
 def trained(seed, x, y, widths, activation, steps):
@@ -104,7 +113,9 @@ def trained(seed, x, y, widths, activation, steps):
         rows = jax.random.choice(key, len(x), (BATCH,))
 
         def loss(point):
-            return optax.softmax_cross_entropy_with_integer_labels(logits(point, x[rows], activation), y[rows]).mean()
+            return optax.softmax_cross_entropy_with_integer_labels(
+                logits(point, x[rows], activation), y[rows]
+            ).mean()
 
         updates, state = optimiser.update(jax.grad(loss)(point), state, point)
         return (optax.apply_updates(point, updates), state), None
@@ -115,7 +126,9 @@ def trained(seed, x, y, widths, activation, steps):
 
 
 def log_likelihood(point, x, y, activation):
-    return jnp.take_along_axis(jax.nn.log_softmax(logits(point, x, activation)), y[:, None], -1)[:, 0]
+    return jnp.take_along_axis(jax.nn.log_softmax(logits(point, x, activation)), y[:, None], -1)[
+        :, 0
+    ]
 
 
 def accuracy(point, x, y, activation):
@@ -141,9 +154,13 @@ def experiment(name, data, widths, activation, kind, steps):
     rows = []
 
     start = time.process_time()
-    (loc0, scale0), (loc1, scale1) = (gaussian(s, x[:train], y[:train], widths, activation, steps) for s in (0, 1))
+    (loc0, scale0), (loc1, scale1) = (
+        gaussian(s, x[:train], y[:train], widths, activation, steps) for s in (0, 1)
+    )
     g = by_means(loc1, loc0, sym)
-    both = align_gaussians({n: loc1[n] for n in sym.sites}, {n: scale1[n] for n in sym.sites}, loc0, scale0, sym)
+    both = align_gaussians(
+        {n: loc1[n] for n in sym.sites}, {n: scale1[n] for n in sym.sites}, loc0, scale0, sym
+    )
     ends = {
         "SVI, as trained": (loc1, scale1),
         "SVI, means alone": (moved(g, loc1, sym), moved(g, scale1, sym, spread=True)),
@@ -159,13 +176,24 @@ def experiment(name, data, widths, activation, kind, steps):
             num_points=11,
         )
         distance = sum(
-            ((a - b) ** 2).sum() for p, q in ((loc0, end[0]), (scale0, end[1])) for a, b in [(p[n], q[n]) for n in p]
+            ((a - b) ** 2).sum()
+            for p, q in ((loc0, end[0]), (scale0, end[1]))
+            for a, b in [(p[n], q[n]) for n in p]
         )
         size = len(test[0])
         rows.append(
-            [name, label, found.height / size, max(found.loss[0], found.loss[-1]) / size, float(distance) ** 0.5]
+            [
+                name,
+                label,
+                found.height / size,
+                max(found.loss[0], found.loss[-1]) / size,
+                float(distance) ** 0.5,
+            ]
         )
-    print(f"{name}: accuracy of the means {accuracy(loc0, *test):.3f}, {accuracy(loc1, *test):.3f}", flush=True)
+    print(
+        f"{name}: accuracy of the means {accuracy(loc0, *test):.3f}, {accuracy(loc1, *test):.3f}",
+        flush=True,
+    )
 
     first, second = (trained(s, x[:train], y[:train], widths, activation, steps) for s in (2, 3))
     for label, end in {
@@ -174,9 +202,12 @@ def experiment(name, data, widths, activation, kind, steps):
     }.items():
         found = loss_barrier(lambda p: -log_likelihood(p, *test).mean(), first, end, num_points=11)
         distance = sum(((first[n] - end[n]) ** 2).sum() for n in first)
-        rows.append([name, label, found.height, max(found.loss[0], found.loss[-1]), float(distance) ** 0.5])
+        rows.append(
+            [name, label, found.height, max(found.loss[0], found.loss[-1]), float(distance) ** 0.5]
+        )
     print(
-        f"{name}: accuracy of the trained {accuracy(first, *test):.3f}, {accuracy(second, *test):.3f}; "
+        f"{name}: accuracy of the trained {accuracy(first, *test):.3f}, "
+        f"{accuracy(second, *test):.3f}; "
         f"{time.process_time() - start:.0f} s of processor time",
         flush=True,
     )
@@ -185,16 +216,22 @@ def experiment(name, data, widths, activation, kind, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mnist", help="folder with t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz")
+    parser.add_argument(
+        "--mnist", help="folder with t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz"
+    )
     parser.add_argument("--steps", type=int, default=6000)
     options = parser.parse_args()
-    rows = experiment("digits 64-32-10 tanh", digits(), (64, 32, 10), jnp.tanh, "signed", options.steps)
+    rows = experiment(
+        "digits 64-32-10 tanh", digits(), (64, 32, 10), jnp.tanh, "signed", options.steps
+    )
     header = ["network", "runs", "barrier", "loss at an end", "distance"]
     print(text_table(header, rows), flush=True)
     if options.mnist:
         for widths in ((784, 32, 10), (784, 128, 10), (784, 128, 128, 10)):
             label = f"MNIST {'-'.join(map(str, widths))} ReLU"
-            more = experiment(label, mnist(options.mnist), widths, jax.nn.relu, "permutation", options.steps // 3)
+            more = experiment(
+                label, mnist(options.mnist), widths, jax.nn.relu, "permutation", options.steps // 3
+            )
             rows += more
             print(text_table(header, more), flush=True)
         print(text_table(header, rows))

@@ -1,10 +1,11 @@
-"""Is the compact posterior of aligned HMC draws worth more than VI's, and do its spreads tell what to prune?
+"""Is the compact posterior of aligned HMC draws worth more than VI's, and do its spreads tell what
+to prune?
 
     python benchmarks/diagnostics_compact.py [--draws 300] [--width 8]
 
-Digits averaged to 4 x 4 pixels, one hidden layer of tanh units, 600 images to train on. Predictions on
-the rest are compared with those of the HMC draws themselves: agreement of the most probable class, and
-total variation. Each Gaussian predicts with 200 draws of its own.
+Digits averaged to 4 x 4 pixels, one hidden layer of tanh units, 600 images to train on. Predictions
+on the rest are compared with those of the HMC draws themselves: agreement of the most probable
+class, and total variation. Each Gaussian predicts with 200 draws of its own.
 """
 
 import argparse
@@ -21,7 +22,13 @@ from numpyro.infer.autoguide import AutoNormal
 from sklearn.datasets import load_digits
 
 from numpyro_sym import diagnose, mlp
-from numpyro_sym.diagnostics import agreement, compact_posterior, compare_gaussians, pruning_curve, total_variation
+from numpyro_sym.diagnostics import (
+    agreement,
+    compact_posterior,
+    compare_gaussians,
+    pruning_curve,
+    total_variation,
+)
 from numpyro_sym.symmetry import text_table
 
 SITES = ("w1", "b1", "w2", "b2")
@@ -33,7 +40,9 @@ def digits():
     small = images.reshape(-1, 4, 2, 4, 2).mean((2, 4)).reshape(-1, 16)
     order = np.random.default_rng(0).permutation(len(small))
     small = (small - small[order[:TRAIN]].mean(0)) / 4
-    return [jnp.asarray(a) for a in (small[order].astype(np.float32), labels[order].astype(np.int32))]
+    return [
+        jnp.asarray(a) for a in (small[order].astype(np.float32), labels[order].astype(np.int32))
+    ]
 
 
 def logits(point, x):
@@ -42,7 +51,10 @@ def logits(point, x):
 
 def model(x, y, width):
     shapes = {"w1": (16, width), "b1": (width,), "w2": (width, 10), "b2": (10,)}
-    point = {n: numpyro.sample(n, dist.Normal(0, 1).expand(s).to_event(len(s))) for n, s in shapes.items()}
+    point = {
+        n: numpyro.sample(n, dist.Normal(0, 1).expand(s).to_event(len(s)))
+        for n, s in shapes.items()
+    }
     with numpyro.plate("rows", len(x)):
         numpyro.sample("y", dist.Categorical(logits=logits(point, x)), obs=y)
 
@@ -53,7 +65,9 @@ def probabilities(draws, x):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=300, help="warm-up and posterior draws a chain")
+    parser.add_argument(
+        "--draws", type=int, default=300, help="warm-up and posterior draws a chain"
+    )
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--steps", type=int, default=20000, help="of VI")
     options = parser.parse_args()
@@ -88,7 +102,9 @@ def main():
     guide = AutoNormal(model, init_scale=0.05)
     svi = SVI(model, guide, numpyro.optim.Adam(2e-3), Trace_ELBO())
     params = svi.run(jax.random.key(1), options.steps, *train, progress_bar=False).params
-    vi = tuple({n: np.asarray(params[f"{n}_auto_{part}"]) for n in SITES} for part in ("loc", "scale"))
+    vi = tuple(
+        {n: np.asarray(params[f"{n}_auto_{part}"]) for n in SITES} for part in ("loc", "scale")
+    )
 
     def row(label, p):
         right = np.take_along_axis(p.mean(0), np.asarray(y_test)[:, None], -1)
@@ -102,19 +118,30 @@ def main():
 
     rows = [row("HMC", truth)]
     halves = truth[: len(truth) // 2], truth[len(truth) // 2 :]
-    rows.append(["HMC, chains 2-3 against 0-1", agreement(*halves), total_variation(*halves), "", ""])
+    rows.append(
+        ["HMC, chains 2-3 against 0-1", agreement(*halves), total_variation(*halves), "", ""]
+    )
     for label, g in gaussians.items():
         rows.append(row(label, probabilities(g.sample(jax.random.key(2), (200,)), x_test)))
-    vi_draws = {n: vi[0][n] + vi[1][n] * np.random.default_rng(0).normal(size=(200, *vi[0][n].shape)) for n in SITES}
-    rows.append(row("VI", probabilities({n: v.astype(np.float32) for n, v in vi_draws.items()}, x_test)))
-    print(text_table(["predictions", "agreement", "total variation", "accuracy", "test LPPD"], rows), flush=True)
+    vi_draws = {
+        n: vi[0][n] + vi[1][n] * np.random.default_rng(0).normal(size=(200, *vi[0][n].shape))
+        for n in SITES
+    }
+    rows.append(
+        row("VI", probabilities({n: v.astype(np.float32) for n, v in vi_draws.items()}, x_test))
+    )
+    print(
+        text_table(["predictions", "agreement", "total variation", "accuracy", "test LPPD"], rows),
+        flush=True,
+    )
 
     print("\nVI against the compact posterior, in weight space")
     found = compare_gaussians(vi, (aligned.loc, aligned.scale), sym)
     names = list(found.data_vars)
     print(
         text_table(
-            ["site", *names], [[str(s), *(float(found[n].sel(site=s)) for n in names)] for s in found.site.values]
+            ["site", *names],
+            [[str(s), *(float(found[n].sel(site=s)) for n in names)] for s in found.site.values],
         )
     )
 
@@ -127,12 +154,18 @@ def main():
     own = {n: aligned.loc[n] for n in weights}, {n: aligned.scale[n] for n in weights}
     by_vi = {n: vi[0][n] for n in weights}, {n: vi[1][n] for n in weights}
     curves = [
-        [f"HMC mean, by {by}", *map(float, pruning_curve(score, *own, share, by=by, fixed=rest).score)]
+        [
+            f"HMC mean, by {by}",
+            *map(float, pruning_curve(score, *own, share, by=by, fixed=rest).score),
+        ]
         for by in ("sd", "snr", "magnitude")
     ]
     vi_rest = {n: vi[0][n] for n in ("b1", "b2")}
     curves += [
-        [f"VI mean, by {by}", *map(float, pruning_curve(score, *by_vi, share, by=by, fixed=vi_rest).score)]
+        [
+            f"VI mean, by {by}",
+            *map(float, pruning_curve(score, *by_vi, share, by=by, fixed=vi_rest).score),
+        ]
         for by in ("sd", "snr", "magnitude")
     ]
     print("\nTest accuracy of the mean with a share of its weights pruned")

@@ -3,8 +3,8 @@
     python benchmarks/discovery_fuzz.py [programs=10000] [first seed=0] [--check]
 
 Prints every false claim with the seed of its program, and a table of kinds and verdicts. With
-``--check`` every claim, and some axes at random, goes through ``Symmetry.check`` of the program as a
-model: it must pass what holds and refuse what does not.
+``--check`` every claim, and some axes at random, goes through ``Symmetry.check`` of the program as
+a model: it must pass what holds and refuse what does not.
 """
 
 from __future__ import annotations
@@ -56,8 +56,14 @@ if __name__ == "__main__":
                     print(f"FAULT: seed {seed}, {what}, {verdict}", flush=True)
             if seed % 100 == 99:
                 jax.clear_caches()
-                print(f"{seed + 1 - first} programs, {seen.total()} claims, {faults} faults", flush=True)
+                print(
+                    f"{seed + 1 - first} programs, {seen.total()} claims, {faults} faults",
+                    flush=True,
+                )
     print(f"{'':20s} {'':18s} {'claims':>8s}")
     for (what, verdict), number in sorted(seen.items()):
         print(f"{what:20s} {verdict:18s} {number:8d}")
-    print(f"{count} programs in {time.perf_counter() - start:.0f} s, {time.process_time():.0f} s of the processor")
+    print(
+        f"{count} programs in {time.perf_counter() - start:.0f} s, {time.process_time():.0f} s of "
+        "the processor"
+    )

@@ -3,9 +3,9 @@
     python benchmarks/discovery_time.py [--against=FOLDER [--times=3]] [name ...]
 
 Prints a table: seconds by the clock and of the processor (all threads; the fairer number on a busy
-machine), the Units found, the memory that the process grew by and that of the parameters in float64.
-With a checkout of another version, each model is timed in both by turns, so many times, and the
-least seconds of the processor are compared.
+machine), the Units found, the memory that the process grew by and that of the parameters in
+float64. With a checkout of another version, each model is timed in both by turns, so many times,
+and the least seconds of the processor are compared.
 """
 
 from __future__ import annotations
@@ -22,12 +22,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "discovery"))
 
 
 def resnet18(x, y):
-    """Four stages of two residual blocks of 3x3 convolutions, widths 64 to 512, 11 million parameters."""
+    """Four stages of two residual blocks of 3x3 convolutions, widths 64 to 512, 11 million
+    parameters.
+    """
 
     def conv(h, name, size, width, stride=1):
         shape = (size, size, h.shape[-1], width)
-        w = numpyro.sample(name, dist.Normal(0, (2 / (size * size * h.shape[-1])) ** 0.5).expand(shape).to_event(4))
-        h = jax.lax.conv_general_dilated(h, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        w = numpyro.sample(
+            name, dist.Normal(0, (2 / (size * size * h.shape[-1])) ** 0.5).expand(shape).to_event(4)
+        )
+        h = jax.lax.conv_general_dilated(
+            h, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
         return h + numpyro.sample(name + "b", dist.Normal(0, 1).expand([width]).to_event(1))
 
     h = jax.nn.relu(conv(x, "stem", 3, 64))
@@ -45,7 +51,9 @@ def transformer(x, y, layers=6, d=256, heads=8, hidden=1024):
     """Pre-norm layers with causal attention and a GELU network each, 5 million parameters."""
 
     def site(name, *shape):
-        return numpyro.sample(name, dist.Normal(0, shape[0] ** -0.5).expand(shape).to_event(len(shape)))
+        return numpyro.sample(
+            name, dist.Normal(0, shape[0] ** -0.5).expand(shape).to_event(len(shape))
+        )
 
     def norm(h, name):
         h = (h - h.mean(-1, keepdims=True)) * jax.lax.rsqrt(h.var(-1, keepdims=True) + 1e-5)
@@ -55,20 +63,31 @@ def transformer(x, y, layers=6, d=256, heads=8, hidden=1024):
     mask = jnp.tril(jnp.ones((x.shape[1], x.shape[1]), bool))
     for i in range(layers):
         z = norm(h, f"l{i}_n1")
-        q, k, v = (jnp.einsum("btd,dhe->bthe", z, site(f"l{i}_{n}", d, heads, d // heads)) for n in "qkv")
+        q, k, v = (
+            jnp.einsum("btd,dhe->bthe", z, site(f"l{i}_{n}", d, heads, d // heads)) for n in "qkv"
+        )
         scores = jnp.where(mask, jnp.einsum("bthe,bshe->bhts", q, k) / (d // heads) ** 0.5, -1e30)
         mixed = jnp.einsum("bhts,bshe->bthe", jax.nn.softmax(scores, -1), v)
         h = h + jnp.einsum("bthe,hed->btd", mixed, site(f"l{i}_o", heads, d // heads, d))
         z = norm(h, f"l{i}_n2")
-        h = h + jax.nn.gelu(z @ site(f"l{i}_w1", d, hidden) + site(f"l{i}_b1", hidden)) @ site(f"l{i}_w2", hidden, d)
-    numpyro.sample("y", dist.Categorical(logits=norm(h, "out") @ site("unembedding", d, 512)).to_event(2), obs=y)
+        h = h + jax.nn.gelu(z @ site(f"l{i}_w1", d, hidden) + site(f"l{i}_b1", hidden)) @ site(
+            f"l{i}_w2", hidden, d
+        )
+    numpyro.sample(
+        "y",
+        dist.Categorical(logits=norm(h, "out") @ site("unembedding", d, 512)).to_event(2),
+        obs=y,
+    )
 
 
 def big_models():
     rng = np.random.default_rng(0)
     return {
         "ResNet-18": (resnet18, (rng.normal(size=(2, 32, 32, 3)), rng.integers(0, 10, 2))),
-        "transformer": (transformer, (rng.integers(0, 512, (2, 16)), rng.integers(0, 512, (2, 16)))),
+        "transformer": (
+            transformer,
+            (rng.integers(0, 512, (2, 16)), rng.integers(0, 512, (2, 16))),
+        ),
     }
 
 
@@ -96,7 +115,9 @@ def row(folder: Path, name: str) -> str:
     """The table's line of one model, from a fresh process in a checkout."""
     command = [sys.executable, str(folder / "benchmarks" / "discovery_time.py"), "--one", name]
     environment = os.environ | {"PYTHONPATH": str(folder)}
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.rstrip()
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment
+    ).stdout.rstrip()
 
 
 def against(base: Path, names: list[str], times: int) -> None:
@@ -104,7 +125,10 @@ def against(base: Path, names: list[str], times: int) -> None:
     here, sums = Path(__file__).parents[1], [0.0, 0.0]
     print(f"{'model':28s} {'before':>8s} {'now':>8s} {'ratio':>6s}", flush=True)
     for name in names:
-        seconds = [[float(row(folder, name)[28:].split()[1]) for folder in (base, here)] for _ in range(times)]
+        seconds = [
+            [float(row(folder, name)[28:].split()[1]) for folder in (base, here)]
+            for _ in range(times)
+        ]
         before, now = map(min, zip(*seconds, strict=True))
         sums = [sums[0] + before, sums[1] + now]
         print(f"{name:28s} {before:8.2f} {now:8.2f} {now / before:6.2f}", flush=True)
@@ -126,12 +150,18 @@ if __name__ == "__main__":
         from zoo import ZOO
 
         options = dict(x.removeprefix("--").split("=") for x in sys.argv[1:] if x.startswith("--"))
-        names = [x for x in sys.argv[1:] if not x.startswith("--")] or ["ResNet-18", "transformer", *ZOO]
+        names = [x for x in sys.argv[1:] if not x.startswith("--")] or [
+            "ResNet-18",
+            "transformer",
+            *ZOO,
+        ]
         if "against" in options:
             against(Path(options["against"]), names, int(options.get("times", 3)))
             sys.exit()
         print(
-            f"{'model':28s} {'seconds':>8s} {'cpu':>8s} {'Units':>6s} {'MiB more':>9s} {'parameters':>11s}", flush=True
+            f"{'model':28s} {'seconds':>8s} {'cpu':>8s} {'Units':>6s} {'MiB more':>9s} "
+            f"{'parameters':>11s}",
+            flush=True,
         )
         for name in names:
             print(row(Path(__file__).parents[1], name), flush=True)

@@ -1,7 +1,8 @@
-"""Mixtures of three components in each subject: one SVI step of AutoSymmetrizedNormal against AutoNormal, in one run.
+"""Mixtures of three components in each subject: one SVI step of AutoSymmetrizedNormal against
+AutoNormal, in one run.
 
-The group has 6**subjects elements and the density is exact. Seconds are processor time, the median of interleaved
-calls; memory is what XLA says the compiled steps need.
+The group has 6**subjects elements and the density is exact. Seconds are processor time, the median
+of interleaved calls; memory is what XLA says the compiled steps need.
 
 python benchmarks/guides_batches.py [--steps 200] [--json PATH]
 """
@@ -38,10 +39,14 @@ def mixtures(y):
 
 def measure(subjects, steps):
     y = jnp.asarray(np.random.default_rng(0).normal(size=(subjects, ROWS)) * 2)
-    component = Units("component", COMPONENTS, batch=subjects, axes={s: Axis(1, batch=0) for s in ("mu", "sigma")})
+    component = Units(
+        "component", COMPONENTS, batch=subjects, axes={s: Axis(1, batch=0) for s in ("mu", "sigma")}
+    )
     guides = {
         "AutoNormal": AutoNormal(mixtures),
-        "AutoSymmetrizedNormal": AutoSymmetrizedNormal(mixtures, Symmetry([component]), check=False),
+        "AutoSymmetrizedNormal": AutoSymmetrizedNormal(
+            mixtures, Symmetry([component]), check=False
+        ),
     }
     running = {}
     for name, guide in guides.items():
@@ -57,7 +62,9 @@ def measure(subjects, steps):
         size = need.temp_size_in_bytes + need.argument_size_in_bytes + need.output_size_in_bytes
         jax.block_until_ready(some(state, y))
         running[name] = (some, state, size, [])
-    for _ in range(max(steps // TOGETHER, 1)):  # interleaved, so that a busy moment of the machine hits all alike
+    for _ in range(
+        max(steps // TOGETHER, 1)
+    ):  # interleaved, so that a busy moment of the machine hits all alike
         for some, state, _, seconds in running.values():
             start = time.process_time()
             jax.block_until_ready(some(state, y))

@@ -2,10 +2,10 @@
 
     python benchmarks/guides_bound.py [--draws 64] [--layers 1 2]
 
-The exact value is a permanent where n <= 12; elsewhere the least of three bounds from above: importance
-weights without the identity, of many elements for one layer; for two layers the sum of what each tells
-with the other in place; and log q(w) - log r(w), whose mean is above I for any density r, here of
-independent entries.
+The exact value is a permanent where n <= 12; elsewhere the least of three bounds from above:
+importance weights without the identity, of many elements for one layer; for two layers the sum of
+what each tells with the other in place; and log q(w) - log r(w), whose mean is above I for any
+density r, here of independent entries.
 """
 
 import argparse
@@ -43,7 +43,10 @@ IMPORTANCE, FROM_ABOVE, INFONCE = 9, 65, 64
 
 def network(widths, inputs, kind):
     sizes = [inputs, *widths, 1]
-    weights, biases = [f"w{i}" for i in range(len(sizes) - 1)], [f"b{i}" for i in range(len(widths))]
+    weights, biases = (
+        [f"w{i}" for i in range(len(sizes) - 1)],
+        [f"b{i}" for i in range(len(widths))],
+    )
     shapes = {w: (sizes[i], sizes[i + 1]) for i, w in enumerate(weights)} | {
         b: (n,) for b, n in zip(biases, widths, strict=True)
     }
@@ -52,12 +55,17 @@ def network(widths, inputs, kind):
 
 def normal(rng_key, shapes):
     keys = jax.random.split(rng_key, len(shapes))
-    return {name: jax.random.normal(key, shape) for key, (name, shape) in zip(keys, shapes.items(), strict=True)}
+    return {
+        name: jax.random.normal(key, shape)
+        for key, (name, shape) in zip(keys, shapes.items(), strict=True)
+    }
 
 
 @cache
 def bounds(widths, inputs, kind, draws):
-    """A function from the separation to what each bound tells at every draw: one compilation a network."""
+    """A function from the separation to what each bound tells at every draw: one compilation a
+    network.
+    """
     sym, shapes = network(widths, inputs, kind)
     single = len(widths) == 1
 
@@ -71,30 +79,53 @@ def bounds(widths, inputs, kind, draws):
             return -0.5 * sum(jnp.sum((x[name] - loc[name]) ** 2) for name in loc)
 
         def log_independent(x):
-            return -0.5 * sum(jnp.sum((x[n] - centre[n]) ** 2 / spread[n] + jnp.log(spread[n])) for n in loc)
+            return -0.5 * sum(
+                jnp.sum((x[n] - centre[n]) ** 2 / spread[n] + jnp.log(spread[n])) for n in loc
+            )
 
         def without_identity(key, part, x):
-            ratios, _ = importance(key, part, log_q, x, x, q, FROM_ABOVE if single else IMPORTANCE, REPORTING)
-            return ratios[:IMPORTANCE], part.log_order - logsumexp(ratios[1:]) + jnp.log(len(ratios) - 1)
+            ratios, _ = importance(
+                key, part, log_q, x, x, q, FROM_ABOVE if single else IMPORTANCE, REPORTING
+            )
+            return ratios[:IMPORTANCE], part.log_order - logsumexp(ratios[1:]) + jnp.log(
+                len(ratios) - 1
+            )
 
         key_draw, key_elements, key_uniform = jax.random.split(key, 3)
         x = {name: loc[name] + z for name, z in normal(key_draw, shapes).items()}
         ratios, above = without_identity(key_elements, sym, x)
-        apart = above if single else sum(without_identity(key_elements, Symmetry([u]), x)[1] for u in sym)
-        uniform = jax.vmap(lambda g: log_q(sym.act(g, x)) - log_q(x))(sym.sample(key_uniform, (INFONCE - 1,)))
+        apart = (
+            above
+            if single
+            else sum(without_identity(key_elements, Symmetry([u]), x)[1] for u in sym)
+        )
+        uniform = jax.vmap(lambda g: log_q(sym.act(g, x)) - log_q(x))(
+            sym.sample(key_uniform, (INFONCE - 1,))
+        )
         infonce = jnp.log(INFONCE) - logsumexp(jnp.append(uniform, 0.0))
         if single and widths[0] <= 12:
             fit = fit_of(sym, sym.units[0], {}, x, q)
-            ratio = log_permanent(fit.either if signed(sym.units[0]) else fit.even) - jnp.trace(fit.even + fit.odd)
+            ratio = log_permanent(fit.either if signed(sym.units[0]) else fit.even) - jnp.trace(
+                fit.even + fit.odd
+            )
             above = apart = sym.log_order - ratio
         below = sym.log_order - logsumexp(ratios) + jnp.log(IMPORTANCE)
         return jnp.stack(
-            [sym.log_order + log_tau(sym, x, q), below, infonce, above, apart, log_q(x) - log_independent(x)]
+            [
+                sym.log_order + log_tau(sym, x, q),
+                below,
+                infonce,
+                above,
+                apart,
+                log_q(x) - log_independent(x),
+            ]
         )
 
     def at(separation):
         loc = {name: separation * x for name, x in normal(jax.random.key(0), shapes).items()}
-        return jax.lax.map(partial(all_of, loc=loc), jax.random.split(jax.random.key(1), draws), batch_size=8)
+        return jax.lax.map(
+            partial(all_of, loc=loc), jax.random.split(jax.random.key(1), draws), batch_size=8
+        )
 
     return jax.jit(at)
 
@@ -108,7 +139,18 @@ def row(widths, inputs, separation, kind, draws):
     return [
         "-".join(map(str, [inputs, *widths, 1])) + (" signs" if kind == "signed" else ""),
         separation,
-        *(round(v, 2) for v in (log_order, reference, guess, reference - guess, error, reference - drawn, infonce)),
+        *(
+            round(v, 2)
+            for v in (
+                log_order,
+                reference,
+                guess,
+                reference - guess,
+                error,
+                reference - drawn,
+                infonce,
+            )
+        ),
     ]
 
 
@@ -118,7 +160,16 @@ if __name__ == "__main__":
     parser.add_argument("--layers", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    header = ["network", "separation", "log|G|", "I at most", "guess", "gap", "+-", f"gap, {IMPORTANCE - 1} draws"]
+    header = [
+        "network",
+        "separation",
+        "log|G|",
+        "I at most",
+        "guess",
+        "gap",
+        "+-",
+        f"gap, {IMPORTANCE - 1} draws",
+    ]
     rows = []
     for r in ROWS:
         if len(r[0]) in options.layers:

@@ -1,4 +1,5 @@
-"""Cost of one SVI step, one particle, against AutoNormal in the same run: median seconds and memory, as ratios.
+"""Cost of one SVI step, one particle, against AutoNormal in the same run: median seconds and
+memory, as ratios.
 
 Memory is what XLA says the compiled steps need: arguments, results and everything in between.
 
@@ -36,7 +37,10 @@ def guides(width):
     sym = mlp(["w1", "w2"], [width], biases=["b1"], kind="signed")
     yield "AutoNormal", AutoNormal(network)
     yield "guess", AutoSymmetrizedNormal(network, sym, bound="guess", check=False)
-    yield "InfoNCE 64", AutoSymmetrizedNormal(network, sym, bound="infonce", num_importance=64, check=False)
+    yield (
+        "InfoNCE 64",
+        AutoSymmetrizedNormal(network, sym, bound="infonce", num_importance=64, check=False),
+    )
 
 
 def measure(rows, inputs, width, steps):
@@ -57,14 +61,25 @@ def measure(rows, inputs, width, steps):
         size = need.temp_size_in_bytes + need.argument_size_in_bytes + need.output_size_in_bytes
         jax.block_until_ready(some(state, *data))
         running[name] = (some, state, size, [])
-    for _ in range(max(steps // TOGETHER, 1)):  # interleaved, so that a busy moment of the machine hits all alike
+    for _ in range(
+        max(steps // TOGETHER, 1)
+    ):  # interleaved, so that a busy moment of the machine hits all alike
         for some, state, _, seconds in running.values():
             start = time.perf_counter()
             jax.block_until_ready(some(state, *data))
             seconds.append((time.perf_counter() - start) / TOGETHER)
     _, _, plain_size, plain = running["AutoNormal"]
     return [
-        [rows, inputs, width, n, 1e3 * np.median(s), float(np.median(s) / np.median(plain)), b / 1e6, b / plain_size]
+        [
+            rows,
+            inputs,
+            width,
+            n,
+            1e3 * np.median(s),
+            float(np.median(s) / np.median(plain)),
+            b / 1e6,
+            b / plain_size,
+        ]
         for n, (_, _, b, s) in running.items()
     ]
 
@@ -74,4 +89,6 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
     table = [r for size in ((442, 10, 50), (20_000, 10, 50)) for r in measure(*size, options.steps)]
-    print(text_table(["rows", "inputs", "width", "guide", "ms a step", "ratio", "MB", "ratio"], table))
+    print(
+        text_table(["rows", "inputs", "width", "guide", "ms a step", "ratio", "MB", "ratio"], table)
+    )

@@ -1,13 +1,15 @@
-"""The experiments of Gelberg et al. 2024, *VI failures under model symmetries*: plain, their InfoNCE, and ours.
+"""The experiments of Gelberg et al. 2024, *VI failures under model symmetries*: plain, their
+InfoNCE, and ours.
 
-    python benchmarks/guides_experiments.py [--only interpolation tractable digits mnist] [--mnist FOLDER]
-        [--steps 2000] [--widths 5 10 20 30] [--results FILE]
+    python benchmarks/guides_experiments.py [--only interpolation tractable digits mnist] [--mnist
+        FOLDER] [--steps 2000] [--widths 5 10 20 30] [--results FILE]
 
-interpolation: a Normal against half N(-a/2, 1) and half N(a/2, 1). tractable: relu(w1 x) + relu(w2 x) on
-a|x|, whose evidence is an integral in two dimensions. digits and mnist: classifiers with one hidden layer,
-ReLU, whose units may be permuted; ELBO_sym is judged by one bound for every guide alike. ``FOLDER`` holds
-MNIST's test digits, ``t10k-images-idx3-ubyte.gz`` and their labels, split 8,000 to 2,000. Rows are kept in
-``--results``, and those that are there already are not computed again.
+interpolation: a Normal against half N(-a/2, 1) and half N(a/2, 1). tractable: relu(w1 x) + relu(w2
+x) on a|x|, whose evidence is an integral in two dimensions. digits and mnist: classifiers with one
+hidden layer, ReLU, whose units may be permuted; ELBO_sym is judged by one bound for every guide
+alike. ``FOLDER`` holds MNIST's test digits, ``t10k-images-idx3-ubyte.gz`` and their labels, split
+8,000 to 2,000. Rows are kept in ``--results``, and those that are there already are not computed
+again.
 """
 
 import argparse
@@ -35,7 +37,10 @@ BATCH = 500
 
 def bumps(a):
     either = dist.Normal(jnp.array([-0.5, 0.5]) * a, 1.0)
-    numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(jnp.ones(2) / 2), either).expand([1]).to_event(1))
+    numpyro.sample(
+        "x",
+        dist.MixtureSameFamily(dist.Categorical(jnp.ones(2) / 2), either).expand([1]).to_event(1),
+    )
 
 
 GRID = np.linspace(-1, 1, 100, dtype=np.float32)
@@ -64,7 +69,10 @@ def log_evidence(a):
 
 def small(model, sym, places, steps):
     """Loc, scale and ELBO at every place, of the plain guide and of ours."""
-    for label, guide in (("AutoNormal", AutoNormal(model)), ("ours", AutoSymmetrizedNormal(model, sym, check=False))):
+    for label, guide in (
+        ("AutoNormal", AutoNormal(model)),
+        ("ours", AutoSymmetrizedNormal(model, sym, check=False)),
+    ):
         svi = SVI(model, guide, optax.adam(0.02), Trace_ELBO(num_particles=64))
         svi.init(jax.random.key(0), places[0])
 
@@ -72,16 +80,23 @@ def small(model, sym, places, steps):
             state = svi.init(jax.random.key(0), a)
             state, _ = jax.lax.scan(lambda s, _: (svi.update(s, a)[0], None), state, None, steps)
             params = svi.get_params(state)
-            return params, -Trace_ELBO(num_particles=50_000).loss(jax.random.key(1), params, model, guide, a)
+            return params, -Trace_ELBO(num_particles=50_000).loss(
+                jax.random.key(1), params, model, guide, a
+            )
 
-        yield label, *jax.device_get(jax.jit(lambda places: jax.lax.map(one, places))(jnp.asarray(places)))
+        yield (
+            label,
+            *jax.device_get(jax.jit(lambda places: jax.lax.map(one, places))(jnp.asarray(places))),
+        )
 
 
 def interpolation(options):
     places = [3.0, 4.0, 4.5, 5.0, 6.0]
     sign = Symmetry([Units("x", 1, incoming={"x": 0}, kind="signed")])
     for label, params, elbos in small(bumps, sign, places, options.steps):
-        for a, loc, scale, elbo in zip(places, params["x_auto_loc"], params["x_auto_scale"], elbos, strict=True):
+        for a, loc, scale, elbo in zip(
+            places, params["x_auto_loc"], params["x_auto_scale"], elbos, strict=True
+        ):
             yield [a, label, abs(loc[0]) / a, scale[0], -elbo]
 
 
@@ -100,7 +115,9 @@ def classifier(x, y, width, rows):
     def normal(name, *shape):
         return numpyro.sample(name, dist.Normal(0, 1).expand(shape).to_event(len(shape)))
 
-    hidden = jax.nn.relu(x @ normal("w1", x.shape[1], width) / x.shape[1] ** 0.5 + normal("b1", width))
+    hidden = jax.nn.relu(
+        x @ normal("w1", x.shape[1], width) / x.shape[1] ** 0.5 + normal("b1", width)
+    )
     logits = hidden @ normal("w2", width, 10) / width**0.5 + normal("b2", 10)
     numpyro.deterministic("logits", logits)
     with handlers.scale(scale=rows / len(x)):
@@ -118,7 +135,9 @@ def digits(_):
 
 def mnist(options):
     def read(name, header):
-        return np.frombuffer(gzip.decompress(Path(options.mnist, name).read_bytes()), np.uint8, offset=header)
+        return np.frombuffer(
+            gzip.decompress(Path(options.mnist, name).read_bytes()), np.uint8, offset=header
+        )
 
     x = read("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 784).astype(np.float32)
     y = read("t10k-labels-idx1-ubyte.gz", 8)
@@ -128,7 +147,12 @@ def mnist(options):
 def guides(sym):
     start = {"init_loc_fn": init_to_sample, "init_scale": 0.05}
     yield "AutoNormal", AutoNormal(classifier, **start)
-    yield "InfoNCE 16", AutoSymmetrizedNormal(classifier, sym, bound="infonce", num_importance=16, check=False, **start)
+    yield (
+        "InfoNCE 16",
+        AutoSymmetrizedNormal(
+            classifier, sym, bound="infonce", num_importance=16, check=False, **start
+        ),
+    )
     yield "ours", AutoSymmetrizedNormal(classifier, sym, check=False, **start)
 
 
@@ -140,12 +164,21 @@ def classified(data, options, done):
     rows = len(x)
     for width in options.widths:
         sym = mlp(["w1", "w2"], [width], biases=["b1"])
-        plain, judge = AutoNormal(classifier), AutoSymmetrizedNormal(classifier, sym, num_importance=9, check=False)
+        plain, judge = (
+            AutoNormal(classifier),
+            AutoSymmetrizedNormal(classifier, sym, num_importance=9, check=False),
+        )
         for g in (plain, judge):
-            SVI(classifier, g, optax.adam(0.1), Trace_ELBO()).init(jax.random.key(0), x[:2], y[:2], width, rows)
+            SVI(classifier, g, optax.adam(0.1), Trace_ELBO()).init(
+                jax.random.key(0), x[:2], y[:2], width, rows
+            )
 
         def gained(params, key, judge=judge, width=width):
-            with handlers.seed(rng_seed=key), handlers.substitute(data=params), handlers.trace() as trace:
+            with (
+                handlers.seed(rng_seed=key),
+                handlers.substitute(data=params),
+                handlers.trace() as trace,
+            ):
                 judge(x[:2], y[:2], width, rows)
             site = trace["_auto_orbit"]
             log_q = site["fn"].base_log_prob(site["intermediates"][0])
@@ -154,9 +187,14 @@ def classified(data, options, done):
         @jax.jit
         def judged(params, plain=plain, gained=gained, width=width):
             keys = jax.random.split(jax.random.key(2), 100)
-            losses = jax.lax.map(lambda key: Trace_ELBO().loss(key, params, classifier, plain, x, y, width, rows), keys)
+            losses = jax.lax.map(
+                lambda key: Trace_ELBO().loss(key, params, classifier, plain, x, y, width, rows),
+                keys,
+            )
             gains = jax.lax.map(lambda key: gained(params, key), keys[:64], batch_size=4)
-            posterior = Predictive(plain, params=params, num_samples=100)(keys[0], x, y, width, rows)
+            posterior = Predictive(plain, params=params, num_samples=100)(
+                keys[0], x, y, width, rows
+            )
             predict = Predictive(classifier, posterior, return_sites=["logits"])
             log_probs = jax.nn.log_softmax(predict(keys[0], x_test, None, width, rows)["logits"])
             log_prob = logsumexp(log_probs, axis=0) - jnp.log(100)
@@ -167,7 +205,12 @@ def classified(data, options, done):
         for label, guide in guides(sym):
             if [width, label] in done:
                 continue
-            svi = SVI(classifier, guide, optax.adam(optax.cosine_decay_schedule(1e-2, options.steps)), Trace_ELBO())
+            svi = SVI(
+                classifier,
+                guide,
+                optax.adam(optax.cosine_decay_schedule(1e-2, options.steps)),
+                Trace_ELBO(),
+            )
             state = svi.init(jax.random.key(1), x[:BATCH], y[:BATCH], width, rows)
 
             @jax.jit
@@ -176,7 +219,9 @@ def classified(data, options, done):
                     batch = jax.random.randint(key, (BATCH,), 0, rows)
                     return svi.update(state, x[batch], y[batch], width, rows)[0], None
 
-                return jax.lax.scan(step, state, jax.random.split(jax.random.key(3), options.steps))[0]
+                return jax.lax.scan(
+                    step, state, jax.random.split(jax.random.key(3), options.steps)
+                )[0]
 
             params = svi.get_params(train(state, x, y))
             yield [width, label, sym.log_order, *judged(params)]
@@ -184,7 +229,10 @@ def classified(data, options, done):
 
 PARTS = {
     "interpolation": (lambda o, done: interpolation(o), ["a", "guide", "|loc|/a", "scale", "KL"]),
-    "tractable": (lambda o, done: tractable_network(o), ["a", "guide", "w1", "w2", "(ELBO - log Z) / N"]),
+    "tractable": (
+        lambda o, done: tractable_network(o),
+        ["a", "guide", "w1", "w2", "(ELBO - log Z) / N"],
+    ),
     **{
         data.__name__: (
             lambda o, done, data=data: classified(data, o, done),
@@ -196,13 +244,19 @@ PARTS = {
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=["interpolation", "tractable", "digits"])
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=["interpolation", "tractable", "digits"]
+    )
     parser.add_argument("--mnist")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--widths", type=int, nargs="+", default=[5, 10, 20, 30])
     parser.add_argument("--results", type=Path)
     options = parser.parse_args()
-    kept = options.results.read_text().splitlines() if options.results and options.results.exists() else []
+    kept = (
+        options.results.read_text().splitlines()
+        if options.results and options.results.exists()
+        else []
+    )
     lines = [json.loads(line) for line in kept]
     for name in options.only:
         compute, header = PARTS[name]
@@ -214,4 +268,9 @@ if __name__ == "__main__":
                 print(json.dumps(lines[-1]), flush=True)
                 if options.results:
                     options.results.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        print(name, text_table(header, [line[1:] for line in lines if line[0] == name]), sep="\n", flush=True)
+        print(
+            name,
+            text_table(header, [line[1:] for line in lines if line[0] == name]),
+            sep="\n",
+            flush=True,
+        )

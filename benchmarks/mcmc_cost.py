@@ -1,9 +1,11 @@
-"""What folding costs, and what walls cost: NUTS, FoldedNUTS, the fold and the ordered reparameterisation.
+"""What folding costs, and what walls cost: NUTS, FoldedNUTS, the fold and the ordered
+reparameterisation.
 
-Five tanh units on a sine. Effective draws are those of the predictions, which every way samples alike, per second of
-processor time and per leapfrog; ratios to NUTS of the same run.
+Five tanh units on a sine. Effective draws are those of the predictions, which every way samples
+alike, per second of processor time and per leapfrog; ratios to NUTS of the same run.
 
-python benchmarks/mcmc_cost.py [--chains 4] [--warmup 500] [--samples 500] [--repeats 3] [--kernels FoldedNUTS walls]
+python benchmarks/mcmc_cost.py [--chains 4] [--warmup 500] [--samples 500] [--repeats 3] [--kernels
+FoldedNUTS walls]
 """
 
 import argparse
@@ -43,7 +45,9 @@ def sine():
 
 
 def walls():
-    return handlers.reparam(network, config=OrderedReparam(SYM.select("permutation"), keys={"hidden": "b1"}))
+    return handlers.reparam(
+        network, config=OrderedReparam(SYM.select("permutation"), keys={"hidden": "b1"})
+    )
 
 
 KERNELS = {
@@ -61,7 +65,8 @@ def measure(options):
         mcmc = sampler(KERNELS[name](), options)
         mcmc.run(jax.random.key(0), *data, extra_fields=("num_steps",))
         found[name] = (mcmc, [])
-    # Compiled now: the sampling alone, interleaved, so that a busy moment of the machine hits all alike.
+    # Compiled now: the sampling alone, interleaved, so that a busy moment of the machine hits all
+    # alike.
     for i in range(options.repeats):
         for mcmc, runs in found.values():
             mcmc.post_warmup_state = mcmc.last_state
@@ -94,5 +99,13 @@ if __name__ == "__main__":
     parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--kernels", nargs="+", default=list(KERNELS), choices=KERNELS)
-    head = ["kernel", "leapfrogs", "ESS of f", "ESS a second", "ESS a leapfrog", "leapfrogs a second", "R-hat of f"]
+    head = [
+        "kernel",
+        "leapfrogs",
+        "ESS of f",
+        "ESS a second",
+        "ESS a leapfrog",
+        "leapfrogs a second",
+        "R-hat of f",
+    ]
     print(text_table(head, list(measure(parser.parse_args()))))

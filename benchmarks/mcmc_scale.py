@@ -1,4 +1,5 @@
-"""ScaleReparam against plain NUTS on ReLU regressions: minimum ESS per leapfrog, and where it does not help.
+"""ScaleReparam against plain NUTS on ReLU regressions: minimum ESS per leapfrog, and where it does
+not help.
 
 The smallest effective sample size over what both sample alike: the predictions, and the mass of each unit
 |w_out| |w_in| in order of size. A network whose units the data need, one with units to spare, one on few rows.
@@ -47,21 +48,35 @@ def measure(name, options):
     rows, noise, units, true_units = PROBLEMS[name]
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, INPUTS)).astype(np.float32)
-    w1, b1, w2 = rng.normal(size=(INPUTS, true_units)), rng.normal(size=true_units), rng.normal(size=true_units)
+    w1, b1, w2 = (
+        rng.normal(size=(INPUTS, true_units)),
+        rng.normal(size=true_units),
+        rng.normal(size=true_units),
+    )
     y = (np.maximum(x @ w1 + b1, 0) @ w2 + noise * rng.normal(size=rows)).astype(np.float32)
     sym = nsym.mlp(["w1", "w2"], [units], biases=["b1"], kind="scaled")
     # Both from the best mode that is found: in which of several a chain ends is another question.
-    start = init_to_value(values=good_starts(jax.random.key(1), network, x, y, units, noise, num_chains=1))
+    start = init_to_value(
+        values=good_starts(jax.random.key(1), network, x, y, units, noise, num_chains=1)
+    )
     each = []
     for model in (network, handlers.reparam(network, config=ScaleReparam(sym))):
         mcmc = sampler(NUTS(model, init_strategy=start), options)
         mcmc.run(jax.random.key(0), x, y, units, noise, extra_fields=("num_steps", "diverging"))
         draws = mcmc.get_samples(group_by_chain=True)
         seen = np.concatenate([np.asarray(draws["f"]), np.asarray(draws["mass"])], -1)
-        seen = seen[..., seen.std((0, 1)) > 0]  # where no unit is active, the prediction is zero in every draw
+        seen = seen[
+            ..., seen.std((0, 1)) > 0
+        ]  # where no unit is active, the prediction is zero in every draw
         extra = mcmc.get_extra_fields()
         leapfrogs, ess = float(extra["num_steps"].sum()), float(np.min(effective_sample_size(seen)))
-        each.append((1e3 * ess / leapfrogs, float(np.max(split_gelman_rubin(seen))), int(extra["diverging"].sum())))
+        each.append(
+            (
+                1e3 * ess / leapfrogs,
+                float(np.max(split_gelman_rubin(seen))),
+                int(extra["diverging"].sum()),
+            )
+        )
     (plain, *rest), (scaled, *rest_scaled) = each
     return [name, plain, scaled, scaled / plain, rest[0], rest_scaled[0], rest[1], rest_scaled[1]]
 
@@ -72,7 +87,16 @@ if __name__ == "__main__":
     parser.add_argument("--warmup", type=int, default=500)
     parser.add_argument("--samples", type=int, default=500)
     options = parser.parse_args()
-    head = ["problem", "min ESS per 1000 leapfrogs", "scaled", "ratio", "R-hat", "scaled", "divergences", "scaled"]
+    head = [
+        "problem",
+        "min ESS per 1000 leapfrogs",
+        "scaled",
+        "ratio",
+        "R-hat",
+        "scaled",
+        "divergences",
+        "scaled",
+    ]
     table = []
     for name in PROBLEMS:
         table.append(measure(name, options))

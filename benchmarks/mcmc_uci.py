@@ -1,9 +1,11 @@
 """LPPD of FoldedNUTS on the sets of Wiese et al. 2023 (arXiv 2304.02902), beside what they report.
 
-Tanh networks with weights N(0, 1) and a noise HalfNormal(1): f1 has one hidden layer of 3, f2 three of 16. Inputs and
-target are standardised by the training rows alone. Rows are printed and kept as they finish; a second call goes on.
+Tanh networks with weights N(0, 1) and a noise HalfNormal(1): f1 has one hidden layer of 3, f2 three
+of 16. Inputs and target are standardised by the training rows alone. Rows are printed and kept as
+they finish; a second call goes on.
 
-python benchmarks/mcmc_uci.py --data FOLDER [--networks f1 f2] [--sets yacht ...] [--chains 8] [--results mcmc_uci.json]
+python benchmarks/mcmc_uci.py --data FOLDER [--networks f1 f2] [--sets yacht ...] [--chains 8]
+[--results mcmc_uci.json]
 """
 
 import argparse
@@ -63,20 +65,25 @@ def load(folder, name):
     split = json.loads((folder / "splits.json").read_text())[name]
     mean, deviation = rows[split["train"]].mean(0), rows[split["train"]].std(0)
     train, test = (
-        ((rows[split[part]] - mean) / np.where(deviation > 0, deviation, 1)) for part in ("train", "validate")
+        ((rows[split[part]] - mean) / np.where(deviation > 0, deviation, 1))
+        for part in ("train", "validate")
     )
     return train[:, :-1], train[:, -1], test[:, :-1], test[:, -1]
 
 
 def lppd(log_likelihoods):
-    """Mean over points of the log mean over draws: ``(draws, points)``; a density of zero is -inf."""
+    """Mean over points of the log mean over draws: ``(draws, points)``; a density of
+    zero is -inf.
+    """
     return float((logsumexp(log_likelihoods, axis=0) - np.log(len(log_likelihoods))).mean())
 
 
 def measure(folder, name, which, options):
     x, y, x_test, y_test = load(folder, name)
     model, sym = network(WIDTHS[which])
-    kernel = nsym.FoldedNUTS(model, sym, init_strategy=init_to_sample, max_tree_depth=options.tree_depth)
+    kernel = nsym.FoldedNUTS(
+        model, sym, init_strategy=init_to_sample, max_tree_depth=options.tree_depth
+    )
     mcmc = sampler(kernel, options)
     start = time.process_time()
     mcmc.run(jax.random.key(options.seed), x, y, extra_fields=("diverging",))

@@ -1,14 +1,16 @@
 """NumPyro's own tests with the names swapped, and as they are: what passes, and each difference.
 
-The promise is that a kernel's or guide's name is the only change, so every test of NumPyro's is one of this
-library's. ``swapped_names.py`` says what becomes what. Differences by design are listed with their reasons.
+The promise is that a kernel's or guide's name is the only change, so every test of NumPyro's is one
+of this library's. ``swapped_names.py`` says what becomes what. Differences by design are listed
+with their reasons.
 
-python benchmarks/numpyro_suite.py CHECKOUT [--swap kernels guides] [--files test/infer/test_mcmc.py ...] [-k WORDS]
-    [--timeout 300] [--json FILE] [--all]
+python benchmarks/numpyro_suite.py CHECKOUT [--swap kernels guides] [--files test/infer/test_mcmc.py
+    ...] [-k WORDS] [--timeout 300] [--json FILE] [--all]
 
-CHECKOUT is a clone of NumPyro's repository at the release that is installed, which is the one that is run. It takes
-pytest-timeout; funsor for some files. As they are run those tests alone that do not pass swapped: the others pass
-both ways, or are of no concern. ``--all`` runs every one both ways.
+CHECKOUT is a clone of NumPyro's repository at the release that is installed, which is the one that
+is run. It takes pytest-timeout; funsor for some files. As they are run those tests alone that do
+not pass swapped: the others pass both ways, or are of no concern. ``--all`` runs every one both
+ways.
 """
 
 import argparse
@@ -87,17 +89,42 @@ def run(checkout, tests, swapped, options):
     for name, some in tests.items():
         with tempfile.TemporaryDirectory() as folder:
             outcomes = Path(folder) / "outcomes"
-            # An empty entry would be the checkout, as without -P: it is the NumPyro installed that is run.
-            path = os.pathsep.join(filter(None, [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH")]))
-            env = {**os.environ, "PYTHONPATH": path, "SWAPPED": " ".join(swapped), "OUTCOMES": str(outcomes)}
-            command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "swapped_names", "-p", "no:cacheprovider"]
+            # An empty entry would be the checkout, as without -P: it is the NumPyro installed that
+            # is run.
+            path = os.pathsep.join(
+                filter(None, [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH")])
+            )
+            env = {
+                **os.environ,
+                "PYTHONPATH": path,
+                "SWAPPED": " ".join(swapped),
+                "OUTCOMES": str(outcomes),
+            }
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "swapped_names",
+                "-p",
+                "no:cacheprovider",
+            ]
             command += [f"--timeout={options.timeout}", "--log-level=INFO", *(some or [name])]
             command += ["-k", options.k] if options.k else []
             done = subprocess.run(command, cwd=checkout, env=env, capture_output=True, text=True)
-            rows = [json.loads(line) for line in outcomes.read_text().splitlines()] if outcomes.exists() else []
+            rows = (
+                [json.loads(line) for line in outcomes.read_text().splitlines()]
+                if outcomes.exists()
+                else []
+            )
         found |= {row["test"]: row for row in rows}
         passed = sum(row["outcome"] == "passed" for row in rows)
-        print(f"  {name}: {passed} of {len(rows)} pass, {sum(row['seconds'] for row in rows):.0f} s", flush=True)
+        print(
+            f"  {name}: {passed} of {len(rows)} pass, {sum(row['seconds'] for row in rows):.0f} s",
+            flush=True,
+        )
         if done.returncode not in (0, 1, 5):
             print("\n".join(done.stdout.splitlines()[-15:]), done.stderr[-1000:], flush=True)
     return found
@@ -134,7 +161,9 @@ def main():
     files = options.files or list(dict.fromkeys(f for part in options.swap for f in FILES[part]))
     tests = {f: [] for f in files if (Path(options.checkout) / f).exists()}
     print("swapped", flush=True)
-    swapped = run(options.checkout, tests, [name for part in options.swap for name in SWAPS[part]], options)
+    swapped = run(
+        options.checkout, tests, [name for part in options.swap for name in SWAPS[part]], options
+    )
     print("as it is", flush=True)
     as_is = run(options.checkout, tests if options.all else failing(swapped), [], options)
     if options.json:
@@ -145,7 +174,10 @@ def main():
     differ = sorted(before - after)
     for test in differ:
         row = swapped.get(test, {"outcome": "did not end", "message": "", "said": []})
-        print(f"\n{test}: {row['outcome']}\n    {row['message'].splitlines()[0] if row['message'] else ''}")
+        print(
+            f"\n{test}: {row['outcome']}\n    "
+            f"{row['message'].splitlines()[0] if row['message'] else ''}"
+        )
         print(f"    {reason(test) or 'not by design'}")
         for line in row["said"] or ["nothing was folded"]:
             print(f"    {line}")

@@ -1,10 +1,13 @@
-"""What a name costs where there is no symmetry: FoldedNUTS for NUTS, AutoSymmetrizedNormal for AutoNormal.
+"""What a name costs where there is no symmetry: FoldedNUTS for NUTS, AutoSymmetrizedNormal for
+AutoNormal.
 
-The target is .2 s more at the start and 1.02 times the run after it. The start is a short run that compiles anew. The
-run is what a long one takes more than a short one, both out of a cache of compiled programs, for a compiler's time
-varies by more than is measured here. Both sides of a pair in turn, processor time, medians.
+The target is .2 s more at the start and 1.02 times the run after it. The start is a short run that
+compiles anew. The run is what a long one takes more than a short one, both out of a cache of
+compiled programs, for a compiler's time varies by more than is measured here. Both sides of a pair
+in turn, processor time, medians.
 
-python benchmarks/swap_cost.py [--repeats 5] [--rows 400] [--draws 20000] [--steps 300000] [--json FILE]
+python benchmarks/swap_cost.py [--repeats 5] [--rows 400] [--draws 20000] [--steps 300000] [--json
+FILE]
 """
 
 import argparse
@@ -67,7 +70,9 @@ def use_cache(yes):
 
 
 def measure(model, swapped, data, length, repeats):
-    """Medians of the start and of the run, each as it is and swapped; whether both gave the same numbers."""
+    """Medians of the start and of the run, each as it is and swapped; whether both gave the same
+    numbers.
+    """
     go, *makers = PAIRS[swapped]
     seconds = np.empty((repeats, 2, 3))
     for i in range(-1, repeats):  # what is compiled once a process goes first, uncounted
@@ -78,7 +83,9 @@ def measure(model, swapped, data, length, repeats):
                 start = time.process_time()
                 results[j] = jax.block_until_ready(go(makers[j](model), data, steps))
                 seconds[i, j, k] = time.process_time() - start
-    same = all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), results[0], results[1])))
+    same = all(
+        jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), results[0], results[1]))
+    )
     start = np.median(seconds[..., 0], 0)
     run = np.median(seconds[..., 2] - seconds[..., 1], 0)
     return {
@@ -87,7 +94,9 @@ def measure(model, swapped, data, length, repeats):
         "run": run.tolist(),
         "ratio of runs": float(run[1] / run[0]),
         "the same numbers": same,
-        "holds": bool(start[1] - start[0] <= MORE_AT_THE_START and run[1] / run[0] <= TIMES_THE_RUN),
+        "holds": bool(
+            start[1] - start[0] <= MORE_AT_THE_START and run[1] / run[0] <= TIMES_THE_RUN
+        ),
     }
 
 
@@ -107,12 +116,19 @@ def main():
     found, rows = {}, []
     with tempfile.TemporaryDirectory() as folder:
         jax.config.update("jax_compilation_cache_dir", folder)
-        for swapped, length in (("FoldedNUTS", options.draws), ("AutoSymmetrizedNormal", options.steps)):
+        for swapped, length in (
+            ("FoldedNUTS", options.draws),
+            ("AutoSymmetrizedNormal", options.steps),
+        ):
             for model in (horseshoe, regression):
                 told = measure(model, swapped, data, length, options.repeats)
                 found[f"{swapped} on {model.__name__}"] = told
-                rows.append([swapped, model.__name__, *told["start"], *told["run"], told["ratio of runs"]])
-    print(text_table(["swapped", "model", "start, s", "swapped", "run, s", "swapped", "ratio"], rows))
+                rows.append(
+                    [swapped, model.__name__, *told["start"], *told["run"], told["ratio of runs"]]
+                )
+    print(
+        text_table(["swapped", "model", "start, s", "swapped", "run, s", "swapped", "ratio"], rows)
+    )
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=1))
 

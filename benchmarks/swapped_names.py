@@ -1,8 +1,9 @@
 """A pytest plugin: NumPyro's names mean this library's classes. See ``numpyro_suite.py``.
 
-``NUTS`` becomes ``FoldedNUTS``; another kernel becomes ``Folded(kernel(...))``; ``AutoNormal`` becomes
-``AutoSymmetrizedNormal``; another guide becomes ``AutoSymmetrized(guide(...))``; no symmetry is given.
-Each test's outcome goes to a file as it ends, so that one that kills the process costs no other.
+``NUTS`` becomes ``FoldedNUTS``; another kernel becomes ``Folded(kernel(...))``; ``AutoNormal``
+becomes ``AutoSymmetrizedNormal``; another guide becomes ``AutoSymmetrized(guide(...))``; no
+symmetry is given. Each test's outcome goes to a file as it ends, so that one that kills the process
+costs no other.
 
 SWAPPED="NUTS HMC AutoNormal" OUTCOMES=file pytest -p swapped_names ...
 """
@@ -20,7 +21,9 @@ import pytest
 
 
 def twin(module):
-    """A copy of a module in its place for whoever imports it, while its own code goes on with its own names."""
+    """A copy of a module in its place for whoever imports it, while its own code goes on with its
+    own names.
+    """
     copy = types.ModuleType(module.__name__)
     vars(copy).update(vars(module))
     sys.modules[module.__name__] = copy
@@ -31,7 +34,8 @@ def twin(module):
 numpyro.infer.autoguide = twin(numpyro.infer.autoguide)
 PLACES = (numpyro.infer, numpyro.infer.autoguide)
 ORIGINAL = {}
-#: What so many tests have compiled and drawn is let go together: else they need more memory than a laptop has.
+#: What so many tests have compiled and drawn is let go together: else they need more memory than a
+#: laptop has.
 TOGETHER = 20
 ENDED = []
 

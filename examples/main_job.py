@@ -76,8 +76,12 @@ def guides(steps, progress_bar):
         svi = SVI(network, guide, numpyro.optim.Adam(0.005), Trace_ELBO())
         print(f"\nSVI, diabetes, {width} tanh units, {type(guide).__name__}")
         result = svi.run(jax.random.key(0), steps, *train, progress_bar=progress_bar)
-        elbo = -Trace_ELBO(num_particles=2000).loss(jax.random.key(1), result.params, network, guide, *train)
-        draws = guide.sample_posterior(jax.random.key(2), result.params, *train, sample_shape=(500,))
+        elbo = -Trace_ELBO(num_particles=2000).loss(
+            jax.random.key(1), result.params, network, guide, *train
+        )
+        draws = guide.sample_posterior(
+            jax.random.key(2), result.params, *train, sample_shape=(500,)
+        )
         weights = {name: draws[name] for name in (*WEIGHTS, "noise")}
         rows.append([type(guide).__name__, float(elbo), lppd(weights, *test)])
     print("\n" + text_table(["guide", "ELBO", "test LPPD"], rows))
@@ -139,7 +143,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default="numpyro_sym.png", help="where the picture goes")
     parser.add_argument("--steps", type=int, default=6000, help="SVI steps")
-    parser.add_argument("--draws", type=int, default=300, help="warm-up and posterior draws a chain")
+    parser.add_argument(
+        "--draws", type=int, default=300, help="warm-up and posterior draws a chain"
+    )
     parser.add_argument("--no-progress", action="store_true", help="no progress bars")
     options = parser.parse_args()
     bars = not options.no_progress

@@ -17,7 +17,8 @@ MINUTES = 10  # for a cell
 
 
 def execute(path: Path, folder: Path) -> str | None:
-    """Run a notebook and write what it shows, as far as it came; say what went wrong, if anything."""
+    """Run a notebook and write what it shows, as far as it came; say what went wrong, if anything.
+    """
     began = time.monotonic()
     notebook = jupytext.read(path)
     here = {"metadata": {"path": HERE}}

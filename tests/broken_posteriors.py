@@ -121,7 +121,9 @@ def _(groups, sym):
 @bad("counts that disagree", told="counts")
 def _(groups, sym):
     rng = np.random.default_rng(0)
-    groups["posterior"]["counts"] = rng.poisson([[[2.0]], [[2.0]], [[2.0]], [[4.0]]], (CHAINS, DRAWS, 2))
+    groups["posterior"]["counts"] = rng.poisson(
+        [[[2.0]], [[2.0]], [[2.0]], [[4.0]]], (CHAINS, DRAWS, 2)
+    )
 
 
 @bad("a flag that disagrees", told="flag")
@@ -148,7 +150,9 @@ def _(groups, sym):
 
 @bad("two modes visited seldom", told="tau")
 def _(groups, sym):
-    which = (np.cumsum(np.random.default_rng(0).random((CHAINS, DRAWS)) < 0.004, 1) % 2).astype(float)
+    which = (np.cumsum(np.random.default_rng(0).random((CHAINS, DRAWS)) < 0.004, 1) % 2).astype(
+        float
+    )
     groups["posterior"]["tau"] = noise(np.random.default_rng(1)) + 6 * which
 
 
@@ -167,7 +171,11 @@ def _(groups, sym):
     groups["log_likelihood"]["y"][3] -= 30
 
 
-@bad("one observation of a thousand apart", told="another functional mode in chain 3", observations=1000)
+@bad(
+    "one observation of a thousand apart",
+    told="another functional mode in chain 3",
+    observations=1000,
+)
 def _(groups, sym):
     y = groups["log_likelihood"]["y"]
     y[3, :, 137] += 9 * y[..., 137].std()
@@ -242,7 +250,9 @@ def _(groups, sym):
 
 @bad("Cauchy log likelihood", told="log_likelihood has tails too heavy")
 def _(groups, sym):
-    groups["log_likelihood"]["y"][..., 0] = np.random.default_rng(0).standard_cauchy((CHAINS, DRAWS))
+    groups["log_likelihood"]["y"][..., 0] = np.random.default_rng(0).standard_cauchy(
+        (CHAINS, DRAWS)
+    )
 
 
 @bad("Cauchy lp", told="lp has tails too heavy")

@@ -16,12 +16,15 @@ settings.load_profile("steady")
 # A rule that fails costs a user what it would have proved, in silence; here it is a fault.
 numpyro_sym.discovery.program.RAISE_FAULTS = True
 
-# Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs: ``runs.optimised``.
+# Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs:
+# ``runs.optimised``.
 jax.config.update("jax_disable_most_optimizations", True)
 
 
 def pytest_configure(config):
-    """What any worker has compiled is not compiled again, in this run or the next: pytest's cache keeps it."""
+    """What any worker has compiled is not compiled again, in this run or the next: pytest's cache
+    keeps it.
+    """
     if hasattr(config, "cache"):
         jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -53,7 +56,9 @@ def sine_starts():
 @pytest.fixture(scope="session")
 def sine_nuts(sine_starts):
     """NUTS on the sine network: chains that differ by order and signs of the units."""
-    return runs.sample(NUTS(runs.network, step_size=SMALL_STEP), *runs.sine(), init_params=sine_starts)
+    return runs.sample(
+        NUTS(runs.network, step_size=SMALL_STEP), *runs.sine(), init_params=sine_starts
+    )
 
 
 @pytest.fixture(scope="session")
@@ -69,5 +74,10 @@ def two_modes():
     kernel = nsym.FoldedNUTS(runs.network, runs.TANH_UNITS, step_size=SMALL_STEP, max_tree_depth=8)
     start = runs.three_good_starts_and_a_bad_one()
     return runs.sample(
-        kernel, *runs.precise_sine(), noise=runs.PRECISE, init_params=start, num_warmup=200, num_samples=300
+        kernel,
+        *runs.precise_sine(),
+        noise=runs.PRECISE,
+        init_params=start,
+        num_warmup=200,
+        num_samples=300,
     )

@@ -36,7 +36,8 @@ def log_likelihood(mu, weights):
     """Of ten observations, one value a draw and observation."""
     y = np.linspace(-5, 5, 10)
     mixture = dist.MixtureSameFamily(
-        dist.Categorical(probs=jnp.asarray(weights)[..., None, :]), dist.Normal(jnp.asarray(mu)[..., None, :], 1.0)
+        dist.Categorical(probs=jnp.asarray(weights)[..., None, :]),
+        dist.Normal(jnp.asarray(mu)[..., None, :], 1.0),
     )
     return np.asarray(mixture.log_prob(y))
 
@@ -106,9 +107,13 @@ def fingerprint(data):
     seen = hashlib.sha256(repr([type(data).__name__, names, dict(data.attrs)]).encode())
     for group in names:
         ds = dataset(data, group)
-        seen.update(repr([group, list(ds.data_vars), list(ds.coords), dict(ds.sizes), ds.attrs]).encode())
+        seen.update(
+            repr([group, list(ds.data_vars), list(ds.coords), dict(ds.sizes), ds.attrs]).encode()
+        )
         for name, x in ds.variables.items():
-            seen.update(repr([name, x.dims, str(x.dtype), x.attrs, np.asarray(x.values).tobytes()]).encode())
+            seen.update(
+                repr([name, x.dims, str(x.dtype), x.attrs, np.asarray(x.values).tobytes()]).encode()
+            )
     return seen.hexdigest()
 
 
@@ -124,14 +129,20 @@ SHAPES = {"w1": (3, 6), "b1": (6,), "w2": (6, 5), "b2": (5,), "w3": (5, 2)}
 
 
 def gaussian_network(num_draws=600, seed=0):
-    """A Gaussian over a network's weights, draws of it, and the same draws with units renamed at random."""
+    """A Gaussian over a network's weights, draws of it, and the same draws with units renamed at
+    random.
+    """
     rng = np.random.default_rng(seed)
     loc = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
     scale = {name: rng.uniform(0.05, 0.2, size=shape) for name, shape in SHAPES.items()}
-    draws = {name: loc[name] + scale[name] * rng.normal(size=(num_draws, *s)) for name, s in SHAPES.items()}
+    draws = {
+        name: loc[name] + scale[name] * rng.normal(size=(num_draws, *s))
+        for name, s in SHAPES.items()
+    }
     g = {
         u.name: nsym.Element(
-            rng.permuted(np.tile(np.arange(u.n), (num_draws, 1)), axis=1), rng.choice([-1.0, 1.0], (num_draws, u.n))
+            rng.permuted(np.tile(np.arange(u.n), (num_draws, 1)), axis=1),
+            rng.choice([-1.0, 1.0], (num_draws, u.n)),
         )
         for u in TWO_LAYERS
     }
@@ -140,4 +151,6 @@ def gaussian_network(num_draws=600, seed=0):
 
 def two_layers(point, x):
     """What the network predicts: logits ``(point, class)``."""
-    return jnp.tanh(jnp.tanh(x @ point["w1"] + point["b1"]) @ point["w2"] + point["b2"]) @ point["w3"]
+    return (
+        jnp.tanh(jnp.tanh(x @ point["w1"] + point["b1"]) @ point["w2"] + point["b2"]) @ point["w3"]
+    )

@@ -1,4 +1,6 @@
-"""Posteriors of six symmetric models, as plain NumPy draws: ``{group: {name: array (chain, draw, ...)}}``."""
+"""Posteriors of six symmetric models, as plain NumPy draws: ``{group: {name: array (chain, draw,
+...)}}``.
+"""
 
 import numpy as np
 
@@ -10,7 +12,9 @@ MIXTURE = nsym.mixture(3, {"mu": 0, "weights": 0})
 TANH = nsym.mlp(["w1", "w2"], [4], biases=["b1", None], kind="signed")
 RELU = nsym.mlp(["w1", "w2"], [4], biases=["b1", None], kind="scaled")
 STATES = nsym.hmm(3, transition="transition", initial="initial", emissions={"mu": 0})
-FACTORS = nsym.Symmetry([nsym.Units("factor", 2, incoming={"loadings": 1}, outgoing={"scores": 1}, kind="signed")])
+FACTORS = nsym.Symmetry(
+    [nsym.Units("factor", 2, incoming={"loadings": 1}, outgoing={"scores": 1}, kind="signed")]
+)
 
 
 def noise(rng, *shape, memory=0.0, chains=CHAINS, draws=DRAWS):
@@ -41,7 +45,11 @@ def mixture(rng, **kwargs):
 def network(rng, **kwargs):
     """Weights of four hidden units, well apart."""
     plan = np.random.default_rng(8)
-    loc = {"w1": plan.normal(size=(3, 4)), "b1": plan.normal(size=4), "w2": plan.normal(size=(4, 2))}
+    loc = {
+        "w1": plan.normal(size=(3, 4)),
+        "b1": plan.normal(size=4),
+        "w2": plan.normal(size=(4, 2)),
+    }
     return {name: 3 * x + 0.1 * noise(rng, *x.shape, **kwargs) for name, x in loc.items()}
 
 
@@ -72,7 +80,9 @@ MODELS = {
 
 
 def healthy(name="mixture", seed=0, observations=8, **kwargs):
-    """Groups of a healthy posterior and its symmetry: a tail of nuisances, a likelihood of all of it."""
+    """Groups of a healthy posterior and its symmetry: a tail of nuisances, a likelihood of all of
+    it.
+    """
     rng = np.random.default_rng(seed)
     make, sym = MODELS[name]
     posterior = make(rng, **kwargs)
@@ -80,7 +90,9 @@ def healthy(name="mixture", seed=0, observations=8, **kwargs):
     posterior["tau"] = np.exp(0.3 * noise(rng, **kwargs))
     rows = np.random.default_rng(1).normal(size=(observations, 5))
     f = posterior["theta"] @ rows.T
-    each = -0.5 * (np.sin(np.arange(observations)) - f) ** 2 / 10 - np.log(posterior["tau"])[..., None]
+    each = (
+        -0.5 * (np.sin(np.arange(observations)) - f) ** 2 / 10 - np.log(posterior["tau"])[..., None]
+    )
     stats = {
         "lp": each.sum(-1) - 0.5 * (posterior["theta"] ** 2).sum(-1),
         "diverging": np.zeros(each.shape[:2], bool),
@@ -90,7 +102,9 @@ def healthy(name="mixture", seed=0, observations=8, **kwargs):
 
 
 def act(groups, sym, permutations, factors=None):
-    """The same draws under other labels: ``permutations`` of shape ``(chain, draw, n)`` for each units."""
+    """The same draws under other labels: ``permutations`` of shape ``(chain, draw, n)`` for each
+    units.
+    """
     g = {}
     for u in sym:
         p = permutations[u.name]

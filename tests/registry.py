@@ -68,7 +68,9 @@ def network_case(name, widths, activation, kind, *, layout="in,out", bias=True):
         kind=kind,
         layout=layout,
     )
-    return Case(name, sym, network(widths, activation, out_in=layout == "out,in", bias=bias), (X, Y))
+    return Case(
+        name, sym, network(widths, activation, out_in=layout == "out,in", bias=bias), (X, Y)
+    )
 
 
 def mixture_model(x):
@@ -77,7 +79,9 @@ def mixture_model(x):
     sigma = numpyro.sample("sigma", dist.LogNormal(0, 1).expand([4]).to_event(1))
     log_density = logsumexp(jnp.log(weights) + dist.Normal(mu, sigma).log_prob(x[:, None]), axis=1)
     numpyro.deterministic("f", log_density)
-    numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=x)
+    numpyro.sample(
+        "x", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=x
+    )
 
 
 def hmm_model(x):
@@ -86,7 +90,9 @@ def hmm_model(x):
     mu = normal("mu", 3)
 
     def step(log_alpha, value):
-        log_alpha = logsumexp(log_alpha[:, None] + jnp.log(trans), axis=0) + dist.Normal(mu, 1.0).log_prob(value)
+        log_alpha = logsumexp(log_alpha[:, None] + jnp.log(trans), axis=0) + dist.Normal(
+            mu, 1.0
+        ).log_prob(value)
         return log_alpha, None
 
     log_alpha, _ = jax.lax.scan(step, jnp.log(start) + dist.Normal(mu, 1.0).log_prob(x[0]), x[1:])
@@ -154,10 +160,22 @@ CASES = [
     network_case("mlp-3-tanh", [3, 3, 4], jnp.tanh, "signed"),
     network_case("mlp-1-relu", [4], jax.nn.relu, "scaled"),
     network_case("mlp-3-relu", [3, 5, 4], jax.nn.relu, "scaled"),
-    network_case("mlp-2-gelu-out-in", [4, 3], jax.nn.gelu, "permutation", layout="out,in", bias=False),
+    network_case(
+        "mlp-2-gelu-out-in", [4, 3], jax.nn.gelu, "permutation", layout="out,in", bias=False
+    ),
     Case("mixture", nsym.mixture(4, {"weights": 0, "mu": 0, "sigma": 0}), mixture_model, (SERIES,)),
-    Case("hmm", nsym.hmm(3, transition="trans", initial="start", emissions={"mu": 0}), hmm_model, (SERIES,)),
-    Case("factor", nsym.factor_model(2, loadings={"loadings": 1}, factors={"scores": -1}), factor_analysis, (X,)),
+    Case(
+        "hmm",
+        nsym.hmm(3, transition="trans", initial="start", emissions={"mu": 0}),
+        hmm_model,
+        (SERIES,),
+    ),
+    Case(
+        "factor",
+        nsym.factor_model(2, loadings={"loadings": 1}, factors={"scores": -1}),
+        factor_analysis,
+        (X,),
+    ),
     Case(
         "flat-vector",
         Symmetry(
@@ -181,13 +199,25 @@ CASES = [
     ),
     Case(
         "convolution",
-        Symmetry([Units("channel", 4, incoming={"kernel": 1}, outgoing={"dense": Axis(0, outer=2)}, kind="signed")]),
+        Symmetry(
+            [
+                Units(
+                    "channel",
+                    4,
+                    incoming={"kernel": 1},
+                    outgoing={"dense": Axis(0, outer=2)},
+                    kind="signed",
+                )
+            ]
+        ),
         convolution,
         (X, Y),
     ),
     Case(
         "attention",
-        Symmetry([Units("head", 2, axes={"qkv": Axis(1, outer=3, inner=3), "out": Axis(0, inner=3)})]),
+        Symmetry(
+            [Units("head", 2, axes={"qkv": Axis(1, outer=3, inner=3), "out": Axis(0, inner=3)})]
+        ),
         attention,
         (X, Y),
     ),
@@ -217,8 +247,18 @@ CASES = [
         "young",
         Symmetry(
             [
-                Units("narrow", 3, incoming={"w1": Axis(1, start=0), "w2": Axis(0, start=0)}, kind="signed"),
-                Units("wide", 2, incoming={"w1": Axis(1, start=3), "w2": Axis(0, start=3)}, kind="signed"),
+                Units(
+                    "narrow",
+                    3,
+                    incoming={"w1": Axis(1, start=0), "w2": Axis(0, start=0)},
+                    kind="signed",
+                ),
+                Units(
+                    "wide",
+                    2,
+                    incoming={"w1": Axis(1, start=3), "w2": Axis(0, start=3)},
+                    kind="signed",
+                ),
             ]
         ),
         two_scales,
@@ -226,7 +266,13 @@ CASES = [
     ),
     Case(
         "global-sign",
-        Symmetry([Units("product", 1, incoming={"a": Axis(0, inner=3)}, outgoing={"b": 0}, kind="signed")]),
+        Symmetry(
+            [
+                Units(
+                    "product", 1, incoming={"a": Axis(0, inner=3)}, outgoing={"b": 0}, kind="signed"
+                )
+            ]
+        ),
         global_sign,
         (X, Y),
     ),
@@ -251,7 +297,9 @@ def mixtures_in_subjects(x):
     """A mixture of three components for each of four subjects, nothing shared."""
     weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(3)).expand([4]).to_event(1))
     mu = normal("mu", 4, 3)
-    log_density = logsumexp(jnp.log(weights)[:, None] + dist.Normal(mu[:, None], 0.5).log_prob(x[..., None]), axis=-1)
+    log_density = logsumexp(
+        jnp.log(weights)[:, None] + dist.Normal(mu[:, None], 0.5).log_prob(x[..., None]), axis=-1
+    )
     numpyro.deterministic("f", log_density)
     numpyro.factor("x", log_density.sum())
 
@@ -286,7 +334,11 @@ def ensemble(members, width):
     """The mean of networks of one hidden tanh layer."""
 
     def model(x, y):
-        w1, b1, w2 = normal("w1", members, 3, width), normal("b1", members, width), normal("w2", members, width)
+        w1, b1, w2 = (
+            normal("w1", members, 3, width),
+            normal("b1", members, width),
+            normal("w2", members, width),
+        )
         observe(jax.vmap(lambda w, b, v: jnp.tanh(x @ w + b) @ v)(w1, b1, w2).mean(0), y)
 
     return model
@@ -311,7 +363,9 @@ def ensemble_case(name, members, width, exchanged):
 
 
 def attention_with_inner_dimensions(x, y):
-    """Two heads of three inner dimensions; queries and keys may flip signs, as values and outputs may."""
+    """Two heads of three inner dimensions; queries and keys may flip signs, as values and outputs
+    may.
+    """
     q, k, v = (normal(name, 4, 2, 3) for name in ("q", "k", "v"))
     tokens = x[:, :, None] * jnp.linspace(-1.0, 1.0, 4)
     scores = jnp.einsum("btd,dhi,bse,ehi->bhts", tokens, q, tokens, k)
@@ -327,7 +381,9 @@ def table_of_networks(x, y):
 
 
 def signed_groups(x, y):
-    """Groups of tanh units: the sign of a group's scale against that of all its outgoing weights."""
+    """Groups of tanh units: the sign of a group's scale against that of all its
+    outgoing weights.
+    """
     w, v = normal("w", 3, 3, 2), normal("v", 3, 2)  # group, input, unit
     hidden = jnp.tanh(jnp.einsum("bd,gdu->bgu", x, w))
     observe(jnp.einsum("bgu,gu,g->b", hidden, v, normal("scale", 3)), y)
@@ -335,12 +391,19 @@ def signed_groups(x, y):
 
 def scanned_attention(x, y):
     """Two scanned layers of attention, each with two heads of two inner dimensions of its own."""
-    q, k, v, out = normal("q", 2, 3, 2, 2), normal("k", 2, 3, 2, 2), normal("v", 2, 3, 2, 2), normal("out", 2, 2, 2, 3)
+    q, k, v, out = (
+        normal("q", 2, 3, 2, 2),
+        normal("k", 2, 3, 2, 2),
+        normal("v", 2, 3, 2, 2),
+        normal("out", 2, 2, 2, 3),
+    )
 
     def layer(h, weights):
         q, k, v, out = weights
         scores = jnp.einsum("td,dhi,se,ehi->hts", h, q, h, k)
-        return h + jnp.einsum("hts,sd,dhi,hie->te", jax.nn.softmax(scores, axis=-1), h, v, out), None
+        return h + jnp.einsum(
+            "hts,sd,dhi,hie->te", jax.nn.softmax(scores, axis=-1), h, v, out
+        ), None
 
     h, _ = jax.lax.scan(layer, x, (q, k, v, out))
     observe(h.sum(1), y)
@@ -352,7 +415,16 @@ SERIES_OF = _rng.normal(size=(4, 5)) * 2
 BATCHED = [
     Case(
         "subjects",
-        Symmetry([Units("component", 3, batch=4, axes={"weights": Axis(1, batch=0), "mu": Axis(-1, batch=-2)})]),
+        Symmetry(
+            [
+                Units(
+                    "component",
+                    3,
+                    batch=4,
+                    axes={"weights": Axis(1, batch=0), "mu": Axis(-1, batch=-2)},
+                )
+            ]
+        ),
         mixtures_in_subjects,
         (SERIES_OF,),
     ),
@@ -421,7 +493,12 @@ BATCHED = [
         "scanned-attention",
         Symmetry(
             [
-                Units("head", 2, batch=2, axes={**dict.fromkeys("qkv", Axis(2, batch=0)), "out": Axis(1, batch=0)}),
+                Units(
+                    "head",
+                    2,
+                    batch=2,
+                    axes={**dict.fromkeys("qkv", Axis(2, batch=0)), "out": Axis(1, batch=0)},
+                ),
                 Units(
                     "query-key",
                     2,
@@ -448,7 +525,12 @@ BATCHED = [
         Symmetry(
             [
                 Units("column", 3, axes={"w": 1, "v": 1, "column": 0}),
-                Units("unit", 2, batch=(2, 3), axes={"w": Axis(2, batch=(0, 1)), "v": Axis(2, batch=(0, 1))}),
+                Units(
+                    "unit",
+                    2,
+                    batch=(2, 3),
+                    axes={"w": Axis(2, batch=(0, 1)), "v": Axis(2, batch=(0, 1))},
+                ),
                 Units("row", 2, axes={"w": 0, "v": 0, "row": 0}),
             ]
         ),
@@ -459,7 +541,14 @@ BATCHED = [
         "signed-groups",
         Symmetry(
             [
-                Units("group", 3, kind="signed", incoming={"scale": 0}, outgoing={"v": 0}, axes={"w": 0}),
+                Units(
+                    "group",
+                    3,
+                    kind="signed",
+                    incoming={"scale": 0},
+                    outgoing={"v": 0},
+                    axes={"w": 0},
+                ),
                 Units(
                     "hidden",
                     2,

@@ -33,7 +33,11 @@ TANH_UNITS = nsym.mlp(["w1", "w2"], [UNITS], biases=["b1"], kind="signed")
 
 def network(x, y=None, scale=2.0, noise=0.1):
     """One hidden layer of 5 tanh units on one input."""
-    w1, b1, w2 = normal("w1", 1, UNITS, scale=scale), normal("b1", UNITS, scale=scale), normal("w2", UNITS, scale=scale)
+    w1, b1, w2 = (
+        normal("w1", 1, UNITS, scale=scale),
+        normal("b1", UNITS, scale=scale),
+        normal("w2", UNITS, scale=scale),
+    )
     hidden = jnp.tanh(x @ w1 + b1)
     numpyro.deterministic("first_unit", hidden[:, 0].mean())
     f = numpyro.deterministic("f", hidden @ w2)
@@ -65,7 +69,10 @@ def modes(x, y, noise):
         return -log_density(network, (x, y), {"noise": noise}, point)[0]
 
     shapes = {"w1": (24, 1, UNITS), "b1": (24, UNITS), "w2": (24, UNITS)}
-    starts = {name: 2 * jax.random.normal(jax.random.key(i), s) for i, (name, s) in enumerate(shapes.items())}
+    starts = {
+        name: 2 * jax.random.normal(jax.random.key(i), s)
+        for i, (name, s) in enumerate(shapes.items())
+    }
     optimiser = optax.adam(0.02)
 
     def fit(point):
@@ -81,7 +88,9 @@ def modes(x, y, noise):
 
 
 def four_copies_of_the_best_mode():
-    """Starts of four chains on the sine: one optimum, under four random elements of the symmetry."""
+    """Starts of four chains on the sine: one optimum, under four random elements of the
+    symmetry.
+    """
     points, potentials = modes(*sine(), noise=0.1)
     best = {name: jnp.stack([x[jnp.argmin(potentials)]] * 4) for name, x in points.items()}
     return TANH_UNITS.act(TANH_UNITS.sample(jax.random.key(3), (4,)), best)
@@ -117,12 +126,19 @@ def sample(kernel, *args, num_warmup=300, num_samples=600, init_params=None, **k
         extra_fields=("num_steps", "adapt_state.step_size"),
         **kwargs,
     )
-    return Run(mcmc, {name: np.asarray(x) for name, x in mcmc.get_samples(group_by_chain=True).items()})
+    return Run(
+        mcmc, {name: np.asarray(x) for name, x in mcmc.get_samples(group_by_chain=True).items()}
+    )
 
 
 def order_statistics_p_values(kernel):
-    """Of Kolmogorov-Smirnov tests that the three values of ``x`` have the laws of normal order statistics."""
+    """Of Kolmogorov-Smirnov tests that the three values of ``x`` have the laws of normal order
+    statistics.
+    """
     mcmc = MCMC(kernel, num_warmup=500, num_samples=4000, thinning=4, progress_bar=False)
     mcmc.run(jax.random.key(0))
     quantiles = stats.norm.cdf(mcmc.get_samples()["x"])
-    return [stats.kstest(stats.beta(i + 1, 3 - i).cdf(quantiles[:, i]), "uniform").pvalue for i in range(3)]
+    return [
+        stats.kstest(stats.beta(i + 1, 3 - i).cdf(quantiles[:, i]), "uniform").pvalue
+        for i in range(3)
+    ]

@@ -22,7 +22,8 @@ BELOW = {
 }
 #: The one arrow that points up, inside a function: ``Symmetry.check`` reads a model.
 UPWARD = {("symmetry/symmetry.py", "models")}
-#: Folders in a layer, and the folders and modules beside them that know them: these they may not import.
+#: Folders in a layer, and the folders and modules beside them that know them: these they may not
+#: import.
 INSIDE = {
     "alignment/engine": {"_align", "chunked", "sections", "relabelling", "metrics", "ranges"},
     "alignment/sections": {"_align", "chunked", "relabelling"},
@@ -40,7 +41,9 @@ HOMES = {
 
 
 def imports(path):
-    """(package, path inside the package, whether in a function) of every import statement in a file."""
+    """(package, path inside the package, whether in a function) of every import statement in a
+    file.
+    """
     own = path.relative_to(ROOT).parts
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
@@ -64,7 +67,9 @@ def files():
 
 
 def test_arrows_point_down():
-    assert {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"} == BELOW.keys()
+    assert {
+        path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"
+    } == BELOW.keys()
     upward = set()
     for path in files():
         layer = path.relative_to(ROOT).parts[0]
@@ -85,13 +90,17 @@ def test_folders_inside_a_layer_do_not_know_who_uses_them(folder):
         for package, target, _ in imports(path):
             if package == "numpyro_sym" and target[:1] == (layer,):
                 assert len(target) > 1, f"{path.relative_to(ROOT)} imports its own layer's names"
-                assert target[1] not in INSIDE[folder], f"{path.relative_to(ROOT)} imports {target[1]}"
+                assert target[1] not in INSIDE[folder], (
+                    f"{path.relative_to(ROOT)} imports {target[1]}"
+                )
 
 
 def test_no_module_bears_the_name_of_what_it_holds():
     """Else ``package.name`` is the module or the function, as the order of imports will have it."""
     for path in files():
-        held = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, DEFINITIONS)}
+        held = {
+            node.name for node in ast.parse(path.read_text()).body if isinstance(node, DEFINITIONS)
+        }
         assert path.stem not in held, path.relative_to(ROOT)
 
 

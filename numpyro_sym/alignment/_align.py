@@ -33,14 +33,14 @@ def reference_fault(value: Any) -> str | None:
     index = value if isinstance(value, tuple) else (value,)
     if index and all(kinds.whole(-(10**18)).fault(i) is None for i in index):
         return None
-    return (
-        "Give a dict of arrays, 'first', 'mean', or the index of one draw (a tuple where there are several dimensions)."
-    )
+    return "Give a dict of arrays, 'first', 'mean', or the index of one draw (a tuple where there are several dimensions)."
 
 
 Reference = Annotated[
     Mapping[str, Any] | str | int | tuple[int, ...],
-    kinds.Kind("a point (site name -> array), 'first', 'mean' or the index of a draw", reference_fault),
+    kinds.Kind(
+        "a point (site name -> array), 'first', 'mean' or the index of a draw", reference_fault
+    ),
 ]
 
 
@@ -86,8 +86,8 @@ def align(
     permutation, in one assignment problem.
 
     :param sites: site name -> floats of shape ``(*sample, *site)``, NumPy or JAX. Sites that the
-        symmetry does not name pass through; labels of units ride along, where they are there, and have
-        no part in distances.
+        symmetry does not name pass through; labels of units ride along, where they are there, and
+        have no part in distances.
     :param reference: a point (site name -> array of shape ``site``); ``"first"`` or the index of
         a draw (a tuple where there are several sample dimensions); or ``"mean"``: align, average,
         and repeat until nothing moves.
@@ -95,12 +95,13 @@ def align(
     :param sample_ndim: how many leading sample dimensions the sites have. By default as many as
         they have more than the reference; 1 where the reference is no point.
     :param starts: where the descents of a draw begin, in this order, until its match has settled
-        (every unit is the best of all for its slot): ``"forward"`` (layer by layer),
-        ``"annealed"`` (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The
-        nearest result is kept. By default the first three, and 64 random ones where at most 16 units
-        lie on two axes of one array (recurrent weights, transitions): the hard case. Others may be added:
+        (every unit is the best of all for its slot): ``"forward"`` (layer by layer), ``"annealed"``
+        (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The nearest
+        result is kept. By default the first three, and 64 random ones where at most 16 units lie on
+        two axes of one array (recurrent weights, transitions): the hard case. Others may be added:
         :func:`register_start`.
-    :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein` or
+    :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein`
+        or
         :class:`Activations`. Distances and gaps are the metric's.
     :param num_threads: worker threads; by default one for each processor.
     :returns: an :class:`Alignment`.
@@ -148,7 +149,9 @@ def aligned(
         at = {**reference, **point}
     packed = pack(who, sites, whole, sample_ndim, point)
     if packed.batch == 0:
-        raise SymmetryError(f"{who}: there are no draws to align: their sample shape is {packed.sample}.")
+        raise SymmetryError(
+            f"{who}: there are no draws to align: their sample shape is {packed.sample}."
+        )
     if point is not None:
         sym.check_shapes({name: x.shape for name, x in point.items()})
     row = _row(who, reference, packed.sample) if point is None else None
@@ -160,18 +163,27 @@ def aligned(
     if row == _MEAN:
         target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
     else:
-        target = {name: x[row] if view.reference is None else view.reference[name] for name, x in compared.items()}
+        target = {
+            name: x[row] if view.reference is None else view.reference[name]
+            for name, x in compared.items()
+        }
         target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
         found = match(compared, to_reference(view.sym, target, view.weights), starts, threads)
 
     moved = _moved(packed, sym, compared, found)
     if point is None:
-        point = {name: _mean(x) if row == _MEAN else packed.draws[name][row] for name, x in moved.items()}
+        point = {
+            name: _mean(x) if row == _MEAN else packed.draws[name][row] for name, x in moved.items()
+        }
     return _result(packed, moved, packed.moved_labels(whole, found.elements), found, unit, point)
 
 
-def _moved(packed: Packed, sym: Symmetry, compared: Mapping[str, np.ndarray], found: Match) -> dict[str, np.ndarray]:
-    """The draws, moved; those that the match has moved already, where they were compared as they came."""
+def _moved(
+    packed: Packed, sym: Symmetry, compared: Mapping[str, np.ndarray], found: Match
+) -> dict[str, np.ndarray]:
+    """The draws, moved; those that the match has moved already, where they were compared as they
+    came.
+    """
     if all(compared.get(name) is x for name, x in packed.draws.items()):
         return {name: found.sites[name] for name in packed.draws}
     return act_on_draws(sym, found.elements, packed.draws)
@@ -196,7 +208,8 @@ def _row(who: str, reference: Any, sample: tuple[int, ...]) -> int:
             raise IndexError
     except (IndexError, TypeError):
         raise SymmetryError(
-            f"{who}: reference {reference!r} is no draw of sample shape {sample}. Give a dict of arrays, 'first', "
+            f"{who}: reference {reference!r} is no draw of sample shape {sample}. Give a dict of "
+            "arrays, 'first', "
             "'mean', or the index of one draw (a tuple where there are several sample dimensions)."
         ) from None
     return int(row)
@@ -213,7 +226,8 @@ def _result(
     """The result in the draws' shapes and kind of arrays, distances in the draws' own unit."""
     dtype = widened(next(iter(moved.values()))).dtype
     distance, before, gap = (
-        packed.back((x * unit).astype(dtype)) for x in (found.distance, found.distance_before, found.gap)
+        packed.back((x * unit).astype(dtype))
+        for x in (found.distance, found.distance_before, found.gap)
     )
     return Alignment(
         packed.unpack({**moved, **labels}),
@@ -223,5 +237,8 @@ def _result(
         gap,
         packed.back(found.exact),
         packed.back(found.starts),
-        {name: reference[name] if packed.on_host else jnp.asarray(reference[name]) for name in moved},
+        {
+            name: reference[name] if packed.on_host else jnp.asarray(reference[name])
+            for name in moved
+        },
     )

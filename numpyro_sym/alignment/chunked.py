@@ -33,23 +33,25 @@ def align_chunked(
 ) -> Alignment:
     """:func:`align` for dask arrays: lazy, a chunk of draws at a time.
 
-    Nothing is aligned before a result is computed, but for ``"mean"``, whose passes over all draws are
-    made at once. Memory holds as many chunks as dask's scheduler has workers, however many draws there
-    are: threads, processes and clusters are dask's own.
+    Nothing is aligned before a result is computed, but for ``"mean"``, whose passes over all draws
+    are made at once. Memory holds as many chunks as dask's scheduler has workers, however many
+    draws there are: threads, processes and clusters are dask's own.
 
-    :param sites: site name -> dask arrays of floats ``(*sample, *site)``, chunked along sample dimensions;
-        chunks along the others are joined. Labels of units ride along, where they are there.
-    :param reference: as in :func:`align`; ``"mean"`` makes one pass over the draws for each iteration,
-        and starts each from the draws as they came.
+    :param sites: site name -> dask arrays of floats ``(*sample, *site)``, chunked along sample
+        dimensions; chunks along the others are joined. Labels of units ride along, where they are
+        there.
+    :param reference: as in :func:`align`; ``"mean"`` makes one pass over the draws for each
+        iteration, and starts each from the draws as they came.
     :param sym: the symmetry.
     :param sample_ndim: as in :func:`align`.
-    :param metric: as in :func:`align`, but not :class:`Wasserstein`, which holds an array of all draws.
+    :param metric: as in :func:`align`, but not :class:`Wasserstein`, which holds an array of all
+        draws.
     :param num_threads: worker threads for one chunk; dask works at several chunks at once.
     :param max_iterations: passes of ``"mean"``, at most.
     :param options: of :func:`align`: ``starts``.
     :returns: an :class:`Alignment` of dask arrays; its reference is of NumPy arrays.
-    :raises SymmetryError: without dask; where sites are no dask arrays, are missing or do not fit; while
-        computing, where a chunk is refused by :func:`align`.
+    :raises SymmetryError: without dask; where sites are no dask arrays, are missing or do not fit;
+        while computing, where a chunk is refused by :func:`align`.
 
     >>> import dask.array as da
     >>> from numpyro_sym import mixture
@@ -60,9 +62,14 @@ def align_chunked(
     """
     check_arguments(align_chunked, locals())
     if not len(sym):
-        raise SymmetryError("align_chunked: the symmetry has no Units, so there is nothing to align by.")
+        raise SymmetryError(
+            "align_chunked: the symmetry has no Units, so there is nothing to align by."
+        )
     if isinstance(metric, Wasserstein):
-        raise SymmetryError("align_chunked: Wasserstein holds standard deviations of all draws. Align them in memory.")
+        raise SymmetryError(
+            "align_chunked: Wasserstein holds standard deviations of all draws. Align them in "
+            "memory."
+        )
     lead = _sample_ndim(sites, reference, sym, sample_ndim)
     labels = [site for site in sym.label_sites if site in sites]
     kept = (*sym.sites, *labels) if metric is EUCLIDEAN else tuple(sites)
@@ -71,7 +78,9 @@ def align_chunked(
     lazily = partial(_lazily_aligned, draws, sym, lead, options)
     compared = {name: x for name, x in draws.items() if name not in labels}
     if isinstance(reference, Mapping):
-        found = lazily({name: np.asarray(reference[name]) for name in reference if name in compared})
+        found = lazily(
+            {name: np.asarray(reference[name]) for name in reference if name in compared}
+        )
     elif isinstance(reference, str) and reference == "mean":
         found = _iterated_mean(lazily, _draw(compared, "first", sym, lead), lead, max_iterations)
     else:
@@ -79,7 +88,9 @@ def align_chunked(
     return found._replace(sites={name: found.sites.get(name, x) for name, x in sites.items()})
 
 
-def _iterated_mean(lazily: Any, point: dict[str, np.ndarray], lead: int, max_iterations: int) -> Alignment:
+def _iterated_mean(
+    lazily: Any, point: dict[str, np.ndarray], lead: int, max_iterations: int
+) -> Alignment:
     """Align to the mean of the aligned, until that is still."""
     import dask
 
@@ -96,14 +107,20 @@ def _iterated_mean(lazily: Any, point: dict[str, np.ndarray], lead: int, max_ite
 
 
 def _lazily_aligned(
-    draws: Mapping[str, Any], sym: Symmetry, lead: int, options: Mapping[str, Any], point: Mapping[str, np.ndarray]
+    draws: Mapping[str, Any],
+    sym: Symmetry,
+    lead: int,
+    options: Mapping[str, Any],
+    point: Mapping[str, np.ndarray],
 ) -> Alignment:
     """One row of numbers for each draw, computed once, of which every result is a part."""
     import dask.array as da
 
     some = draws[sym.sites[0]]
     dtype = np.promote_types(some.dtype, np.float32)  # holds permutations too, exactly
-    blank = _align_block([np.zeros((1,) * lead + x.shape[lead:], x.dtype) for x in draws.values()], draws, sym, point)
+    blank = _align_block(
+        [np.zeros((1,) * lead + x.shape[lead:], x.dtype) for x in draws.values()], draws, sym, point
+    )
     shapes = [np.shape(leaf)[lead:] for leaf in jax.tree.leaves(blank)]
     ends = np.cumsum([prod(shape) for shape in shapes]).tolist()
     sample = tuple(range(lead))
@@ -113,7 +130,9 @@ def _lazily_aligned(
         args += [x, (*sample, *range(axis, axis + x.ndim - lead))]
         axis += x.ndim - lead
     rows = da.blockwise(
-        partial(_rows_of_block, names=tuple(draws), sym=sym, point=point, options=options, dtype=dtype),
+        partial(
+            _rows_of_block, names=tuple(draws), sym=sym, point=point, options=options, dtype=dtype
+        ),
         (*sample, lead),
         *args,
         new_axes={lead: ends[-1]},
@@ -123,7 +142,9 @@ def _lazily_aligned(
     )
     parts = [
         rows.map_blocks(
-            partial(_part, start=end - prod(shape), stop=end, shape=shape, dtype=np.result_type(leaf)),
+            partial(
+                _part, start=end - prod(shape), stop=end, shape=shape, dtype=np.result_type(leaf)
+            ),
             dtype=np.result_type(leaf),
             drop_axis=lead,
             new_axis=list(range(lead, lead + len(shape))),
@@ -135,31 +156,42 @@ def _lazily_aligned(
     return jax.tree.unflatten(jax.tree.structure(blank), parts)._replace(reference=dict(point))
 
 
-def _align_block(arrays, names, sym: Symmetry, point: Mapping[str, np.ndarray], **options: Any) -> Alignment:
+def _align_block(
+    arrays, names, sym: Symmetry, point: Mapping[str, np.ndarray], **options: Any
+) -> Alignment:
     """A chunk aligned; the reference is known, so it is left out."""
     found = aligned("align_chunked", dict(zip(names, arrays, strict=True)), point, sym, **options)
     moved = [name for name in (*sym.sites, *sym.label_sites) if name in found.sites]
     return found._replace(sites={name: found.sites[name] for name in moved}, reference={})
 
 
-def _rows_of_block(*arrays: np.ndarray, names, sym, point, options: Mapping[str, Any], dtype) -> np.ndarray:
+def _rows_of_block(
+    *arrays: np.ndarray, names, sym, point, options: Mapping[str, Any], dtype
+) -> np.ndarray:
     found = _align_block(arrays, names, sym, point, **options)
     sample = np.shape(found.distance)
-    return np.concatenate([np.reshape(leaf, (*sample, -1)) for leaf in jax.tree.leaves(found)], -1, dtype=dtype)
+    return np.concatenate(
+        [np.reshape(leaf, (*sample, -1)) for leaf in jax.tree.leaves(found)], -1, dtype=dtype
+    )
 
 
 def _part(rows: np.ndarray, *, start: int, stop: int, shape: tuple[int, ...], dtype) -> np.ndarray:
     return rows[..., start:stop].reshape(*rows.shape[:-1], *shape).astype(dtype)
 
 
-def _sample_ndim(sites: Mapping[str, Any], reference: Reference, sym: Symmetry, given: int | None) -> int:
+def _sample_ndim(
+    sites: Mapping[str, Any], reference: Reference, sym: Symmetry, given: int | None
+) -> int:
     for name in sym.sites:
         if name not in sites:
-            raise SymmetryError(f"align_chunked: the draws lack site {name!r}; there are {sorted(sites)}.")
+            raise SymmetryError(
+                f"align_chunked: the draws lack site {name!r}; there are {sorted(sites)}."
+            )
     for name in (*sym.sites, *(site for site in sym.label_sites if site in sites)):
         if not is_chunked(sites[name]):
             raise SymmetryError(
-                f"align_chunked: site {name!r} is a {type(sites[name]).__name__}; expected a dask array, such as "
+                f"align_chunked: site {name!r} is a {type(sites[name]).__name__}; expected a dask "
+                "array, such as "
                 "dask.array.from_array makes. For arrays in memory there is numpyro_sym.align."
             )
     if given is not None or not isinstance(reference, Mapping):
@@ -168,27 +200,48 @@ def _sample_ndim(sites: Mapping[str, Any], reference: Reference, sym: Symmetry, 
     return sites[name].ndim - np.ndim(reference[name]) if name in reference else 1
 
 
-def _alike(sites: Mapping[str, Any], kept: tuple[str, ...], sym: Symmetry, lead: int) -> dict[str, Any]:
+def _alike(
+    sites: Mapping[str, Any], kept: tuple[str, ...], sym: Symmetry, lead: int
+) -> dict[str, Any]:
     """The sites in the same chunks of draws, whole along their own axes."""
     first = sites[sym.sites[0]]
     sample = first.shape[:lead]
     if any(np.isnan(n) for n in first.shape):
-        raise SymmetryError("align_chunked: chunk sizes are not known. Call compute_chunk_sizes() first.")
-    draws = {name: sites[name] for name in kept if is_chunked(sites[name]) and sites[name].shape[:lead] == sample}
+        raise SymmetryError(
+            "align_chunked: chunk sizes are not known. Call compute_chunk_sizes() first."
+        )
+    draws = {
+        name: sites[name]
+        for name in kept
+        if is_chunked(sites[name]) and sites[name].shape[:lead] == sample
+    }
     sym.check_shapes({name: x.shape for name, x in draws.items()}, sample)
-    return {name: x.rechunk((*first.chunks[:lead], *((n,) for n in x.shape[lead:]))) for name, x in draws.items()}
+    return {
+        name: x.rechunk((*first.chunks[:lead], *((n,) for n in x.shape[lead:])))
+        for name, x in draws.items()
+    }
 
 
-def _draw(draws: Mapping[str, Any], reference: Any, sym: Symmetry, lead: int) -> dict[str, np.ndarray]:
+def _draw(
+    draws: Mapping[str, Any], reference: Any, sym: Symmetry, lead: int
+) -> dict[str, np.ndarray]:
     """One draw, computed."""
     import dask
 
-    index = (0,) * lead if reference == "first" else reference if isinstance(reference, tuple) else (reference,)
+    index = (
+        (0,) * lead
+        if reference == "first"
+        else reference
+        if isinstance(reference, tuple)
+        else (reference,)
+    )
     sample = draws[sym.sites[0]].shape[:lead]
     fits = len(index) == lead and all(isinstance(i, int | np.integer) for i in index)
     if not fits or not all(-n <= i < n for i, n in zip(index, sample, strict=True)):
         raise SymmetryError(
-            f"align_chunked: reference {reference!r} is no draw of sample shape {sample}. Give a dict of arrays, "
-            "'first', 'mean', or the index of one draw (a tuple where there are several sample dimensions)."
+            f"align_chunked: reference {reference!r} is no draw of sample shape {sample}. Give a "
+            "dict of arrays, "
+            "'first', 'mean', or the index of one draw (a tuple where there are several sample "
+            "dimensions)."
         )
     return dask.compute({name: x[index] for name, x in draws.items()})[0]

@@ -59,7 +59,8 @@ def align_gaussians(
     :param sym: the symmetry.
     :param options: of :func:`align`.
     :returns: a :class:`GaussianAlignment`.
-    :raises SymmetryError: where a site is missing or does not fit, or a standard deviation is not positive.
+    :raises SymmetryError: where a site is missing or does not fit, or a standard deviation is not
+        positive.
 
     >>> import numpy as np
     >>> from numpyro_sym import mixture
@@ -68,10 +69,23 @@ def align_gaussians(
     array([1., 2.])
     """
     check_arguments(align_gaussians, locals())
-    found = aligned("align_gaussians", loc, reference_loc, sym, metric=Wasserstein(scale, reference_scale), **options)
+    found = aligned(
+        "align_gaussians",
+        loc,
+        reference_loc,
+        sym,
+        metric=Wasserstein(scale, reference_scale),
+        **options,
+    )
     moved = act_on_scales(sym, found.elements, {name: scale[name] for name in sym.sites})
     return GaussianAlignment(
-        found.sites, {**scale, **moved}, found.elements, found.distance, found.distance_before, found.gap, found.exact
+        found.sites,
+        {**scale, **moved},
+        found.elements,
+        found.distance,
+        found.distance_before,
+        found.gap,
+        found.exact,
     )
 
 
@@ -97,9 +111,14 @@ def wasserstein_geodesic(
     """
 
     check_arguments(wasserstein_geodesic, locals())
-    shapes = [{name: np.shape(x) for name, x in sites.items()} for sites in (loc0, scale0, loc1, scale1)]
+    shapes = [
+        {name: np.shape(x) for name, x in sites.items()} for sites in (loc0, scale0, loc1, scale1)
+    ]
     if any(other != shapes[0] for other in shapes):
-        raise SymmetryError(f"wasserstein_geodesic: the four dicts must have sites and shapes in common; got {shapes}.")
+        raise SymmetryError(
+            "wasserstein_geodesic: the four dicts must have sites and shapes in common; got "
+            f"{shapes}."
+        )
     if not isinstance(t, jax.Array):
         t = real_array("wasserstein_geodesic", "t", t, "finite numbers")
 
@@ -112,4 +131,6 @@ def wasserstein_geodesic(
         where = where.reshape(where.shape + (1,) * a.ndim)
         return (1 - where) * a + where * b
 
-    return {n: between(a, loc1[n]) for n, a in loc0.items()}, {n: between(a, scale1[n]) for n, a in scale0.items()}
+    return {n: between(a, loc1[n]) for n, a in loc0.items()}, {
+        n: between(a, scale1[n]) for n, a in scale0.items()
+    }

@@ -35,14 +35,15 @@ class JitAlignment(NamedTuple):
 def align_in_jit(
     sites: kinds.Sites, reference: kinds.Sites, sym: Symmetry, *, max_sweeps: kinds.Positive = 100
 ) -> JitAlignment:
-    """:func:`align` where arrays are traced: under ``jax.jit``, ``jax.vmap``, in a kernel or a guide.
+    """:func:`align` where arrays are traced: under ``jax.jit``, ``jax.vmap``, in a kernel or a
+    guide.
 
-    One descent from the identity with Optax's Hungarian algorithm: the optimum for ``Units`` that share no
-    array with others, and never farther away than the draw was. Outside of compiled code :func:`align` is
-    faster and tries several starts. Values that are NaN stay where they are.
+    One descent from the identity with Optax's Hungarian algorithm: the optimum for ``Units`` that
+    share no array with others, and never farther away than the draw was. Outside of compiled code
+    :func:`align` is faster and tries several starts. Values that are NaN stay where they are.
 
-    :param sites: site name -> floats of the site's shape, without sample dimensions: use ``jax.vmap``. Labels of
-        units ride along, where they are there.
+    :param sites: site name -> floats of the site's shape, without sample dimensions: use
+        ``jax.vmap``. Labels of units ride along, where they are there.
     :param reference: site name -> floats of the same shape.
     :param sym: the symmetry, of permutations and signs.
     :param max_sweeps: how often all ``Units`` are visited, at most.
@@ -57,14 +58,19 @@ def align_in_jit(
     check_arguments(align_in_jit, locals())
     sym.refuse_scaled("align_in_jit")
     if not len(sym):
-        raise SymmetryError("align_in_jit: the symmetry has no Units, so there is nothing to align by.")
+        raise SymmetryError(
+            "align_in_jit: the symmetry has no Units, so there is nothing to align by."
+        )
     for what, given in (("the draw", sites), ("the reference", reference)):
         for name in sym.sites:
             if name not in given:
-                raise SymmetryError(f"align_in_jit: {what} lacks site {name!r}; there are {sorted(given)}.")
+                raise SymmetryError(
+                    f"align_in_jit: {what} lacks site {name!r}; there are {sorted(given)}."
+                )
             if not jnp.issubdtype(jnp.result_type(given[name]), jnp.floating):
                 raise SymmetryError(
-                    f"align_in_jit: site {name!r} of {what} is {describe(given[name])}; expected floats."
+                    f"align_in_jit: site {name!r} of {what} is {describe(given[name])}; expected "
+                    "floats."
                 )
         sym.check_shapes({name: jnp.shape(x) for name, x in given.items()})
     whole, sym = sym, sym.without_values()
@@ -72,12 +78,16 @@ def align_in_jit(
     at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}
     dtype = jnp.result_type(*draw.values())
     given = draw
-    # Squares of very large or small numbers are beyond their type: both are told in one power of two.
+    # Squares of very large or small numbers are beyond their type: both are told in one power of
+    # two.
     unit = unit_in_jit(*draw.values(), *at.values())
     draw, at = ({name: jnp.ldexp(x, -unit) for name, x in sites.items()} for sites in (draw, at))
 
     def squared_distance(moved: Sites) -> jax.Array:
-        return sum((jnp.square(moved[name] - r).sum() for name, r in at.items()), start=jnp.zeros((), dtype))
+        return sum(
+            (jnp.square(moved[name] - r).sum() for name, r in at.items()),
+            start=jnp.zeros((), dtype),
+        )
 
     together = parts(sym, {name: x.shape for name, x in draw.items()})
 
@@ -91,14 +101,17 @@ def align_in_jit(
             better = now < least
             pairs = (total, elements), (tried, moved), (now, least)
             elements, moved, least = (
-                jax.tree.map(lambda a, b, better=better: jnp.where(better, a, b), *pair) for pair in pairs
+                jax.tree.map(lambda a, b, better=better: jnp.where(better, a, b), *pair)
+                for pair in pairs
             )
         return elements, moved, least, least < before, count + 1
 
     start = _of_type(sym.identity(), dtype)
     first = squared_distance(draw)
     state = (start, draw, first, jnp.array(True), jnp.array(0))
-    elements, _, least, _, _ = jax.lax.while_loop(lambda s: s[3] & (s[4] < max_sweeps), sweep, state)
+    elements, _, least, _, _ = jax.lax.while_loop(
+        lambda s: s[3] & (s[4] < max_sweeps), sweep, state
+    )
     moved = {**sym.act(elements, given), **whole.moved_labels(elements, sites)}
     distance, before = (jnp.ldexp(jnp.sqrt(square), unit) for square in (least, first))
     return JitAlignment({**sites, **moved}, elements, distance, before)
@@ -106,4 +119,7 @@ def align_in_jit(
 
 def _of_type(elements: Elements, dtype) -> Elements:
     """The same elements with arrays of one type, as a loop needs them."""
-    return {n: Element(jnp.asarray(e.permutation, int), jnp.asarray(e.factor, dtype)) for n, e in elements.items()}
+    return {
+        n: Element(jnp.asarray(e.permutation, int), jnp.asarray(e.factor, dtype))
+        for n, e in elements.items()
+    }

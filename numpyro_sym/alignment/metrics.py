@@ -53,7 +53,9 @@ def _metric_fault(value: Any) -> str | None:
     return None if callable(getattr(value, "view", None)) and not hasattr(value, "dtype") else ""
 
 
-GivenMetric = Annotated[Metric, kinds.Kind("a metric: Euclidean(), Whitened(scale), Wasserstein(...)", _metric_fault)]
+GivenMetric = Annotated[
+    Metric, kinds.Kind("a metric: Euclidean(), Whitened(scale), Wasserstein(...)", _metric_fault)
+]
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ class Whitened:
 class Wasserstein:
     """The 2-Wasserstein distance between Gaussians with diagonal covariances.
 
-    ``|m0 - m1|**2 + |s0 - s1|**2`` with means ``m`` (the sites) and standard deviations ``s``: Rossi,
-    Singh and Hannagan 2023, arXiv 2310.10171. Signs do not touch standard deviations; scales
+    ``|m0 - m1|**2 + |s0 - s1|**2`` with means ``m`` (the sites) and standard deviations ``s``:
+    Rossi, Singh and Hannagan 2023, arXiv 2310.10171. Signs do not touch standard deviations; scales
     scale them.
 
     :param scale: site name -> standard deviations, of the sites' shapes with sample dimensions.
@@ -119,8 +121,14 @@ class Wasserstein:
         if reference is None:
             return View(both, None, wide)
         if self.reference_scale is None:
-            raise SymmetryError("Wasserstein: where the reference is a point, give its reference_scale too.")
-        at = _positive(self.reference_scale, {name: shape[1:] for name, shape in shapes.items()}, "reference_scale")
+            raise SymmetryError(
+                "Wasserstein: where the reference is a point, give its reference_scale too."
+            )
+        at = _positive(
+            self.reference_scale,
+            {name: shape[1:] for name, shape in shapes.items()},
+            "reference_scale",
+        )
         return View(both, {**reference, **_renamed(at, draws)}, wide)
 
 
@@ -130,9 +138,9 @@ class Activations:
 
     Li et al. 2016, Ainsworth et al. 2023. One assignment for each ``Units``: exact.
 
-    :param apply: function of a point (site name -> array) and the inputs that returns, for each ``Units``, an
-        array whose last axis runs over its units: the outputs of the activation function. The first axes
-        run over the units' batch, where they have one.
+    :param apply: function of a point (site name -> array) and the inputs that returns, for each
+        ``Units``, an array whose last axis runs over its units: the outputs of the activation
+        function. The first axes run over the units' batch, where they have one.
     :param inputs: passed to ``apply``.
     """
 
@@ -146,14 +154,23 @@ class Activations:
         seen = Symmetry(_on_activations(u, sym) for u in sym)
         some = next(iter(draws.values()))
         batched = jax.jit(jax.vmap(lambda point: self.apply(point, self.inputs)))
-        at = None if reference is None else self._read(self.apply(reference, self.inputs), seen, (), some.dtype)
+        at = (
+            None
+            if reference is None
+            else self._read(self.apply(reference, self.inputs), seen, (), some.dtype)
+        )
         return View(self._read(batched(dict(draws)), seen, (len(some),), some.dtype), at, seen)
 
-    def _read(self, found: Mapping[str, Any], seen: Symmetry, sample: tuple[int, ...], dtype) -> dict[str, np.ndarray]:
+    def _read(
+        self, found: Mapping[str, Any], seen: Symmetry, sample: tuple[int, ...], dtype
+    ) -> dict[str, np.ndarray]:
         arrays = {}
         for u in seen:
             if u.name not in found:
-                raise SymmetryError(f"Activations: apply returned nothing for Units {u.name!r}; only {sorted(found)}.")
+                raise SymmetryError(
+                    f"Activations: apply returned nothing for Units {u.name!r}; only "
+                    f"{sorted(found)}."
+                )
             arrays[u.name] = np.asarray(found[u.name], dtype)
             refuse_not_finite("Activations", u.name, arrays[u.name], "the activations")
         seen.check_shapes({name: a.shape for name, a in arrays.items()}, sample)
@@ -161,15 +178,21 @@ class Activations:
 
 
 def _on_activations(u: Units, sym: Symmetry) -> Units:
-    """Units on arrays that bear their names, the batch first and the units last, and on the sets that they permute."""
+    """Units on arrays that bear their names, the batch first and the units last, and on the sets
+    that they permute.
+    """
     sets = {v.name: axis for v in sym if (axis := sym.axis_of_sets(u, v)) is not None}
     own = Axis(-1, batch=tuple(range(len(u.batch))))
     return Units(u.name, u.n, incoming={u.name: own}, axes=sets, kind=u.kind, batch=u.batch)
 
 
-def act_on_scales(sym: Symmetry, elements: Mapping[str, Element], scales: Mapping[str, Any]) -> dict[str, Any]:
+def act_on_scales(
+    sym: Symmetry, elements: Mapping[str, Element], scales: Mapping[str, Any]
+) -> dict[str, Any]:
     """``sym.act`` on standard deviations, which signs leave alone."""
-    return sym.act({name: Element(e.permutation, abs(e.factor)) for name, e in elements.items()}, scales)
+    return sym.act(
+        {name: Element(e.permutation, abs(e.factor)) for name, e in elements.items()}, scales
+    )
 
 
 def _scale_name(site: str) -> str:
@@ -184,17 +207,23 @@ def _with_scales(units: Units) -> Units:
     def powers(axs: tuple[Axis, ...]) -> tuple[Axis, ...]:
         return tuple(replace(a, power=0) for a in axs) if units.has_signs else axs
 
-    return units.with_axes({**units.axes, **{_scale_name(site): powers(axs) for site, axs in units.placements}})
+    return units.with_axes(
+        {**units.axes, **{_scale_name(site): powers(axs) for site, axs in units.placements}}
+    )
 
 
-def _positive(given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], what: str) -> dict[str, np.ndarray]:
+def _positive(
+    given: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], what: str
+) -> dict[str, np.ndarray]:
     out = {}
     for name, shape in shapes.items():
         if name not in given:
             raise SymmetryError(f"{what} lacks site {name!r}; it has {sorted(given)}.")
         out[name] = np.asarray(given[name], float)
         if out[name].shape != shape:
-            raise SymmetryError(f"{what} of site {name!r} has shape {out[name].shape}; expected {shape}.")
+            raise SymmetryError(
+                f"{what} of site {name!r} has shape {out[name].shape}; expected {shape}."
+            )
         if not (np.isfinite(out[name]) & (out[name] > 0)).all():
             raise SymmetryError(f"{what} of site {name!r} must be positive and finite.")
     return out

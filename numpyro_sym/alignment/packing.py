@@ -1,4 +1,6 @@
-"""Draws as one flat batch on the host, and the way back; what cannot be packed is refused before any work."""
+"""Draws as one flat batch on the host, and the way back; what cannot be packed is refused before
+any work.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ class Packed:
 
     :param given: the sites as they came.
     :param sample: their leading sample dimensions.
-    :param draws: site name -> array ``(batch, *site)``, of the sites along which a symmetry's units lie.
+    :param draws: site name -> array ``(batch, *site)``, of the sites along which a symmetry's units
+        lie.
     :param labels: the same, of the sites that hold labels of units, as far as they are there.
     """
 
@@ -45,7 +48,9 @@ class Packed:
             for name, x in self.given.items()
             if name not in self.draws | self.labels and np.shape(x)[:lead] == self.sample
         }
-        return {name: x.reshape((self.batch, *x.shape[lead:])) for name, x in others.items()} | self.draws
+        return {
+            name: x.reshape((self.batch, *x.shape[lead:])) for name, x in others.items()
+        } | self.draws
 
     @property
     def on_host(self) -> bool:
@@ -68,7 +73,9 @@ class Packed:
         """The labels, moved by the draws' elements."""
         return dict(sym.moved_labels(elements, self.labels, sample_ndim=1))
 
-    def unpack_elements(self, elements: Mapping[str, Element], dtype: np.dtype) -> dict[str, Element]:
+    def unpack_elements(
+        self, elements: Mapping[str, Element], dtype: np.dtype
+    ) -> dict[str, Element]:
         """Elements of the draws, their factors of one dtype."""
         return {
             name: Element(self.back(permutation), self.back(factor.astype(dtype)))
@@ -87,8 +94,8 @@ def pack(
 
     :param who: the public function that was called, for errors.
     :param sites: site name -> floats ``(*sample, *site)``, NumPy or JAX.
-    :param sample_ndim: how many leading sample dimensions there are; ``None``: as many as the sites have more than
-        the point, 1 where there is none.
+    :param sample_ndim: how many leading sample dimensions there are; ``None``: as many as the sites
+        have more than the point, 1 where there is none.
     :param point: site name -> array of shape ``site``, as :func:`as_host_arrays` gives it.
     :raises SymmetryError: where a site is missing, is not of finite floats, or does not fit.
     """
@@ -99,7 +106,8 @@ def pack(
     sym.check_shapes({name: x.shape for name, x in (arrays | labels).items()}, sample)
     batch = int(np.prod(sample))
     draws, labels = (
-        {name: x.reshape((batch, *x.shape[lead:])) for name, x in some.items()} for some in (arrays, labels)
+        {name: x.reshape((batch, *x.shape[lead:])) for name, x in some.items()}
+        for some in (arrays, labels)
     )
     return Packed(sites, sample, draws, labels)
 
@@ -114,18 +122,25 @@ def as_host_arrays(who: str, sites: Mapping[str, Any], sym: Symmetry, what: str)
     for name in sym.sites:
         if name not in sites:
             raise SymmetryError(
-                f"{who}: {what} lack site {name!r}, on which the symmetry acts; there are {sorted(sites)}."
+                f"{who}: {what} lack site {name!r}, on which the symmetry acts; there are "
+                f"{sorted(sites)}."
             )
         if isinstance(sites[name], jax.core.Tracer):
-            raise SymmetryError(f"{who}: site {name!r} of {what} is traced. It runs on the host: call it outside jit.")
+            raise SymmetryError(
+                f"{who}: site {name!r} of {what} is traced. It runs on the host: call it outside "
+                "jit."
+            )
         if is_chunked(sites[name]):
             raise SymmetryError(
-                f"{who}: site {name!r} of {what} is a dask array, which may not fit into memory. Use align_chunked, or "
+                f"{who}: site {name!r} of {what} is a dask array, which may not fit into memory. "
+                "Use align_chunked, or "
                 "compute it first."
             )
         arrays[name] = np.asarray(sites[name])
         if not jnp.issubdtype(arrays[name].dtype, jnp.floating):
-            raise SymmetryError(f"{who}: site {name!r} of {what} has dtype {arrays[name].dtype}; expected floats.")
+            raise SymmetryError(
+                f"{who}: site {name!r} of {what} has dtype {arrays[name].dtype}; expected floats."
+            )
     if len({x.dtype for x in arrays.values()}) > 1:
         dtypes = {name: str(x.dtype) for name, x in arrays.items()}
         raise SymmetryError(f"{who}: {what} mix dtypes, {dtypes}. Convert them to one.")
@@ -135,14 +150,18 @@ def as_host_arrays(who: str, sites: Mapping[str, Any], sym: Symmetry, what: str)
 
 
 def labels_on_host(who: str, sites: Mapping[str, Any], sym: Symmetry) -> Arrays:
-    """The sites that hold labels of a symmetry's units, as far as they are there, as NumPy arrays."""
+    """The sites that hold labels of a symmetry's units, as far as they are there, as
+    NumPy arrays.
+    """
     labels: Arrays = {}
     for u in sym:
         for name in u.values:
             if name not in sites:
                 continue
             if isinstance(sites[name], jax.core.Tracer):
-                raise SymmetryError(f"{who}: site {name!r} is traced. It runs on the host: call it outside jit.")
+                raise SymmetryError(
+                    f"{who}: site {name!r} is traced. It runs on the host: call it outside jit."
+                )
             labels[name] = np.asarray(sites[name])
             check_labels(who, u, name, labels[name])
     return labels
@@ -159,12 +178,15 @@ def refuse_not_finite(who: str, name: str, array: np.ndarray, what: str) -> None
     if not finite.all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise SymmetryError(
-            f"{who}: site {name!r} of {what} holds {int((~finite).sum())} NaN or infinite values, the first at index "
+            f"{who}: site {name!r} of {what} holds {int((~finite).sum())} NaN or infinite values, "
+            "the first at index "
             f"{first}. Remove those draws, or find out why they diverged."
         )
 
 
-def _sample_ndim(who: str, arrays: Arrays, point: Mapping[str, np.ndarray] | None, given: int | None) -> int:
+def _sample_ndim(
+    who: str, arrays: Arrays, point: Mapping[str, np.ndarray] | None, given: int | None
+) -> int:
     if point is None:
         return 1 if given is None else given
     name = next(iter(arrays))
@@ -172,7 +194,8 @@ def _sample_ndim(who: str, arrays: Arrays, point: Mapping[str, np.ndarray] | Non
     for name, x in arrays.items():
         if lead < 0 or x.shape[lead:] != point[name].shape:
             raise SymmetryError(
-                f"{who}: site {name!r} has shape {point[name].shape} in the reference and {x.shape} in the draws; "
+                f"{who}: site {name!r} has shape {point[name].shape} in the reference and "
+                f"{x.shape} in the draws; "
                 "expected the draws' shape without its leading sample dimensions."
             )
     return lead
@@ -183,5 +206,8 @@ def _sample_shape(who: str, arrays: Arrays, sample_ndim: int) -> tuple[int, ...]
     shapes = {x.shape[:sample_ndim] for x in arrays.values()}
     if any(x.ndim < sample_ndim for x in arrays.values()) or len(shapes) > 1:
         full = {name: x.shape for name, x in arrays.items()}
-        raise SymmetryError(f"{who}: the draws must share {sample_ndim} leading sample dimensions; got shapes {full}.")
+        raise SymmetryError(
+            f"{who}: the draws must share {sample_ndim} leading sample dimensions; got shapes "
+            f"{full}."
+        )
     return next(iter(shapes), ())

@@ -12,7 +12,8 @@ from ..symmetry import SymmetryError
 from .engine.objective import Arrays
 from .metrics import View
 
-#: Powers of two between which the largest number of a site must lie, so that sums of its squares are exact enough.
+#: Powers of two between which the largest number of a site must lie, so that sums of its squares
+#: are exact enough.
 _SINGLE, _DOUBLE = 40, 200
 
 
@@ -37,7 +38,8 @@ def in_range(who: str, view: View) -> tuple[View, float]:
     unit = 1.0 if _fit(sizes, _DOUBLE) else 2.0 ** np.frexp(max(sizes.values()))[1]
     if not _fit(sizes, _DOUBLE, unit):
         raise SymmetryError(
-            f"{who}: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed in one distance. "
+            f"{who}: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed "
+            "in one distance. "
             "Standardise them first, or give metric=Whitened(scale)."
         )
     draws = {name: x.astype(float) / unit for name, x in view.draws.items()}
@@ -57,11 +59,14 @@ def _of_the_draws_type(view: View) -> Arrays | None:
 
 
 def refuse_out_of_range(who: str, sites: Mapping[str, Any], power: int = _DOUBLE) -> None:
-    """Raise where a site's largest number is beyond ``2**power`` or below ``2**-power``, but not zero."""
+    """Raise where a site's largest number is beyond ``2**power`` or below ``2**-power``, but not
+    zero.
+    """
     sizes = {name: _largest(x) for name, x in sites.items()}
     if not _fit(sizes, power):
         raise SymmetryError(
-            f"{who}: the sites' largest numbers are {_listed(sizes)}; expected numbers between 2**-{power} and "
+            f"{who}: the sites' largest numbers are {_listed(sizes)}; expected numbers between "
+            f"2**-{power} and "
             f"2**{power}. Rescale them first."
         )
 
@@ -73,7 +78,9 @@ def unit_of(x: np.ndarray) -> float:
 
 
 def unit_in_jit(*arrays: Any) -> Any:
-    """The exponent of :func:`unit_of` for traced arrays; 0 where all are zero, or one is not finite."""
+    """The exponent of :func:`unit_of` for traced arrays; 0 where all are zero, or one is not
+    finite.
+    """
     largest = jnp.stack([jnp.abs(x).max() for x in arrays]).max()
     return jnp.where(jnp.isfinite(largest) & (largest > 0), jnp.frexp(largest)[1], 0)
 
@@ -88,7 +95,9 @@ def _sizes(view: View) -> dict[str, float]:
         if view.weights is not None:
             # Weights are multiplied by one number and by two: both must fit.
             roots = np.sqrt(np.asarray(view.weights[name], float))
-            size = max(size * roots.max(), size, roots.max(), key=lambda s: abs(np.log(s)) if s else 0.0)
+            size = max(
+                size * roots.max(), size, roots.max(), key=lambda s: abs(np.log(s)) if s else 0.0
+            )
         sizes[name] = size
     return sizes
 

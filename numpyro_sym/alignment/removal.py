@@ -37,24 +37,29 @@ def remove_symmetry(
     penalty: kinds.PositiveNumber = 1.0,
     max_sweeps: kinds.Positive = 50,
 ) -> Removed:
-    """The symmetry removal of Wiese et al. 2023 (arXiv 2304.02902, section 4.2), as a fold after the fact.
+    """The symmetry removal of Wiese et al. 2023 (arXiv 2304.02902, section 4.2), as a fold after
+    the fact.
 
     Layer by layer, the last first. Each unit of each draw is a point: all of its incoming and
-    outgoing entries. Signs: a hyperplane through the origin, ``min 1/2 |b|^2 + C sum max(0, 1 - |b . x|)``, and
-    points on its negative side are turned. Labels: each draw's units take the labels that most of their nearest
-    neighbours in all draws bear, one label a unit, again and again until they rest.
+    outgoing entries. Signs: a hyperplane through the origin, ``min 1/2 |b|^2 + C sum max(0, 1 - |b
+    . x|)``, and points on its negative side are turned. Labels: each draw's units take the labels
+    that most of their nearest neighbours in all draws bear, one label a unit, again and again until
+    they rest.
 
     It needs no reference, and it has no optimum that it could be held to: where units overlap,
-    :func:`numpyro_sym.align` is nearer and faster. All draws are used at once, so it is no fold of a chain.
+    :func:`numpyro_sym.align` is nearer and faster. All draws are used at once, so it is no fold of
+    a chain.
 
-    :param sites: site name -> floats ``(*sample, *site)``; labels of units ride along, where they are there.
+    :param sites: site name -> floats ``(*sample, *site)``; labels of units ride along, where they
+        are there.
     :param sym: permutations and signs, first layer first.
     :param sample_ndim: how many leading sample dimensions there are.
     :param num_neighbours: how many neighbours vote.
     :param penalty: ``C``.
     :param max_sweeps: the most rounds of either step, for each ``Units``.
     :returns: a :class:`Removed`.
-    :raises SymmetryError: for scaled units, units whose sets others permute, too few draws, or sites that do not fit.
+    :raises SymmetryError: for scaled units, units whose sets others permute, too few draws, or
+        sites that do not fit.
 
     >>> import numpy as np
     >>> from numpyro_sym import mixture
@@ -67,23 +72,30 @@ def remove_symmetry(
     check_arguments(remove_symmetry, locals())
     sym.refuse_scaled("remove_symmetry")
     if not len(sym):
-        raise SymmetryError("remove_symmetry: the symmetry has no Units, so there is nothing to remove.")
+        raise SymmetryError(
+            "remove_symmetry: the symmetry has no Units, so there is nothing to remove."
+        )
     for u in sym:
         for _, outer in sym.outer_of(u):
             raise SymmetryError(
-                f"remove_symmetry: Units {outer.name!r} permute the sets of Units {u.name!r}, which are removed one by "
+                f"remove_symmetry: Units {outer.name!r} permute the sets of Units {u.name!r}, "
+                "which are removed one by "
                 f"one. Use numpyro_sym.align, or sym.without({outer.name!r})."
             )
     packed = pack("remove_symmetry", sites, sym, sample_ndim)
     num_draws = packed.batch
     if num_draws < 2:
-        raise SymmetryError(f"remove_symmetry: labels are told from one another by many draws; got {num_draws}.")
+        raise SymmetryError(
+            f"remove_symmetry: labels are told from one another by many draws; got {num_draws}."
+        )
     refuse_out_of_range("remove_symmetry", packed.draws, 40)
     whole, sym = sym, sym.without_values()
     draws = {name: widened(x) for name, x in packed.draws.items()}
     elements = {}
     for u in reversed(sym.units):
-        sign = _signs(u, draws, penalty, max_sweeps) if u.has_signs else np.ones((num_draws, *u.shape))
+        sign = (
+            _signs(u, draws, penalty, max_sweeps) if u.has_signs else np.ones((num_draws, *u.shape))
+        )
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
@@ -94,15 +106,22 @@ def remove_symmetry(
 
     in_order = {u.name: elements[u.name] for u in sym}
     labels = packed.moved_labels(whole, in_order)
-    return Removed(packed.unpack({**draws, **labels}), packed.unpack_elements(in_order, np.dtype(float)))
+    return Removed(
+        packed.unpack({**draws, **labels}), packed.unpack_elements(in_order, np.dtype(float))
+    )
 
 
 def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {**draws, **act_on_draws(Symmetry([u]), {u.name: element}, {s: draws[s] for s in u.sites})}
+    return {
+        **draws,
+        **act_on_draws(Symmetry([u]), {u.name: element}, {s: draws[s] for s in u.sites}),
+    }
 
 
 def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Entries ``(draws, *batch, n, entries)`` of each unit, by site: those that a sign turns, and the others."""
+    """Entries ``(draws, *batch, n, entries)`` of each unit, by site: those that a sign turns, and
+    the others.
+    """
     turned: list[np.ndarray] = []
     still: list[np.ndarray] = []
     for site, axs in u.placements:
@@ -112,7 +131,9 @@ def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray],
     return turned, still
 
 
-def _signs(u: Units, draws: Mapping[str, np.ndarray], penalty: float, max_sweeps: int) -> np.ndarray:
+def _signs(
+    u: Units, draws: Mapping[str, np.ndarray], penalty: float, max_sweeps: int
+) -> np.ndarray:
     """Of each unit of each draw, ``(draws, *batch, n)``: a hyperplane for each set."""
     turned, _ = _parts(u, draws)
     if not turned:
@@ -127,12 +148,16 @@ def _by_set(points: np.ndarray) -> np.ndarray:
 
 
 def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
-    """Of points ``(draws, n, entries)``: concave-convex steps, the side of each point held in each."""
+    """Of points ``(draws, n, entries)``: concave-convex steps, the side of each point
+    held in each.
+    """
     flat = points.reshape(-1, points.shape[-1])
     beta = np.linalg.svd(flat, full_matrices=False)[2][0]
     side = np.where(flat @ beta < 0, -1.0, 1.0)
     for _ in range(max_sweeps):
-        beta = minimize(_hinge, beta, (flat * side[:, None], penalty), jac=True, method="L-BFGS-B").x
+        beta = minimize(
+            _hinge, beta, (flat * side[:, None], penalty), jac=True, method="L-BFGS-B"
+        ).x
         new = np.where(flat @ beta < 0, -1.0, 1.0)
         if (new == side).all():
             break
@@ -140,7 +165,9 @@ def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
     return side.reshape(points.shape[:2])
 
 
-def _hinge(beta: np.ndarray, points: np.ndarray, penalty: float, corner: float = 0.1) -> tuple[float, np.ndarray]:
+def _hinge(
+    beta: np.ndarray, points: np.ndarray, penalty: float, corner: float = 0.1
+) -> tuple[float, np.ndarray]:
     """1/2 |b|^2 + C sum of hinges, rounded off over ``corner`` at the kink, and its gradient."""
     gap = 1 - points @ beta
     slope = np.clip(gap / corner, 0, 1)
@@ -149,7 +176,9 @@ def _hinge(beta: np.ndarray, points: np.ndarray, penalty: float, corner: float =
 
 
 def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndarray:
-    """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest neighbours."""
+    """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest
+    neighbours.
+    """
     num_draws, n, _ = points.shape
     flat = points.reshape(num_draws * n, -1)
     count = min(num_neighbours, len(flat) - 1)

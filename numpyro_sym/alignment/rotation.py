@@ -32,13 +32,16 @@ class Rotated(NamedTuple):
     reference: np.ndarray
 
 
-def varimax(loadings: ArrayLike, *, normalise: bool = False, tolerance: kinds.PositiveNumber = 1e-7) -> np.ndarray:
+def varimax(
+    loadings: ArrayLike, *, normalise: bool = False, tolerance: kinds.PositiveNumber = 1e-7
+) -> np.ndarray:
     """The rotation of greatest variance of squared loadings within factors: Kaiser 1958.
 
     :param loadings: floats ``(*sample, variables, factors)``.
     :param normalise: whether each variable's loadings are first brought to length 1 (Kaiser's).
     :param tolerance: largest angle, in radians, by which a pair of factors is still to be turned.
-    :returns: orthogonal matrices ``(*sample, factors, factors)``; rotated loadings are ``loadings @ rotation``.
+    :returns: orthogonal matrices ``(*sample, factors, factors)``; rotated loadings are ``loadings @
+        rotation``.
     :raises SymmetryError: where loadings are not finite or no matrices.
 
     >>> turned = np.array([[1.0, 1.0], [1.0, -1.0]])
@@ -60,7 +63,11 @@ def varimax(loadings: ArrayLike, *, normalise: bool = False, tolerance: kinds.Po
         for pair in combinations(range(n), 2):
             angle = _planar_angle(*(x[..., i] for i in pair))
             turn = np.stack(
-                [np.stack([np.cos(angle), -np.sin(angle)], -1), np.stack([np.sin(angle), np.cos(angle)], -1)], -2
+                [
+                    np.stack([np.cos(angle), -np.sin(angle)], -1),
+                    np.stack([np.sin(angle), np.cos(angle)], -1),
+                ],
+                -2,
             )
             x[..., pair] = x[..., pair] @ turn
             rotation[..., pair] = rotation[..., pair] @ turn
@@ -109,11 +116,16 @@ def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) ->
     :param loadings: floats ``(*sample, variables, factors)``.
     :param reference: floats ``(variables, factors)``, or ``None``.
     :returns: a :class:`Rotated`.
-    :raises SymmetryError: where loadings are not finite or no matrices, or do not fit the reference.
+    :raises SymmetryError: where loadings are not finite or no matrices, or do not fit the
+        reference.
     """
     x = _loadings("align_procrustes", "loadings", loadings)
     flat = x.reshape(-1, *x.shape[-2:])
-    fixed = None if reference is None else _loadings("align_procrustes", "reference", reference).astype(x.dtype)
+    fixed = (
+        None
+        if reference is None
+        else _loadings("align_procrustes", "reference", reference).astype(x.dtype)
+    )
     if fixed is not None and fixed.shape != x.shape[-2:]:
         raise SymmetryError(f"The reference has shape {fixed.shape}; expected {x.shape[-2:]}.")
     sizes = {"loadings": flat} if fixed is None else {"loadings": flat, "reference": fixed}
@@ -138,7 +150,9 @@ def _loadings(who: str, name: str, given: Any) -> np.ndarray:
     return x
 
 
-def _packed(given: np.ndarray, rotation: np.ndarray, moved: np.ndarray, reference: np.ndarray) -> Rotated:
+def _packed(
+    given: np.ndarray, rotation: np.ndarray, moved: np.ndarray, reference: np.ndarray
+) -> Rotated:
     sample = given.shape[:-2]
     distance = np.sqrt(np.square(moved - reference).sum((-1, -2)))
     return Rotated(

@@ -32,11 +32,13 @@ class Rescaled(NamedTuple):
     elements: dict[str, Element]
 
 
-def minimum_mass(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0) -> Rescaled:
+def minimum_mass(
+    sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0
+) -> Rescaled:
     """The rescaling of least sum of squares: Laurent, Aldea and Franchi 2024, arXiv 2310.08287.
 
-    For one ``Units`` closed: ``lambda = sqrt(|outgoing| / |incoming|)``. For several, a strictly convex
-    function of ``log lambda``: each in turn by the closed form until they rest.
+    For one ``Units`` closed: ``lambda = sqrt(|outgoing| / |incoming|)``. For several, a strictly
+    convex function of ``log lambda``: each in turn by the closed form until they rest.
 
     :param sites: site name -> floats ``(*sample, *site)``.
     :param sym: a symmetry; only its scaled ``Units`` act.
@@ -73,11 +75,17 @@ def unit_norm(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegati
     """
     check_arguments(unit_norm, locals())
     return _in_gauge(
-        "unit_norm", sites, sym, sample_ndim, lambda u, d: _inverse(np.linalg.norm(_side(u, d, 1), axis=-1))
+        "unit_norm",
+        sites,
+        sym,
+        sample_ndim,
+        lambda u, d: _inverse(np.linalg.norm(_side(u, d, 1), axis=-1)),
     )
 
 
-def unit_variance(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0) -> Rescaled:
+def unit_variance(
+    sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegative = 0
+) -> Rescaled:
     """The rescaling that gives each unit incoming weights (and bias) of standard deviation 1.
 
     :param sites: site name -> floats ``(*sample, *site)``.
@@ -87,7 +95,9 @@ def unit_variance(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNe
     :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
     """
     check_arguments(unit_variance, locals())
-    return _in_gauge("unit_variance", sites, sym, sample_ndim, lambda u, d: _inverse(_side(u, d, 1).std(-1)))
+    return _in_gauge(
+        "unit_variance", sites, sym, sample_ndim, lambda u, d: _inverse(_side(u, d, 1).std(-1))
+    )
 
 
 def _in_gauge(
@@ -102,7 +112,8 @@ def _in_gauge(
     scaled = sym.without_values().select("scaled")  # labels have no scale
     if not len(scaled):
         raise SymmetryError(
-            f"{who}: there are no Units of kind 'scaled' to rescale; this symmetry has {sorted({u.kind for u in sym})}."
+            f"{who}: there are no Units of kind 'scaled' to rescale; this symmetry has "
+            f"{sorted({u.kind for u in sym})}."
         )
     packed = pack(who, sites, scaled, sample_ndim)
     refuse_out_of_range(who, packed.draws)
@@ -119,15 +130,20 @@ def _in_gauge(
         if largest <= _AT_REST:
             return _in_their_type(packed, scaled, total)
     raise SymmetryError(
-        f"{who}: the scales have not come to rest after {max_sweeps} sweeps: this gauge may not exist here."
+        f"{who}: the scales have not come to rest after {max_sweeps} sweeps: this gauge may not "
+        "exist here."
     )
 
 
 _AT_REST = 1e-10
 
 
-def _rescaled(units: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return act_on_draws(Symmetry([units]), {units.name: element}, {site: draws[site] for site in units.sites})
+def _rescaled(
+    units: Units, element: Element, draws: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    return act_on_draws(
+        Symmetry([units]), {units.name: element}, {site: draws[site] for site in units.sites}
+    )
 
 
 def _in_their_type(packed: Packed, scaled: Symmetry, total: dict[str, Element]) -> Rescaled:
@@ -139,14 +155,20 @@ def _in_their_type(packed: Packed, scaled: Symmetry, total: dict[str, Element]) 
 
 
 def _side(units: Units, draws: Mapping[str, np.ndarray], power: int) -> np.ndarray:
-    """All weights that come into (power 1) or go out of (-1) each unit, ``(draws, *batch, n, features)``."""
+    """All weights that come into (power 1) or go out of (-1) each unit, ``(draws, *batch, n,
+    features)``.
+    """
     placed = [(site, axis) for site, axs in units.placements for axis in axs if axis.power]
     if not {axis.power for _, axis in placed} <= {-1, 1}:
         raise SymmetryError(f"Units {units.name!r}: scaled units must act with powers -1, 0 and 1.")
-    parts = [axis.blocks(draws[site], units.n, lead=1) for site, axis in placed if axis.power == power]
+    parts = [
+        axis.blocks(draws[site], units.n, lead=1) for site, axis in placed if axis.power == power
+    ]
     if not parts:
         side = "incoming" if power == 1 else "outgoing"
-        raise SymmetryError(f"Units {units.name!r} have no {side} site, so their scales have no gauge.")
+        raise SymmetryError(
+            f"Units {units.name!r} have no {side} site, so their scales have no gauge."
+        )
     return np.concatenate(parts, -1)
 
 

@@ -13,7 +13,8 @@ from ..symmetry.arrays import probabilities
 def agreement(first: Any, second: Any) -> float:
     """The share of points to which two predictions give the same most probable class.
 
-    :param first: class probabilities ``(point, class)``, or of draws ``(draw, point, class)``, which are averaged.
+    :param first: class probabilities ``(point, class)``, or of draws ``(draw, point, class)``,
+        which are averaged.
     :param second: likewise.
     :returns: a number between 0 and 1.
     :raises SymmetryError: where they are no probabilities, or of other points or classes.
@@ -44,8 +45,16 @@ def _averaged(who: str, *predictions: Any) -> tuple[np.ndarray, ...]:
     """Probabilities ``(point, class)`` of each, averaged over draws."""
     out = []
     for name, given in zip(("first", "second"), predictions, strict=True):
-        p = probabilities(who, name, given, "class probabilities (point, class) or (draw, point, class)", ndim=(2, 3))
+        p = probabilities(
+            who,
+            name,
+            given,
+            "class probabilities (point, class) or (draw, point, class)",
+            ndim=(2, 3),
+        )
         out.append(p.mean(0) if p.ndim == 3 else p)
     if out[0].shape != out[1].shape:
-        raise SymmetryError(f"{who}: predictions of shapes {out[0].shape} and {out[1].shape} cannot be compared.")
+        raise SymmetryError(
+            f"{who}: predictions of shapes {out[0].shape} and {out[1].shape} cannot be compared."
+        )
     return tuple(out)

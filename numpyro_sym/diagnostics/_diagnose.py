@@ -24,7 +24,17 @@ from .sampler import companion, of_other_runs, sampler_troubles
 from .scales import log_scales, used_symmetry
 from .screen import judged
 from .troubles import troubles_of
-from .verdict import LIMIT, chains_of, doubts, harmless, largest, too_short, verdicts, with_labels, with_troubles
+from .verdict import (
+    LIMIT,
+    chains_of,
+    doubts,
+    harmless,
+    largest,
+    too_short,
+    verdicts,
+    with_labels,
+    with_troubles,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,15 +42,16 @@ class Diagnosis:
     """What :func:`diagnose` found; ``print`` it for a table.
 
     :param verdicts: findings in plain words, one a line.
-    :param sites: Dataset over ``site``, worst first: ``rhat``, ``ess_bulk``, ``ess_tail`` and ``mcse`` (of the
-        mean), each ``_raw`` and ``_aligned``; the worst over the site's entries. Every variable of the
-        posterior has a row here or among ``invariant``, those outside the symmetry as they came only.
-    :param invariant: Dataset over ``function``, worst first: the same of functions that no element of
-        the symmetry changes. Where these are bad, no alignment makes the chains agree.
+    :param sites: Dataset over ``site``, worst first: ``rhat``, ``ess_bulk``, ``ess_tail`` and
+        ``mcse`` (of the mean), each ``_raw`` and ``_aligned``; the worst over the site's entries.
+        Every variable of the posterior has a row here or among ``invariant``, those outside the
+        symmetry as they came only.
+    :param invariant: Dataset over ``function``, worst first: the same of functions that no element
+        of the symmetry changes. Where these are bad, no alignment makes the chains agree.
     :param entries: R-hat of every entry of every site; ``labels`` is ``"raw"`` or ``"aligned"``. Of
         variables outside the symmetry with more than 200 entries the worst, and evenly spaced ones.
-    :param alignment: Dataset over ``chain`` and ``draw``: ``distance_before``, ``distance``, ``gap``, ``exact``,
-        and ``doubt``, the chance that the runner-up is the right element.
+    :param alignment: Dataset over ``chain`` and ``draw``: ``distance_before``, ``distance``,
+        ``gap``, ``exact``, and ``doubt``, the chance that the runner-up is the right element.
     :param modes: chains grouped by what they predict; ``None`` where too few draws, or values that
         are not finite, tell nothing.
     """
@@ -59,24 +70,40 @@ class Diagnosis:
 
     def to_datatree(self) -> xr.DataTree:
         """All of it as one xarray object; the verdicts are an attribute."""
-        groups = {name: getattr(self, name) for name in ("sites", "invariant", "entries", "alignment")}
+        groups = {
+            name: getattr(self, name) for name in ("sites", "invariant", "entries", "alignment")
+        }
         tree = xr.DataTree.from_dict(groups)
         tree.attrs["verdicts"] = list(self.verdicts)
         return tree
 
     def __str__(self) -> str:
-        header = ["", "R-hat raw", "aligned", "bulk ESS raw", "aligned", "tail ESS raw", "aligned", "MCSE aligned"]
+        header = [
+            "",
+            "R-hat raw",
+            "aligned",
+            "bulk ESS raw",
+            "aligned",
+            "tail ESS raw",
+            "aligned",
+            "MCSE aligned",
+        ]
         rows: list[list[object]] = []
         for name in self.sites["site"].values:
             row = self.sites.sel(site=name)
             outside = all(np.isnan(row[f"{f}_aligned"]) for f in FIGURES)
             cells = []
             for f in ("rhat", "ess_bulk", "ess_tail"):
-                cells += [_cell(f, row[f"{f}_raw"]), "" if outside else _cell(f, row[f"{f}_aligned"])]
+                cells += [
+                    _cell(f, row[f"{f}_raw"]),
+                    "" if outside else _cell(f, row[f"{f}_aligned"]),
+                ]
             rows.append([str(name), *cells, "" if outside else _cell("mcse", row["mcse_aligned"])])
         for name in self.invariant["function"].values:
             row = self.invariant.sel(function=name)
-            figures = [cell for f in ("rhat", "ess_bulk", "ess_tail") for cell in (_cell(f, row[f]), "")]
+            figures = [
+                cell for f in ("rhat", "ess_bulk", "ess_tail") for cell in (_cell(f, row[f]), "")
+            ]
             rows.append([f"{name} (invariant)", *figures, ""])
         return "\n".join([*self.verdicts, "", text_table(header, rows)])
 
@@ -112,17 +139,17 @@ def diagnose(
     trajectories cut short and low E-BFMI; tails without a mean; ambiguous alignment; one chain.
     Labels that change within chains are told, too, and are no fault.
 
-    Permutations and signs alone are judged: of scaled ``Units`` the scale has a row of its own. Of labels
-    of units (``values``) the share of each label is judged, and of single entries whether they bear it,
-    where at least 20 draws say so and 20 do not: the numbers themselves mean nothing.
+    Permutations and signs alone are judged: of scaled ``Units`` the scale has a row of its own. Of
+    labels of units (``values``) the share of each label is judged, and of single entries whether
+    they bear it, where at least 20 draws say so and 20 do not: the numbers themselves mean nothing.
 
     :param data: an ArviZ object with a posterior, of either generation.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`.
     :param invariant: names of posterior variables that the symmetry leaves as they are, such as
-        predictions. They are judged beside what is always judged: the log likelihood, summed and
-        of each observation, where there is such a group, and ``lp``, ``potential_energy`` and ``energy``
-        of the sample statistics. Where there is none of all these: every float variable outside
-        the symmetry that cannot name single units.
+        predictions. They are judged beside what is always judged: the log likelihood, summed and of
+        each observation, where there is such a group, and ``lp``, ``potential_energy`` and
+        ``energy`` of the sample statistics. Where there is none of all these: every float variable
+        outside the symmetry that cannot name single units.
     :param reference: as in :func:`numpyro_sym.rebasin`.
     :param max_tree_depth: the depth at which NUTS was told to end a trajectory.
     :param options: ``metric``, ``starts`` and ``scales`` of :func:`numpyro_sym.rebasin`.
@@ -202,7 +229,9 @@ def _parts(
 def _findings(
     parts: Parts, figures: Parts, names: np.ndarray, finite: bool
 ) -> tuple[tuple[str, ...], ChainModes | None]:
-    """The verdicts on figures, those on the greatest mode's chains alone after them; and the modes."""
+    """The verdicts on figures, those on the greatest mode's chains alone after them;
+    and the modes.
+    """
     count = parts.after.sizes["draw"]
     tables = _tables(figures)
     known = finite and count >= FEWEST and len(parts.functions.data_vars) > 0
@@ -213,7 +242,9 @@ def _findings(
     chains = np.flatnonzero(modes.label == 0)
     if 1 < len(chains) < len(names):
         some = parts.map(lambda draws: draws.isel(chain=chains, missing_dims="ignore"))
-        alone = verdicts(_tables(some.map(figures_of)), chain_modes(some.functions), names[chains], count, True)
+        alone = verdicts(
+            _tables(some.map(figures_of)), chain_modes(some.functions), names[chains], count, True
+        )
         who = chains_of(names, modes.label == 0)
         lines += tuple(f"{who} alone: {line}" for line in alone)
     return lines, modes

@@ -41,8 +41,9 @@ def loss_barrier(
 ) -> LossBarrier:
     """The loss barrier between two points, along the straight line.
 
-    ``max_t loss((1 - t) a + t b) - (1 - t) loss(a) - t loss(b)``: Ainsworth, Hayase and Srinivasa 2023,
-    arXiv 2209.04836. Two networks in one basin up to symmetry have none once they are aligned.
+    ``max_t loss((1 - t) a + t b) - (1 - t) loss(a) - t loss(b)``: Ainsworth, Hayase and Srinivasa
+    2023, arXiv 2209.04836. Two networks in one basin up to symmetry have none once they are
+    aligned.
 
     :param loss: site name -> array to a number; traced by JAX.
     :param start: site name -> array.
@@ -61,7 +62,9 @@ def loss_barrier(
     zero = {name: np.zeros_like(x) for name, x in start.items()}
     t = _points(num_points)
     points, _ = wasserstein_geodesic(start, zero, end, zero, t)
-    return _barrier("loss_barrier", t, _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points)))
+    return _barrier(
+        "loss_barrier", t, _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points))
+    )
 
 
 def marginalised_barrier(
@@ -73,13 +76,15 @@ def marginalised_barrier(
     num_draws: kinds.Positive = 64,
     num_points: PointsOnTheWay = 25,
 ) -> LossBarrier:
-    """The barrier of the marginalised loss between two diagonal Gaussians, along the Wasserstein geodesic.
+    """The barrier of the marginalised loss between two diagonal Gaussians, along the Wasserstein
+    geodesic.
 
-    ``L(q) = -sum_i log E_q p(y_i | x_i, w)``, the expectation inside the logarithm: Rossi, Singh and
-    Hannagan 2023, arXiv 2310.10171. All points on the way share their standard normal draws, so
+    ``L(q) = -sum_i log E_q p(y_i | x_i, w)``, the expectation inside the logarithm: Rossi, Singh
+    and Hannagan 2023, arXiv 2310.10171. All points on the way share their standard normal draws, so
     that the barrier's Monte Carlo error is far below that of the losses.
 
-    :param log_likelihood: site name -> array to the log density of each observation, ``(observation,)``; traced by JAX.
+    :param log_likelihood: site name -> array to the log density of each observation,
+        ``(observation,)``; traced by JAX.
     :param start: means and standard deviations, each site name -> array.
     :param end: likewise.
     :param rng_key: a JAX random key.
@@ -106,7 +111,9 @@ def marginalised_barrier(
 
     def marginal(at: tuple[Sites, Sites]) -> jax.Array:
         mean, spread = at
-        each = jax.lax.map(lambda eps: log_likelihood({n: mean[n] + spread[n] * eps[n] for n in mean}), noise)
+        each = jax.lax.map(
+            lambda eps: log_likelihood({n: mean[n] + spread[n] * eps[n] for n in mean}), noise
+        )
         return -(logsumexp(each, axis=0) - jnp.log(num_draws)).sum()
 
     losses = _mapped("marginalised_barrier", marginal, jax.tree.map(jnp.asarray, (loc, scale)))
@@ -132,7 +139,10 @@ def _mapped(who: str, loss: Callable[..., Any], points: Any) -> jax.Array:
 def _barrier(who: str, t: np.ndarray, losses: Any) -> LossBarrier:
     loss = np.asarray(losses, float)
     if np.isnan(loss).any() or not np.isfinite(loss[[0, -1]]).all():
-        raise SymmetryError(f"{who}: the loss is NaN on the way or infinite at an end, so there is no barrier to tell.")
+        raise SymmetryError(
+            f"{who}: the loss is NaN on the way or infinite at an end, so there is no barrier to "
+            "tell."
+        )
     excess = loss - (1 - t) * loss[0] - t * loss[-1]
     return LossBarrier(float(excess.max()), t, loss, excess)
 
@@ -140,4 +150,7 @@ def _barrier(who: str, t: np.ndarray, losses: Any) -> LossBarrier:
 def _refuse_unlike(first: Sites, second: Sites) -> None:
     shapes = [{name: np.shape(x) for name, x in sites.items()} for sites in (first, second)]
     if shapes[0] != shapes[1]:
-        raise SymmetryError(f"A way leads between the same sites of the same shapes; got {shapes[0]} and {shapes[1]}.")
+        raise SymmetryError(
+            f"A way leads between the same sites of the same shapes; got {shapes[0]} and "
+            f"{shapes[1]}."
+        )

@@ -24,7 +24,8 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
         ...)``, the rest being observations; or a mapping of such arrays, one for each observed site.
     :param by_chain: one figure for each chain alone, rather than one for all draws.
     :returns: a float, or an array of shape ``(chain,)``.
-    :raises SymmetryError: where there are no log likelihoods, they hold NaN, or their draws differ in number.
+    :raises SymmetryError: where there are no log likelihoods, they hold NaN, or their draws differ
+        in number.
 
     >>> import numpy as np
     >>> y = np.random.default_rng(0).normal(size=1000)
@@ -36,7 +37,9 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
     arrays = _log_densities(data)
     each = np.concatenate([a.reshape(*a.shape[:2], -1) for a in arrays], -1)
     if np.isposinf(each).any():
-        raise SymmetryError("lppd: the log likelihoods hold plus infinity, which is no density of an observation.")
+        raise SymmetryError(
+            "lppd: the log likelihoods hold plus infinity, which is no density of an observation."
+        )
     axes = (1,) if by_chain else (0, 1)
     draws = np.prod([each.shape[i] for i in axes])
     with np.errstate(divide="ignore"):
@@ -44,13 +47,17 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
     return found if by_chain else float(found)
 
 
-_EXPECTED = "log densities (chain, draw, observation), or an ArviZ object with a log_likelihood group"
+_EXPECTED = (
+    "log densities (chain, draw, observation), or an ArviZ object with a log_likelihood group"
+)
 
 
 def _log_densities(data: Any) -> list[np.ndarray]:
     if "log_likelihood" in group_names(data):
         group = get_group(data, "log_likelihood")
-        return _alike([x.transpose("chain", "draw", ...).values for x in group.values()], least_ndim=2)
+        return _alike(
+            [x.transpose("chain", "draw", ...).values for x in group.values()], least_ndim=2
+        )
     if group_names(data):
         raise SymmetryError(
             f"lppd: there is no group log_likelihood; there are {group_names(data)}. "
@@ -67,6 +74,12 @@ def _alike(given: list[Any], least_ndim: int) -> list[np.ndarray]:
     """Log densities of every observed site, of the same chains and draws."""
     arrays = [real_array("lppd", "data", x, _EXPECTED, infinite=True).astype(float) for x in given]
     shapes = [a.shape for a in arrays]
-    if not arrays or any(a.ndim < least_ndim for a in arrays) or len({shape[:2] for shape in shapes}) > 1:
-        raise SymmetryError(f"lppd: expected log densities of shape (chain, draw, observation); got {shapes}.")
+    if (
+        not arrays
+        or any(a.ndim < least_ndim for a in arrays)
+        or len({shape[:2] for shape in shapes}) > 1
+    ):
+        raise SymmetryError(
+            f"lppd: expected log densities of shape (chain, draw, observation); got {shapes}."
+        )
     return arrays

@@ -1,4 +1,6 @@
-"""Are two sets of draws from one distribution? The maximum mean discrepancy and its permutation test."""
+"""Are two sets of draws from one distribution? The maximum mean discrepancy and its permutation
+test.
+"""
 
 from __future__ import annotations
 
@@ -39,10 +41,11 @@ def mmd(
 ) -> MMD:
     """The maximum mean discrepancy between two sets of draws, with a permutation test.
 
-    The kernel is a sum of Gaussian and Laplace kernels ``exp(-(r / h)**2 / 2)`` and ``exp(-r / h)`` whose
-    bandwidths ``h`` are a geometric series around the median distance (Gretton et al. 2012; Laurent,
-    Aldea and Franchi 2024, arXiv 2310.08287). The test is exact for independent draws: thin chains
-    until they are nearly so. Draws of weights must be aligned first; predictions need not be.
+    The kernel is a sum of Gaussian and Laplace kernels ``exp(-(r / h)**2 / 2)`` and ``exp(-r / h)``
+    whose bandwidths ``h`` are a geometric series around the median distance (Gretton et al. 2012;
+    Laurent, Aldea and Franchi 2024, arXiv 2310.08287). The test is exact for independent draws:
+    thin chains until they are nearly so. Draws of weights must be aligned first; predictions need
+    not be.
 
     :param first: an ArviZ object, a mapping of arrays ``(draw, ...)``, or one array.
     :param second: likewise.
@@ -50,7 +53,8 @@ def mmd(
     :param num_permutations: random splits; the least p value is ``1 / (num_permutations + 1)``.
     :param seed: of the splits.
     :returns: an :class:`MMD`.
-    :raises SymmetryError: where there are fewer than two draws, values that are not finite, or shapes differ.
+    :raises SymmetryError: where there are fewer than two draws, values that are not finite, or
+        shapes differ.
 
     >>> rng = np.random.default_rng(0)
     >>> mmd(rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 0.5).p_value < 0.01
@@ -60,7 +64,9 @@ def mmd(
     sites = None if sites is None else list(sites)
     x, y = (_matrix(name, d, sites) for name, d in (("first", first), ("second", second)))
     if x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
-        raise SymmetryError(f"mmd: expected at least two draws each of the same size; got {x.shape} and {y.shape}.")
+        raise SymmetryError(
+            f"mmd: expected at least two draws each of the same size; got {x.shape} and {y.shape}."
+        )
     kernel = _kernel(np.concatenate([x, y]))
     rng = np.random.default_rng(seed)
     total = len(kernel)
@@ -87,7 +93,9 @@ def _unbiased(kernel: np.ndarray, belongs: np.ndarray) -> np.ndarray:
 
 def _kernel(x: np.ndarray) -> np.ndarray:
     """The summed kernels of all pairs, zero on the diagonal."""
-    x = (x - x.mean(0)) / (np.abs(x - x.mean(0)).max() or 1.0)  # squares stay in range; distances count as ratios
+    x = (x - x.mean(0)) / (
+        np.abs(x - x.mean(0)).max() or 1.0
+    )  # squares stay in range; distances count as ratios
     squares = (x**2).sum(1)
     distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0))
     typical = np.median(distance[np.triu_indices(len(x), 1)])

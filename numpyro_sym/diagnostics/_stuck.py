@@ -44,7 +44,10 @@ def stuck_lines(found: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     some = [name for name, chains in found.items() if not chains.all()]
     lines = []
     if always:
-        lines.append(f"never moves: {', '.join(always)}, wholly or in an entry; leave it out if it is a constant")
+        lines.append(
+            f"never moves: {', '.join(always)}, wholly or in an entry; leave it out if it is a "
+            "constant"
+        )
     if some:
         lines.append(f"stuck in single chains: {', '.join(some)}")
     return tuple(lines)

@@ -1,4 +1,6 @@
-"""How far apart two permutations are: the least number of exchanges that turn one into the other."""
+"""How far apart two permutations are: the least number of exchanges that turn one into
+the other.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def num_transpositions(permutation: Any) -> np.ndarray:
     return n - (least == slots).sum(-1)
 
 
-def transpositions(elements: kinds.Elements, other: kinds.Elements | None = None) -> dict[str, np.ndarray]:
+def transpositions(
+    elements: kinds.Elements, other: kinds.Elements | None = None
+) -> dict[str, np.ndarray]:
     """How many exchanges of units lie between elements; signs and scales do not count.
 
     For two draws, the elements that align them tell how many of their units must be exchanged to
@@ -48,7 +52,8 @@ def transpositions(elements: kinds.Elements, other: kinds.Elements | None = None
     Each set of a batch is counted by itself, in the place where it came to lie. Where other units
     exchange the sets, give ``sym.compose(elements, sym.inverse(other))`` alone.
 
-    :param elements: units name -> :class:`~numpyro_sym.Element`, as :func:`numpyro_sym.align` gives or
+    :param elements: units name -> :class:`~numpyro_sym.Element`, as :func:`numpyro_sym.align` gives
+        or
         :func:`elements_of` reads.
     :param other: what to compare with, of shapes that broadcast; by default the identity.
     :returns: units name -> ints of shape ``(*sample, *batch)``.
@@ -67,18 +72,23 @@ def transpositions(elements: kinds.Elements, other: kinds.Elements | None = None
         if other is not None:
             if name not in other:
                 raise SymmetryError(
-                    f"transpositions: the other elements lack Units {name!r}; they have {sorted(other)}."
+                    f"transpositions: the other elements lack Units {name!r}; they have "
+                    f"{sorted(other)}."
                 )
             back = inverse(_on_host(name, other[name]))
             shape = _common_shape(name, moved, back)
-            moved = compose(*(Element(*(np.broadcast_to(a, shape) for a in e)) for e in (moved, back)))
+            moved = compose(
+                *(Element(*(np.broadcast_to(a, shape) for a in e)) for e in (moved, back))
+            )
         out[name] = num_transpositions(moved.permutation)
     return out
 
 
 def _on_host(name: str, g: Element) -> Element:
     """An element as NumPy arrays; signs and scales do not count, so they are left out."""
-    permutation = real_array("transpositions", f"permutation of {name!r}", g.permutation, "ints (..., n)", ndim=1)
+    permutation = real_array(
+        "transpositions", f"permutation of {name!r}", g.permutation, "ints (..., n)", ndim=1
+    )
     refuse_no_permutation("transpositions", f"the permutation of {name!r}", permutation)
     return Element(permutation, np.ones(permutation.shape))
 
@@ -90,4 +100,6 @@ def _common_shape(name: str, one: Element, other: Element) -> tuple[int, ...]:
             return np.broadcast_shapes(*shapes)
         except ValueError:
             pass
-    raise SymmetryError(f"transpositions: elements of Units {name!r} have shapes {shapes[0]} and {shapes[1]}.")
+    raise SymmetryError(
+        f"transpositions: elements of Units {name!r} have shapes {shapes[0]} and {shapes[1]}."
+    )

@@ -13,7 +13,8 @@ def doubt(distance: Any, gap: Any, size: int) -> np.ndarray:
 
     If draws lie around the reference with one variance ``v`` in every coordinate, the two elements'
     log likelihoods differ by ``((distance + gap)**2 - distance**2) / (2 v)``, with ``v`` estimated
-    from all draws. Near 0: no doubt; 1/2: units are exchanged freely, and single units mean nothing.
+    from all draws. Near 0: no doubt; 1/2: units are exchanged freely, and single units mean
+    nothing.
 
     :param distance: of aligned draws to the reference, any shape.
     :param gap: how much farther the runner-up is, likewise.

@@ -22,13 +22,14 @@ from .scales import used_symmetry
 class CompactPosterior:
     """A Gaussian over all sites, made by :func:`compact_posterior`.
 
-    In a NumPyro model it is a prior, ``numpyro.sample("w1", dist.Normal(c.loc["w1"], c.scale["w1"]).to_event())``;
-    as a guide, give :meth:`auto_normal_params` to an ``AutoNormal`` of the model.
+    In a NumPyro model it is a prior, ``numpyro.sample("w1", dist.Normal(c.loc["w1"],
+    c.scale["w1"]).to_event())``; as a guide, give :meth:`auto_normal_params` to an ``AutoNormal``
+    of the model.
 
     :param loc: site name -> means.
     :param scale: site name -> marginal standard deviations, whatever the rank.
-    :param factor: site name -> array ``(*site, rank)``: the covariance between entries is the product of
-        their rows, across sites too.
+    :param factor: site name -> array ``(*site, rank)``: the covariance between entries is the
+        product of their rows, across sites too.
     :param scaled: names of the units whose scales were aligned too; this is then no posterior's.
     """
 
@@ -47,7 +48,9 @@ class CompactPosterior:
         """How many numbers it holds."""
         return sum(x.size for part in (self.loc, self.scale, self.factor) for x in part.values())
 
-    def sample(self, rng_key: kinds.RngKey, sample_shape: kinds.SampleShape = ()) -> dict[str, jax.Array]:
+    def sample(
+        self, rng_key: kinds.RngKey, sample_shape: kinds.SampleShape = ()
+    ) -> dict[str, jax.Array]:
         """Draws, site name -> array of shape ``(*sample_shape, *site)``."""
         check_arguments(CompactPosterior.sample, locals())
         key, shared_key = jax.random.split(rng_key)
@@ -59,13 +62,16 @@ class CompactPosterior:
             if self.rank:
                 factor = jnp.asarray(self.factor[name])
                 left = jnp.sqrt(jnp.maximum(scale**2 - (factor**2).sum(-1), 0.0))
-                out[name] = loc + left * noise + jnp.tensordot(shared.astype(loc.dtype), factor, (-1, -1))
+                out[name] = (
+                    loc + left * noise + jnp.tensordot(shared.astype(loc.dtype), factor, (-1, -1))
+                )
             else:
                 out[name] = loc + scale * noise
         return out
 
     def auto_normal_params(self, prefix: str = "auto") -> dict[str, np.ndarray]:
-        """The parameters of NumPyro's ``AutoNormal`` that is this Gaussian, for sites on the whole real line.
+        """The parameters of NumPyro's ``AutoNormal`` that is this Gaussian, for sites on the whole
+        real line.
 
         :param prefix: the guide's prefix.
         :returns: ``{site}_{prefix}_loc`` and ``_scale``, to be passed as ``params``.
@@ -82,8 +88,14 @@ class CompactPosterior:
         """
         check_arguments(CompactPosterior.to_arviz, locals())
         az = load_arviz("to_arviz")
-        draws = {name: np.asarray(x)[None] for name, x in self.sample(rng_key, (num_draws,)).items()}
-        return az.from_dict({"posterior": draws}) if az.__version__ >= "1" else az.from_dict(posterior=draws)
+        draws = {
+            name: np.asarray(x)[None] for name, x in self.sample(rng_key, (num_draws,)).items()
+        }
+        return (
+            az.from_dict({"posterior": draws})
+            if az.__version__ >= "1"
+            else az.from_dict(posterior=draws)
+        )
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}{list(x.shape)}" for name, x in self.loc.items())
@@ -107,12 +119,15 @@ def compact_posterior(
     how far units lie apart, not how sure they are: align them first (arXiv 2401.00611).
 
     :param data: an ArviZ object, or a mapping of draws ``(draw, *site)``.
-    :param sym: align by this symmetry, all sites together; left out, the draws are taken as they are.
-    :param sites: which to keep; by default all that hold floats. Name them where the posterior holds predictions.
-    :param rank: how many directions of correlation to keep: the leading ones of the correlation matrix,
-        which leave every marginal standard deviation as it is.
+    :param sym: align by this symmetry, all sites together; left out, the draws are taken as they
+        are.
+    :param sites: which to keep; by default all that hold floats. Name them where the posterior
+        holds predictions.
+    :param rank: how many directions of correlation to keep: the leading ones of the correlation
+        matrix, which leave every marginal standard deviation as it is.
     :param reference: as in :func:`numpyro_sym.align`, counted over all draws.
-    :param scales: names of scaled ``Units`` whose scales are used too, as in :func:`numpyro_sym.rebasin`.
+    :param scales: names of scaled ``Units`` whose scales are used too, as in
+        :func:`numpyro_sym.rebasin`.
     :param options: of :func:`numpyro_sym.align`.
     :returns: a :class:`CompactPosterior`.
     :raises SymmetryError: where there are fewer than two draws, more directions than draws, or as
@@ -129,10 +144,15 @@ def compact_posterior(
     check_arguments(compact_posterior, locals())
     chosen = list(flat_draws(data, sites))
     # Aligned by all sites, cut after: one site alone may not tell the units apart.
-    draws = flat_draws(data) | flat_draws(data, chosen) if sym is not None else flat_draws(data, chosen)
+    draws = (
+        flat_draws(data) | flat_draws(data, chosen) if sym is not None else flat_draws(data, chosen)
+    )
     count = len(next(iter(draws.values()), ()))
     if count < 2 or not 0 <= rank < count:
-        raise SymmetryError(f"compact_posterior: {count} draws do not give standard deviations and {rank} directions.")
+        raise SymmetryError(
+            f"compact_posterior: {count} draws do not give standard deviations and {rank} "
+            "directions."
+        )
     moved: tuple[str, ...] = ()
     if sym is not None:
         used = used_symmetry(sym, scales, "compact_posterior")
@@ -145,12 +165,19 @@ def compact_posterior(
 
 
 def _factor(
-    draws: dict[str, np.ndarray], loc: dict[str, np.ndarray], scale: dict[str, np.ndarray], rank: int
+    draws: dict[str, np.ndarray],
+    loc: dict[str, np.ndarray],
+    scale: dict[str, np.ndarray],
+    rank: int,
 ) -> dict[str, np.ndarray]:
     """The leading directions of the correlation matrix, in the units of the weights."""
     count = len(next(iter(draws.values())))
     standard = np.concatenate(
-        [((x - loc[n]) / np.where(scale[n] > 0, scale[n], 1.0)).reshape(count, -1) for n, x in draws.items()], -1
+        [
+            ((x - loc[n]) / np.where(scale[n] > 0, scale[n], 1.0)).reshape(count, -1)
+            for n, x in draws.items()
+        ],
+        -1,
     )
     _, spread, directions = np.linalg.svd(standard, full_matrices=False)
     wide = (directions[:rank] * spread[:rank, None]).T / np.sqrt(count - 1)

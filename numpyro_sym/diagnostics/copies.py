@@ -1,4 +1,6 @@
-"""Draws that are copies of other draws: of another chain, relabelled or not, or of the same chain."""
+"""Draws that are copies of other draws: of another chain, relabelled or not, or of the
+same chain.
+"""
 
 from __future__ import annotations
 
@@ -65,12 +67,15 @@ def tiled_chains(prints: np.ndarray) -> np.ndarray:
     return np.array([_period(chain) if few else _returns(chain) > SHARED for chain in prints])
 
 
-def coupled_chains(draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_ess: float) -> list[np.ndarray]:
+def coupled_chains(
+    draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_ess: float
+) -> list[np.ndarray]:
     """Groups of chains that move together, draw by draw: copies with a little noise, or mirrored.
 
     :param draws: over ``chain`` and ``draw``, aligned or invariant.
     :param figures: of these draws, as :func:`figures.figures_of` gives.
-    :param least_ess: entries with fewer effective draws are left out: slow ones look alike by chance.
+    :param least_ess: entries with fewer effective draws are left out: slow ones look alike by
+        chance.
     :returns: masks over the chains.
     """
     chains = draws.sizes["chain"]
@@ -80,7 +85,11 @@ def coupled_chains(draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_e
         values = x.transpose("chain", "draw", ...).values
         flat = values.reshape(*values.shape[:2], -1)
         some = np.flatnonzero(ess >= least_ess)
-        some = some[np.unique(np.linspace(0, len(some) - 1, _ENTRIES).astype(int))] if len(some) else some
+        some = (
+            some[np.unique(np.linspace(0, len(some) - 1, _ENTRIES).astype(int))]
+            if len(some)
+            else some
+        )
         some = some[np.isfinite(flat[..., some]).all((0, 1))]
         if not len(some):
             continue

@@ -24,7 +24,11 @@ def mutual_information(probabilities: Any) -> np.ndarray:
     [[0.0, 0.6931], [0.6931, 0.0]]
     """
     p = as_probabilities(
-        "mutual_information", "probabilities", probabilities, "class probabilities (member, point, class)", ndim=(3,)
+        "mutual_information",
+        "probabilities",
+        probabilities,
+        "class probabilities (member, point, class)",
+        ndim=(3,),
     )
     own = _entropy(p)
     out = np.zeros((len(p), len(p)))

@@ -15,7 +15,9 @@ FALSE_ALARM = 1e-3
 _BLOCK = 2**21
 
 
-def drifting(draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_ess: float, tests: int) -> dict[str, float]:
+def drifting(
+    draws: xr.Dataset, figures: Mapping[str, xr.Dataset], least_ess: float, tests: int
+) -> dict[str, float]:
     """Variables in which chains move with time or lie apart by more than chance explains.
 
     Trends of single chains, the trend of all, and how far each chain lies from the others, in

@@ -13,7 +13,8 @@ import xarray as xr
 from ..symmetry import Axis, Symmetry, Units
 from .screen import MANY, worst_entries
 
-#: An entry is judged by a label that so many draws give it and so many do not: of fewer, chance decides.
+#: An entry is judged by a label that so many draws give it and so many do not: of fewer, chance
+#: decides.
 FEWEST = 20
 
 
@@ -22,8 +23,11 @@ def label_names(dataset: xr.Dataset, sym: Symmetry) -> list[str]:
     return [site for site in sym.label_sites if site in dataset]
 
 
-def with_indicators(before: xr.Dataset, after: xr.Dataset, sym: Symmetry) -> tuple[xr.Dataset, xr.Dataset]:
-    """Datasets with a variable for each site of labels: shares of the labels, and indicators of single entries.
+def with_indicators(
+    before: xr.Dataset, after: xr.Dataset, sym: Symmetry
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Datasets with a variable for each site of labels: shares of the labels, and indicators of
+    single entries.
 
     :param before: a posterior as it came, and ``after`` the same, aligned.
     :param sym: the symmetry.
@@ -45,7 +49,8 @@ def with_indicators(before: xr.Dataset, after: xr.Dataset, sym: Symmetry) -> tup
 
 
 def pairs_alike(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]:
-    """Of each site of labels, the share of pairs of entries that bear the same one: no relabelling changes it.
+    """Of each site of labels, the share of pairs of entries that bear the same one: no relabelling
+    changes it.
 
     Where a batch has labels of its own, the mean over its sets.
     """
@@ -61,7 +66,9 @@ def pairs_alike(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]
 
 
 def _entries(labels: np.ndarray, u: Units) -> list[np.ndarray]:
-    """Of each label, the entries to look at: those that bear it in enough draws, of many the worst."""
+    """Of each label, the entries to look at: those that bear it in enough draws, of
+    many the worst.
+    """
     flat = labels.reshape(*labels.shape[:2], -1)
     draws = flat.shape[0] * flat.shape[1]
     kept = []
@@ -69,15 +76,21 @@ def _entries(labels: np.ndarray, u: Units) -> list[np.ndarray]:
         bears = flat == k
         hits = bears.sum((0, 1))
         some = np.flatnonzero((hits >= FEWEST) & (draws - hits >= FEWEST))
-        kept.append(some[worst_entries(bears[..., some].astype(np.float32))] if len(some) > MANY else some)
+        kept.append(
+            some[worst_entries(bears[..., some].astype(np.float32))] if len(some) > MANY else some
+        )
     return kept
 
 
-def _variable(labels: np.ndarray, site: str, u: Units, axis: Axis, kept: list[np.ndarray]) -> xr.DataArray:
+def _variable(
+    labels: np.ndarray, site: str, u: Units, axis: Axis, kept: list[np.ndarray]
+) -> xr.DataArray:
     flat = labels.reshape(*labels.shape[:2], -1)
     shares = _shares(labels, u, axis).reshape(*labels.shape[:2], -1)
     each = [(flat[..., entries] == k).astype(float) for k, entries in enumerate(kept)]
-    return xr.DataArray(np.concatenate([shares, *each], -1), dims=("chain", "draw", f"{site}_entry"))
+    return xr.DataArray(
+        np.concatenate([shares, *each], -1), dims=("chain", "draw", f"{site}_entry")
+    )
 
 
 def _shares(labels: np.ndarray, u: Units, axis: Axis) -> np.ndarray:

@@ -18,12 +18,15 @@ from .sampler import ENERGIES, companion, of_other_runs
 _REMEDY = (
     "Pass arviz.from_numpyro(mcmc, log_likelihood=True), or run the chains with "
     'extra_fields=("potential_energy",), which becomes lp of sample_stats; or let the model say it, '
-    "numpyro_sym.diagnostics.with_log_joint(data, model, ...); or make predictions a numpyro.deterministic "
+    "numpyro_sym.diagnostics.with_log_joint(data, model, ...); or make predictions a "
+    "numpyro.deterministic "
     "site and name it in invariant=."
 )
 
 
-def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames | None = None) -> xr.Dataset:
+def invariant_functions(
+    data: ArvizData, sym: Symmetry, names: kinds.NameOrNames | None = None
+) -> xr.Dataset:
     """Draws of functions that no element of the symmetry changes.
 
     :param data: an ArviZ object with a posterior.
@@ -33,8 +36,10 @@ def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames
         (since two functions can be equally likely) of each observation; and ``lp``,
         ``potential_energy`` and ``energy`` of the sample statistics. Where there is none of these,
         every float variable outside the symmetry that cannot name units: no integers, no axis as
-        long as units are many, no ``*_decentered``; and of labels of units the share of pairs that are alike.
-    :returns: a Dataset over ``chain`` and ``draw``; empty only where all there was is of another run.
+        long as units are many, no ``*_decentered``; and of labels of units the share of pairs that
+        are alike.
+    :returns: a Dataset over ``chain`` and ``draw``; empty only where all there was is of another
+        run.
     :raises SymmetryError: where a name is unknown or moved by the symmetry, or nothing is there.
     """
     check_arguments(invariant_functions, locals())
@@ -53,9 +58,15 @@ def invariant_functions(data: ArvizData, sym: Symmetry, names: kinds.NameOrNames
     if stats is not None:
         found |= {name: stats[name] for name in ENERGIES if name in stats}
     if not found:
-        found = {name: x for name, x in outside(posterior, sym).items() if not runs_over_units(x, sym)}
+        found = {
+            name: x for name, x in outside(posterior, sym).items() if not runs_over_units(x, sym)
+        }
         # Labels that never move, of groups far apart, tell nothing beside others.
-        found |= {name: x for name, x in pairs_alike(posterior, sym).items() if not found or np.ptp(x.values)}
+        found |= {
+            name: x
+            for name, x in pairs_alike(posterior, sym).items()
+            if not found or np.ptp(x.values)
+        }
     if not found and not of_other_runs(data, posterior):
         raise SymmetryError(f"diagnose: nothing invariant to compare with. {_REMEDY}")
     bare = {name: x.drop_vars(set(x.coords) - {"chain", "draw"}) for name, x in found.items()}
@@ -82,10 +93,13 @@ def _named(posterior: xr.Dataset, sym: Symmetry, names: str | Sequence[str] | No
     for name in named:
         if name not in posterior:
             raise SymmetryError(
-                f"invariant: the posterior has no variable {name!r}; it has {list(posterior.data_vars)}."
+                f"invariant: the posterior has no variable {name!r}; it has "
+                f"{list(posterior.data_vars)}."
             )
         if name in sym.sites or name in sym.label_sites:
-            raise SymmetryError(f"invariant: {name!r} is moved by the symmetry, so it is not invariant.")
+            raise SymmetryError(
+                f"invariant: {name!r} is moved by the symmetry, so it is not invariant."
+            )
     return named
 
 

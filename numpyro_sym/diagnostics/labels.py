@@ -25,13 +25,17 @@ def share_within(elements: Mapping[str, Element]) -> float:
     otherwise: Any = False
     for e in elements.values():
         # Of a factor the sign alone is a label.
-        labels = np.concatenate([np.asarray(e.permutation, float), np.sign(np.asarray(e.factor))], -1)
+        labels = np.concatenate(
+            [np.asarray(e.permutation, float), np.sign(np.asarray(e.factor))], -1
+        )
         otherwise = otherwise | _unlike_most(labels)
     return float(np.mean(otherwise))
 
 
 def _unlike_most(labels: np.ndarray) -> np.ndarray:
-    """Which draws have, in some set, other labels than most draws of their chain: ``(chain, draw)``."""
+    """Which draws have, in some set, other labels than most draws of their chain: ``(chain,
+    draw)``.
+    """
     chains, draws, width = *labels.shape[:2], labels.shape[-1]
     sets = labels.reshape(chains, draws, -1, width)
     _, code = np.unique(sets.reshape(-1, width), axis=0, return_inverse=True)
@@ -49,14 +53,20 @@ def _unlike_most(labels: np.ndarray) -> np.ndarray:
 
 
 def runs_over_units(x: xr.DataArray, sym: Symmetry) -> bool:
-    """Whether a variable may name single units: integers, auxiliary sites, an axis as long as units are many."""
+    """Whether a variable may name single units: integers, auxiliary sites, an axis as long as units
+    are many.
+    """
     if x.dtype.kind in "iub" or str(x.name).endswith(AUXILIARY):
         return True
-    lengths = {u.n for u in sym} | {a.length(u.n) for u in sym for _, axs in u.placements for a in axs}
+    lengths = {u.n for u in sym} | {
+        a.length(u.n) for u in sym for _, axs in u.placements for a in axs
+    }
     return any(x.sizes[dim] in lengths for dim in x.dims if dim not in ("chain", "draw"))
 
 
-def in_aligned_order(x: np.ndarray, units: Units, sym: Symmetry, elements: Mapping[str, Element]) -> np.ndarray:
+def in_aligned_order(
+    x: np.ndarray, units: Units, sym: Symmetry, elements: Mapping[str, Element]
+) -> np.ndarray:
     """A number for each unit, moved to where its unit was aligned to.
 
     :param x: array of shape ``(chain, draw, *batch, n)``.
@@ -69,7 +79,9 @@ def in_aligned_order(x: np.ndarray, units: Units, sym: Symmetry, elements: Mappi
     return _act(x, [placed, *_exchanging(units, sym, range(own))], elements)
 
 
-def relabelled(x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]) -> list[tuple[str, xr.DataArray]]:
+def relabelled(
+    x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]
+) -> list[tuple[str, xr.DataArray]]:
     """The variable under the labels of each ``Units`` that it may name: by an axis, or as integers.
 
     :returns: pairs of a units name and the variable, moved.
@@ -78,23 +90,35 @@ def relabelled(x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]) 
     x = x.transpose("chain", "draw", ...)
     for u in sym:
         for batch_axes in _places_of_batch(x.shape[2:], u):
-            moved = _permuted(x.values, u, batch_axes, sym, elements) + _renamed(x.values, u, batch_axes, sym, elements)
+            moved = _permuted(x.values, u, batch_axes, sym, elements) + _renamed(
+                x.values, u, batch_axes, sym, elements
+            )
             out += [(u.name, x.copy(data=y)) for y in moved]
     return out
 
 
 def _places_of_batch(shape: tuple[int, ...], units: Units) -> list[tuple[int, ...]]:
-    """Each choice of axes on which the batch may run, as long as its dimensions; one, empty, without a batch."""
+    """Each choice of axes on which the batch may run, as long as its dimensions; one, empty,
+    without a batch.
+    """
     choices = permutations(range(len(shape)), len(units.batch))
     return [axes for axes in choices if tuple(shape[a] for a in axes) == units.batch]
 
 
 def _permuted(
-    x: np.ndarray, units: Units, batch_axes: tuple[int, ...], sym: Symmetry, elements: Mapping[str, Element]
+    x: np.ndarray,
+    units: Units,
+    batch_axes: tuple[int, ...],
+    sym: Symmetry,
+    elements: Mapping[str, Element],
 ) -> list[np.ndarray]:
-    """The axes as long as units are many permuted, with signs too; each with the sets as they are, and exchanged."""
+    """The axes as long as units are many permuted, with signs too; each with the sets as they are,
+    and exchanged.
+    """
     lengths = x.shape[2:]
-    along = [axis for axis, length in enumerate(lengths) if length == units.n and axis not in batch_axes]
+    along = [
+        axis for axis, length in enumerate(lengths) if length == units.n and axis not in batch_axes
+    ]
     if not along:
         return []
     # Without a power of the factor at first.
@@ -102,7 +126,9 @@ def _permuted(
     exchanging = _exchanging(units, sym, batch_axes)
     found = []
     for power in powers:
-        placed = units.with_axes({"x": tuple(Axis(a, power=power, batch=batch_axes) for a in along)})
+        placed = units.with_axes(
+            {"x": tuple(Axis(a, power=power, batch=batch_axes) for a in along)}
+        )
         found.append(_act(x, [placed], elements))
         if exchanging:
             found.append(_act(x, [placed, *exchanging], elements))
@@ -110,7 +136,11 @@ def _permuted(
 
 
 def _renamed(
-    x: np.ndarray, units: Units, batch_axes: tuple[int, ...], sym: Symmetry, elements: Mapping[str, Element]
+    x: np.ndarray,
+    units: Units,
+    batch_axes: tuple[int, ...],
+    sym: Symmetry,
+    elements: Mapping[str, Element],
 ) -> list[np.ndarray]:
     """Integers that are labels of units, renamed; with the sets as they are, and exchanged."""
     if x.dtype.kind not in "iu" or x.min() < 0 or x.max() >= units.n:
@@ -134,7 +164,9 @@ def _exchanging(units: Units, sym: Symmetry, batch_axes: Sequence[int]) -> list[
         sets = sym.axis_of_sets(outer, units)
         if sets is not None:
             axis = Axis(batch_axes[sets.axis], batch=tuple(batch_axes[d] for d in sets.batch_axes))
-            found.append(Units(outer.name, outer.n, axes={"x": axis}, kind=outer.kind, batch=outer.batch))
+            found.append(
+                Units(outer.name, outer.n, axes={"x": axis}, kind=outer.kind, batch=outer.batch)
+            )
     return found
 
 

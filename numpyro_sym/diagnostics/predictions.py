@@ -17,7 +17,11 @@ from .arviz.samples import flat_draws
 
 
 def predict_draws(
-    data: Any, predict: kinds.Function, *, sites: kinds.Names | None = None, batch_size: kinds.Positive = 64
+    data: Any,
+    predict: kinds.Function,
+    *,
+    sites: kinds.Names | None = None,
+    batch_size: kinds.Positive = 64,
 ) -> np.ndarray:
     """A function of every draw: class probabilities for :func:`agreement`, say.
 
@@ -35,18 +39,21 @@ def predict_draws(
     draws = {name: jnp.asarray(x) for name, x in flat_draws(data, sites).items()}
     found = outcome_of("predict_draws", "predict", predict, of_one_draw(draws))
     if not hasattr(found, "shape"):
-        raise SymmetryError(f"predict_draws: predict must return one array; it returns {describe(found)}.")
+        raise SymmetryError(
+            f"predict_draws: predict must return one array; it returns {describe(found)}."
+        )
     return np.asarray(jax.lax.map(predict, draws, batch_size=batch_size))
 
 
 def model_loss(model: kinds.Model, *args: Any, **kwargs: Any) -> Callable[[Mapping[str, Any]], Any]:
-    """The negative log likelihood of a NumPyro model as a function of a point, for :func:`loss_barrier`.
+    """The negative log likelihood of a NumPyro model as a function of a point, for
+    :func:`loss_barrier`.
 
     :param model: a NumPyro model.
     :param args: the model's arguments, observations among them.
     :param kwargs: the model's keyword arguments.
-    :returns: site name -> array to a number, summed over observations; sites that are not latent are
-        not looked at.
+    :returns: site name -> array to a number, summed over observations; sites that are not latent
+        are not looked at.
     :raises SymmetryError: where the model cannot be run or observes nothing; when the function is
         called, where a latent site is missing.
 
@@ -61,17 +68,22 @@ def model_loss(model: kinds.Model, *args: Any, **kwargs: Any) -> Callable[[Mappi
     view = read_numpyro_model(model, args, kwargs)
     view.refuse_impure()
     if not view.observed:
-        raise SymmetryError("model_loss: the model observes nothing; pass the observations as its arguments.")
+        raise SymmetryError(
+            "model_loss: the model observes nothing; pass the observations as its arguments."
+        )
 
     def loss(point: kinds.Sites) -> Any:
         check_arguments(loss, locals())
         missing = [name for name in view.shapes if name not in point]
         if missing:
-            raise SymmetryError(f"model_loss: the point lacks latent sites {missing}; it has {sorted(point)}.")
+            raise SymmetryError(
+                f"model_loss: the point lacks latent sites {missing}; it has {sorted(point)}."
+            )
         for name, shape in view.shapes.items():
             if np.shape(point[name]) != tuple(shape):
                 raise SymmetryError(
-                    f"model_loss: site {name!r} of the point is {describe(point[name])}; the model's has shape {shape}."
+                    f"model_loss: site {name!r} of the point is {describe(point[name])}; the "
+                    f"model's has shape {shape}."
                 )
         _, observed, _ = view.evaluate({name: point[name] for name in view.shapes})
         return -sum(jnp.sum(x) for x in observed.values())

@@ -37,14 +37,17 @@ class PruningCurve(NamedTuple):
     by: str
 
 
-def pruning_masks(loc: kinds.Point, scale: kinds.Scales, fractions: Any, *, by: Rule = "sd") -> dict[str, np.ndarray]:
+def pruning_masks(
+    loc: kinds.Point, scale: kinds.Scales, fractions: Any, *, by: Rule = "sd"
+) -> dict[str, np.ndarray]:
     """Which weights are kept when so large a share is pruned, all sites together.
 
     :param loc: site name -> posterior means of aligned draws.
     :param scale: site name -> posterior standard deviations.
     :param fractions: shares to prune, between 0 and 1.
     :param by: ``"sd"``: the largest standard deviation first (Xiao, Liu and Bamler 2023, arXiv
-        2401.00611); ``"snr"``: the smallest ``|mean| / sd`` first; ``"magnitude"``: the smallest ``|mean|`` first.
+        2401.00611); ``"snr"``: the smallest ``|mean| / sd`` first; ``"magnitude"``: the smallest
+        ``|mean|`` first.
     :returns: site name -> booleans ``(fraction, *site)``, true where a weight is kept.
     :raises SymmetryError: where the rule is unknown, a share is out of range, or shapes differ.
 
@@ -52,14 +55,21 @@ def pruning_masks(loc: kinds.Point, scale: kinds.Scales, fractions: Any, *, by: 
     [[False, True]]
     """
     check_arguments(pruning_masks, locals())
-    share = real_array("pruning_masks", "fractions", fractions, "numbers between 0 and 1", ndim=(1,)).astype(float)
+    share = real_array(
+        "pruning_masks", "fractions", fractions, "numbers between 0 and 1", ndim=(1,)
+    ).astype(float)
     if not ((share >= 0) & (share <= 1)).all():
         raise SymmetryError(f"pruning: fractions must lie between 0 and 1; got {fractions!r}.")
     for name, mean in loc.items():
         if name not in scale or np.shape(scale[name]) != np.shape(mean):
-            raise SymmetryError(f"pruning: site {name!r} needs means and standard deviations of one shape.")
+            raise SymmetryError(
+                f"pruning: site {name!r} needs means and standard deviations of one shape."
+            )
     worth = np.concatenate(
-        [RULES[by](np.asarray(m, float), np.asarray(scale[n], float)).ravel() for n, m in loc.items()]
+        [
+            RULES[by](np.asarray(m, float), np.asarray(scale[n], float)).ravel()
+            for n, m in loc.items()
+        ]
     )
     rank = np.empty(worth.size, int)
     rank[np.argsort(worth, kind="stable")] = np.arange(worth.size)
@@ -99,6 +109,11 @@ def pruning_curve(
     share = np.linspace(0, 1, 21) if fractions is None else fractions
     masks = pruning_masks(loc, scale, share, by=by)
     points = {name: jnp.asarray(loc[name]) * jnp.asarray(mask) for name, mask in masks.items()}
-    refuse_no_number("pruning_curve", "score", lambda point: score({**(fixed or {}), **point}), of_one_draw(points))
+    refuse_no_number(
+        "pruning_curve",
+        "score",
+        lambda point: score({**(fixed or {}), **point}),
+        of_one_draw(points),
+    )
     scores = jax.lax.map(lambda point: score({**(fixed or {}), **point}), points)
     return PruningCurve(np.asarray(share, float), np.asarray(scores), by)

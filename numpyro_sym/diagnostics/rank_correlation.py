@@ -11,7 +11,8 @@ from ..symmetry.arrays import real_array
 
 
 def kendall_tau(first: Any, second: Any) -> np.ndarray:
-    """Kendall's rank correlation: pairs in the same order less pairs in the other, as a share of all.
+    """Kendall's rank correlation: pairs in the same order less pairs in the other, as a share of
+    all.
 
     Between values by which the units of two draws are sorted (norms, biases), or between
     permutations: 1 for the same order, -1 for the reverse, 0 on average for unrelated ones
@@ -30,12 +31,19 @@ def kendall_tau(first: Any, second: Any) -> np.ndarray:
     b = real_array("kendall_tau", "second", second, expected, ndim=1).astype(float)
     n = a.shape[-1] if a.ndim else 0
     if n < 2 or b.shape[-1:] != (n,):
-        raise SymmetryError(f"kendall_tau: expected two orders of the same n >= 2; got shapes {a.shape} and {b.shape}.")
+        raise SymmetryError(
+            f"kendall_tau: expected two orders of the same n >= 2; got shapes {a.shape} and "
+            f"{b.shape}."
+        )
     try:
         total = np.zeros(np.broadcast_shapes(a.shape[:-1], b.shape[:-1]))
     except ValueError:
-        raise SymmetryError(f"kendall_tau: shapes {a.shape} and {b.shape} do not broadcast.") from None
-    for lag in range(1, n):  # all pairs at one distance at a time, so that memory stays that of the draws
+        raise SymmetryError(
+            f"kendall_tau: shapes {a.shape} and {b.shape} do not broadcast."
+        ) from None
+    for lag in range(
+        1, n
+    ):  # all pairs at one distance at a time, so that memory stays that of the draws
         agree = np.sign(a[..., lag:] - a[..., :-lag]) * np.sign(b[..., lag:] - b[..., :-lag])
         total += agree.sum(-1)
     return total / (n * (n - 1) / 2)

@@ -64,12 +64,15 @@ def worst(figures: dict[str, xr.Dataset], dim: str) -> xr.Dataset:
         return float(pick[figure](known)) if known.size else float("nan")
 
     return xr.Dataset(
-        {f: (dim, [of(f, name) for name in names]) for f in FIGURES}, coords={dim: np.array(names, dtype=str)}
+        {f: (dim, [of(f, name) for name in names]) for f in FIGURES},
+        coords={dim: np.array(names, dtype=str)},
     )
 
 
 def _halves(draws: xr.Dataset) -> xr.Dataset:
     """One chain as two, of half its length."""
     half = draws.sizes["draw"] // 2
-    bare = draws.drop_vars([name for name, c in draws.coords.items() if {"chain", "draw"} & set(c.dims)])
+    bare = draws.drop_vars(
+        [name for name, c in draws.coords.items() if {"chain", "draw"} & set(c.dims)]
+    )
     return xr.concat([bare.isel(draw=slice(half)), bare.isel(draw=slice(half, 2 * half))], "chain")

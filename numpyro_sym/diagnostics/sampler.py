@@ -1,4 +1,6 @@
-"""What the sampler itself reports: divergences, trees cut short, energies, numbers that are none."""
+"""What the sampler itself reports: divergences, trees cut short, energies, numbers that
+are none.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ COMPANIONS = ("log_likelihood", "sample_stats")
 
 
 def companion(data: Any, group: str, posterior: xr.Dataset) -> xr.Dataset | None:
-    """A group of the same chains and draws as the posterior; ``None`` where it is not there or of others."""
+    """A group of the same chains and draws as the posterior; ``None`` where it is not there or of
+    others.
+    """
     if group not in group_names(data):
         return None
     dataset = get_group(data, group)
@@ -60,7 +64,9 @@ def sampler_troubles(stats: xr.Dataset, max_tree_depth: int) -> tuple[str, ...]:
             lines.append(f"divergences: {count} of {stats['diverging'].size} transitions diverged")
     cut = _cut_short(stats, max_tree_depth)
     if cut:
-        lines.append(f"trajectories cut short at the largest tree depth in {100 * cut:.2g}% of transitions")
+        lines.append(
+            f"trajectories cut short at the largest tree depth in {100 * cut:.2g}% of transitions"
+        )
     if "energy" in stats:
         least = _bfmi(stats["energy"].transpose("chain", "draw", ...).values)
         if least < LEAST_BFMI:

@@ -1,4 +1,6 @@
-"""Scales: a symmetry of the likelihood that the prior breaks, so used only where asked for by name."""
+"""Scales: a symmetry of the likelihood that the prior breaks, so used only where asked
+for by name.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def used_symmetry(sym: Symmetry, scales: str | Sequence[str], who: str) -> Symme
     for name in names:
         if name not in there:
             raise SymmetryError(
-                f"{who}: scales must name Units of kind 'scaled'; got {name!r}, and those there are {there}."
+                f"{who}: scales must name Units of kind 'scaled'; got {name!r}, and those there "
+                f"are {there}."
             )
     if set(there) <= set(names):
         return sym

@@ -43,8 +43,8 @@ def worst_entries(x: np.ndarray) -> np.ndarray:
 
     :param x: draws ``(chain, draw, entry)``.
     :returns: indices, ascending: those with the largest R-hat in location and in spread, with the
-        longest memory in the bulk and in either tail, with the most drift, those in which each chain
-        lies farthest from the others, and evenly spaced ones.
+        longest memory in the bulk and in either tail, with the most drift, those in which each
+        chain lies farthest from the others, and evenly spaced ones.
 
     >>> x = np.random.default_rng(0).normal(size=(4, 100, 1000))
     >>> x[2, :, 617] += 1
@@ -54,7 +54,9 @@ def worst_entries(x: np.ndarray) -> np.ndarray:
     chains, draws, entries = x.shape
     flat = x.reshape(chains * draws, entries)
     step = max(1, _BLOCK // (chains * draws))
-    parts = [_troubles(normal_scores(flat[:, i : i + step].T), chains) for i in range(0, entries, step)]
+    parts = [
+        _troubles(normal_scores(flat[:, i : i + step].T), chains) for i in range(0, entries, step)
+    ]
     troubles = np.concatenate(parts, -1)
     evenly = np.linspace(0, entries - 1, min(entries, EVENLY)).astype(int)
     top = np.argsort(-troubles, axis=-1, kind="stable")[:, :EACH]

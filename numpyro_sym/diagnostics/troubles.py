@@ -80,7 +80,10 @@ def _following(
         for units, moved in relabelled(posterior[name], sym, elements):
             seen = judged(xr.Dataset({name: moved.astype(float)}))
             if not largest(worst(figures_of(seen), "site")) > LIMIT:
-                lines.append(f"{name} follows the labels of {units}: name it in the symmetry, or leave it out")
+                lines.append(
+                    f"{name} follows the labels of {units}: name it in the symmetry, or leave it "
+                    "out"
+                )
                 break
     return tuple(lines)
 

@@ -13,7 +13,8 @@ from .rhat_ess import FEWEST_DRAWS
 LIMIT = 1.05
 #: Chains agree for certain up to this one; between the two it is not sure (Vehtari et al. 2021).
 SURE = 1.01
-#: Draws that are worth fewer independent ones than this a chain are not enough (Vehtari et al. 2021).
+#: Draws that are worth fewer independent ones than this a chain are not enough (Vehtari et al.
+#: 2021).
 ENOUGH = 100
 #: Chains that are worth at least this share of their draws mix well, and were only stopped early.
 EFFICIENT = 0.1
@@ -33,7 +34,9 @@ def harmless(line: str) -> bool:
     return line in (SWITCHING, WELL) or line.startswith(WITHIN)
 
 
-def verdicts(tables: Parts, modes: ChainModes | None, names: np.ndarray, draws: int, finite: bool) -> tuple[str, ...]:
+def verdicts(
+    tables: Parts, modes: ChainModes | None, names: np.ndarray, draws: int, finite: bool
+) -> tuple[str, ...]:
     """What tables of worst figures mean.
 
     :param tables: worst figures of each variable, as :func:`figures.worst` gives.
@@ -96,16 +99,22 @@ def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
     return (*lines, told)
 
 
-def _disagreeing(invariant: xr.Dataset, modes: ChainModes | None, names: np.ndarray, draws: int) -> tuple[str, ...]:
+def _disagreeing(
+    invariant: xr.Dataset, modes: ChainModes | None, names: np.ndarray, draws: int
+) -> tuple[str, ...]:
     """Chains disagree on functions: in modes of their own, from slow mixing, or from haste?"""
     told = largest(invariant)
     if modes is not None and modes.num_modes > 1:
         return tuple(
-            f"another functional mode in {chains_of(names, modes.label == mode)}" for mode in range(1, modes.num_modes)
+            f"another functional mode in {chains_of(names, modes.label == mode)}"
+            for mode in range(1, modes.num_modes)
         )
     worth = float(invariant["ess_bulk"].min()) / (len(names) * draws)
     if worth >= EFFICIENT or modes is None:
-        return (f"not enough draws: R-hat of {_worst_of(invariant)} is {told:.2f} after {draws} a chain",)
+        return (
+            f"not enough draws: R-hat of {_worst_of(invariant)} is {told:.2f} after {draws} a "
+            "chain",
+        )
     unsettled = ~modes.settled
     where = f" in {chains_of(names, unsettled)}" if 0 < unsettled.sum() < len(names) else ""
     return (f"mixing badly{where}",)
@@ -154,14 +163,18 @@ def _agreed(raw: xr.Dataset, aligned: xr.Dataset) -> tuple[str, ...]:
     return (SWITCHING,) if float(raw["rhat"].max()) > LIMIT else (WELL,)
 
 
-def _too_few(aligned: xr.Dataset, others: xr.Dataset, invariant: xr.Dataset, chains: int) -> tuple[str, ...]:
+def _too_few(
+    aligned: xr.Dataset, others: xr.Dataset, invariant: xr.Dataset, chains: int
+) -> tuple[str, ...]:
     """Whether what agrees rests on enough draws; what disagrees has few for another reason."""
     aligned, others = (t.isel(site=~(t["rhat"].values > LIMIT)) for t in (aligned, others))
     least, what = min(
         (float(value), f"{figure.split('_')[1]} ESS of {name}")
         for table, dim in ((invariant, "function"), (aligned, "site"), (others, "site"))
         for figure in ("ess_bulk", "ess_tail")
-        for name, value in zip(table[dim].values, np.nan_to_num(table[figure].values, nan=np.inf), strict=True)
+        for name, value in zip(
+            table[dim].values, np.nan_to_num(table[figure].values, nan=np.inf), strict=True
+        )
     )
     need = ENOUGH * chains
     return (f"not enough draws: {what} is {int(least)}, below {need}",) if least < need else ()

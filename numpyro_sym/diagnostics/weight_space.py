@@ -23,9 +23,9 @@ def compare_gaussians(first: kinds.Gaussian, second: kinds.Gaussian, sym: Symmet
     :param first: means and standard deviations, each site name -> array: a mean-field guide's, say.
     :param second: likewise: the compact posterior of aligned HMC draws, say.
     :param sym: the symmetry.
-    :returns: a Dataset over ``site``: ``distance_before`` and ``distance``, the 2-Wasserstein distances before
-        and after alignment; ``correlation`` of the means; ``sd_ratio``, the median of the first's
-        standard deviations over the second's.
+    :returns: a Dataset over ``site``: ``distance_before`` and ``distance``, the 2-Wasserstein
+        distances before and after alignment; ``correlation`` of the means; ``sd_ratio``, the median
+        of the first's standard deviations over the second's.
     :raises SymmetryError: as :func:`numpyro_sym.alignment.align_gaussians`.
 
     >>> import numpy as np
@@ -40,7 +40,9 @@ def compare_gaussians(first: kinds.Gaussian, second: kinds.Gaussian, sym: Symmet
     for name in sym.sites:
         for what, given in (("first", first), ("second", second)):
             if any(name not in part for part in given):
-                raise SymmetryError(f"compare_gaussians: {what} lacks site {name!r}; it has {sorted(given[0])}.")
+                raise SymmetryError(
+                    f"compare_gaussians: {what} lacks site {name!r}; it has {sorted(given[0])}."
+                )
     moved = align_gaussians({n: np.asarray(first[0][n]) for n in sym.sites}, first[1], *second, sym)
     rows = {}
     for name in sym.sites:
@@ -52,7 +54,8 @@ def compare_gaussians(first: kinds.Gaussian, second: kinds.Gaussian, sym: Symmet
             "sd_ratio": float(np.median(np.asarray(moved.scale[name]) / scale)),
         }
     return xr.Dataset(
-        {f: ("site", [row[f] for row in rows.values()]) for f in next(iter(rows.values()))}, {"site": list(rows)}
+        {f: ("site", [row[f] for row in rows.values()]) for f in next(iter(rows.values()))},
+        {"site": list(rows)},
     )
 
 

@@ -23,8 +23,9 @@ ARRAYS = {"bias", "embedding", "kernel", "scale", "weight"}  # in any module: no
 class Namer:
     """Names that tell where units live, each given once.
 
-    The plate that the units are drawn in, else the module whose arrays most of them are (``Dense_0`` of
-    ``net/Dense_0.kernel`` and of ``net.Dense_0.kernel``), else the first site. Of paths the last readable part.
+    The plate that the units are drawn in, else the module whose arrays most of them are
+    (``Dense_0`` of ``net/Dense_0.kernel`` and of ``net.Dense_0.kernel``), else the first site. Of
+    paths the last readable part.
     """
 
     def __init__(self, view: ModelView) -> None:
@@ -37,18 +38,24 @@ class Namer:
         modules = [_module(DIVIDER.split(site)) for site, _ in places if DIVIDER.search(site)]
         paths = [DIVIDER.split(plate) for plate in plates if plate] or modules or [[places[0][0]]]
         name = Counter(map(_readable, paths)).most_common(1)[0][0] + role
-        name = next(n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in self.used)
+        name = next(
+            n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in self.used
+        )
         self.used.add(name)
         return units.renamed(name)
 
 
 def _module(path: Sequence[str]) -> Sequence[str]:
-    """Where the module is whose array this is; the array itself where it stands in a scope and no module."""
+    """Where the module is whose array this is; the array itself where it stands in a scope and no
+    module.
+    """
     return path[:-1] if len(path) > 2 or path[-1] in ARRAYS else path
 
 
 def _readable(path: Sequence[str]) -> str:
-    """The last part that is no number, with the numbers that follow: ``layers.0`` of ``net.layers.0``."""
+    """The last part that is no number, with the numbers that follow: ``layers.0`` of
+    ``net.layers.0``.
+    """
     start = max((i for i, part in enumerate(path) if part and not part.isdecimal()), default=0)
     return ".".join(path[start:])
 
@@ -59,7 +66,11 @@ def reasons_of(layout: Layout | None) -> list[Reason]:
     for factor in (f for run in layout or () for f in run):
         if isinstance(factor, Occurrence):
             found.update(factor.var.reasons)
-        found.update(dict.fromkeys(reasons_of(factor.var.parts if isinstance(factor, Occurrence) else factor)))
+        found.update(
+            dict.fromkeys(
+                reasons_of(factor.var.parts if isinstance(factor, Occurrence) else factor)
+            )
+        )
     return list(found)
 
 
@@ -78,10 +89,14 @@ def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iter
     for name, value in joint.sites.items():
         for axis, layout in enumerate(value.axes):
             if layout is not None and (name, axis) not in explained:
-                groups.setdefault(tuple(reasons_of(layout)[:MOST_REASONS]), []).append(f"{name}[{axis}]")
+                groups.setdefault(tuple(reasons_of(layout)[:MOST_REASONS]), []).append(
+                    f"{name}[{axis}]"
+                )
     for reasons, places in ((r, p) for r, p in groups.items() if r):
         unsure = any(r.opaque for r in reasons) or all(r.text == MET for r in reasons)
-        head = "could not prove that its positions may be exchanged" if unsure else "not exchangeable"
+        head = (
+            "could not prove that its positions may be exchanged" if unsure else "not exchangeable"
+        )
         yield f"{' '.join(places)}: {head}: {_listed(reasons)}."
 
 
@@ -89,7 +104,9 @@ def _forbidden(c: Class, joint: Reading) -> str:
     """The likelihood allows it; which prior does not?"""
     supports = {f"support of {s}": f"{s!r} (its support)" for s in joint.sites}
     priors = {s: repr(s) for s in joint.sites} | supports
-    found = dict.fromkeys(r for site, axis in c.where for r in reasons_of(joint.sites[site].axes[axis]))
+    found = dict.fromkeys(
+        r for site, axis in c.where for r in reasons_of(joint.sites[site].axes[axis])
+    )
     reasons = [r for r in found if r.feeds and priors.keys() >= r.feeds]
     allowed = f"{c}: the likelihood lets its {c.var.size} positions be permuted"
     if not reasons:
@@ -101,5 +118,8 @@ def _forbidden(c: Class, joint: Reading) -> str:
 
 
 def _listed(reasons: Sequence[Reason]) -> str:
-    where = {r: f" ({r.primitive}{' at ' + r.source if r.source else ''})" if r.primitive else "" for r in reasons}
+    where = {
+        r: f" ({r.primitive}{' at ' + r.source if r.source else ''})" if r.primitive else ""
+        for r in reasons
+    }
     return "; ".join(r.text + where[r] for r in reasons)

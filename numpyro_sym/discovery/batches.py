@@ -22,7 +22,8 @@ from .reading import read_program
 
 MOST_CANDIDATES = 64  # choices of axes, one on each site, that are tried
 
-#: What a batch may rest on, the best first: a proof for any data, one by the values of these, no proof.
+#: What a batch may rest on, the best first: a proof for any data, one by the values of these, no
+#: proof.
 GENERAL, VALUES, EVALUATED = range(3)
 
 AxisOfSite = Mapping[str, int]
@@ -46,7 +47,9 @@ class Batched:
     evaluated: list[Units] = field(default_factory=list)
 
 
-def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], notes: list[str]) -> Batched:
+def with_batches(
+    trial: Trial, units: Sequence[Units], levels: Sequence[int], notes: list[str]
+) -> Batched:
     """Units with all batches that hold.
 
     :param levels: what a batch may rest on, the best first.
@@ -65,7 +68,8 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
                 if EVALUATED not in levels:
                     notes.append(
                         f"{u.name}: each set along a further axis may have units of its own "
-                        f"({options[0].describe_axes()}); that was not proved, so the units of all sets move together."
+                        f"({options[0].describe_axes()}); that was not proved, so the units of "
+                        "all sets move together."
                     )
                 break
             largest, level = step[0], max(level, step[1])
@@ -91,7 +95,8 @@ def with_batches(trial: Trial, units: Sequence[Units], levels: Sequence[int], no
 
 
 def _likely(trial: Trial, units: Sequence[Units], notes: list[str]) -> dict[str, list[Units]]:
-    """By name, each units with one more dimension of their batch, where the model does not notice at the points tried.
+    """By name, each units with one more dimension of their batch, where the model does not notice
+    at the points tried.
 
     Most are ruled out by the first point; the rest go through all points together.
     """
@@ -103,7 +108,10 @@ def _likely(trial: Trial, units: Sequence[Units], notes: list[str]) -> dict[str,
             if trial.holds_in_full([larger], trial.tried[:1]):
                 left.append(larger)
         if next(candidates, None) is not None:
-            notes.append(f"{u.name}: of all choices of axes for a batch the first {MOST_CANDIDATES} were tried.")
+            notes.append(
+                f"{u.name}: of all choices of axes for a batch the first {MOST_CANDIDATES} were "
+                "tried."
+            )
     held = trial.those_that_hold(left) if left else []
     return {u.name: [larger for larger in held if larger.name == u.name] for u in units}
 
@@ -123,8 +131,9 @@ def _one_dimension_more(
 class _Proofs:
     """Walks through a program with slices in place of sites, each walked once.
 
-    :param likely: units whose batches are walked together, where they have one length and agree on each site: what
-        is shown of one set is that no other value changes, whatever else is a slice at the same index.
+    :param likely: units whose batches are walked together, where they have one length and agree on
+        each site: what is shown of one set is that no other value changes, whatever else is a slice
+        at the same index.
     """
 
     def __init__(self, view: ModelView, likely: Sequence[Units]) -> None:
@@ -150,7 +159,9 @@ class _Proofs:
     def _walked(self, batch: Batch, level: int) -> tuple[Class, ...]:
         key = level, tuple(sorted(batch.items()))
         if key not in self.classes:
-            self.classes[key] = read_program(self.view, any_data=level == GENERAL, batch=batch).classes
+            self.classes[key] = read_program(
+                self.view, any_data=level == GENERAL, batch=batch
+            ).classes
         return self.classes[key]
 
 
@@ -181,7 +192,9 @@ def _over(u: Units, batch: AxisOfSite, shapes: Mapping[str, tuple[int, ...]]) ->
 
 
 def _in_order_of_axes(u: Units) -> Units:
-    """The units with the dimensions of their batch as they follow on each other in their first array."""
+    """The units with the dimensions of their batch as they follow on each other in their first
+    array.
+    """
     first = u.placements[0][1][0].batch_axes
     order = sorted(range(len(u.batch)), key=lambda d: first[d])
     axes = {}
@@ -199,7 +212,9 @@ def batch_of(u: Units) -> Batch:
     return {site: axs[0].batch_axes for site, axs in u.placements}
 
 
-def class_as_units(classes: Sequence[Class], u: Units, view: ModelView, batch: Batch) -> Units | None:
+def class_as_units(
+    classes: Sequence[Class], u: Units, view: ModelView, batch: Batch
+) -> Units | None:
     """The units, where one of these classes of slices is one set of them."""
     for c in classes:
         if c.alive and c.kind((u.kind,)) == u.kind:
@@ -217,8 +232,11 @@ def proved_for_one_set(view: ModelView, u: Units, level: int) -> Units | None:
     return _Proofs(view, []).of(u, level)
 
 
-def _together(present: Sequence[Units], largest: Units, given: Sequence[Units], notes: list[str]) -> list[Units]:
-    """All units, one of them with its batch or without it: the larger group of those that Units can say.
+def _together(
+    present: Sequence[Units], largest: Units, given: Sequence[Units], notes: list[str]
+) -> list[Units]:
+    """All units, one of them with its batch or without it: the larger group of those that Units can
+    say.
 
     :param present: the units as they are so far, and ``given`` without any batch.
     """
@@ -238,7 +256,8 @@ def _together(present: Sequence[Units], largest: Units, given: Sequence[Units], 
     best = max((option for option in options if not why_no_group(option)), key=_size)
     lost = [x.name for x in whole if x not in best]
     notes.append(
-        f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot say that beside "
+        f"{', '.join(lost)}: each set along a further axis has units of its own, but Units cannot "
+        "say that beside "
         f"{largest.name} ({largest.describe_axes()}); the larger of the two groups is given."
     )
     return best

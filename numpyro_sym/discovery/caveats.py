@@ -18,7 +18,10 @@ CAVEATS = {
 
 
 def caveats_of(
-    view: ModelView, units: Sequence[Units], evaluated: Sequence[Units], for_any_data: Iterable[Units] | None
+    view: ModelView,
+    units: Sequence[Units],
+    evaluated: Sequence[Units],
+    for_any_data: Iterable[Units] | None,
 ) -> dict[str, frozenset[str]]:
     """For each of the units, keys of :data:`CAVEATS`.
 
@@ -44,6 +47,8 @@ def caveats_of(
 
 
 def where(u: Units) -> tuple:
-    """Units but for their name; on which of several axes their sign is said to act does not matter."""
+    """Units but for their name; on which of several axes their sign is said to act does
+    not matter.
+    """
     places = frozenset((site, replace(a, power=None)) for site, axes in u.placements for a in axes)
     return u.n, u.kind, places

@@ -55,12 +55,21 @@ class Class:
         return " ".join(f"{site}[{axis}]" for site, axis in self.where)
 
     def kind(self, kinds: Sequence[str]) -> Kind | None:
-        """The first of these kinds that the class has: signs, else scales, else permutations alone."""
-        has = {"signed": bool(self.parities), "scaled": self.degrees is not None, "permutation": True}
+        """The first of these kinds that the class has: signs, else scales, else
+        permutations alone.
+        """
+        has = {
+            "signed": bool(self.parities),
+            "scaled": self.degrees is not None,
+            "permutation": True,
+        }
         return next((k for k in ("signed", "scaled", "permutation") if k in kinds and has[k]), None)
 
     def units(
-        self, kind: Kind, shapes: Mapping[str, tuple[int, ...]], batch: Mapping[str, tuple[int, ...]] | None = None
+        self,
+        kind: Kind,
+        shapes: Mapping[str, tuple[int, ...]],
+        batch: Mapping[str, tuple[int, ...]] | None = None,
     ) -> Units | str:
         """The class as ``Units``, still without a name, or why they cannot say it.
 
@@ -69,14 +78,21 @@ class Class:
         batch = batch or {}
         powers = {"signed": self.parities[:1], "scaled": (self.degrees,), "permutation": ()}[kind]
         merged: dict[tuple, list[np.ndarray]] = {}
-        for place, power in zip(self.places, (*powers, (0,) * len(self.places))[0] or (), strict=True):
-            merged.setdefault((place.site, place.axis, power, place.positions.shape[2]), []).append(place.positions)
+        for place, power in zip(
+            self.places, (*powers, (0,) * len(self.places))[0] or (), strict=True
+        ):
+            merged.setdefault((place.site, place.axis, power, place.positions.shape[2]), []).append(
+                place.positions
+            )
         axes: dict[str, tuple[Axis, ...]] = {}
         for (site, axis, power, _), blocks in merged.items():
             runs = Axis.of_entries(axis, np.concatenate(blocks), shapes[site][axis], power)
             if runs is None:
                 return "interchangeable, but not in blocks that an Axis can name"
-            axes[site] = (*axes.get(site, ()), *(replace(run, batch=batch.get(site, ())) for run in runs))
+            axes[site] = (
+                *axes.get(site, ()),
+                *(replace(run, batch=batch.get(site, ())) for run in runs),
+            )
         if any(why_overlapping("found", self.var.size, site, axs) for site, axs in axes.items()):
             return "interchangeable, but twice along one axis, which Units cannot say"
         lengths = {tuple(shapes[site][k] for k in batch.get(site, ())) for site in axes}
@@ -89,7 +105,8 @@ class Reading:
 
     :param sites: the types of the latent sites.
     :param classes: classes in the order of the sites.
-    :param signs: a basis of the signs of whole arrays and of single positions, as values of their unknowns.
+    :param signs: a basis of the signs of whole arrays and of single positions, as values of their
+        unknowns.
     """
 
     walk: Walk
@@ -98,7 +115,9 @@ class Reading:
     signs: tuple[Exponents, ...]
 
 
-def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str], scalable: Collection[str]) -> Reading:
+def read_classes(
+    walk: Walk, sites: dict[str, Value], likelihood: Iterable[str], scalable: Collection[str]
+) -> Reading:
     """What a walk that has seen the whole model says of its sites.
 
     :param sites: the types that the latent sites were given at its start.
@@ -123,15 +142,26 @@ def read_classes(walk: Walk, sites: dict[str, Value], likelihood: Iterable[str],
             degrees = [k._replace(sign=False) for k in keys]
             likely_rows = [exponents.of(sign=False) for exponents, likely in mine if likely]
             # What the likelihood does not see has no scale in it.
-            unseen = [Exponents({p.key._replace(sign=False): Fraction(1)}) for p in where if p.site not in scalable]
+            unseen = [
+                Exponents({p.key._replace(sign=False): Fraction(1)})
+                for p in where
+                if p.site not in scalable
+            ]
             scales = solutions([*likely_rows, *unseen], degrees)
             parities = tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs)
-            by_place = [v.get(p.key._replace(sign=False), Fraction(0)) for v in scales[:1] for p in where]
-            classes.append(Class(var, tuple(where), parities, _integers(by_place) if scales else None))
+            by_place = [
+                v.get(p.key._replace(sign=False), Fraction(0)) for v in scales[:1] for p in where
+            ]
+            classes.append(
+                Class(var, tuple(where), parities, _integers(by_place) if scales else None)
+            )
     whole = [k for v in sites.values() for k in v.exponents if k.sign]
     whole += [p.key for var, where in found.items() if var.size == 1 for p in where]
     return Reading(
-        walk, sites, tuple(classes), tuple(solutions((c.of(sign=True) for c, _ in rows.get(WHOLE, ())), whole))
+        walk,
+        sites,
+        tuple(classes),
+        tuple(solutions((c.of(sign=True) for c, _ in rows.get(WHOLE, ())), whole)),
     )
 
 
@@ -151,7 +181,9 @@ def places(site: str, value: Value) -> Iterator[tuple[Var, Place]]:
 
 
 def _placed(layout: Layout, positions: np.ndarray) -> Iterator[tuple[Occurrence, np.ndarray]]:
-    """Each unbound variable on an axis with its entries; ``positions`` has shape ``(outer, length, inner)``."""
+    """Each unbound variable on an axis with its entries; ``positions`` has shape ``(outer, length,
+    inner)``.
+    """
     outer, _, inner = positions.shape
     start = 0
     for run in normal(layout):

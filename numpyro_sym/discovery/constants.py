@@ -20,7 +20,9 @@ def fold(eqn: Any, inputs: list[Any]) -> list[Any]:
     quick = _QUICK.get(eqn.primitive.name)
     if quick is not None and all(isinstance(x, np.ndarray) for x in inputs):
         with np.errstate(all="ignore"):
-            return [np.asarray(quick(eqn.params, *inputs)).astype(eqn.outvars[0].aval.dtype, copy=False)]
+            return [
+                np.asarray(quick(eqn.params, *inputs)).astype(eqn.outvars[0].aval.dtype, copy=False)
+            ]
     outs = eqn.primitive.bind(*inputs, **eqn.primitive.get_bind_params(eqn.params))
     return [as_constant(x) for x in (outs if eqn.primitive.multiple_results else [outs])]
 
@@ -36,17 +38,15 @@ def _plain(ufunc: Callable) -> Callable:
     return lambda params, *xs: ufunc(*xs)
 
 
-_UFUNCS = (
-    "add exp log sqrt square sub:subtract mul:multiply neg:negative max:maximum min:minimum eq:equal ne:not_equal "
-)
-_UFUNCS += (
-    "lt:less le:less_equal gt:greater ge:greater_equal copy:asarray stop_gradient:asarray convert_element_type:asarray"
-)
+_UFUNCS = "add exp log sqrt square sub:subtract mul:multiply neg:negative max:maximum min:minimum eq:equal ne:not_equal "
+_UFUNCS += "lt:less le:less_equal gt:greater ge:greater_equal copy:asarray stop_gradient:asarray convert_element_type:asarray"
 _QUICK: dict[str, Callable] = {
     **{name.split(":")[0]: _plain(getattr(np, name.split(":")[-1])) for name in _UFUNCS.split()},
     "div": lambda p, x, y: x / y if np.issubdtype(x.dtype, np.inexact) else np.trunc(x / y),
     "broadcast_in_dim": _broadcast,
-    "reshape": lambda p, x: (x if p["dimensions"] is None else x.transpose(p["dimensions"])).reshape(p["new_sizes"]),
+    "reshape": lambda p, x: (
+        x if p["dimensions"] is None else x.transpose(p["dimensions"])
+    ).reshape(p["new_sizes"]),
     "squeeze": lambda p, x: np.squeeze(x, p["dimensions"]),
     "transpose": lambda p, x: x.transpose(p["permutation"]),
     "integer_pow": lambda p, x: x ** p["y"],

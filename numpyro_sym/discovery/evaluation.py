@@ -1,10 +1,11 @@
 """Permutations and signs found by evaluating the model alone, blind to what it is made of.
 
-Take all axes of one length, and on each the same involution: the swap of two positions, or the sign of one. Applying it
-on one axis after another makes a group whose elements are sets of axes, vectors over GF(2). At a point that every
-involution leaves as it is, gradient and Hessian of the log joint split into parts that one multiplies by 1 or -1. If
-applying it on a set ``S`` of axes is a symmetry, a part that is not zero must get the sign 1: one linear equation on
-``S``. What all equations leave is a candidate, which is then verified at random points.
+Take all axes of one length, and on each the same involution: the swap of two positions, or the sign
+of one. Applying it on one axis after another makes a group whose elements are sets of axes, vectors
+over GF(2). At a point that every involution leaves as it is, gradient and Hessian of the log joint
+split into parts that one multiplies by 1 or -1. If applying it on a set ``S`` of axes is a
+symmetry, a part that is not zero must get the sign 1: one linear equation on ``S``. What all
+equations leave is a candidate, which is then verified at random points.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def flip(i: int) -> Involution:
 
 
 class Derivatives:
-    """Gradient of a model's log joint, and products with its Hessian; the Hessian itself is never there."""
+    """Gradient of a model's log joint, and products with its Hessian; the Hessian itself is never
+    there.
+    """
 
     def __init__(self, trial: Trial) -> None:
         def joint(point: Sites) -> Any:
@@ -60,17 +63,25 @@ class Derivatives:
         self.gradient = jax.jit(jax.grad(joint))
         self.times_hessian = jax.jit(lambda point, d: jax.jvp(jax.grad(joint), (point,), (d,))[1])
 
-    def candidates(self, axes: Sequence[SiteAxis], involution: Involution) -> list[tuple[SiteAxis, ...]]:
-        """Sets of axes on which the involution may be a symmetry: a basis of what every equation leaves."""
+    def candidates(
+        self, axes: Sequence[SiteAxis], involution: Involution
+    ) -> list[tuple[SiteAxis, ...]]:
+        """Sets of axes on which the involution may be a symmetry: a basis of what every equation
+        leaves.
+        """
         keys = {axis: Unknown(sign=True, symbol=i) for i, axis in enumerate(axes)}
         try:
             odd = [s for p in self.points for s in self._odd_parts(p, axes, involution)]
         except Exception:  # a program without derivatives, which JAX says in many ways
             return []
         rows = [Exponents({keys[a]: Fraction(1) for a in part}) for part in odd]
-        return [tuple(a for a in axes if v.get(keys[a])) for v in solutions(rows, list(keys.values()))]
+        return [
+            tuple(a for a in axes if v.get(keys[a])) for v in solutions(rows, list(keys.values()))
+        ]
 
-    def _odd_parts(self, point: Sites, axes: Sequence[SiteAxis], involution: Involution) -> Iterator[frozenset]:
+    def _odd_parts(
+        self, point: Sites, axes: Sequence[SiteAxis], involution: Involution
+    ) -> Iterator[frozenset]:
         """Sets of axes of which a symmetry must move an even number."""
 
         def projected(x: np.ndarray, pattern: Pattern) -> np.ndarray:
@@ -78,10 +89,12 @@ class Derivatives:
                 x = (x + sign * involution(x, axis)) / 2
             return x
 
-        # Sites that the involution does not reach are one direction; of the others, each part is one.
+        # Sites that the involution does not reach are one direction; of the others, each part is
+        # one.
         mine = {site: [a for s, a in axes if s == site] for site in point}
         parts = {
-            s: [tuple(zip(a, signs, strict=True)) for signs in product((1, -1), repeat=len(a))] for s, a in mine.items()
+            s: [tuple(zip(a, signs, strict=True)) for signs in product((1, -1), repeat=len(a))]
+            for s, a in mine.items()
         }
         fixed = {s: projected(x, parts[s][0]) for s, x in point.items()}
         rng = np.random.default_rng(0)
@@ -91,7 +104,13 @@ class Derivatives:
             for site, patterns in parts.items() if np.isfinite(size) else ():
                 for pattern in patterns:
                     odd = frozenset((site, a) for a, sign in pattern if sign < 0) ^ own
-                    if odd and np.max(np.abs(projected(np.asarray(values[site]), pattern)), initial=0.0) > 1e-9 * size:
+                    if (
+                        odd
+                        and np.max(
+                            np.abs(projected(np.asarray(values[site]), pattern)), initial=0.0
+                        )
+                        > 1e-9 * size
+                    ):
                         yield odd
 
         yield from nonzero(self.gradient(fixed))
@@ -120,7 +139,9 @@ def found_by_evaluation(
     for chosen in dict.fromkeys(c for found in candidates for c in found):
         together = [chosen in found for found in candidates]
         for start, stop in _runs(together) if len(pairs) == n - 1 else [(0, n)]:
-            where = [Axis(axis, None if stop - start == n else start, power=0) for _, axis in chosen]
+            where = [
+                Axis(axis, None if stop - start == n else start, power=0) for _, axis in chosen
+            ]
             placed: dict[str, tuple[Axis, ...]] = {}
             for (site, _), axis in zip(chosen, where, strict=True):
                 placed[site] = (*placed.get(site, ()), axis)
@@ -142,7 +163,10 @@ def with_signs(trial: Trial, derivatives: Derivatives, units: Units) -> Units:
     if others or any(a.outer * a.inner > 1 for _, axes in units.placements for a in axes):
         return units
     for chosen in derivatives.candidates(where, flip(offset)):
-        placed = {s: tuple(replace(a, power=int((s, a.axis) in chosen)) for a in axs) for s, axs in units.placements}
+        placed = {
+            s: tuple(replace(a, power=int((s, a.axis) in chosen)) for a in axs)
+            for s, axs in units.placements
+        }
         signed = Units(units.name, units.n, axes=placed, kind="signed")
         if withstands(trial, signed):
             return signed
@@ -159,7 +183,10 @@ def withstands(trial: Trial, u: Units, num_points: int = 8) -> bool:
         points = [drawn]
         for site, axes in u.placements:
             order = np.argsort(axes[0].blocks(drawn[site], u.n)[..., 0], axis=-1)
-            points += [act_on_sites(u, Element(by, np.ones(u.shape)), drawn) for by in (order, order[..., ::-1])]
+            points += [
+                act_on_sites(u, Element(by, np.ones(u.shape)), drawn)
+                for by in (order, order[..., ::-1])
+            ]
         if not trial.holds([u], 2 * list(trial.finite(points))):
             return False
     return trial.holds([u], 2 * trial.everywhere)

@@ -1,8 +1,10 @@
-"""How values answer to factors: linear forms in unknown exponents, and the systems that these must solve.
+"""How values answer to factors: linear forms in unknown exponents, and the systems that these must
+solve.
 
-Give every unit a factor ``s``. A value that is multiplied by ``s**p`` has the exponent ``p``: modulo 2 where factors
-are signs, rational where they are positive. The exponents of a model's sites are unknown; every other one is a linear
-form in them, and an operation that cannot pass a factor through demands that a form vanish.
+Give every unit a factor ``s``. A value that is multiplied by ``s**p`` has the exponent ``p``:
+modulo 2 where factors are signs, rational where they are positive. The exponents of a model's sites
+are unknown; every other one is a linear form in them, and an operation that cannot pass a factor
+through demands that a form vanish.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from typing import NamedTuple
 
 
 class Unknown(NamedTuple):
-    """An unknown exponent, of a sign or of a positive factor; the path leads to one part of a split variable."""
+    """An unknown exponent, of a sign or of a positive factor; the path leads to one part of a split
+    variable.
+    """
 
     sign: bool
     symbol: int
@@ -21,7 +25,9 @@ class Unknown(NamedTuple):
 
 
 class Exponents(dict[Unknown, Fraction]):
-    """Of one value: one linear form in the exponents of signs, and one in those of positive factors. Never changed."""
+    """Of one value: one linear form in the exponents of signs, and one in those of positive
+    factors. Never changed.
+    """
 
     @classmethod
     def unknown(cls, symbol: int) -> Exponents:
@@ -50,7 +56,8 @@ ONE = Exponents()
 
 
 def solutions(rows: Iterable[Exponents], wanted: Sequence[Unknown]) -> list[Exponents]:
-    """A basis of the values that the wanted unknowns take where every row vanishes, by Gauss-Jordan elimination.
+    """A basis of the values that the wanted unknowns take where every row vanishes, by Gauss-Jordan
+    elimination.
 
     Other unknowns are eliminated first, so that what remains speaks of the wanted ones alone.
     """
@@ -62,7 +69,12 @@ def solutions(rows: Iterable[Exponents], wanted: Sequence[Unknown]) -> list[Expo
         if row:
             pivot = max(row, key=lambda k: rank.get(k, len(rank)))
             row = ONE.times(row, 1 / row[pivot])
-            pivots = {k: r.times(row, -r[pivot]) if pivot in r else r for k, r in pivots.items()} | {pivot: row}
+            pivots = {
+                k: r.times(row, -r[pivot]) if pivot in r else r for k, r in pivots.items()
+            } | {pivot: row}
     bound = [k for k in wanted if k in pivots]
     free = [k for k in wanted if k not in pivots]
-    return [ONE.times(Exponents({f: Fraction(1)} | {k: -pivots[k].get(f, Fraction(0)) for k in bound})) for f in free]
+    return [
+        ONE.times(Exponents({f: Fraction(1)} | {k: -pivots[k].get(f, Fraction(0)) for k in bound}))
+        for f in free
+    ]

@@ -49,16 +49,18 @@ def find_symmetry(
     The symmetry is that of this data, and of one choice of a minibatch's rows. Units of kind
     ``"scaled"`` leave the likelihood as it is, and their permutations the posterior too.
 
-    Discrete sites are summed out as NumPyro's NUTS does, by funsor (``pip install 'numpyro_sym[enum]'``); the symmetry
-    is that of the other sites' joint density.
+    Discrete sites are summed out as NumPyro's NUTS does, by funsor (``pip install
+    'numpyro_sym[enum]'``); the symmetry is that of the other sites' joint density.
 
     :param model: a NumPyro model.
     :param args: the model's arguments.
-    :param include: kinds to look for, one or several of ``"permutation"``, ``"signed"``, ``"scaled"``.
+    :param include: kinds to look for, one or several of ``"permutation"``, ``"signed"``,
+        ``"scaled"``.
     :param rng_seed: seed of the random points and elements that verify what was found.
     :param kwargs: the model's keyword arguments.
     :returns: a :class:`Symmetry`, with the same names in the same order on every run.
-    :raises SymmetryError: where the model cannot be run, has no latent sites, or discrete ones that cannot be summed.
+    :raises SymmetryError: where the model cannot be run, has no latent sites, or discrete ones that
+        cannot be summed.
 
     >>> import jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> def model(x, y):
@@ -72,7 +74,9 @@ def find_symmetry(
     check_arguments(find_symmetry, locals())
     kinds = (include,) if isinstance(include, str) else tuple(include)
     if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((args, kwargs))):
-        raise SymmetryError("find_symmetry: the model's arguments are being traced; pass concrete arrays.")
+        raise SymmetryError(
+            "find_symmetry: the model's arguments are being traced; pass concrete arrays."
+        )
 
     def find() -> Symmetry:
         view = read_numpyro_model(model, args, kwargs)
@@ -85,7 +89,9 @@ def find_symmetry(
 
 
 def at_compile_time() -> AbstractContextManager:
-    """Inside a traced function what has concrete arguments runs now; outside, that would cost compilations."""
+    """Inside a traced function what has concrete arguments runs now; outside, that would cost
+    compilations.
+    """
     traced = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
     return jax.ensure_compile_time_eval() if traced else nullcontext()
 
@@ -100,7 +106,8 @@ def symmetry_of(
     """The symmetry of a model that has been read: proved, then by evaluation, with notes on both.
 
     :param make_trial: points of the model, for what is not asked where nothing is claimed.
-    :param any_data: whether what is proved shall hold whatever the data are, and not by their values.
+    :param any_data: whether what is proved shall hold whatever the data are, and not by their
+        values.
     :param evaluate: whether to look for what evaluation finds where no rule proves it.
     """
     namer = Namer(view)
@@ -110,12 +117,20 @@ def symmetry_of(
     claimed = _whole(view, proved(view, joint, kinds, namer, notes), notes)
     claimed = _commuting(without_redundant(claimed, view.shapes), notes)
     if not claimed and not evaluate:
-        return Symmetry(notes=[*notes, "0 Units proved from the model's program.", *explain(joint, likelihood, [])])
+        return Symmetry(
+            notes=[
+                *notes,
+                "0 Units proved from the model's program.",
+                *explain(joint, likelihood, []),
+            ]
+        )
     trial = make_trial()
     units = trial.those_that_hold(claimed)
     for u in claimed:
         if u not in units:
-            notes.append(f"{u.name}: dropped, for it did not pass the numerical check ({u.describe_axes()}).")
+            notes.append(
+                f"{u.name}: dropped, for it did not pass the numerical check ({u.describe_axes()})."
+            )
     evaluated = []
     if evaluate:
         evaluated = [namer(u) for u in _evaluated(trial, joint, likelihood, units, kinds, notes)]
@@ -134,7 +149,8 @@ def symmetry_of(
     evaluated = [*evaluated, *batched.evaluated]
     caveats = caveats_of(view, together, evaluated, general)
     certain = {
-        name: Symmetry([u], caveats=caveats_of(view, [u], evaluated, general)) for name, u in batched.certain.items()
+        name: Symmetry([u], caveats=caveats_of(view, [u], evaluated, general))
+        for name, u in batched.certain.items()
     }
     for u in together:
         notes += [f"{u.name}: {CAVEATS[caveat]}" for caveat in sorted(caveats[u.name])]
@@ -143,7 +159,10 @@ def symmetry_of(
     first = f"{len(units)} Units proved from the model's program"
     first += f", verified in {trial.precision} at {len(trial.tried)} points."
     if trial.precision == "float32":
-        notes.append("The model fixes its own precision: changes that rounding in float32 explains are not seen.")
+        notes.append(
+            "The model fixes its own precision: changes that rounding in float32 explains are not "
+            "seen."
+        )
     told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together)])
     return Symmetry(together, notes=told, caveats=caveats, certain=certain)
 
@@ -153,13 +172,18 @@ def _whole(view: ModelView, units: Iterable[Units], notes: list[str]) -> list[Un
     kept = []
     for u in units:
         if part := [site for site in u.sites if site in view.local]:
-            notes.append(f"{u.name}: left out, for a minibatch holds only a part of {', '.join(map(repr, part))}.")
+            notes.append(
+                f"{u.name}: left out, for a minibatch holds only a part of "
+                f"{', '.join(map(repr, part))}."
+            )
         else:
             kept.append(u)
     return kept
 
 
-def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer, notes: list[str]) -> Iterator[Units]:
+def proved(
+    view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer, notes: list[str]
+) -> Iterator[Units]:
     """Units of every class of the program, then signs of whole arrays."""
     for c in reading.classes:
         flips = list(class_flips(c))
@@ -179,19 +203,26 @@ def proved(view: ModelView, reading: Reading, kinds: Sequence[str], namer: Namer
                 )
         if "signed" in kinds:
             for i, flip in flips:
-                # Of a matrix flattened, the signs of its rows times those of its columns may cancel.
+                # Of a matrix flattened, the signs of its rows times those of its columns may
+                # cancel.
                 if flip:
-                    yield namer(flip_units(flip, view.shapes), ".sign" + ("" if i is None else f"[{i}]"))
+                    yield namer(
+                        flip_units(flip, view.shapes), ".sign" + ("" if i is None else f"[{i}]")
+                    )
             if not c.alive and c.parities and c.var.size > MOST_SINGLE_SIGNS:
                 notes.append(
-                    f"The {c.var.size} positions of {c} each have a sign of their own; only the sign of all is listed."
+                    f"The {c.var.size} positions of {c} each have a sign of their own; only the "
+                    "sign of all is listed."
                 )
     for flip in array_flips(reading) if "signed" in kinds else ():
         if all(view.shapes[name] for name, _, _ in flip):
             yield namer(flip_units(flip, view.shapes), ".sign")
         else:
             listed = ", ".join(map(repr, sorted({name for name, _, _ in flip})))
-            notes.append(f"The signs of {listed} cancel; not listed, for scalar sites have no axis to act on.")
+            notes.append(
+                f"The signs of {listed} cancel; not listed, for scalar sites have no axis to act "
+                "on."
+            )
 
 
 def _commuting(units: Sequence[Units], notes: list[str]) -> list[Units]:
@@ -201,25 +232,35 @@ def _commuting(units: Sequence[Units], notes: list[str]) -> list[Units]:
     kept: list[Units] = []
     for u in units:
         if why_no_group([*kept, u]):
-            notes.append(f"{u.name}: left out, for it does not commute with the others ({u.describe_axes()}).")
+            notes.append(
+                f"{u.name}: left out, for it does not commute with the others "
+                f"({u.describe_axes()})."
+            )
         else:
             kept.append(u)
     return kept
 
 
 def _evaluated(
-    trial: Trial, joint: Reading, likelihood: Reading, proved: Sequence[Units], kinds: Sequence[str], notes: list[str]
+    trial: Trial,
+    joint: Reading,
+    likelihood: Reading,
+    proved: Sequence[Units],
+    kinds: Sequence[str],
+    notes: list[str],
 ) -> Iterator[Units]:
     """What evaluation finds on axes whose positions an operation without a proof told apart.
 
-    First what the program suggests: positions that it ties to one another, in all of the model or in the likelihood.
-    Then, where no constant told them apart, any set of axes of one length.
+    First what the program suggests: positions that it ties to one another, in all of the model or
+    in the likelihood. Then, where no constant told them apart, any set of axes of one length.
     """
     shapes = trial.view.shapes
     if "permutation" not in kinds:
         return
     if sum(map(prod, shapes.values())) > MOST_ENTRIES:
-        notes.append(f"Not searched by evaluation, for the model has more than {MOST_ENTRIES} entries.")
+        notes.append(
+            f"Not searched by evaluation, for the model has more than {MOST_ENTRIES} entries."
+        )
         return
     derivatives, signs = Derivatives(trial), "signed" in kinds
     moved = {(s, a.axis) for u in proved if u.n > 1 for s, axs in u.placements for a in axs}
@@ -232,7 +273,11 @@ def _evaluated(
                 yield with_signs(trial, derivatives, units) if signs else units
     by_length: dict[int, list[tuple[str, int]]] = {}
     for (site, axis), reasons in why.items():
-        if (site, axis) not in moved and reasons and all(r.opaque or r.text == MET for r in reasons):
+        if (
+            (site, axis) not in moved
+            and reasons
+            and all(r.opaque or r.text == MET for r in reasons)
+        ):
             by_length.setdefault(shapes[site][axis], []).append((site, axis))
     for n, axes in by_length.items():
         yield from found_by_evaluation(trial, derivatives, axes, n, signs)

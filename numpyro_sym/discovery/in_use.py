@@ -77,13 +77,17 @@ class SymmetryInUse:
         self._known[fingerprint((args, kwargs), values=not any_values)] = sym
         return sym
 
-    def _found(self, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> tuple[Symmetry, bool]:
+    def _found(
+        self, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
+    ) -> tuple[Symmetry, bool]:
         """What may be used unasked, and whether it holds for any values of array arguments."""
 
         def find() -> tuple[Symmetry, bool]:
             view = read_numpyro_model(model, args, kwargs)
             kinds = ("permutation", "signed")
-            sym = symmetry_of(view, partial(_trial, view), kinds, any_data=True, evaluate=self.evaluated)
+            sym = symmetry_of(
+                view, partial(_trial, view), kinds, any_data=True, evaluate=self.evaluated
+            )
             return sym, view.any_arguments and not self.evaluated
 
         try:
@@ -92,20 +96,26 @@ class SymmetryInUse:
         except SymmetryError as error:
             return Symmetry(notes=[f"No symmetry was looked for: {error}"]), True
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
-        if len(used) == 0 and all("untouched" in some for some in sym.caveats.values()) and len(sym) > 0:
+        if (
+            len(used) == 0
+            and all("untouched" in some for some in sym.caveats.values())
+            and len(sym) > 0
+        ):
             self._tell_of_untouched(sym, hidden_sites(model, args, kwargs))
         return used, any_values
 
     def _tell_of_untouched(self, sym: Symmetry, hidden: Collection[str]) -> None:
         """Logged; and warned of where the model hides sites, so that it is a part of one.
 
-        A model that has no observations at all is run as NumPyro runs it, without a warning. Kernels keep warnings to
-        themselves, for a density is a whole model to them.
+        A model that has no observations at all is run as NumPyro runs it, without a warning.
+        Kernels keep warnings to themselves, for a density is a whole model to them.
         """
         named = ", ".join(repr(u.name) for u in sym)
         told = (
-            f"{self.who}: the model shows no observations that depend on its units ({named}), so their symmetry may be "
-            "that of a part alone, and it is not used. Give the whole model, or pass sym= to use it."
+            f"{self.who}: the model shows no observations that depend on its units ({named}), so "
+            "their symmetry may be "
+            "that of a part alone, and it is not used. Give the whole model, or pass sym= to use "
+            "it."
         )
         LOGGER.warning("%s", told)
         if hidden:
@@ -123,7 +133,8 @@ def described(sym: Symmetry) -> str:
     what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
     alone = "a sign"
     return ", ".join(
-        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})" for u in sym
+        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})"
+        for u in sym
     )
 
 
@@ -161,4 +172,8 @@ def _stand_in(x: Any) -> Any:
         return x
     if jnp.issubdtype(x.dtype, jnp.floating):
         return np.random.default_rng(0).normal(size=x.shape).astype(x.dtype)
-    return np.zeros(x.shape, x.dtype) if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended) else jax.random.key(0)
+    return (
+        np.zeros(x.shape, x.dtype)
+        if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended)
+        else jax.random.key(0)
+    )

@@ -38,18 +38,21 @@ class Block(NamedTuple):
     size: int
 
 
-#: Where a dimension of a batch lies: an axis, a block of one, or ``None`` inside a loop that runs over it.
+#: Where a dimension of a batch lies: an axis, a block of one, or ``None`` inside a loop that runs
+#: over it.
 Lies = int | Block | None
 #: Of each dimension; empty for what is no slice.
 Batch = tuple[Lies, ...]
 
 
 class Value(NamedTuple):
-    """The type of one value: a layout for each axis (``None``: constant along it), and the exponents of the whole.
+    """The type of one value: a layout for each axis (``None``: constant along it), and the
+    exponents of the whole.
 
     :param exponents: the factor of the whole value.
     :param known: the value itself, where it is constant.
-    :param batch: of one slice of a batch (see :mod:`.slices`): where each dimension of the batch lies.
+    :param batch: of one slice of a batch (see :mod:`.slices`): where each dimension of the batch
+        lies.
     :param pieces: what it was concatenated from, for an operation that reads them one by one.
     """
 
@@ -71,14 +74,16 @@ Combine = Callable[[Var, list[Exponents]], Exponents]
 Rule = Callable[..., "Value | Sequence[Any]"]
 rules: dict[str, Rule] = {}
 calls: set[str] = set()  # primitives that only run a program of their own
-entry_by_entry: set[Rule] = set()  # rules of primitives that do the same to each entry, with entries at its place
+entry_by_entry: set[Rule] = (
+    set()
+)  # rules of primitives that do the same to each entry, with entries at its place
 
 
 def register_rule(*primitives: str) -> Callable[[Rule], Rule]:
     """Register the rule of one or more primitives, by name; a later one replaces an earlier one.
 
-    A rule is a function ``rule(walk, eqn, *values)`` of a :class:`Walk`, the jaxpr's equation and the types of its
-    inputs; it returns the type of its output, or a sequence of them.
+    A rule is a function ``rule(walk, eqn, *values)`` of a :class:`Walk`, the jaxpr's equation and
+    the types of its inputs; it returns the type of its output, or a sequence of them.
 
     :param primitives: names of primitives, as a jaxpr prints them.
     :returns: a decorator.
@@ -95,7 +100,8 @@ def register_rule(*primitives: str) -> Callable[[Rule], Rule]:
 class Walk:
     """One walk through a program: the demands it makes on exponents, and what rules work with.
 
-    :param rows: demands: a form on an occurrence of a variable vanishes, for the sake of these sites' densities.
+    :param rows: demands: a form on an occurrence of a variable vanishes, for the sake of these
+        sites' densities.
     :param unknown: names of primitives met for which there is no rule.
     :param eqn: the present equation.
     :param feeds: the sites whose densities need it, and ``out_feeds`` output by output.
@@ -114,7 +120,9 @@ class Walk:
 
     def because(self, text: str, opaque: bool = False) -> Reason:
         """The reason for what happens at the present equation."""
-        name, source = ("", "") if self.eqn is None else (self.eqn.primitive.name, source_line(self.eqn))
+        name, source = (
+            ("", "") if self.eqn is None else (self.eqn.primitive.name, source_line(self.eqn))
+        )
         return Reason(text, name, source, self.feeds, opaque)
 
     def unknown_exponents(self) -> Exponents:
@@ -126,7 +134,9 @@ class Walk:
         return self.value(shape, axes, self.unknown_exponents())
 
     def free_axis(self, n: int) -> Layout | None:
-        """The layout of an axis about which nothing is known yet; ``None`` where it is of length 1."""
+        """The layout of an axis about which nothing is known yet; ``None`` where it is
+        of length 1.
+        """
         return ((Occurrence(Var(n), self.unknown_exponents()),),) if n > 1 else None
 
     def demand(self, var: Var, exponents: Exponents) -> None:
@@ -138,7 +148,9 @@ class Walk:
         """An axis of new positions: interchangeable, or dead for these reasons."""
         return None if size == 1 else ((Occurrence(Var(size, reasons)),),)
 
-    def value(self, shape: Iterable[int], axes: Iterable[Layout | None], exponents: Exponents = ONE) -> Value:
+    def value(
+        self, shape: Iterable[int], axes: Iterable[Layout | None], exponents: Exponents = ONE
+    ) -> Value:
         """A value whose axes of length 1 hand their factor to the whole."""
         shape, axes = tuple(int(n) for n in shape), list(axes)
         for i, n in enumerate(shape):
@@ -148,8 +160,12 @@ class Walk:
                 axes[i] = None
         return Value(shape, tuple(axes), exponents)
 
-    def kill(self, x: Value, text: str, axes: Iterable[int] | None = None, opaque: bool = False) -> None:
-        """Nothing may exchange positions along these axes (all of them), nor have a factor there."""
+    def kill(
+        self, x: Value, text: str, axes: Iterable[int] | None = None, opaque: bool = False
+    ) -> None:
+        """Nothing may exchange positions along these axes (all of them), nor have a
+        factor there.
+        """
         for i in range(len(x.shape)) if axes is None else axes:
             for occ in leaves(x.axes[i] or ()):
                 occ.var.kill(self.because(text, opaque))
@@ -168,11 +184,15 @@ class Walk:
         self.kill(x, text, sizes, opaque)
         shape, reason = [sizes.get(i, n) for i, n in enumerate(x.shape)], self.because(text, opaque)
         return self.value(
-            shape, [self.fresh(sizes[i], reason) if i in sizes else a for i, a in enumerate(x.axes)], x.exponents
+            shape,
+            [self.fresh(sizes[i], reason) if i in sizes else a for i, a in enumerate(x.axes)],
+            x.exponents,
         )
 
     def merge(self, layouts: Sequence[Layout | None], combine: Combine) -> Layout | None:
-        """Align axes of several values; ``combine`` makes one set of exponents of theirs, and demands."""
+        """Align axes of several values; ``combine`` makes one set of exponents of theirs, and
+        demands.
+        """
         given = [a for a in layouts if a is not None]
         if not given:
             return None
@@ -203,7 +223,9 @@ class Walk:
         return self.merge(layouts, self.same)
 
     def unify(self, x: Value, y: Value) -> Value:
-        """Both values have one type from now on; a constant 0 has any exponents. Which of them it is, is not known."""
+        """Both values have one type from now on; a constant 0 has any exponents. Which of them it
+        is, is not known.
+        """
         if x.zero or y.zero:
             return (y if x.zero else x)._replace(known=None, pieces=())
         axes = [self.tie(pair) for pair in zip(x.axes, y.axes, strict=True)]
@@ -215,7 +237,9 @@ class Walk:
         """Positions ``start .. stop - 1`` of an axis."""
         if layout is None or stop - start == sum(map(run_size, layout)):
             return layout
-        which = f"position {start} is" if stop == start + 1 else f"positions {start} to {stop - 1} are"
+        which = (
+            f"position {start} is" if stop == start + 1 else f"positions {start} to {stop - 1} are"
+        )
         reason = self.because(f"{which} used apart", opaque=True)
         position, kept, todo = 0, list[Run](), list(reversed(normal(layout)))
         while todo:
@@ -242,7 +266,9 @@ class Walk:
     # Constants ---------------------------------------------------------------------------------
 
     def data(self, name: str, shape: Sequence[int]) -> Value:
-        """The type of data that may have any values: every position is told apart from the others."""
+        """The type of data that may have any values: every position is told apart from
+        the others.
+        """
         reason = self.because(f"{name} may have any values")
         return self.value(shape, [self.fresh(n, reason) for n in shape])
 
@@ -250,11 +276,20 @@ class Walk:
         """The type of a constant, by its value."""
         shape = np.shape(x)
         if not isinstance(x, np.ndarray):  # random keys and the like
-            return Value(shape, tuple(self.fresh(n, self.because("a constant", True)) for n in shape), known=x)
+            return Value(
+                shape,
+                tuple(self.fresh(n, self.because("a constant", True)) for n in shape),
+                known=x,
+            )
         axes, paired = [self._constant_axis(x, i) for i in range(x.ndim)], set[int]()
         for i in range(x.ndim):
             for j in range(i + 1, x.ndim):
-                if axes[i] is not None and axes[j] is not None and not paired & {i, j} and _is_scaled_identity(x, i, j):
+                if (
+                    axes[i] is not None
+                    and axes[j] is not None
+                    and not paired & {i, j}
+                    and _is_scaled_identity(x, i, j)
+                ):
                     axes[i] = axes[j] = self.fresh(shape[i])
                     paired |= {i, j}
         return Value(shape, tuple(axes), known=x)
@@ -271,23 +306,36 @@ class Walk:
         if self.any_data or change.sum() >= MOST_BLOCKS or change.all():
             return self.fresh(n, reason)
         edges = [0, *(np.flatnonzero(change) + 1).tolist(), n]
-        return tuple((Occurrence(Var(b - a, (reason,) if b - a == 1 else ())),) for a, b in pairwise(edges))
+        return tuple(
+            (Occurrence(Var(b - a, (reason,) if b - a == 1 else ())),) for a, b in pairwise(edges)
+        )
 
 
 def _zip(layouts: Sequence[Any], combine: Combine) -> Any:
-    """Aligned axes, of which some may be constant, as one: exponents combined occurrence by occurrence."""
+    """Aligned axes, of which some may be constant, as one: exponents combined occurrence by
+    occurrence.
+    """
     model = next(a for a in layouts if a is not None)
     if isinstance(model, Occurrence):
-        if any(a is not None and (not isinstance(a, Occurrence) or a.var is not model.var) for a in layouts):
+        if any(
+            a is not None and (not isinstance(a, Occurrence) or a.var is not model.var)
+            for a in layouts
+        ):
             raise MisalignedError
-        return Occurrence(model.var, combine(model.var, [ONE if a is None else a.exponents for a in layouts]))
+        return Occurrence(
+            model.var, combine(model.var, [ONE if a is None else a.exponents for a in layouts])
+        )
     if any(a is not None and (isinstance(a, Occurrence) or len(a) != len(model)) for a in layouts):
         raise MisalignedError
-    return tuple(_zip([a if a is None else a[i] for a in layouts], combine) for i in range(len(model)))
+    return tuple(
+        _zip([a if a is None else a[i] for a in layouts], combine) for i in range(len(model))
+    )
 
 
 def _is_scaled_identity(x: np.ndarray, i: int, j: int) -> bool:
-    """One value on the diagonal of two axes and one off it: the same permutation of both leaves it."""
+    """One value on the diagonal of two axes and one off it: the same permutation of
+    both leaves it.
+    """
     n = x.shape[i]
     if n != x.shape[j] or n > 4096:
         return False
@@ -317,4 +365,6 @@ def opaque(walk: Walk, eqn: Any, *inputs: Value) -> list[Value]:
     for x in inputs:
         walk.kill(x, text, opaque=True)
     why = walk.because(text, opaque=True)
-    return [walk.value(v.aval.shape, [walk.fresh(n, why) for n in v.aval.shape]) for v in eqn.outvars]
+    return [
+        walk.value(v.aval.shape, [walk.fresh(n, why) for n in v.aval.shape]) for v in eqn.outvars
+    ]

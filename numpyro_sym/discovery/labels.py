@@ -1,8 +1,10 @@
-"""Labels that move with the units of a symmetry: which discrete sites hold them, by the complete-data joint.
+"""Labels that move with the units of a symmetry: which discrete sites hold them, by the
+complete-data joint.
 
-A symmetry of the joint with discrete sites summed out says nothing of the sites themselves. Where one has as
-many values as there are units, it may hold their labels; where it has an axis as long, units may lie along it.
-What leaves log p(y, theta, z) as it is at random values of all discrete sites is how they move.
+A symmetry of the joint with discrete sites summed out says nothing of the sites themselves. Where
+one has as many values as there are units, it may hold their labels; where it has an axis as long,
+units may lie along it. What leaves log p(y, theta, z) as it is at random values of all discrete
+sites is how they move.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ Sites = Mapping[str, DiscreteSite]
 #: How the discrete sites of one kind move: as labels, or along an axis; ``None`` where they stay.
 Way = Axis | None
 
-#: Ways tried for one ``Units``; sites of one shape and number of values are taken to move alike first.
+#: Ways tried for one ``Units``; sites of one shape and number of values are taken to move alike
+#: first.
 MOST_WAYS, MOST_SITES = 64, 5
 
 
@@ -39,12 +42,18 @@ class Labelled(NamedTuple):
 
 
 def with_labels(
-    sym: Symmetry, model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any], rng_seed: int = 0
+    sym: Symmetry,
+    model: Callable[..., Any],
+    args: tuple,
+    kwargs: Mapping[str, Any],
+    rng_seed: int = 0,
 ) -> Labelled:
     """The symmetry with the sites that hold labels of its units, each verified in float64.
 
-    :param sym: of the model with its discrete sites summed out; sites that it names already stay as they are named.
-    :raises SymmetryError: where the model cannot be evaluated at given values of its discrete sites.
+    :param sym: of the model with its discrete sites summed out; sites that it names already stay as
+        they are named.
+    :raises SymmetryError: where the model cannot be evaluated at given values of its discrete
+        sites.
     """
     sites = discrete_sites(model, args, kwargs)
     if not sites or not sym.units:
@@ -62,7 +71,9 @@ def with_labels(
 
 
 def _labelled(u: Units, sites: Sites, trial: Trial) -> Units | None:
-    """The units with the first way in which they and the discrete sites leave the complete-data joint as it is."""
+    """The units with the first way in which they and the discrete sites leave the complete-data
+    joint as it is.
+    """
     for way in islice(_ways(u, sites), MOST_WAYS):
         if trial.holds([way.without_scales()]):
             return way
@@ -97,7 +108,11 @@ def _all_ways(u: Units, sites: Sites, groups: Sequence[Sequence[str]]) -> Iterat
 def _moves(u: Units, site: DiscreteSite) -> Iterator[Way]:
     """How one site may move: it holds labels, it stays, or units lie along it."""
     ndim, batch = len(site.shape), u.batch
-    places = [axes for axes in permutations(range(ndim), len(batch)) if tuple(site.shape[a] for a in axes) == batch]
+    places = [
+        axes
+        for axes in permutations(range(ndim), len(batch))
+        if tuple(site.shape[a] for a in axes) == batch
+    ]
     if site.states == u.n:
         yield from (Axis(batch=axes) for axes in places)
     yield None
@@ -107,8 +122,11 @@ def _moves(u: Units, site: DiscreteSite) -> Iterator[Way]:
                 yield replace(Axis(k, power=0), batch=axes)
 
 
-def found_with_labels(sym: Symmetry, model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> Symmetry:
-    """What was found in a model with its discrete sites summed out, with the labels that move along.
+def found_with_labels(
+    sym: Symmetry, model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]
+) -> Symmetry:
+    """What was found in a model with its discrete sites summed out, with the labels that move
+    along.
 
     Units for which no labels are found stay as they are, and a note says so.
     """
@@ -117,12 +135,16 @@ def found_with_labels(sym: Symmetry, model: Callable[..., Any], args: tuple, kwa
     except SymmetryError as error:
         return _noted(sym, [f"Labels were not looked for: {error}"])
     notes = [
-        f"{u.name}: sites {', '.join(u.values)} hold its labels, verified by evaluating the joint at given labels."
+        f"{u.name}: sites {', '.join(u.values)} hold its labels, verified by evaluating the joint "
+        "at given labels."
         for u in found
         if u.values
     ]
     if lost:
-        notes.append(f"{', '.join(lost)}: how the discrete sites move along was not found; draws of them stay.")
+        notes.append(
+            f"{', '.join(lost)}: how the discrete sites move along was not found; draws of them "
+            "stay."
+        )
     whole = [sym[u.name] if u.name in lost else found[u.name] for u in sym]
     return _noted(Symmetry(whole, notes=sym.notes, caveats=sym.caveats, certain=sym.certain), notes)
 

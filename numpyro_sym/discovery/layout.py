@@ -1,10 +1,11 @@
 """Types of axes: which interchangeable positions an axis of an array runs over.
 
-An axis is a sum (positions one run after another) of products (major factor first) of variables. A variable stands for
-some number of positions that a permutation may exchange, the same permutation wherever it occurs. ``line_up`` makes two
-axes the same by splitting variables: a reshape splits one into a product, a slice or a concatenation into a sum. A
-variable with reasons is dead: something tells its positions apart, nothing may exchange them; they stay aligned, so
-that signs survive. An axis along which a value is constant has the type ``None``: it fits anything.
+An axis is a sum (positions one run after another) of products (major factor first) of variables. A
+variable stands for some number of positions that a permutation may exchange, the same permutation
+wherever it occurs. ``line_up`` makes two axes the same by splitting variables: a reshape splits one
+into a product, a slice or a concatenation into a sum. A variable with reasons is dead: something
+tells its positions apart, nothing may exchange them; they stay aligned, so that signs survive. An
+axis along which a value is constant has the type ``None``: it fits anything.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ MOST_REASONS = 8  # that a variable remembers
 
 
 class Reason(NamedTuple):
-    """Why positions are told apart: what happened, in which primitive, where, for which sites' densities."""
+    """Why positions are told apart: what happened, in which primitive, where, for which sites'
+    densities.
+    """
 
     text: str
     primitive: str = ""
@@ -84,21 +87,29 @@ def run_size(run: Run) -> int:
 def _opened(factor: Factor) -> Layout:
     """One step from a bound variable to its parts.
 
-    Exponents on a variable of several positions may differ from part to part; that of a single position is one number,
-    which other values may share, and stays the same unknown.
+    Exponents on a variable of several positions may differ from part to part; that of a single
+    position is one number, which other values may share, and stays the same unknown.
     """
     if not isinstance(factor, Occurrence):
         return factor
     assert factor.var.parts is not None
     single = factor.var.size == 1
-    return _relabelled(factor.var.parts, lambda path: factor.exponents if single else factor.exponents.at(path))
+    return _relabelled(
+        factor.var.parts, lambda path: factor.exponents if single else factor.exponents.at(path)
+    )
 
 
 def _relabelled(parts: Layout, exponents: Callable[[tuple], Exponents], path: tuple = ()) -> Layout:
     def one(f: Factor, here: tuple) -> Factor:
-        return Occurrence(f.var, exponents(here)) if isinstance(f, Occurrence) else _relabelled(f, exponents, here)
+        return (
+            Occurrence(f.var, exponents(here))
+            if isinstance(f, Occurrence)
+            else _relabelled(f, exponents, here)
+        )
 
-    return tuple(tuple(one(f, (*path, (i, j))) for j, f in enumerate(run)) for i, run in enumerate(parts))
+    return tuple(
+        tuple(one(f, (*path, (i, j))) for j, f in enumerate(run)) for i, run in enumerate(parts)
+    )
 
 
 def _is_leaf(factor: Factor) -> bool:
@@ -117,11 +128,17 @@ def leaves(layout: Layout) -> Iterator[Occurrence]:
 
 def normal(layout: Layout) -> Layout:
     """The same axis with bound variables opened, as a sum of as many runs as it has."""
-    return tuple(t for run in layout for t in product([((f,),) if _is_leaf(f) else normal(_opened(f)) for f in run]))
+    return tuple(
+        t
+        for run in layout
+        for t in product([((f,),) if _is_leaf(f) else normal(_opened(f)) for f in run])
+    )
 
 
 def product(factors: Sequence[Layout]) -> Layout:
-    """``(a + b) * c`` is ``a * c + b * c``; ``c * (a + b)`` is no sum of runs and keeps a sum as its factor."""
+    """``(a + b) * c`` is ``a * c + b * c``; ``c * (a + b)`` is no sum of runs and keeps a sum as
+    its factor.
+    """
     out: Layout = ((),)
     for f in reversed(factors):
         after = out
@@ -141,7 +158,10 @@ def cut(run: Run, k: int, reason: Reason) -> None:
     if n == 1:
         return cut(run[1:], k, reason)
     q, r = divmod(k, rest)
-    first.var.become(tuple((Occurrence(Var(s)),) for s in ([q, n - q] if r == 0 else [q, 1, n - q - 1]) if s), reason)
+    first.var.become(
+        tuple((Occurrence(Var(s)),) for s in ([q, n - q] if r == 0 else [q, 1, n - q - 1]) if s),
+        reason,
+    )
 
 
 def line_up(a: Layout, b: Layout, reason: Reason) -> None:

@@ -10,9 +10,12 @@ from .inference import Value, Walk, calls, opaque, rules
 from .slices import apply_to_slices, joined
 
 #: Where a program's own random numbers begin: with another seed they are others.
-RANDOM = frozenset(("random_seed", "random_wrap", "random_bits", "threefry2x32", "rng_bit_generator"))
+RANDOM = frozenset(
+    ("random_seed", "random_wrap", "random_bits", "threefry2x32", "rng_bit_generator")
+)
 
-#: Whether a fault of a rule is raised. By default the primitive counts as unknown, so that less is found; tests raise.
+#: Whether a fault of a rule is raised. By default the primitive counts as unknown, so that less is
+#: found; tests raise.
 RAISE_FAULTS = False
 
 
@@ -20,8 +23,8 @@ def walk_jaxpr(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[An
     """Types (or constants) of a program's outputs, given those of its inputs.
 
     :param jaxpr: a closed jaxpr, or one without constants.
-    :param feeds: for each output, the sites whose densities depend on it, or ``None`` where nothing does and what leads
-        to it may be left out.
+    :param feeds: for each output, the sites whose densities depend on it, or ``None`` where nothing
+        does and what leads to it may be left out.
     """
     consts, jaxpr = getattr(jaxpr, "consts", ()), getattr(jaxpr, "jaxpr", jaxpr)
     env: dict[Any, Any] = dict(zip(jaxpr.constvars, map(as_constant, consts), strict=True))
@@ -34,13 +37,19 @@ def walk_jaxpr(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[An
     for eqn, out_feeds in zip(jaxpr.eqns, needed(jaxpr, feeds)[0], strict=True):
         if feeding := [f for f in out_feeds if f is not None]:
             walk.eqn, walk.feeds, walk.out_feeds = eqn, frozenset().union(*feeding), out_feeds
-            env.update(zip(eqn.outvars, apply_rule(walk, eqn, [read(a) for a in eqn.invars]), strict=True))
+            env.update(
+                zip(eqn.outvars, apply_rule(walk, eqn, [read(a) for a in eqn.invars]), strict=True)
+            )
     walk.eqn, walk.feeds, walk.out_feeds = outer
     return [read(a) if f is not None else None for a, f in zip(jaxpr.outvars, feeds, strict=True)]
 
 
-def needed(jaxpr: Any, feeds: Sequence[frozenset[str] | None]) -> tuple[list[list], dict[Any, frozenset[str]]]:
-    """For each output of each equation, the sites whose densities need it (``None``: none does); and by variable."""
+def needed(
+    jaxpr: Any, feeds: Sequence[frozenset[str] | None]
+) -> tuple[list[list], dict[Any, frozenset[str]]]:
+    """For each output of each equation, the sites whose densities need it (``None``: none does);
+    and by variable.
+    """
     use: dict[Any, frozenset[str]] = {}
     by_equation: list[list[frozenset[str] | None]] = []
 
@@ -62,7 +71,9 @@ def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
     """Outputs of one equation: computed where every input is constant, else typed by its rule."""
     if not any(isinstance(x, Value) for x in inputs) and eqn.primitive.name not in calls:
         if walk.any_data and eqn.primitive.name in RANDOM:
-            return [walk.data("a random number of the model's own", v.aval.shape) for v in eqn.outvars]
+            return [
+                walk.data("a random number of the model's own", v.aval.shape) for v in eqn.outvars
+            ]
         return fold(eqn, inputs)
     rule = rules.get(eqn.primitive.name)
     values = [x if isinstance(x, Value) else walk.constant(x) for x in inputs]
@@ -72,12 +83,14 @@ def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
                 slices = apply_to_slices(walk, eqn, values, rule)
                 if slices is not None:
                     return slices
-                values = [joined(walk, x, a.aval.shape) for x, a in zip(values, eqn.invars, strict=True)]
+                values = [
+                    joined(walk, x, a.aval.shape) for x, a in zip(values, eqn.invars, strict=True)
+                ]
             out = rule(walk, eqn, *values)
             return [out] if isinstance(out, Value) else out
         except Exception:
-            # Parameters that a version of JAX spells otherwise. What the rule demanded by then only narrows what is
-            # found.
+            # Parameters that a version of JAX spells otherwise. What the rule demanded by then only
+            # narrows what is found.
             if RAISE_FAULTS:
                 raise
     walk.unknown.add(eqn.primitive.name)

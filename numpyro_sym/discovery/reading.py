@@ -23,15 +23,18 @@ def read_program(
 
     :param only: names of the sites whose densities (and supports) must be invariant; all.
     :param any_data: whether data may have any values; else they are constants as they are.
-    :param batch: site name -> the axes of a batch. Types are those of one slice of these sites, at any
-        index, while all other slices and sites stay as they are.
+    :param batch: site name -> the axes of a batch. Types are those of one slice of these sites, at
+        any index, while all other slices and sites stay as they are.
     """
     walk, names = Walk(any_data=any_data), sorted(view.shapes)
     supports = {n: f"support of {n}" for n in names}
     wanted = {*names, *view.observed, *supports.values()} if only is None else set(only)
     outputs = [*names, *sorted(view.observed), *supports.values()]  # a dict's leaves come sorted
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
-    data = [walk.data(name, np.shape(x)) if any_data else as_constant(x) for name, x in sorted(view.data.items())]
+    data = [
+        walk.data(name, np.shape(x)) if any_data else as_constant(x)
+        for name, x in sorted(view.data.items())
+    ]
     sites = {n: _site(walk, n, shape, batch) for n, shape in view.shapes.items()}
     types = walk_jaxpr(walk, view.program, [*data, *(sites[n] for n in names)], feeds)
     for value, feed in zip(types, feeds, strict=True):
@@ -40,11 +43,17 @@ def read_program(
             walk.vanish(value)
     if batch is not None:
         sites = {n: sites[n] for n in batch}
-    return read_classes(walk, sites, [*view.observed, *supports.values()], reaching(view, view.observed))
+    return read_classes(
+        walk, sites, [*view.observed, *supports.values()], reaching(view, view.observed)
+    )
 
 
-def _site(walk: Walk, name: str, shape: tuple[int, ...], batch: Mapping[str, tuple[int, ...]] | None) -> Value:
-    """The type of a latent site; with a batch, of one slice of those that have it, and of others as of data."""
+def _site(
+    walk: Walk, name: str, shape: tuple[int, ...], batch: Mapping[str, tuple[int, ...]] | None
+) -> Value:
+    """The type of a latent site; with a batch, of one slice of those that have it, and of others as
+    of data.
+    """
     if batch is None:
         return walk.unknown_value(shape)
     if name not in batch:
@@ -58,6 +67,8 @@ def reaching(view: ModelView, densities: Iterable[str]) -> frozenset[str]:
     wanted, names = {*densities}, sorted(view.shapes)
     outputs = [*names, *sorted(view.observed)]
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
-    use = needed(view.program.jaxpr, [*feeds, *(None for _ in names)])[1]  # the last: values in their supports
+    use = needed(view.program.jaxpr, [*feeds, *(None for _ in names)])[
+        1
+    ]  # the last: values in their supports
     inputs = view.program.jaxpr.invars[len(view.data) :]
     return frozenset(n for n, v in zip(names, inputs, strict=True) if v in use)

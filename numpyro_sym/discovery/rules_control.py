@@ -16,7 +16,9 @@ calls.update({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "che
 calls.update({"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr"})
 
 
-def _inside(walk: Walk, jaxpr: Any, inputs: Iterable[Value], feeds: Sequence[Any] | None = None) -> list[Any]:
+def _inside(
+    walk: Walk, jaxpr: Any, inputs: Iterable[Value], feeds: Sequence[Any] | None = None
+) -> list[Any]:
     """Walk a program inside a program; all of it where nothing is said of what its outputs feed."""
     inputs = [x if x.known is None else x.known for x in inputs]
     outs = getattr(jaxpr, "jaxpr", jaxpr).outvars
@@ -30,7 +32,9 @@ def _typed(walk: Walk, outs: Iterable[Any]) -> list[Value]:
 @register_rule(*sorted(calls))
 def call(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
     """The program that is called, whatever this version of JAX calls it."""
-    jaxpr = next((eqn.params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in eqn.params), None)
+    jaxpr = next(
+        (eqn.params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in eqn.params), None
+    )
     if jaxpr is None or len(getattr(jaxpr, "jaxpr", jaxpr).invars) != len(inputs):
         return opaque(walk, eqn, *inputs)
     return _inside(walk, jaxpr, inputs, walk.out_feeds)
@@ -60,15 +64,26 @@ def _settled(
 
 @register_rule("scan")
 def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
-    """With a carry the scanned axis is told apart by its order; without, the body does the same at every position."""
+    """With a carry the scanned axis is told apart by its order; without, the body does the same at
+    every position.
+    """
     body, length = eqn.params["jaxpr"], eqn.params["length"]
     inner = getattr(body, "jaxpr", body)
-    # A scan stacks its last outputs and takes its last inputs apart: those whose ranks differ inside.
+    # A scan stacks its last outputs and takes its last inputs apart: those whose ranks differ
+    # inside.
     stacks = [a.aval.ndim != b.aval.ndim for a, b in zip(eqn.outvars, inner.outvars, strict=True)]
     num_carry = stacks.index(True) if True in stacks else len(stacks)
-    whole = [i for i, (a, b) in enumerate(zip(eqn.invars, inner.invars, strict=True)) if a.aval.ndim == b.aval.ndim]
+    whole = [
+        i
+        for i, (a, b) in enumerate(zip(eqn.invars, inner.invars, strict=True))
+        if a.aval.ndim == b.aval.ndim
+    ]
     first = whole[-1] + 1 if whole else 0
-    consts, carry, scanned = inputs[: first - num_carry], inputs[first - num_carry : first], inputs[first:]
+    consts, carry, scanned = (
+        inputs[: first - num_carry],
+        inputs[first - num_carry : first],
+        inputs[first:],
+    )
     if any(x.batch for x in inputs):
         return _scan_of_slices(walk, eqn, consts, carry, scanned)
     if num_carry:
@@ -81,7 +96,9 @@ def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
         lead = walk.tie([x.axes[0] for x in scanned])
     slices = [walk.value(x.shape[1:], x.axes[1:], x.exponents) for x in scanned]
     constant = _constant_carries(walk, body, consts, carry, slices)
-    state, outs = _settled(walk, carry, lambda c: _typed(walk, _inside(walk, body, [*consts, *c, *slices])), constant)
+    state, outs = _settled(
+        walk, carry, lambda c: _typed(walk, _inside(walk, body, [*consts, *c, *slices])), constant
+    )
     ends = [x.known if k else x for x, k in zip(state, constant, strict=True)]
     return [*ends, *(_stacked(walk, length, lead, y) for y in outs)]
 
@@ -105,7 +122,10 @@ def _constant_carries(
         trial = Walk(any_data=walk.any_data, feeds=walk.feeds)
         unknown = [trial.unknown_value(x.shape) for x in (*consts, *carry, *slices)]
         is_known = [*(x.known is not None for x in consts), *constant, *(False for _ in slices)]
-        given = [x if k else u for x, k, u in zip((*consts, *carry, *slices), is_known, unknown, strict=True)]
+        given = [
+            x if k else u
+            for x, k, u in zip((*consts, *carry, *slices), is_known, unknown, strict=True)
+        ]
         ends = _typed(trial, _inside(trial, body, given))
         still = [k and _is_same(x, end) for k, x, end in zip(constant, carry, ends, strict=False)]
         if still == constant:
@@ -134,7 +154,11 @@ def _scan_of_slices(
     run_over = {d for x in scanned for d, k in enumerate(x.batch) if k == 0}
     for i, x in enumerate(inputs):
         is_beside = not run_over and not any(isinstance(k, Block) for k in x.batch)
-        is_run_over = len(run_over) == 1 and i >= last and [d for d, k in enumerate(x.batch) if k == 0] == [*run_over]
+        is_run_over = (
+            len(run_over) == 1
+            and i >= last
+            and [d for d, k in enumerate(x.batch) if k == 0] == [*run_over]
+        )
         if not is_beside and not is_run_over:
             inputs[i] = joined(walk, x, outer[i])
     consts, carry, scanned = inputs[:first], inputs[first:last], inputs[last:]
@@ -165,7 +189,9 @@ def _scan_of_slices(
         if y.batch and run_over:
             length, batch = 1, tuple(0 if d in run_over else k for d, k in enumerate(batch))
         lead = walk.fresh(length, walk.because(text))
-        found.append(walk.value((length, *y.shape), (lead, *y.axes), y.exponents)._replace(batch=batch))
+        found.append(
+            walk.value((length, *y.shape), (lead, *y.axes), y.exponents)._replace(batch=batch)
+        )
     return found
 
 
@@ -184,7 +210,9 @@ def _with_batch(walk: Walk, x: Value, shape: tuple[int, ...], batch: Batch) -> V
 def _batches_of_carry(
     walk: Walk, body: Any, consts: Sequence[Value], carry: Sequence[Value], slices: Sequence[Value]
 ) -> list[Batch]:
-    """Which carries are slices after some steps, and along which axes: tried on values of unknown types."""
+    """Which carries are slices after some steps, and along which axes: tried on values of unknown
+    types.
+    """
     shapes = [tuple(a.aval.shape) for a in getattr(body, "jaxpr", body).invars]
     given = [*consts, *carry, *slices]
     batches = [x.batch for x in given]

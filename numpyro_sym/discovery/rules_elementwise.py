@@ -13,8 +13,8 @@ from .exponents import ONE, Exponents
 from .inference import WHOLE, Combine, Rule, Value, Walk, entry_by_entry, register_rule
 from .layout import Var
 
-# What a primitive does with a sign, and with a positive factor: "keep" it (the same one of every input), let it
-# "vanish" (allow none), need the "same" of every input and lose it, or lose "any".
+# What a primitive does with a sign, and with a positive factor: "keep" it (the same one of every
+# input), let it "vanish" (allow none), need the "same" of every input and lose it, or lose "any".
 TABLE = {
     ("keep", "keep"): "neg copy reduce_precision stop_gradient add sub add_any",
     ("keep", "vanish"): "tanh sin tan sinh asin asinh atan atanh erf erf_inv bessel_i1e",
@@ -25,12 +25,19 @@ TABLE = {
     ("vanish", "keep"): "max min",
     ("vanish", "same"): "gt lt ge le",
     ("vanish", "vanish"): (
-        "exp exp2 log log1p expm1 logistic erfc lgamma digamma polygamma floor ceil round nextafter rem atan2 pow "
-        "igamma igammac igamma_grad_a random_gamma_grad regularized_incomplete_beta zeta acos acosh clamp and or xor "
+        "exp exp2 log log1p expm1 logistic erfc lgamma digamma polygamma floor ceil round "
+        "nextafter rem atan2 pow "
+        "igamma igammac igamma_grad_a random_gamma_grad regularized_incomplete_beta zeta acos "
+        "acosh clamp and or xor "
         "not population_count clz shift_left shift_right_logical shift_right_arithmetic"
     ),
 }
-POWERS = {"square": Fraction(2), "sqrt": Fraction(1, 2), "rsqrt": Fraction(-1, 2), "cbrt": Fraction(1, 3)}
+POWERS = {
+    "square": Fraction(2),
+    "sqrt": Fraction(1, 2),
+    "rsqrt": Fraction(-1, 2),
+    "cbrt": Fraction(1, 3),
+}
 
 
 def elementwise(walk: Walk, eqn: Any, inputs: Sequence[Value], combine: Combine) -> Value:
@@ -40,7 +47,10 @@ def elementwise(walk: Walk, eqn: Any, inputs: Sequence[Value], combine: Combine)
     """
     shape = eqn.outvars[0].aval.shape
     active = [v for v in inputs if not v.zero] or inputs[:1]
-    axes = [walk.merge([v.axes[i] if v.shape else None for v in active], combine) for i in range(len(shape))]
+    axes = [
+        walk.merge([v.axes[i] if v.shape else None for v in active], combine)
+        for i in range(len(shape))
+    ]
     return walk.value(shape, axes, combine(WHOLE, [v.exponents for v in active]))
 
 
@@ -73,7 +83,9 @@ def register_elementwise(*primitives: str) -> Callable[[Rule], Rule]:
 
 
 def _register(sign: str, scale: str, names: str) -> None:
-    register_elementwise(*names.split())(lambda walk, eqn, *xs: elementwise(walk, eqn, xs, passing(walk, sign, scale)))
+    register_elementwise(*names.split())(
+        lambda walk, eqn, *xs: elementwise(walk, eqn, xs, passing(walk, sign, scale))
+    )
 
 
 for _modes, _names in TABLE.items():
@@ -83,24 +95,38 @@ for _modes, _names in TABLE.items():
 @register_elementwise("mul", "div")
 def mul(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     power = 1 if eqn.primitive.name == "mul" else -1
-    return elementwise(walk, eqn, inputs, lambda _, each: each[0].times(each[1], power) if each[1:] else each[0])
+    return elementwise(
+        walk, eqn, inputs, lambda _, each: each[0].times(each[1], power) if each[1:] else each[0]
+    )
 
 
 @register_elementwise("eq", "ne")
 def equality(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     """Equal values stay equal; what is compared with infinity is finite whatever its factor."""
-    mode = "any" if any(x.known is not None and np.all(np.isinf(x.known)) for x in inputs) else "same"
+    mode = (
+        "any" if any(x.known is not None and np.all(np.isinf(x.known)) for x in inputs) else "same"
+    )
     return elementwise(walk, eqn, inputs, passing(walk, mode, mode))
 
 
 @register_elementwise("integer_pow", *POWERS)
 def power(walk: Walk, eqn: Any, x: Value) -> Value:
-    """An odd power keeps the sign, a cube root too; an even one loses it; a root of an even order has none."""
+    """An odd power keeps the sign, a cube root too; an even one loses it; a root of an even order
+    has none.
+    """
     exponent = POWERS.get(eqn.primitive.name) or Fraction(eqn.params["y"])
     whole = exponent.denominator == 1
-    sign = ("keep" if exponent % 2 else "any") if whole else "keep" if exponent.denominator % 2 else "vanish"
+    sign = (
+        ("keep" if exponent % 2 else "any")
+        if whole
+        else "keep"
+        if exponent.denominator % 2
+        else "vanish"
+    )
     passed = passing(walk, sign, "any")
-    return elementwise(walk, eqn, [x], lambda var, each: passed(var, each).times(each[0].of(sign=False), exponent))
+    return elementwise(
+        walk, eqn, [x], lambda var, each: passed(var, each).times(each[0].of(sign=False), exponent)
+    )
 
 
 @register_elementwise("convert_element_type")
@@ -116,5 +142,7 @@ def select_n(walk: Walk, eqn: Any, which: Value, *cases: Value) -> Value:
     value = elementwise(walk, eqn, cases, walk.same)
     walk.vanish(which)
     choice = which.axes if which.shape else (None,) * len(value.shape)
-    axes = [walk.merge(pair, lambda _, each: each[0]) for pair in zip(value.axes, choice, strict=True)]
+    axes = [
+        walk.merge(pair, lambda _, each: each[0]) for pair in zip(value.axes, choice, strict=True)
+    ]
     return walk.value(value.shape, axes, value.exponents)

@@ -23,7 +23,10 @@ def dot_general(walk: Walk, eqn: Any, x: Value, y: Value) -> Value:
     (contract_x, contract_y), (batch_x, batch_y) = eqn.params["dimension_numbers"]
     for i, j in zip(contract_x, contract_y, strict=True):
         walk.merge([x.axes[i], y.axes[j]], walk.cancel)
-    axes = [walk.merge([x.axes[i], y.axes[j]], multiplied) for i, j in zip(batch_x, batch_y, strict=True)]
+    axes = [
+        walk.merge([x.axes[i], y.axes[j]], multiplied)
+        for i, j in zip(batch_x, batch_y, strict=True)
+    ]
     axes += [a for i, a in enumerate(x.axes) if i not in (*contract_x, *batch_x)]
     axes += [a for i, a in enumerate(y.axes) if i not in (*contract_y, *batch_y)]
     return walk.value(eqn.outvars[0].aval.shape, axes, x.exponents.times(y.exponents))
@@ -39,7 +42,9 @@ def convolution(walk: Walk, eqn: Any, x: Value, kernel: Value) -> Value | Sequen
     walk.kill(x, text, dims.lhs_spec[2:])
     walk.kill(kernel, text, dims.rhs_spec[2:])
     per_group = kernel.shape[dims.rhs_spec[0]] // groups
-    group_in, each_in = _halves(walk, x.axes[dims.lhs_spec[1]], groups, kernel.shape[dims.rhs_spec[1]])
+    group_in, each_in = _halves(
+        walk, x.axes[dims.lhs_spec[1]], groups, kernel.shape[dims.rhs_spec[1]]
+    )
     group_out, each_out = _halves(walk, kernel.axes[dims.rhs_spec[0]], groups, per_group)
     walk.merge([each_in, kernel.axes[dims.rhs_spec[1]]], walk.cancel)
     group = walk.merge([group_in, group_out], multiplied)
@@ -64,7 +69,7 @@ def flattened(walk: Walk, axes: Sequence[tuple[int, Layout | None]]) -> Layout |
     return product([a or walk.fresh(n) or () for n, a in axes])
 
 
-# Reductions ----------------------------------------------------------------------------------------
+# Reductions ---------------------------------------------------------------------------------------
 
 
 def _without(walk: Walk, x: Value, dims: Sequence[int], exponents: Exponents = ONE) -> Value:
@@ -74,7 +79,9 @@ def _without(walk: Walk, x: Value, dims: Sequence[int], exponents: Exponents = O
 
 @register_rule("reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or", "reduce_xor")
 def reduce(walk: Walk, eqn: Any, x: Value) -> Value:
-    """A sum takes a factor that all its terms have, a maximum a positive one, a truth value none."""
+    """A sum takes a factor that all its terms have, a maximum a positive one, a truth
+    value none.
+    """
     name, dims = eqn.primitive.name, eqn.params["axes"]
     if name != "reduce_sum":
         walk.vanish(x, signs_only=name in ("reduce_max", "reduce_min"))
@@ -86,7 +93,12 @@ def reduce(walk: Walk, eqn: Any, x: Value) -> Value:
 def reduce_prod(walk: Walk, eqn: Any, x: Value) -> Value:
     """The product of factors is one factor of its own only where they are all the same."""
     walk.vanish(x, range(len(x.shape)))
-    return _without(walk, x, eqn.params["axes"], ONE.times(x.exponents, prod(x.shape[d] for d in eqn.params["axes"])))
+    return _without(
+        walk,
+        x,
+        eqn.params["axes"],
+        ONE.times(x.exponents, prod(x.shape[d] for d in eqn.params["axes"])),
+    )
 
 
 @register_rule("argmax", "argmin")
@@ -111,7 +123,7 @@ def sort(walk: Walk, eqn: Any, *inputs: Value) -> list[Value]:
     return [walk.value(shape, axes) for _ in inputs]
 
 
-# Along an axis in order ----------------------------------------------------------------------------
+# Along an axis in order ---------------------------------------------------------------------------
 
 
 @register_rule("cumsum", "cummax", "cummin", "cumprod", "cumlogsumexp")
@@ -126,30 +138,45 @@ def cumulated(walk: Walk, eqn: Any, x: Value) -> Value:
 @register_rule("reduce_window_sum", "reduce_window_max", "reduce_window_min")
 def reduce_window(walk: Walk, eqn: Any, x: Value) -> Value:
     """A border of zeros, or of infinities, stays what it is under positive factors."""
-    shape, windows, padding = eqn.outvars[0].aval.shape, eqn.params["window_dimensions"], eqn.params["padding"]
-    moved = {i: n for i, n in enumerate(shape) if windows[i] > 1 or n != x.shape[i] or any(padding[i])}
+    shape, windows, padding = (
+        eqn.outvars[0].aval.shape,
+        eqn.params["window_dimensions"],
+        eqn.params["padding"],
+    )
+    moved = {
+        i: n for i, n in enumerate(shape) if windows[i] > 1 or n != x.shape[i] or any(padding[i])
+    }
     if eqn.primitive.name != "reduce_window_sum":
         walk.vanish(x, signs_only=True)
     return walk.retold(x, "its positions in space are told apart by a pooling", moved)
 
 
-# Matrices ------------------------------------------------------------------------------------------
+# Matrices -----------------------------------------------------------------------------------------
 
 
 @register_rule("cholesky")
 def cholesky(walk: Walk, eqn: Any, x: Value) -> Value:
-    """The factor of a permuted matrix is no permuted factor; what runs over many matrices passes."""
+    """The factor of a permuted matrix is no permuted factor; what runs over many
+    matrices passes.
+    """
     walk.vanish(x, signs_only=True)
     n, half = len(x.shape), Fraction(1, 2)
-    rooted = [walk.merge([a], lambda _, each: ONE.times(each[0].of(sign=False), half)) for a in x.axes[: n - 2]]
+    rooted = [
+        walk.merge([a], lambda _, each: ONE.times(each[0].of(sign=False), half))
+        for a in x.axes[: n - 2]
+    ]
     rows = {i: x.shape[i] for i in (n - 2, n - 1)}
     out = walk.retold(x, "a Cholesky factor depends on the order of rows", rows, opaque=True)
-    return walk.value(x.shape, [*rooted, *out.axes[n - 2 :]], ONE.times(x.exponents.of(sign=False), half))
+    return walk.value(
+        x.shape, [*rooted, *out.axes[n - 2 :]], ONE.times(x.exponents.of(sign=False), half)
+    )
 
 
 @register_rule("triangular_solve")
 def triangular_solve(walk: Walk, eqn: Any, a: Value, b: Value) -> Value:
-    """Rows of the triangle are told apart; right-hand sides and what runs over many systems pass."""
+    """Rows of the triangle are told apart; right-hand sides and what runs over many
+    systems pass.
+    """
     n, text = len(a.shape), "a triangular solve depends on the order of rows"
     solved = n - 2 if eqn.params["left_side"] else n - 1
     walk.kill(a, text, [n - 2, n - 1], opaque=True)

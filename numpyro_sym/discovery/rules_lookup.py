@@ -1,7 +1,9 @@
-"""The rule of look-ups: ``mu[z]``, ``transition[z, :]``, ``beta[annotator, z]``, a slice at a constant place.
+"""The rule of look-ups: ``mu[z]``, ``transition[z, :]``, ``beta[annotator, z]``, a slice at a
+constant place.
 
-Where the indices of an axis count up along one dimension of theirs, and are the same along all others, that axis
-comes out along that dimension, position by position. So it is where ``z`` holds all states of a discrete site.
+Where the indices of an axis count up along one dimension of theirs, and are the same along all
+others, that axis comes out along that dimension, position by position. So it is where ``z`` holds
+all states of a discrete site.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ Column = np.ndarray | Value
 
 
 class Run(NamedTuple):
-    """Positions ``start .. stop - 1`` of an axis, one after the other along a dimension of the indices.
+    """Positions ``start .. stop - 1`` of an axis, one after the other along a dimension of the
+    indices.
 
     :param along: the dimension; ``None`` where the same position is looked up everywhere.
     """
@@ -36,12 +39,24 @@ class Run(NamedTuple):
 @register_rule("gather")
 def gather(walk: Walk, eqn: Any, x: Value, indices: Value) -> Value:
     """Axes taken whole pass, and those whose indices are a run; others are told apart."""
-    dims, sizes, out = eqn.params["dimension_numbers"], eqn.params["slice_sizes"], eqn.outvars[0].aval.shape
-    batched = [i for i in range(len(out)) if i not in dims.offset_dims]  # one for each dimension of the indices
-    windows = [a for a in range(len(x.shape)) if a not in (*dims.collapsed_slice_dims, *dims.operand_batching_dims)]
+    dims, sizes, out = (
+        eqn.params["dimension_numbers"],
+        eqn.params["slice_sizes"],
+        eqn.outvars[0].aval.shape,
+    )
+    batched = [
+        i for i in range(len(out)) if i not in dims.offset_dims
+    ]  # one for each dimension of the indices
+    windows = [
+        a
+        for a in range(len(x.shape))
+        if a not in (*dims.collapsed_slice_dims, *dims.operand_batching_dims)
+    ]
     offset = dict(zip(windows, dims.offset_dims, strict=True))
     columns = {axis: _column(indices, c) for c, axis in enumerate(dims.start_index_map)}
-    runs = {axis: _run_of(walk, column, sizes[axis], x.shape[axis]) for axis, column in columns.items()}
+    runs = {
+        axis: _run_of(walk, column, sizes[axis], x.shape[axis]) for axis, column in columns.items()
+    }
     if eqn.params.get("fill_value") not in (None, 0) and None in runs.values():
         walk.vanish(x)  # what lies outside is filled
     comes_out: dict[int, list[Layout | None]] = {i: [] for i in range(len(out))}
@@ -91,7 +106,8 @@ def _column(indices: Value, c: int) -> Column:
 def _run_of(walk: Walk, column: Column, size: int, length: int) -> Run | None:
     """The run that indices are, if they are one within an axis of this length.
 
-    That several indices are one and the same counts as a coincidence of the data where the walk asks for any data.
+    That several indices are one and the same counts as a coincidence of the data where the walk
+    asks for any data.
 
     :param size: how many positions are taken at each index.
     """
@@ -101,7 +117,11 @@ def _run_of(walk: Walk, column: Column, size: int, length: int) -> Run | None:
     varying = _varying(column)
     if len(varying) > 1 or (varying and size > 1):
         return None
-    if not varying and walk.any_data and any(n > 1 and s for n, s in zip(column.shape, column.strides, strict=True)):
+    if (
+        not varying
+        and walk.any_data
+        and any(n > 1 and s for n, s in zip(column.shape, column.strides, strict=True))
+    ):
         return None
     along = varying[0] if varying else None
     stop = start + (size if along is None else column.shape[along])

@@ -1,4 +1,6 @@
-"""Rules of primitives that move entries about: transposes, reshapes, slices, concatenations, look-ups."""
+"""Rules of primitives that move entries about: transposes, reshapes, slices, concatenations,
+look-ups.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def transpose(walk: Walk, eqn: Any, x: Value) -> Value:
 @register_rule("broadcast_in_dim")
 def broadcast_in_dim(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
     where = {d: x.axes[i] for i, d in enumerate(eqn.params["broadcast_dimensions"])}
-    return walk.value(eqn.params["shape"], [where.get(d) for d in range(len(eqn.params["shape"]))], x.exponents)
+    return walk.value(
+        eqn.params["shape"], [where.get(d) for d in range(len(eqn.params["shape"]))], x.exponents
+    )
 
 
 @register_rule("squeeze", "reshape")
@@ -62,7 +66,9 @@ def tile(walk: Walk, eqn: Any, x: Value) -> Value:
 
 @register_rule("rev")
 def rev(walk: Walk, eqn: Any, x: Value) -> Value:
-    return walk.retold(x, "its order is reversed", {d: x.shape[d] for d in eqn.params["dimensions"]})
+    return walk.retold(
+        x, "its order is reversed", {d: x.shape[d] for d in eqn.params["dimensions"]}
+    )
 
 
 @register_rule("slice")
@@ -93,7 +99,10 @@ def split(walk: Walk, eqn: Any, x: Value) -> list[Value]:
     pieces = [take_run(walk, x, k, a, b) for a, b in pairwise(edges)]
     if "sizes" in eqn.params:
         return pieces
-    return [walk.value(p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :], p.exponents) for p in pieces]
+    return [
+        walk.value(p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :], p.exponents)
+        for p in pieces
+    ]
 
 
 @register_rule("concatenate", "stack")
@@ -101,12 +110,17 @@ def concatenate(walk: Walk, eqn: Any, *pieces: Value) -> Value:
     if "dimension" in eqn.params:
         return concatenated(walk, pieces, eqn.params["dimension"])
     k = eqn.params["axis"]
-    long = [p._replace(shape=(*p.shape[:k], 1, *p.shape[k:]), axes=(*p.axes[:k], None, *p.axes[k:])) for p in pieces]
+    long = [
+        p._replace(shape=(*p.shape[:k], 1, *p.shape[k:]), axes=(*p.axes[:k], None, *p.axes[k:]))
+        for p in pieces
+    ]
     return concatenated(walk, long, k)
 
 
 def concatenated(walk: Walk, pieces: Sequence[Value], dim: int) -> Value:
-    """A sum of runs along ``dim``. A piece of length 1 keeps its factor as its position's own; zeros answer to any."""
+    """A sum of runs along ``dim``. A piece of length 1 keeps its factor as its position's own;
+    zeros answer to any.
+    """
     pieces = [p for p in pieces if p.shape[dim]]
     if len(pieces) == 1:
         return pieces[0]

@@ -1,4 +1,6 @@
-"""Signs that ``Units`` of one unit express: of a whole array, of one position, of all units of a class at once."""
+"""Signs that ``Units`` of one unit express: of a whole array, of one position, of all units of a
+class at once.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from .classes import Class, Place, Reading, places
 
 MOST_SINGLE_SIGNS = 64  # units told apart whose signs are listed one by one
 
-Flip = frozenset[tuple[str, int, int]]  # where signs act: site, axis, position; together by symmetric difference
+Flip = frozenset[
+    tuple[str, int, int]
+]  # where signs act: site, axis, position; together by symmetric difference
 
 
 def _at(place: Place, unit: int | None = None) -> Flip:
@@ -22,8 +26,8 @@ def _at(place: Place, unit: int | None = None) -> Flip:
 def class_flips(c: Class) -> Iterator[tuple[int | None, Flip]]:
     """The signs of a class, with the position each belongs to.
 
-    Where the units are interchangeable: each sign pattern for all units at once. Where they are told apart: each
-    pattern for each unit.
+    Where the units are interchangeable: each sign pattern for all units at once. Where they are
+    told apart: each pattern for each unit.
     """
     single = not c.alive and c.var.size <= MOST_SINGLE_SIGNS
     for pattern in c.parities:
@@ -50,8 +54,8 @@ def array_flips(reading: Reading) -> Iterator[Flip]:
 def without_redundant(units: Iterable[Units], shapes: Mapping[str, Sequence[int]]) -> list[Units]:
     """Units less the signs that are products of signs that others have.
 
-    Of single signs nothing is left then; units that permute a batch, such as members of an ensemble,
-    keep their permutations.
+    Of single signs nothing is left then; units that permute a batch, such as members of an
+    ensemble, keep their permutations.
     """
     span: dict[tuple, Flip] = {}
     kept = []
@@ -71,8 +75,14 @@ def without_redundant(units: Iterable[Units], shapes: Mapping[str, Sequence[int]
 
 
 def _flips_of_sets(u: Units, shapes: Mapping[str, Sequence[int]]) -> Iterator[Flip]:
-    """The sign of all units at one index of a dimension of their batch, as the sign of what lies there."""
-    odd = [(site, a) for site, axes in u.placements for a in axes if u.has_factor_on(a)] if u.batch else []
+    """The sign of all units at one index of a dimension of their batch, as the sign of what lies
+    there.
+    """
+    odd = (
+        [(site, a) for site, axes in u.placements for a in axes if u.has_factor_on(a)]
+        if u.batch
+        else []
+    )
     if not u.has_signs or any(shapes[site][a.axis] != a.length(u.n) for site, a in odd):
         return
     for d, length in enumerate(u.batch):
@@ -82,15 +92,20 @@ def _flips_of_sets(u: Units, shapes: Mapping[str, Sequence[int]]) -> Iterator[Fl
 
 def _flip_of(u: Units, which: int | slice) -> Flip:
     flip: Flip = frozenset()
-    for site, axis in ((site, a) for site, axes in u.placements for a in axes if (a.power or 0) % 2):
+    for site, axis in (
+        (site, a) for site, axes in u.placements for a in axes if (a.power or 0) % 2
+    ):
         flip ^= {(site, axis.axis, int(p)) for p in axis.positions(u.n)[:, which].ravel()}
     return flip
 
 
 def _independent(flip: Flip, shapes: Mapping[str, Sequence[int]], span: dict[tuple, Flip]) -> bool:
-    """Whether a flip is no product of those in the span, each kept under an entry of its own; it is added then."""
+    """Whether a flip is no product of those in the span, each kept under an entry of its own; it is
+    added then.
+    """
     for site, axis, _ in [entry for entry in flip if entry[2] == 0]:
-        # One form for flips that act alike: the sign of a whole axis is that of the array, whichever the axis.
+        # One form for flips that act alike: the sign of a whole axis is that of the array,
+        # whichever the axis.
         flip ^= {(site, axis, p) for p in range(shapes[site][axis])} ^ {(site, -1, 0)}
     for entry, other in span.items():
         flip ^= other if entry in flip else frozenset()
@@ -102,7 +117,9 @@ def _independent(flip: Flip, shapes: Mapping[str, Sequence[int]], span: dict[tup
 def flip_units(flip: Flip, shapes: Mapping[str, Sequence[int]]) -> Units:
     """A flip as ``Units`` with one unit, still without a name."""
     axes: dict[str, tuple[Axis, ...]] = {}
-    for site, axis in sorted({(site, axis) for site, axis, _ in flip}, key=lambda at: ([*shapes].index(at[0]), at[1])):
+    for site, axis in sorted(
+        {(site, axis) for site, axis, _ in flip}, key=lambda at: ([*shapes].index(at[0]), at[1])
+    ):
         on = sorted(p for s, a, p in flip if (s, a) == (site, axis))
         runs = Axis.of_entries(axis, np.reshape(on, (-1, 1, 1)), shapes[site][axis], power=1) or ()
         axes[site] = (*axes.get(site, ()), *runs)

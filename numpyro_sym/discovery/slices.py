@@ -1,4 +1,5 @@
-"""Operations that do the same to every slice of a batch, so that what holds of one slice holds of each by itself.
+"""Operations that do the same to every slice of a batch, so that what holds of one slice holds of
+each by itself.
 
 Let a permutation move one slice alone: index ``i`` of a batch axis. A *slice* is a value of which
 the walk knows the type at that one index; its ``batch`` says along which axes it was cut, and there
@@ -59,7 +60,7 @@ def cuts(*primitives: str, blocks: bool = False) -> Callable[[Cutter], Cutter]:
     return register
 
 
-# What the walk does with slices -----------------------------------------------------------------------
+# What the walk does with slices -------------------------------------------------------------------
 
 
 def joined(walk: Walk, x: Value, shape: Sequence[int]) -> Value:
@@ -85,7 +86,12 @@ def at_one_index(walk: Walk, x: Value, places: Iterable[Lies]) -> Value:
         n = x.shape[k] // size
         known = x.known.take(range(n), k) if is_constant and x.known is not None else None
         axis = None if is_constant else walk.fresh(n, walk.because(text))
-        x = Value((*x.shape[:k], n, *x.shape[k + 1 :]), (*x.axes[:k], axis, *x.axes[k + 1 :]), x.exponents, known)
+        x = Value(
+            (*x.shape[:k], n, *x.shape[k + 1 :]),
+            (*x.axes[:k], axis, *x.axes[k + 1 :]),
+            x.exponents,
+            known,
+        )
     return x
 
 
@@ -94,7 +100,9 @@ def shape_of(atom: Any) -> tuple[int, ...]:
     return tuple(atom.aval.shape)
 
 
-def apply_to_slices(walk: Walk, eqn: Any, values: Sequence[Value], rule: Rule) -> list[Value] | None:
+def apply_to_slices(
+    walk: Walk, eqn: Any, values: Sequence[Value], rule: Rule
+) -> list[Value] | None:
     """Outputs of an equation of which an input at least is a slice; ``None`` where slices meet.
 
     :param rule: of the primitive.
@@ -107,14 +115,24 @@ def apply_to_slices(walk: Walk, eqn: Any, values: Sequence[Value], rule: Rule) -
     for x, where in zip(values, places, strict=True):
         inputs.append(x._replace(batch=()) if x.batch else at_one_index(walk, x, where))
     out = rule(walk, one, *inputs)
-    typed = [x if isinstance(x, Value) else walk.constant(x) for x in ([out] if isinstance(out, Value) else out)]
-    slices = [x._replace(batch=batch, known=None, pieces=()) for x, (batch, _) in zip(typed, outputs, strict=True)]
+    typed = [
+        x if isinstance(x, Value) else walk.constant(x)
+        for x in ([out] if isinstance(out, Value) else out)
+    ]
+    slices = [
+        x._replace(batch=batch, known=None, pieces=())
+        for x, (batch, _) in zip(typed, outputs, strict=True)
+    ]
     whole = zip(slices, outputs, eqn.outvars, strict=True)
     return [joined(walk, x, shape_of(v)) if meet else x for x, (_, meet), v in whole]
 
 
-def _plan(eqn: Any, batches: Sequence[Batch]) -> tuple[list[Batch], list[tuple[Batch, bool]], Any] | None:
-    """Where each input is cut; where each output is a slice, and whether they meet; the equation for one slice."""
+def _plan(
+    eqn: Any, batches: Sequence[Batch]
+) -> tuple[list[Batch], list[tuple[Batch, bool]], Any] | None:
+    """Where each input is cut; where each output is a slice, and whether they meet; the equation
+    for one slice.
+    """
     (num_dims,) = {len(b) for b in batches if b}
     inputs: list[Batch] = [()] * len(batches)
     outputs: list[tuple[Batch, bool]] = [((), False)] * len(eqn.outvars)
@@ -122,7 +140,9 @@ def _plan(eqn: Any, batches: Sequence[Batch]) -> tuple[list[Batch], list[tuple[B
     shapes = [list(shape_of(v)) for v in eqn.outvars]
     for d in range(num_dims):
         lies = [b[d] if b else None for b in batches]
-        if all(k is None for k in lies):  # inside a loop over this dimension one slice is all there is
+        if all(
+            k is None for k in lies
+        ):  # inside a loop over this dimension one slice is all there is
             cut = Cut([None] * len(lies), [None] * len(shapes))
         else:
             found = _cutters.get(eqn.primitive.name, _no_cut)(eqn, lies)
@@ -132,7 +152,9 @@ def _plan(eqn: Any, batches: Sequence[Batch]) -> tuple[list[Batch], list[tuple[B
                 if batch and (k is None or k != at):
                     return None
             cut = found
-        params |= {name: _both(params[name], eqn.params[name], new) for name, new in cut.params.items()}
+        params |= {
+            name: _both(params[name], eqn.params[name], new) for name, new in cut.params.items()
+        }
         inputs = [(*b, k) for b, k in zip(inputs, cut.inputs, strict=True)]
         for i, (shape, place) in enumerate(zip(shapes, cut.outputs, strict=True)):
             batch, meet = outputs[i]
@@ -144,7 +166,11 @@ def _plan(eqn: Any, batches: Sequence[Batch]) -> tuple[list[Batch], list[tuple[B
                 shape[k] = 1
     outvars = [SimpleNamespace(aval=SimpleNamespace(shape=tuple(s), ndim=len(s))) for s in shapes]
     one = SimpleNamespace(
-        primitive=eqn.primitive, params=params, invars=eqn.invars, outvars=outvars, source_info=eqn.source_info
+        primitive=eqn.primitive,
+        params=params,
+        invars=eqn.invars,
+        outvars=outvars,
+        source_info=eqn.source_info,
     )
     return inputs, outputs, one
 
@@ -155,11 +181,13 @@ def _both(so_far: Sequence[int], given: Sequence[int], new: Sequence[int]) -> tu
 
 
 def _no_cut(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    """Primitives whose rule is that of an elementwise one act entry by entry, whoever registered them."""
+    """Primitives whose rule is that of an elementwise one act entry by entry, whoever registered
+    them.
+    """
     return elementwise(eqn, lies) if rules.get(eqn.primitive.name) in entry_by_entry else None
 
 
-# How primitives act slice by slice ---------------------------------------------------------------------
+# How primitives act slice by slice ----------------------------------------------------------------
 
 
 def _the(lies: Iterable[Lies]) -> Lies:
@@ -216,7 +244,9 @@ def broadcast_in_dim(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
 
 @cuts("squeeze", "reshape", blocks=True)
 def reshape(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    """As many entries come before an index as did, and behind it: an axis, or a block of a longer one."""
+    """As many entries come before an index as did, and behind it: an axis, or a block of a longer
+    one.
+    """
     where, *others = lies
     if where is None or any(x is not None for x in others):
         return None
@@ -244,7 +274,16 @@ def _reduced(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     return Cut(lies, [where._replace(axis=to) if isinstance(where, Block) else to])
 
 
-@cuts("reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or", "reduce_xor", "reduce_prod", blocks=True)
+@cuts(
+    "reduce_sum",
+    "reduce_max",
+    "reduce_min",
+    "reduce_and",
+    "reduce_or",
+    "reduce_xor",
+    "reduce_prod",
+    blocks=True,
+)
 def reduce(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     """Over the batch as well: then of each slice what it adds to the whole."""
     return _reduced(eqn, lies)
@@ -272,9 +311,14 @@ def sort(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
 
 @cuts("dot_general")
 def dot_general(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    """Slices of both factors meet along a batch dimension; a free axis of one meets all of the other."""
+    """Slices of both factors meet along a batch dimension; a free axis of one meets all of the
+    other.
+    """
     contracted, batched = eqn.params["dimension_numbers"]
-    for pairs, is_batch in ((zip(*batched, strict=True), True), (zip(*contracted, strict=True), False)):
+    for pairs, is_batch in (
+        (zip(*batched, strict=True), True),
+        (zip(*contracted, strict=True), False),
+    ):
         for k, pair in enumerate(pairs):
             if any(at is not None and at == own for at, own in zip(lies, pair, strict=True)):
                 # Contracted, each slice adds its own product to the sum.

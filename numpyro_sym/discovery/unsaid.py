@@ -1,4 +1,5 @@
-"""Batches that ``Units`` cannot say: looked for by evaluation, so that a smaller group is never given silently.
+"""Batches that ``Units`` cannot say: looked for by evaluation, so that a smaller group is never
+given silently.
 
 A batch may run within an axis (heads flattened with their inner dimensions, the groups of a
 convolution), or lie one index further on one axis than on the other (stacked layers of one width,
@@ -31,7 +32,8 @@ def unsaid_batches(trial: Trial, units: Sequence[Units], notes: list[str]) -> No
         for words, masks in islice(_sets(plain, trial.view.shapes), MOST_MOTIONS):
             if _moves_alone(trial, plain, masks):
                 notes.append(
-                    f"{u.name}: {words}, which Units cannot say (found by evaluation); the one element that all sets "
+                    f"{u.name}: {words}, which Units cannot say (found by evaluation); the one "
+                    "element that all sets "
                     "share is given, a smaller group."
                 )
                 break
@@ -47,14 +49,20 @@ def _moves_alone(trial: Trial, u: Units, masks: Sequence[Mask | None]) -> bool:
         moved = dict(point)
         for (site, axis), mask in zip(runs, masks, strict=True):
             if mask is not None:
-                moved[site] = np.where(mask, act_on_axis(u, element, np.asarray(moved[site]), axis, 0), moved[site])
+                moved[site] = np.where(
+                    mask, act_on_axis(u, element, np.asarray(moved[site]), axis, 0), moved[site]
+                )
         return moved
 
     return trial.withstands(move, trial.tried[:1]) and trial.withstands(move)
 
 
-def _sets(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, list[Mask | None]]]:
-    """Where the entries of one set may lie: words for the kind of batch, and a mask for each axis of the units."""
+def _sets(
+    u: Units, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[tuple[str, list[Mask | None]]]:
+    """Where the entries of one set may lie: words for the kind of batch, and a mask for each axis
+    of the units.
+    """
     runs = [(site, axis, shapes[site]) for site, axs in u.placements for axis in axs]
     lengths = {axis.outer for _, axis, _ in runs} | {axis.inner for _, axis, _ in runs}
     for m in sorted(length for length in lengths if length > 1):
@@ -70,7 +78,8 @@ def _sets(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str
             choices.append([_along(shape, k, [i]) for k in others for i in (0, 1)] or [None])
         for masks in product(*choices):
             yield (
-                f"each of {m} indices of an axis has units of its own, which lie one index further elsewhere",
+                f"each of {m} indices of an axis has units of its own, which lie one index "
+                "further elsewhere",
                 [*masks],
             )
 
@@ -82,14 +91,18 @@ def _others(axs: Sequence[Axis], shape: tuple[int, ...]) -> list[tuple[int, int]
 
 
 def _in_blocks(u: Units, axis: Axis, shape: tuple[int, ...], m: int) -> Iterator[Mask]:
-    """The first of ``m`` sets: along another axis, whole or in blocks, or in the runs of the units' own axis."""
+    """The first of ``m`` sets: along another axis, whole or in blocks, or in the runs of the units'
+    own axis.
+    """
     for k, n in _others([axis], shape):
         if n % m == 0:
             yield _along(shape, k, range(n // m))
     for count, position in ((axis.outer, 0), (axis.inner, 2)):
         if count % m == 0 and count > 1:
             index = np.indices((axis.outer, u.n, axis.inner))[position].ravel()
-            for within in sorted({1, count // m}):  # neighbouring runs are of one set, or of one after the other
+            for within in sorted(
+                {1, count // m}
+            ):  # neighbouring runs are of one set, or of one after the other
                 chosen = axis.offset + np.flatnonzero(index // within % m == 0)
                 yield _along(shape, axis.axis % len(shape), chosen)
 

@@ -24,8 +24,8 @@ class GuideAlignment(NamedTuple):
     """The second of two guides where the first one is.
 
     :param params: the second guide's parameters, moved: its guide takes them as any others.
-    :param gaussian: the moved means and standard deviations of unconstrained values, the element that
-        moved them, and 2-Wasserstein distances before and after.
+    :param gaussian: the moved means and standard deviations of unconstrained values, the element
+        that moved them, and 2-Wasserstein distances before and after.
     :param reference_loc: site name -> means of the first guide.
     :param reference_scale: site name -> its standard deviations.
     """
@@ -36,34 +36,44 @@ class GuideAlignment(NamedTuple):
     reference_scale: Sites
 
     def geodesic(self, t: Any) -> tuple[Sites, Sites]:
-        """Means and standard deviations on the straight way from the first guide to the moved second.
+        """Means and standard deviations on the straight way from the first guide to the moved
+        second.
 
         :param t: where on the way, from 0 to 1; its dimensions come first in what is returned.
         :returns: as :func:`~numpyro_sym.alignment.wasserstein_geodesic`.
         """
         moved = self.gaussian
-        return wasserstein_geodesic(self.reference_loc, self.reference_scale, moved.loc, moved.scale, t)
+        return wasserstein_geodesic(
+            self.reference_loc, self.reference_scale, moved.loc, moved.scale, t
+        )
 
 
 def align_guides(
-    guide0: Any, params0: kinds.Params, guide1: Any, params1: kinds.Params, sym: Symmetry, **options: Any
+    guide0: Any,
+    params0: kinds.Params,
+    guide1: Any,
+    params1: kinds.Params,
+    sym: Symmetry,
+    **options: Any,
 ) -> GuideAlignment:
     """Move the second of two Gaussian guides by the element that brings it nearest to the first.
 
-    Nearest in 2-Wasserstein distance of the Gaussians over *unconstrained* values (Rossi, Singh and Hannagan
-    2023, arXiv 2310.10171). A permutation of constrained values is the same permutation of unconstrained
-    ones where a site's transform acts on each entry alone; where it does not (a simplex), or where signs
-    turn values that are constrained, there is no Gaussian to move and the site is refused.
+    Nearest in 2-Wasserstein distance of the Gaussians over *unconstrained* values (Rossi, Singh and
+    Hannagan 2023, arXiv 2310.10171). A permutation of constrained values is the same permutation of
+    unconstrained ones where a site's transform acts on each entry alone; where it does not (a
+    simplex), or where signs turn values that are constrained, there is no Gaussian to move and the
+    site is refused.
 
-    :param guide0: ``AutoNormal``, ``AutoDiagonalNormal``, or one of these symmetrised: its component.
+    :param guide0: ``AutoNormal``, ``AutoDiagonalNormal``, or one of these symmetrised: its
+        component.
     :param params0: its parameters, as ``SVI.get_params`` gives them.
     :param guide1: another of the same model; it may be the same guide.
     :param params1: its parameters.
     :param sym: the model's symmetry.
     :param options: of :func:`numpyro_sym.align`.
     :returns: a :class:`GuideAlignment`.
-    :raises SymmetryError: for other guides, a guide that was never run, missing parameters, or a site
-        whose constraint ties its entries together.
+    :raises SymmetryError: for other guides, a guide that was never run, missing parameters, or a
+        site whose constraint ties its entries together.
 
     >>> import numpyro, numpyro.distributions as dist, numpyro_sym as nsym
     >>> from numpyro.infer.autoguide import AutoNormal
@@ -81,7 +91,9 @@ def align_guides(
     first, second = _Reading(guide0, sym), _Reading(guide1, sym)
     reference = first.moments(params0)
     gaussian = align_gaussians(*second.moments(params1), *reference, sym, **options)
-    return GuideAlignment(second.with_moments(params1, gaussian.loc, gaussian.scale), gaussian, *reference)
+    return GuideAlignment(
+        second.with_moments(params1, gaussian.loc, gaussian.scale), gaussian, *reference
+    )
 
 
 class _Reading:
@@ -92,51 +104,72 @@ class _Reading:
         kind = type(self.guide).__name__
         if not isinstance(self.guide, AutoNormal | AutoDiagonalNormal):
             raise SymmetryError(
-                f"align_guides: {kind} is no diagonal Gaussian; expected AutoNormal, AutoDiagonalNormal, or one of "
+                f"align_guides: {kind} is no diagonal Gaussian; expected AutoNormal, "
+                "AutoDiagonalNormal, or one of "
                 "these symmetrised. Draws of any guide can be aligned by numpyro_sym.align."
             )
         if self.guide.prototype_trace is None:
-            raise SymmetryError(f"align_guides: this {kind} was never run, so its sites are not known. Run SVI first.")
+            raise SymmetryError(
+                f"align_guides: this {kind} was never run, so its sites are not known. Run SVI "
+                "first."
+            )
         trace = self.guide.prototype_trace
         for name in sym.sites:
             if name not in self.guide._init_locs:
                 raise SymmetryError(
-                    f"align_guides: the guide has no site {name!r}, on which the symmetry acts; it has "
+                    f"align_guides: the guide has no site {name!r}, on which the symmetry acts; "
+                    "it has "
                     f"{sorted(self.guide._init_locs)}."
                 )
             support = trace[name]["fn"].support
             if not keeps(sym, name, biject_to(support)):
                 raise SymmetryError(
-                    f"align_guides: the constraint of site {name!r} ({support}) ties its entries together, or signs "
-                    "act on it, so that an element does not move the unconstrained Gaussian. Align draws with "
+                    f"align_guides: the constraint of site {name!r} ({support}) ties its entries "
+                    "together, or signs "
+                    "act on it, so that an element does not move the unconstrained Gaussian. "
+                    "Align draws with "
                     "numpyro_sym.align instead."
                 )
 
     def moments(self, params: Mapping[str, Any]) -> tuple[Sites, Sites]:
         """Means and standard deviations, site name -> array."""
-        loc, scale = ({name: self._param(params, name) for name in self._names(what)} for what in ("loc", "scale"))
+        loc, scale = (
+            {name: self._param(params, name) for name in self._names(what)}
+            for what in ("loc", "scale")
+        )
         shapes = [np.shape(x) for x in self.guide._init_locs.values()]
         if isinstance(self.guide, AutoDiagonalNormal):
             shapes = [(self.guide.latent_dim,)]
         for part in (loc, scale):
             for (name, x), shape in zip(part.items(), shapes, strict=True):
                 if x.shape != shape:
-                    raise SymmetryError(f"align_guides: parameter {name!r} has shape {x.shape}; expected {shape}.")
+                    raise SymmetryError(
+                        f"align_guides: parameter {name!r} has shape {x.shape}; expected {shape}."
+                    )
         if isinstance(self.guide, AutoDiagonalNormal):
             (row_loc,), (row_scale,) = loc.values(), scale.values()
             return self.guide._unpack_latent(row_loc), self.guide._unpack_latent(row_scale)
         sites = list(self.guide._init_locs)
-        return dict(zip(sites, loc.values(), strict=True)), dict(zip(sites, scale.values(), strict=True))
+        return dict(zip(sites, loc.values(), strict=True)), dict(
+            zip(sites, scale.values(), strict=True)
+        )
 
     def with_moments(self, params: Mapping[str, Any], loc: Sites, scale: Sites) -> dict[str, Any]:
-        """The parameters with other means and standard deviations; whatever else they hold stays."""
+        """The parameters with other means and standard deviations; whatever else they
+        hold stays.
+        """
         new = dict(params)
         for what, sites in (("loc", loc), ("scale", scale)):
             names = self._names(what)
             if isinstance(self.guide, AutoDiagonalNormal):
-                new[names[0]] = jnp.concatenate([jnp.ravel(sites[site]) for site in self.guide._init_locs])
+                new[names[0]] = jnp.concatenate(
+                    [jnp.ravel(sites[site]) for site in self.guide._init_locs]
+                )
             else:
-                new |= {name: sites[site] for name, site in zip(names, self.guide._init_locs, strict=True)}
+                new |= {
+                    name: sites[site]
+                    for name, site in zip(names, self.guide._init_locs, strict=True)
+                }
         return new
 
     def _names(self, what: str) -> list[str]:
@@ -148,5 +181,7 @@ class _Reading:
     @staticmethod
     def _param(params: Mapping[str, Any], name: str) -> jax.Array:
         if name not in params:
-            raise SymmetryError(f"align_guides: there is no parameter {name!r}; there are {sorted(params)}.")
+            raise SymmetryError(
+                f"align_guides: there is no parameter {name!r}; there are {sorted(params)}."
+            )
         return jnp.asarray(params[name])

@@ -1,4 +1,6 @@
-"""When a guide asks which symmetry to use: where there are numbers to look at, and not at every step."""
+"""When a guide asks which symmetry to use: where there are numbers to look at, and not at every
+step.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,10 @@ _AT_REST = get_opaque_trace_state(convention="flax")
 class Asking:
     """The symmetry of a guide that is called again and again, with these arguments or others.
 
-    It is asked for on the first call, and anew for arguments that were not seen before: outside of any trace,
-    as in ``SVI.init`` and ``SVI.evaluate``, or while a program is staged, as in ``SVI.run``, which happens once.
-    Steps of ``SVI.update`` that are not compiled, arguments that are traced, and calls that show no data, as
-    those for predictions, go on with what is in use.
+    It is asked for on the first call, and anew for arguments that were not seen before: outside of
+    any trace, as in ``SVI.init`` and ``SVI.evaluate``, or while a program is staged, as in
+    ``SVI.run``, which happens once. Steps of ``SVI.update`` that are not compiled, arguments that
+    are traced, and calls that show no data, as those for predictions, go on with what is in use.
 
     :param in_use: where it is found, or verified.
     """
@@ -92,6 +94,8 @@ def _shows_data(model: Callable[..., Any] | None, args: tuple, kwargs: Mapping[s
 
     try:
         jax.eval_shape(run)
-    except Exception:  # arguments for the guide alone: nothing is learnt of the model, and nothing claimed
+    except (
+        Exception
+    ):  # arguments for the guide alone: nothing is learnt of the model, and nothing claimed
         return False
     return any(observed)

@@ -59,7 +59,9 @@ def _levels_fault(value: Any) -> str | None:
         levels = np.asarray(value)
     except ValueError:
         return ""
-    inside = levels.dtype.kind in "iuf" and levels.size > 0 and bool(((levels > 0) & (levels < 1)).all())
+    inside = (
+        levels.dtype.kind in "iuf" and levels.size > 0 and bool(((levels > 0) & (levels < 1)).all())
+    )
     return None if inside else ""
 
 
@@ -87,22 +89,25 @@ class AutoSymmetrized(AutoContinuous):
     A base guide that starts with two units alike would keep them so; on the first call such ties
     are broken by a little noise in the initial locations.
 
-    Where there is no symmetry, all is as the base guide does it: parameters, losses, draws and errors.
-    ``guide.base`` is the base guide; its attributes are this one's, too. So ``NeuTraReparam`` takes it.
+    Where there is no symmetry, all is as the base guide does it: parameters, losses, draws and
+    errors. ``guide.base`` is the base guide; its attributes are this one's, too. So
+    ``NeuTraReparam`` takes it.
 
     :param base_guide: the guide to average.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
         is found from the model: what is proved to hold for any data that are arguments.
     :param bound: how the density is bounded from above: ``"exact"`` lists the group or computes a
-        permanent; ``"guess"`` guesses which element made the draw, tight for one layer; ``"infonce"``
-        is the paper's, which stops at ``log(num_importance)`` nats of gain; ``"auto"`` is exact for
-        up to 720 elements or, for ``AutoNormal``, 12 units that share no site with others, in each set
-        of a batch, and the guess beyond.
+        permanent; ``"guess"`` guesses which element made the draw, tight for one layer;
+        ``"infonce"`` is the paper's, which stops at ``log(num_importance)`` nats of gain;
+        ``"auto"`` is exact for up to 720 elements or, for ``AutoNormal``, 12 units that share no
+        site with others, in each set of a batch, and the guess beyond.
     :param num_importance: elements in the average of ``"guess"`` (1 where not given: nothing is
         random; more are tighter) or ``"infonce"`` (16 where not given), the draw itself counted.
     :param model: the model, where ``base_guide`` does not carry it; without it, nothing is checked.
-    :param check: whether to verify the symmetry numerically, for each set of arguments that the guide meets.
-    :param evaluated: whether to use a found symmetry that evaluating the model suggests, without a proof.
+    :param check: whether to verify the symmetry numerically, for each set of arguments that the
+        guide meets.
+    :param evaluated: whether to use a found symmetry that evaluating the model suggests, without a
+        proof.
     :raises SymmetryError: on construction for ``kind="scaled"`` units and for guides without a
         density; on the first call where the symmetry does not fit the guide or does not hold.
 
@@ -151,7 +156,9 @@ class AutoSymmetrized(AutoContinuous):
             self.model = model
         if sym is None and self.model is None:
             raise SymmetryError(f"{type(self).__name__}: give sym, or the model to find it from.")
-        in_use = SymmetryInUse(type(self).__name__, reopened(self.model), sym, check=check, evaluated=evaluated)
+        in_use = SymmetryInUse(
+            type(self).__name__, reopened(self.model), sym, check=check, evaluated=evaluated
+        )
         self._asking = Asking(in_use)
 
     def __getattr__(self, name: str) -> Any:
@@ -170,7 +177,9 @@ class AutoSymmetrized(AutoContinuous):
         """The symmetry averaged over: as given, or as found for the arguments of the last call."""
         known = self._sym if self._sym is not None else self._given
         if known is None:
-            raise SymmetryError(f"{type(self).__name__}: no symmetry was given; one is found on the first call.")
+            raise SymmetryError(
+                f"{type(self).__name__}: no symmetry was given; one is found on the first call."
+            )
         return known
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
@@ -179,7 +188,11 @@ class AutoSymmetrized(AutoContinuous):
             self._sym = self._fit(asked, args, kwargs) if asked.sites else asked
             self._fitted = asked
             if self._given is None and self._sym.units:
-                LOGGER.warning("%s: found in the model and used: %s.", type(self).__name__, described(self._sym))
+                LOGGER.warning(
+                    "%s: found in the model and used: %s.",
+                    type(self).__name__,
+                    described(self._sym),
+                )
 
     def _fit(self, sym: Symmetry, args: tuple, kwargs: dict) -> Symmetry:
         """The symmetry as far as the guide can act on it, from here on with no two units alike."""
@@ -212,14 +225,20 @@ class AutoSymmetrized(AutoContinuous):
         self._setup_prototype(*args, **kwargs)
         if self._plain:
             return self.base_guide(*args, **kwargs)
-        orbit = Orbit(read_base(self.base_guide, self.sym.sites, args, kwargs), self.sym, self._bound)
+        orbit = Orbit(
+            read_base(self.base_guide, self.sym.sites, args, kwargs), self.sym, self._bound
+        )
         value = numpyro.sample(f"_{self.prefix}_orbit", orbit, infer={"is_auxiliary": True})
-        event_dims = {n: s["fn"].event_dim for n, s in self.prototype_trace.items() if s["type"] == "sample"}
+        event_dims = {
+            n: s["fn"].event_dim for n, s in self.prototype_trace.items() if s["type"] == "sample"
+        }
         return place(self.base_guide, orbit.unravel(value), event_dims, args, kwargs)
 
     @property
     def _plain(self) -> bool:
-        """Whether there is nothing to average over, as far as is known: then all is as the base guide does it."""
+        """Whether there is nothing to average over, as far as is known: then all is as the base
+        guide does it.
+        """
         known = self._sym if self._sym is not None else self._given
         return known is None or not known.sites
 
@@ -241,7 +260,9 @@ class AutoSymmetrized(AutoContinuous):
         """
         check_arguments(AutoSymmetrized.sample_posterior, locals())
         if self._plain:
-            return self.sample_component(rng_key, params, *args, sample_shape=sample_shape, **kwargs)
+            return self.sample_component(
+                rng_key, params, *args, sample_shape=sample_shape, **kwargs
+            )
         key_base, key_element = jax.random.split(rng_key)
         draws = self.sample_component(key_base, params, *args, sample_shape=sample_shape, **kwargs)
         latent = {name: x for name, x in draws.items() if name not in self._deterministic()}
@@ -258,7 +279,8 @@ class AutoSymmetrized(AutoContinuous):
         sample_shape: kinds.SampleShape = (),
         **kwargs: Any,
     ) -> dict[str, jax.Array]:
-        """Draws of one component, the base guide: all in one labelling, fit for summaries of single weights.
+        """Draws of one component, the base guide: all in one labelling, fit for summaries of single
+        weights.
 
         Predictions from these draws are those of ``q_sym``. For ArviZ:
         ``az.from_dict({"posterior": ...})`` with ``sample_shape=(1, draws)``.
@@ -278,8 +300,8 @@ class AutoSymmetrized(AutoContinuous):
 
         :param params: parameters, as ``SVI.get_params`` gives them.
         :param args: the model's arguments, where the guide depends on them.
-        :returns: for an ``AutoNormal``, site name -> distribution of the constrained value, sites of
-            the symmetry and others; for other guides their posterior, as they hold it.
+        :returns: for an ``AutoNormal``, site name -> distribution of the constrained value, sites
+            of the symmetry and others; for other guides their posterior, as they hold it.
         """
         check_arguments(AutoSymmetrized.component, locals())
         return self._orbit(jax.random.key(0), params, args, kwargs).base
@@ -293,7 +315,8 @@ class AutoSymmetrized(AutoContinuous):
         num_importance: kinds.AtLeastTwo = 9,
         **kwargs: Any,
     ) -> SymmetryInformation:
-        """What symmetrising gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and from above.
+        """What symmetrising gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and
+        from above.
 
         :param rng_key: a JAX random key.
         :param params: parameters of the base guide, trained in any way.
@@ -316,22 +339,30 @@ class AutoSymmetrized(AutoContinuous):
             return self.base_guide.median(params)
         return jax.tree.map(lambda x: x[0], self.quantiles(params, [0.5], *args, **kwargs))
 
-    def quantiles(self, params: kinds.Params, quantiles: Levels, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def quantiles(
+        self, params: kinds.Params, quantiles: Levels, *args: Any, **kwargs: Any
+    ) -> dict[str, jax.Array]:
         """Marginal quantiles of ``q_sym``, from draws of the base pooled over each entry's orbit.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
         :param quantiles: one or several numbers in (0, 1).
         :param args: the guide's arguments, where it is written by hand.
-        :returns: site name -> array whose leading dimensions are those of ``quantiles``; an ``AutoNormal`` has one
-            always, as in NumPyro.
+        :returns: site name -> array whose leading dimensions are those of ``quantiles``; an
+            ``AutoNormal`` has one always, as in NumPyro.
         """
         check_arguments(AutoSymmetrized.quantiles, locals())
         if self._plain and isinstance(self.base_guide, AutoGuide):
             return self.base_guide.quantiles(params, quantiles)
         levels = jnp.asarray(quantiles, float)
         shape = (QUANTILE_DRAWS,)
-        draws = self.sample_component(jax.random.key(0), params, *args, sample_shape=shape, **kwargs)
-        orbits = {} if self._plain else entry_orbits(self.sym, {name: draws[name].shape[1:] for name in self.sym.sites})
+        draws = self.sample_component(
+            jax.random.key(0), params, *args, sample_shape=shape, **kwargs
+        )
+        orbits = (
+            {}
+            if self._plain
+            else entry_orbits(self.sym, {name: draws[name].shape[1:] for name in self.sym.sites})
+        )
         result = {}
         for name, x in draws.items():
             if name in orbits:
@@ -342,13 +373,17 @@ class AutoSymmetrized(AutoContinuous):
         return result
 
     def _lead(self, name: str, levels: jax.Array) -> tuple[int, ...]:
-        """Leading dimensions of a site's quantiles: AutoNormal has one always, other guides those of the levels."""
+        """Leading dimensions of a site's quantiles: AutoNormal has one always, other guides those
+        of the levels.
+        """
         for part in parts_of(self.base_guide):
             if isinstance(part, AutoNormal) and name in part.prototype_trace:
                 return (levels.size,)
         return levels.shape
 
-    def _orbit(self, rng_key: jax.Array, params: Mapping[str, Any], args: tuple, kwargs: dict) -> Orbit:
+    def _orbit(
+        self, rng_key: jax.Array, params: Mapping[str, Any], args: tuple, kwargs: dict
+    ) -> Orbit:
         self._refuse_others(params, args, kwargs)
         with handlers.block(), handlers.seed(rng_seed=rng_key), handlers.substitute(data=params):
             if self._sym is None:
@@ -357,7 +392,9 @@ class AutoSymmetrized(AutoContinuous):
         return Orbit(base, self.sym, self._bound)
 
     def _refuse_others(self, params: Mapping[str, Any], args: tuple, kwargs: dict) -> None:
-        """Raise unless these are the parameters of this guide, which is set up where it was never run."""
+        """Raise unless these are the parameters of this guide, which is set up where it was never
+        run.
+        """
         who = type(self).__name__
         if self.prototype_trace is None:
             try:
@@ -367,13 +404,18 @@ class AutoSymmetrized(AutoContinuous):
                 raise
             except Exception as error:
                 raise SymmetryError(
-                    f"{who}: the guide was never run, and raised {type(error).__name__} when it was: {error}. Run SVI "
+                    f"{who}: the guide was never run, and raised {type(error).__name__} when it "
+                    f"was: {error}. Run SVI "
                     "first, or pass the model's own arguments after params."
                 ) from error
         refuse_others_params(who, self.base_guide, params, args, kwargs)
 
     def _deterministic(self) -> list[str]:
-        return [name for name, site in (self.prototype_trace or {}).items() if site["type"] == "deterministic"]
+        return [
+            name
+            for name, site in (self.prototype_trace or {}).items()
+            if site["type"] == "deterministic"
+        ]
 
     # What users of AutoContinuous call, NeuTraReparam among them: of the base guide, one labelling.
 
@@ -393,7 +435,8 @@ class AutoSymmetrized(AutoContinuous):
         return self._continuous("get_transform").get_transform(params)
 
     def get_posterior(self, params: Mapping[str, Any]) -> Any:
-        """The distribution of the base guide's unconstrained values, in a row: one component of ``q_sym``.
+        """The distribution of the base guide's unconstrained values, in a row: one component of
+        ``q_sym``.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
         """
@@ -412,7 +455,9 @@ class AutoSymmetrized(AutoContinuous):
             return row.unpack(self.base_guide, latent)
         return self.base_guide._unpack_latent(latent)
 
-    def _unpack_and_constrain(self, latent: jax.Array, params: Mapping[str, Any]) -> dict[str, jax.Array]:
+    def _unpack_and_constrain(
+        self, latent: jax.Array, params: Mapping[str, Any]
+    ) -> dict[str, jax.Array]:
         if isinstance(self.base_guide, AutoNormal):
             return self.base_guide._constrain(self._unpack_latent(latent))
         return self.base_guide._unpack_and_constrain(latent, params)
@@ -420,5 +465,7 @@ class AutoSymmetrized(AutoContinuous):
     def _continuous(self, what: str) -> AutoContinuous:
         if not isinstance(self.base_guide, AutoContinuous):
             kind = getattr(self.base_guide, "__name__", type(self.base_guide).__name__)
-            raise NotImplementedError(f"{type(self).__name__}: {kind} has no {what}; AutoContinuous guides have.")
+            raise NotImplementedError(
+                f"{type(self).__name__}: {kind} has no {what}; AutoContinuous guides have."
+            )
         return self.base_guide

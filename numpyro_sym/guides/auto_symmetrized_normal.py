@@ -37,15 +37,18 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
     :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is
         found from the model: what is proved to hold for any data that are arguments.
     :param bound: ``"exact"`` lists the group or computes a permanent; ``"guess"`` guesses which
-        element made the draw, tight for one layer; ``"infonce"`` is the
-        paper's, which stops at ``log(num_importance)`` nats of gain; ``"auto"`` is exact for up to
-        720 elements or 12 units that share no site with others, in each set of a batch, and the guess beyond.
+        element made the draw, tight for one layer; ``"infonce"`` is the paper's, which stops at
+        ``log(num_importance)`` nats of gain; ``"auto"`` is exact for up to 720 elements or 12 units
+        that share no site with others, in each set of a batch, and the guess beyond.
     :param num_importance: elements in the average of ``"guess"`` (1 where not given: nothing is
         random; more are tighter) or ``"infonce"`` (16 where not given), the draw itself counted.
-    :param check: whether to verify the symmetry numerically, for each set of arguments that the guide meets.
-    :param evaluated: whether to use a found symmetry that evaluating the model suggests, without a proof.
-    :param kwargs: as in ``AutoNormal``: ``prefix``, ``init_loc_fn``, ``init_scale``, ``create_plates``. An
-        ``init_loc_fn`` that starts two units alike has that tie broken by a little noise.
+    :param check: whether to verify the symmetry numerically, for each set of arguments that the
+        guide meets.
+    :param evaluated: whether to use a found symmetry that evaluating the model suggests, without a
+        proof.
+    :param kwargs: as in ``AutoNormal``: ``prefix``, ``init_loc_fn``, ``init_scale``,
+        ``create_plates``. An ``init_loc_fn`` that starts two units alike has that tie broken by a
+        little noise.
     :raises SymmetryError: on construction for ``kind="scaled"`` units; on the first call where the
         symmetry does not fit the model or does not hold.
 
@@ -76,9 +79,13 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
     ) -> None:
         check_arguments(AutoSymmetrizedNormal.__init__, locals())
         base = AutoNormal(model, **kwargs)
-        super().__init__(base, sym, bound=bound, num_importance=num_importance, check=check, evaluated=evaluated)
+        super().__init__(
+            base, sym, bound=bound, num_importance=num_importance, check=check, evaluated=evaluated
+        )
 
-    def quantiles(self, params: kinds.Params, quantiles: Levels, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
+    def quantiles(
+        self, params: kinds.Params, quantiles: Levels, *args: Any, **kwargs: Any
+    ) -> dict[str, jax.Array]:
         """Marginal quantiles of ``q_sym``: of the equal mixture over each entry's orbit.
 
         :param params: parameters, as ``SVI.get_params`` gives them.
@@ -97,16 +104,26 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
         }
         shapes = {name: np.shape(self.prototype_trace[name]["value"]) for name in self.sym.sites}
         orbits = entry_orbits(self.sym, shapes)
-        mixing = {name: labels for name, labels in orbits.items() if not elementwise(self._transform(name))}
+        mixing = {
+            name: labels
+            for name, labels in orbits.items()
+            if not elementwise(self._transform(name))
+        }
         for name in orbits.keys() - mixing.keys():
             loc, scale = normals[name]
-            free[name] = mixture_quantiles(orbits[name], loc.ravel(), scale.ravel(), levels).reshape(free[name].shape)
+            free[name] = mixture_quantiles(
+                orbits[name], loc.ravel(), scale.ravel(), levels
+            ).reshape(free[name].shape)
         # Empty sites as they are: AutoNormal cannot tell how many rows these have.
-        result = free | dict(self.base_guide._constrain({name: x for name, x in free.items() if x.size}))
+        result = free | dict(
+            self.base_guide._constrain({name: x for name, x in free.items() if x.size})
+        )
         for name, labels in mixing.items():
             loc, scale = normals[name]
             draws = dist.Normal(loc, scale).sample(jax.random.key(0), (QUANTILE_DRAWS,))
-            pooled = pooled_quantiles(labels, self._transform(name)(draws).reshape(QUANTILE_DRAWS, -1), levels)
+            pooled = pooled_quantiles(
+                labels, self._transform(name)(draws).reshape(QUANTILE_DRAWS, -1), levels
+            )
             result[name] = pooled.reshape(len(levels), *shapes[name])
         return result
 

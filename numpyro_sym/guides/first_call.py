@@ -1,4 +1,6 @@
-"""What a guide learns of its model on the first call: which sites it can act on, what is computed from them."""
+"""What a guide learns of its model on the first call: which sites it can act on, what is computed
+from them.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,14 @@ def local_sites(latent: Mapping[str, Any], full_sizes: Mapping[str, int]) -> set
     :param latent: site name -> its message in the guide's trace.
     :param full_sizes: plate name -> its size without subsampling.
     """
-    return {name for name, site in latent.items() if cut_plates(site["cond_indep_stack"], full_sizes)}
+    return {
+        name for name, site in latent.items() if cut_plates(site["cond_indep_stack"], full_sizes)
+    }
 
 
-def refuse_subsampled(sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapping[str, int]) -> None:
+def refuse_subsampled(
+    sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapping[str, int]
+) -> None:
     """Raise where a site of the symmetry is there in part only.
 
     :param latent: site name -> its message in the guide's trace.
@@ -31,13 +37,16 @@ def refuse_subsampled(sym: Symmetry, latent: Mapping[str, Any], full_sizes: Mapp
     for name in latent.keys() & set(sym.sites):
         for plate in cut_plates(latent[name]["cond_indep_stack"], full_sizes):
             raise SymmetryError(
-                f"Site {name!r} stands in the subsampled plate {plate!r}; a symmetry can act only on whole sites. "
+                f"Site {name!r} stands in the subsampled plate {plate!r}; a symmetry can act only "
+                "on whole sites. "
                 "Take its Units out of the symmetry (Symmetry.without), or do not subsample."
             )
 
 
 def with_deterministic(
-    latent: dict[str, jax.Array], trace: Mapping[str, Any], postprocess: Callable[[Any], dict[str, jax.Array]]
+    latent: dict[str, jax.Array],
+    trace: Mapping[str, Any],
+    postprocess: Callable[[Any], dict[str, jax.Array]],
 ) -> dict[str, jax.Array]:
     """Constrained values, and the model's deterministic sites computed from them.
 

@@ -12,12 +12,14 @@ from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoGuideList
 
 from ..symmetry import Axis, Symmetry, Units
 
-#: Standard deviation of the noise that breaks a tie, in unconstrained space: the scale with which NumPyro starts.
+#: Standard deviation of the noise that breaks a tie, in unconstrained space: the scale with which
+#: NumPyro starts.
 TIE_NOISE = 0.1
 
 
 def break_ties(guide: AutoGuide, sym: Symmetry) -> None:
-    """Where two units start alike, add noise to the guide's initial values at the sites of the symmetry.
+    """Where two units start alike, add noise to the guide's initial values at the sites of the
+    symmetry.
 
     Units that are alike have the same gradient: they would stay alike for ever, and the
     information that symmetrising adds is stationary there.

@@ -28,15 +28,17 @@ def good_starts(
     init_strategy: kinds.Function = init_to_uniform,
     **kwargs: Any,
 ) -> dict[str, jax.Array]:
-    """Starts in the best modes that many short optimisations find, for ``MCMC.run(init_params=...)``.
+    """Starts in the best modes that many short optimisations find, for
+    ``MCMC.run(init_params=...)``.
 
-    A symmetry-free posterior still has modes that are no copies of each other: two components that share one
-    cluster while a third covers two others, and chains stay where they start. Adam runs from ``num_tries``
-    random starts at once; those that end within a few nats of the best are kept, and each chain gets one of them.
+    A symmetry-free posterior still has modes that are no copies of each other: two components that
+    share one cluster while a third covers two others, and chains stay where they start. Adam runs
+    from ``num_tries`` random starts at once; those that end within a few nats of the best are kept,
+    and each chain gets one of them.
 
-    Modes that are left out are never visited by chains that start elsewhere and cannot leave: R-hat no longer
-    tells of them. A mode with a lower peak may be wide and hold more of the posterior; raise ``within`` where that
-    is to be feared, and compare with chains that start at random.
+    Modes that are left out are never visited by chains that start elsewhere and cannot leave: R-hat
+    no longer tells of them. A mode with a lower peak may be wide and hold more of the posterior;
+    raise ``within`` where that is to be feared, and compare with chains that start at random.
 
     :param rng_key: a JAX random key.
     :param model: the model that is sampled, reparameterised or not.
@@ -47,9 +49,10 @@ def good_starts(
     :param within: by how many nats an end may lie below the best.
     :param init_strategy: NumPyro's, for the random starts.
     :param kwargs: the model's keyword arguments.
-    :returns: latent site -> unconstrained values ``(num_chains, *site)``; without the leading dimension for one chain.
-    :raises SymmetryError: where a number is not positive, no try ends at a finite density, or fewer end near
-        the best than there are chains.
+    :returns: latent site -> unconstrained values ``(num_chains, *site)``; without the leading
+        dimension for one chain.
+    :raises SymmetryError: where a number is not positive, no try ends at a finite density, or fewer
+        end near the best than there are chains.
 
     >>> import jax, jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> from numpyro_sym.mcmc import good_starts
@@ -62,12 +65,15 @@ def good_starts(
     check_arguments(good_starts, locals())
     if num_tries < num_chains:
         raise SymmetryError(
-            f"good_starts: {num_tries} tries give {num_chains} chains no start of their own. Raise num_tries."
+            f"good_starts: {num_tries} tries give {num_chains} chains no start of their own. "
+            "Raise num_tries."
         )
     _refuse_unreadable(model, args, kwargs)
     key_starts, key_choice = jax.random.split(rng_key)
     keys = jax.random.split(key_starts, num_tries)
-    info = initialize_model(keys, model, init_strategy=init_strategy, model_args=args, model_kwargs=kwargs)
+    info = initialize_model(
+        keys, model, init_strategy=init_strategy, model_args=args, model_kwargs=kwargs
+    )
     adam = optax.adam(optax.cosine_decay_schedule(0.1, num_steps))
 
     @jax.jit
@@ -84,15 +90,21 @@ def good_starts(
     ends, potential = jax.device_get(optimised(info.param_info.z))
     potential = np.where(np.isfinite(potential), potential, np.inf)
     if not np.isfinite(potential.min()):
-        raise SymmetryError(f"good_starts: none of {num_tries} tries ended at a finite log density.")
+        raise SymmetryError(
+            f"good_starts: none of {num_tries} tries ended at a finite log density."
+        )
     good = np.flatnonzero(potential <= potential.min() + within)
     if len(good) < num_chains:
         raise SymmetryError(
-            f"good_starts: only {len(good)} of {num_tries} tries ended within {within} nats of the best, so "
-            f"{num_chains} chains would share starts, and R-hat could not tell. Raise num_tries, num_steps or within."
+            f"good_starts: only {len(good)} of {num_tries} tries ended within {within} nats of "
+            "the best, so "
+            f"{num_chains} chains would share starts, and R-hat could not tell. Raise num_tries, "
+            "num_steps or within."
         )
     chosen = jax.random.choice(key_choice, good, (num_chains,), replace=False)
-    return {name: jnp.asarray(x[chosen if num_chains > 1 else chosen[0]]) for name, x in ends.items()}
+    return {
+        name: jnp.asarray(x[chosen if num_chains > 1 else chosen[0]]) for name, x in ends.items()
+    }
 
 
 def _refuse_unreadable(model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> None:
@@ -103,8 +115,11 @@ def _refuse_unreadable(model: Callable[..., Any], args: tuple, kwargs: dict[str,
         raise
     except Exception as error:
         raise SymmetryError(
-            f"good_starts: the model raised {type(error).__name__} when it was run: {error}. Pass the model's own "
+            f"good_starts: the model raised {type(error).__name__} when it was run: {error}. Pass "
+            "the model's own "
             "arguments after it."
         ) from error
     if not sites:
-        raise SymmetryError("good_starts: the model has no latent sites, so there is nothing to start.")
+        raise SymmetryError(
+            "good_starts: the model has no latent sites, so there is nothing to start."
+        )

@@ -20,11 +20,18 @@ def refuse_unless_equivariant(kernel: MCMCKernel) -> None:
     """
     remedy = "Leave random_element=True, which is exact for any kernel, or fold the draws only."
     if not isinstance(kernel, HMC) or kernel._kinetic_fn is not euclidean_kinetic_energy:
-        raise SymmetryError(f"Folded: {type(kernel).__name__} is not known to treat an orbit's points alike. {remedy}")
+        raise SymmetryError(
+            f"Folded: {type(kernel).__name__} is not known to treat an orbit's points alike. "
+            f"{remedy}"
+        )
     if kernel._adapt_mass_matrix:
-        raise SymmetryError(f"Folded: a mass matrix that is adapted is not constant on orbits. {remedy}")
+        raise SymmetryError(
+            f"Folded: a mass matrix that is adapted is not constant on orbits. {remedy}"
+        )
     given = kernel._inverse_mass_matrix
     values = given.values() if isinstance(given, dict) else [] if given is None else [given]
     numbers = np.concatenate([np.ravel(x) for x in values]) if values else np.ones(1)
     if any(np.ndim(x) > 1 for x in values) or np.ptp(numbers) > 0:
-        raise SymmetryError(f"Folded: the mass matrix given is not one number for all coordinates. {remedy}")
+        raise SymmetryError(
+            f"Folded: the mass matrix given is not one number for all coordinates. {remedy}"
+        )

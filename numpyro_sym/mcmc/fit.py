@@ -46,7 +46,11 @@ def latent_shapes(
 
 
 def _latent(trace: Mapping[str, dict]) -> dict[str, dict]:
-    return {name: site for name, site in trace.items() if site["type"] == "sample" and not site["is_observed"]}
+    return {
+        name: site
+        for name, site in trace.items()
+        if site["type"] == "sample" and not site["is_observed"]
+    }
 
 
 def draws_near_a_mode(
@@ -72,7 +76,9 @@ def draws_near_a_mode(
         warnings.simplefilter("ignore")  # the chain says so again
         seeded = handlers.seed(model, 0)
         with handlers.block():
-            trace = handlers.trace(handlers.substitute(seeded, substitute_fn=init_strategy)).get_trace(*args, **kwargs)
+            trace = handlers.trace(
+                handlers.substitute(seeded, substitute_fn=init_strategy)
+            ).get_trace(*args, **kwargs)
         start = {
             name: biject_to(site["fn"].support).inv(site["value"])
             for name, site in _latent(trace).items()
@@ -103,7 +109,11 @@ def _random(shape: tuple[int, ...], dtype: Any) -> tuple[np.ndarray, np.ndarray,
     """Made on the host: JAX's generators take longer to compile than the rest."""
     rng = np.random.default_rng(0)
     half = (STARTS // 2, *shape)
-    noise, near, far = rng.normal(size=(DRAWS, *shape)), rng.normal(size=half), rng.uniform(-1, 1, size=half)
+    noise, near, far = (
+        rng.normal(size=(DRAWS, *shape)),
+        rng.normal(size=half),
+        rng.uniform(-1, 1, size=half),
+    )
     return noise.astype(dtype), near.astype(dtype), far.astype(dtype)
 
 

@@ -34,30 +34,33 @@ class _Fold:
 class Folded(SymmetricKernel):
     """A kernel whose draws are brought into a reference set, one representative of each orbit.
 
-    The chain itself runs in the full space: no wall, no Jacobian, the kernel's own adaptation.
-    Only the draws that come out are folded. Where the posterior is invariant, draws folded are
-    draws of the posterior restricted to the reference set, exactly (Wiese et al. 2023, section 3),
-    and every invariant function of them (predictions, likelihoods) is what it was. Deterministic
-    sites are computed again at the folded point. Labels that the kernel draws, as
-    ``Folded(DiscreteHMCGibbs(NUTS(model)))`` does, are moved with their units: those that the symmetry names
-    in ``values``, and those that are found to leave the joint of data, parameters and labels as it is.
+    The chain itself runs in the full space: no wall, no Jacobian, the kernel's own adaptation. Only
+    the draws that come out are folded. Where the posterior is invariant, draws folded are draws of
+    the posterior restricted to the reference set, exactly (Wiese et al. 2023, section 3), and every
+    invariant function of them (predictions, likelihoods) is what it was. Deterministic sites are
+    computed again at the folded point. Labels that the kernel draws, as
+    ``Folded(DiscreteHMCGibbs(NUTS(model)))`` does, are moved with their units: those that the
+    symmetry names in ``values``, and those that are found to leave the joint of data, parameters
+    and labels as it is.
 
     With ``where="transition"`` the state itself is folded after each step. That leaves the
     restricted posterior as it is only where the kernel treats all points of an orbit alike: so a
     uniform random element is applied before each step, or the mass matrix must be constant on
     orbits. It costs two gradients a step and is no faster; it is there for kernels of one's own.
 
-    :param kernel: a NumPyro kernel built from a model, or from ``potential_fn``, in which no symmetry is found.
+    :param kernel: a NumPyro kernel built from a model, or from ``potential_fn``, in which no
+        symmetry is found.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
         is found from the model when the first chain starts.
     :param keys: what to fold by: units name -> what to sort these units by, as for
         :func:`~numpyro_sym.alignment.sorted_section`, which chooses for the rest; or
-        :class:`Nearest`, or :class:`ApproximatelyNearest`, to a reference; or anything else that makes sections
-        (:class:`~numpyro_sym.alignment.MakesSections`).
+        :class:`Nearest`, or :class:`ApproximatelyNearest`, to a reference; or anything else that
+        makes sections (:class:`~numpyro_sym.alignment.MakesSections`).
     :param where: fold the ``"draws"`` that come out, or the state in each ``"transition"``.
     :param random_element: in transitions, whether a uniform random element goes before each step.
     :param check: whether to verify a given symmetry numerically before a chain starts.
-    :param evaluated: whether to use, where none is given, what evaluating the model suggests and nothing proves.
+    :param evaluated: whether to use, where none is given, what evaluating the model suggests and
+        nothing proves.
     :raises SymmetryError: for scaled units, or a kernel with neither model nor ``potential_fn`` to
         verify by; in transitions, for a kernel without a model or one that cannot be moved, or one
         that is not equivariant where no random element is applied; before sampling where the
@@ -101,7 +104,8 @@ class Folded(SymmetricKernel):
         if where == "transition":
             if self.model is None:
                 raise SymmetryError(
-                    f"{self._who}: the kernel has no model, and a state is moved by one. Fold the draws."
+                    f"{self._who}: the kernel has no model, and a state is moved by one. Fold the "
+                    "draws."
                 )
             refuse_without_refresh(kernel)
             if not random_element:
@@ -116,9 +120,13 @@ class Folded(SymmetricKernel):
         """The keys by which draws are folded; ``print`` it. There once a chain was started."""
         if self._last is None:
             raise SymmetryError(f"{self._who}: no chain was started yet, so no section was chosen.")
-        return self._last.tools.section if self._last.sym.units else sorted_section(self._last.sym, {})
+        return (
+            self._last.tools.section if self._last.sym.units else sorted_section(self._last.sym, {})
+        )
 
-    def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
+    def _prepare(
+        self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]
+    ) -> Prepared:
         if model is None:
             return Prepared(sym, _Fold(self._by_keys(sym.without_values(), self._start)))
         shapes, _ = latent_shapes(model, args, kwargs)
@@ -133,7 +141,8 @@ class Folded(SymmetricKernel):
         move = OrbitMove(self.kernel, sym, latent_sites(model, args, kwargs)[0])
         if not self._random_element and move.curved:
             raise SymmetryError(
-                f"{self._who}: sites {sorted(move.curved)} are sampled in coordinates that units do not permute, "
+                f"{self._who}: sites {sorted(move.curved)} are sampled in coordinates that units "
+                "do not permute, "
                 "so no mass matrix is constant on orbits. Leave random_element=True."
             )
         return Prepared(sym, _Fold(self._by_keys(plain, shapes), move))
@@ -156,10 +165,19 @@ class Folded(SymmetricKernel):
         return sorted_section(sym, shapes, self._keys)
 
     def _separating(
-        self, model: Any, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], args: tuple, kwargs: dict[str, Any]
+        self,
+        model: Any,
+        sym: Symmetry,
+        shapes: Mapping[str, tuple[int, ...]],
+        args: tuple,
+        kwargs: dict[str, Any],
     ) -> Section:
         plain = self._by_keys(sym, shapes)
-        if self._makes is not None or is_traced((args, kwargs)) or not has_choice(sym, shapes, self._keys):
+        if (
+            self._makes is not None
+            or is_traced((args, kwargs))
+            or not has_choice(sym, shapes, self._keys)
+        ):
             return plain
         strategy = getattr(self.kernel, "_init_strategy", init_to_uniform)
         draws = draws_near_a_mode(model, args, kwargs, sym.sites, strategy)
@@ -172,16 +190,25 @@ class Folded(SymmetricKernel):
         if self._random_element:
             state = move(lambda key, _: now.sym.sample(key), state, model_args, model_kwargs)
         state = self.kernel.sample(state, model_args, model_kwargs)
-        return move(lambda _, z: section.settle(move.constrain(z))[0], state, model_args, model_kwargs)
+        return move(
+            lambda _, z: section.settle(move.constrain(z))[0], state, model_args, model_kwargs
+        )
 
     def postprocess_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
-        return self._folding(self.kernel.postprocess_fn(model_args, model_kwargs), model_args, model_kwargs)
+        return self._folding(
+            self.kernel.postprocess_fn(model_args, model_kwargs), model_args, model_kwargs
+        )
 
     def get_constrain_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
-        # For a kernel around this one, which samples the other sites: what they are conditioned on is folded, too.
-        return self._folding(self.kernel.get_constrain_fn(model_args, model_kwargs), model_args, model_kwargs)
+        # For a kernel around this one, which samples the other sites: what they are conditioned on
+        # is folded, too.
+        return self._folding(
+            self.kernel.get_constrain_fn(model_args, model_kwargs), model_args, model_kwargs
+        )
 
-    def _folding(self, constrain: Callable[[Any], Any], model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
+    def _folding(
+        self, constrain: Callable[[Any], Any], model_args: tuple, model_kwargs: Any
+    ) -> Callable[[Any], Any]:
         now = self._now(model_args, model_kwargs)
         if not now.sym.units:
             return constrain
@@ -192,7 +219,8 @@ class Folded(SymmetricKernel):
             out |= {**moved, **now.sym.moved_labels(elements, out)}
             computed = [name for name in out if name not in state]
             if computed and self.model is not None:
-                # Deterministic sites. Left in, the old values would be substituted for the new ones.
+                # Deterministic sites. Left in, the old values would be substituted for the new
+                # ones.
                 latent = {name: x for name, x in out.items() if name not in computed}
                 model = handlers.substitute(handlers.seed(self.kernel.model, 0), data=latent)
                 with handlers.block():
@@ -229,7 +257,8 @@ class FoldedNUTS(_OfNUTS):
         found from the model when the first chain starts.
     :param keys: what to fold by, as for :class:`Folded`.
     :param check: whether to verify a given symmetry numerically before a chain starts.
-    :param evaluated: whether to use, where none is given, what evaluating the model suggests and nothing proves.
+    :param evaluated: whether to use, where none is given, what evaluating the model suggests and
+        nothing proves.
     :param kwargs: passed on to ``NUTS``.
     :raises SymmetryError: as :class:`Folded`.
 
@@ -257,5 +286,7 @@ class FoldedNUTS(_OfNUTS):
     ) -> None:
         check_arguments(FoldedNUTS.__init__, locals())
         if model is None and kwargs.get("potential_fn") is None:
-            raise SymmetryError("FoldedNUTS: expected a model or potential_fn; got neither. Pass the model.")
+            raise SymmetryError(
+                "FoldedNUTS: expected a model or potential_fn; got neither. Pass the model."
+            )
         super().__init__(NUTS(model, **kwargs), sym, keys=keys, check=check, evaluated=evaluated)

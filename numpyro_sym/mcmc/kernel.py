@@ -37,7 +37,8 @@ class Prepared:
 
 
 class SymmetricKernel(MCMCKernel):
-    """What the kernels here have in common: a kernel inside, a symmetry that holds, the kernel's own answers.
+    """What the kernels here have in common: a kernel inside, a symmetry that holds, the kernel's
+    own answers.
 
     Where there is no symmetry it is the kernel inside and nothing else.
 
@@ -48,7 +49,9 @@ class SymmetricKernel(MCMCKernel):
     :raises SymmetryError: for scaled units.
     """
 
-    def __init__(self, kernel: MCMCKernel, sym: Symmetry | None, check: bool, evaluated: bool) -> None:
+    def __init__(
+        self, kernel: MCMCKernel, sym: Symmetry | None, check: bool, evaluated: bool
+    ) -> None:
         if sym is not None:
             sym.refuse_scaled(self._who)
         self.kernel = kernel
@@ -76,7 +79,9 @@ class SymmetricKernel(MCMCKernel):
         if self._in_use.sym is not None:
             return self._in_use.sym
         if self._last is None:
-            raise SymmetryError(f"{self._who}: no symmetry was given; one is found when a chain starts.")
+            raise SymmetryError(
+                f"{self._who}: no symmetry was given; one is found when a chain starts."
+            )
         return self._last.sym
 
     def __repr__(self) -> str:
@@ -118,8 +123,10 @@ class SymmetricKernel(MCMCKernel):
             return found
         if found.sym != self._compiled.sym:
             raise SymmetryError(
-                f"{self._who}: with jit_model_args=True the fold was compiled for {described(self._compiled.sym)}; "
-                f"these arguments have {described(found.sym)}. Run them with a kernel and an MCMC of their own."
+                f"{self._who}: with jit_model_args=True the fold was compiled for "
+                f"{described(self._compiled.sym)}; "
+                f"these arguments have {described(found.sym)}. Run them with a kernel and an MCMC "
+                "of their own."
             )
         return self._compiled
 
@@ -130,7 +137,8 @@ class SymmetricKernel(MCMCKernel):
         theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.sites, *u.values))]
         if theirs and given:
             raise SymmetryError(
-                f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the kernel around this one "
+                f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the "
+                "kernel around this one "
                 f"samples. Fold outside: Folded(HMCGibbs(NUTS(model), ...), sym)."
             )
         sym = sym.without(*theirs)
@@ -142,13 +150,17 @@ class SymmetricKernel(MCMCKernel):
             return Prepared(sym)
         prepared = self._prepare(in_use.model, sym, given, args, kwargs)
         if not given and prepared.sym.units:
-            LOGGER.warning("%s: found in the model and used: %s.", self._who, described(prepared.sym))
+            LOGGER.warning(
+                "%s: found in the model and used: %s.", self._who, described(prepared.sym)
+            )
         return prepared
 
     def _labels_drawn(
         self, model: Any, args: tuple, kwargs: dict[str, Any], outside: Mapping[str, Any]
     ) -> tuple[str, ...]:
-        """Names of discrete sites that a kernel draws. A kernel around others does; HMC itself sums them out."""
+        """Names of discrete sites that a kernel draws. A kernel around others does; HMC itself sums
+        them out.
+        """
         holds_others = hasattr(self.kernel, "inner_kernel") or hasattr(self.kernel, "_kernels")
         if model is None or not (outside or holds_others):
             return ()
@@ -163,9 +175,11 @@ class SymmetricKernel(MCMCKernel):
         kwargs: dict[str, Any],
         outside: Mapping[str, Any],
     ) -> Symmetry:
-        """The symmetry with the labels that are drawn here, as far as it leaves the complete-data joint as it is.
+        """The symmetry with the labels that are drawn here, as far as it leaves the complete-data
+        joint as it is.
 
-        A symmetry that was given must do so as a whole. Where it is not verified, it must name all that is drawn.
+        A symmetry that was given must do so as a whole. Where it is not verified, it must name all
+        that is drawn.
         """
         given = self._in_use.sym is not None
         told = is_traced((args, kwargs)) or (given and not self._in_use.check)
@@ -181,25 +195,33 @@ class SymmetricKernel(MCMCKernel):
         if not labelled.lost or not given:
             why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
             notes = [f"{name}: {why}" for name in labelled.lost]
-            return Symmetry(labelled.sym.units, notes=[*sym.notes, *notes], caveats=labelled.sym.caveats)
+            return Symmetry(
+                labelled.sym.units, notes=[*sym.notes, *notes], caveats=labelled.sym.caveats
+            )
         remedy = "Name those that hold labels in values=, or marginalise them in the model."
         if outside:
             remedy = "Fold outside: Folded(DiscreteHMCGibbs(NUTS(model)), sym)."
         raise SymmetryError(
-            f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the parameters of Units "
+            f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the "
+            "parameters of Units "
             f"{list(labelled.lost)} that are moved would no longer go with them. {remedy}"
         )
 
     def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
-        """The symmetry to use. Reading the model warns of nothing that NumPyro does not say when the chain starts."""
+        """The symmetry to use. Reading the model warns of nothing that NumPyro does not say when
+        the chain starts.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return in_use.of(args, kwargs)
 
-    def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
+    def _prepare(
+        self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]
+    ) -> Prepared:
         """Whatever the symmetry and the model with these arguments decide, once.
 
-        :param model: the model, not wrapped by a kernel around this one; ``None`` where there is none.
+        :param model: the model, not wrapped by a kernel around this one; ``None`` where there is
+            none.
         :param sym: the symmetry, not empty.
         :param given: whether the user gave it; else a part of it may be used.
         """
@@ -212,7 +234,9 @@ class SymmetricKernel(MCMCKernel):
             return Prepared()
         if is_traced((args, plain)):
             if self._last in self._known.values():
-                self._compiled = self._last  # NumPyro compiles this once for all arguments of these shapes
+                self._compiled = (
+                    self._last
+                )  # NumPyro compiles this once for all arguments of these shapes
             return self._last
         # A chain that goes on with other arguments is not started by init.
         with jax.ensure_compile_time_eval():

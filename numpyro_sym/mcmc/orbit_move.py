@@ -38,21 +38,32 @@ class OrbitMove:
             support = sites[name]["fn"].support
             if not _is_of_single_numbers(support):
                 if bounds_of(support) != []:
-                    raise SymmetryError(f"Site {name!r}: a support that depends on other sites cannot be moved in.")
+                    raise SymmetryError(
+                        f"Site {name!r}: a support that depends on other sites cannot be moved in."
+                    )
                 self.curved[name] = biject_to(support)
 
     def constrain(self, z: Point) -> dict[str, Any]:
         """The sites of the symmetry on the scale on which its elements act."""
         there = (*self.sym.sites, *(name for name in self.sym.label_sites if name in z))
-        return {name: self.curved[name](z[name]) if name in self.curved else z[name] for name in there}
+        return {
+            name: self.curved[name](z[name]) if name in self.curved else z[name] for name in there
+        }
 
     def act(self, elements: Elements, z: Point) -> dict[str, Any]:
         """The unconstrained point, moved."""
         moved = self.sym.act(elements, self.constrain(z))
-        return {**z, **{n: self.curved[n].inv(x) if n in self.curved else x for n, x in moved.items()}}
+        return {
+            **z,
+            **{n: self.curved[n].inv(x) if n in self.curved else x for n, x in moved.items()},
+        }
 
     def __call__(
-        self, choose: Callable[[jax.Array, Point], Elements], state: Any, model_args: tuple, model_kwargs: Any
+        self,
+        choose: Callable[[jax.Array, Point], Elements],
+        state: Any,
+        model_args: tuple,
+        model_kwargs: Any,
     ) -> Any:
         """The state of one chain, or of several at once, each moved by an element of its own.
 
@@ -65,9 +76,13 @@ class OrbitMove:
             z = getattr(state, field)
             z = self.act(choose(key, z), z)
             moved = state._replace(**{field: z, "rng_key": rng_key})
-            if "hmc_state" in moved._fields:  # of a kernel around HMC, which keeps a point of its own
+            if (
+                "hmc_state" in moved._fields
+            ):  # of a kernel around HMC, which keeps a point of its own
                 inside = moved.hmc_state
-                moved = moved._replace(hmc_state=inside._replace(z={name: z[name] for name in inside.z}))
+                moved = moved._replace(
+                    hmc_state=inside._replace(z={name: z[name] for name in inside.z})
+                )
             return self.kernel.refresh(moved, model_args, model_kwargs)
 
         return one(state) if is_prng_key(state.rng_key) else jax.vmap(one)(state)
@@ -77,7 +92,8 @@ def refuse_without_refresh(kernel: MCMCKernel) -> None:
     """Raise for a kernel whose state cannot be moved from outside."""
     if type(kernel).refresh is MCMCKernel.refresh:
         raise SymmetryError(
-            f"{type(kernel).__name__} cannot take up a chain that was moved (it has no refresh). Use HMC or NUTS, or "
+            f"{type(kernel).__name__} cannot take up a chain that was moved (it has no refresh). "
+            "Use HMC or NUTS, or "
             "fold the draws only: Folded(kernel, sym)."
         )
 

@@ -58,7 +58,8 @@ class OrderedReparam:
         check_arguments(OrderedReparam.__init__, locals())
         if not keys:
             raise SymmetryError(
-                "OrderedReparam: keys is empty, so nothing would be ordered. Name a site of some Units."
+                "OrderedReparam: keys is empty, so nothing would be ordered. Name a site of some "
+                "Units."
             )
         self.sym = sym
         self.keys: dict[str, tuple[Units, int]] = {}
@@ -67,12 +68,14 @@ class OrderedReparam:
             site, row = _site_and_row(name, key)
             if u.has_factors:
                 raise SymmetryError(
-                    f"OrderedReparam: Units {name!r} are {u.kind}; an order leaves their factors free. Use "
+                    f"OrderedReparam: Units {name!r} are {u.kind}; an order leaves their factors "
+                    "free. Use "
                     "sym.select('permutation'), or fold."
                 )
             if len(u.axes.get(site, ())) != 1 or isinstance(row, bool) or not isinstance(row, int):
                 raise SymmetryError(
-                    f"OrderedReparam: Units {name!r} are ordered by a site on which they lie once, or (site, row); got "
+                    f"OrderedReparam: Units {name!r} are ordered by a site on which they lie "
+                    "once, or (site, row); got "
                     f"{key!r}. They act on {u.describe_axes()}."
                 )
             if site in self.keys:
@@ -87,18 +90,29 @@ class OrderedReparam:
         if site["name"] not in self.keys:
             return None
         if site["is_observed"]:
-            raise SymmetryError(f"OrderedReparam: the key {site['name']!r} is observed, so not to be ordered.")
+            raise SymmetryError(
+                f"OrderedReparam: the key {site['name']!r} is observed, so not to be ordered."
+            )
         if site.get("scale") is not None:
             raise SymmetryError(
-                f"OrderedReparam: the density of the key {site['name']!r} is scaled (a subsampled plate, or "
-                "handlers.scale), so it is no prior whose order statistics could be taken. Sample the key outside."
+                f"OrderedReparam: the density of the key {site['name']!r} is scaled (a subsampled "
+                "plate, or "
+                "handlers.scale), so it is no prior whose order statistics could be taken. Sample "
+                "the key outside."
             )
         # The entries hang together, so the plates around the site do not run over the latent.
         plates = {frame.name for frame in site["cond_indep_stack"]}
 
         def order(name: str, fn: dist.Distribution, obs: None) -> tuple[None, jax.Array]:
             statistics = _OrderStatistics(fn, *self.keys[name])
-            u = sample_latent(name, f"{name}_ordered", fn, statistics, statistics.inverse, {"block_plates": plates})
+            u = sample_latent(
+                name,
+                f"{name}_ordered",
+                fn,
+                statistics,
+                statistics.inverse,
+                {"block_plates": plates},
+            )
             return None, statistics.forward(u)
 
         return order
@@ -110,7 +124,9 @@ def _site_and_row(name: str, key: SortKey) -> tuple[str, Any]:
         return key, 0
     if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str):
         return key
-    raise SymmetryError(f"OrderedReparam: the key of Units {name!r} must be a site or (site, row); got {key!r}.")
+    raise SymmetryError(
+        f"OrderedReparam: the key of Units {name!r} must be a site or (site, row); got {key!r}."
+    )
 
 
 #: NumPyro starts latents anywhere between -2 and 2. Scaled by this, the key starts near an even
@@ -145,19 +161,24 @@ class _OrderStatistics(dist.Distribution):
             support = support.base_constraint
         if support.event_dim or support.is_discrete:
             raise SymmetryError(
-                f"OrderedReparam: site {self.name!r} is no array of single numbers, so not to be ordered."
+                f"OrderedReparam: site {self.name!r} is no array of single numbers, so not to be "
+                "ordered."
             )
         self.free = biject_to(support)
         (axis,) = units.axes[self.name]
         # Of each unit, the flat numbers of its entries: (*batch, n, outer * inner * rows).
         entries = axis.blocks(np.arange(np.prod(shape, dtype=int)).reshape(shape), units.n)
         if not 0 <= row < entries.shape[-1] // (axis.outer * axis.inner):
-            raise SymmetryError(f"OrderedReparam: site {self.name!r} of shape {shape} has no row {row} to order by.")
+            raise SymmetryError(
+                f"OrderedReparam: site {self.name!r} of shape {shape} has no row {row} to order by."
+            )
         self.key = entries[..., row].reshape(-1, units.n)  # a row for each set
         super().__init__((), shape, validate_args=False)
 
     def _prior(self) -> tuple[jax.Array, jax.Array]:
-        """Centre and spread of each entry, on the free scale. They steer the starts, not the law."""
+        """Centre and spread of each entry, on the free scale. They steer the starts,
+        not the law.
+        """
         centre, spread = jnp.zeros(self.event_shape), jnp.ones(self.event_shape)
         if isinstance(self.free, dist.transforms.IdentityTransform):
             try:
@@ -193,9 +214,13 @@ class _OrderStatistics(dist.Distribution):
 
     def inverse(self, x: jax.Array) -> jax.Array:
         """The latent of a value in order."""
-        if not isinstance(x, jax.core.Tracer) and (np.diff(np.ravel(x)[self.key], axis=-1) < 0).any():
+        if (
+            not isinstance(x, jax.core.Tracer)
+            and (np.diff(np.ravel(x)[self.key], axis=-1) < 0).any()
+        ):
             raise SymmetryError(
-                f"OrderedReparam: the value given for site {self.name!r} is not in the order of its key. Put the "
+                f"OrderedReparam: the value given for site {self.name!r} is not in the order of "
+                "its key. Put the "
                 "units of all sites in that order."
             )
         centre, spread = self._prior()
@@ -208,7 +233,9 @@ class _OrderStatistics(dist.Distribution):
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)
-        order = jnp.argsort(x.reshape(len(x), -1)[:, self.key], -1).reshape(len(x), *self.units.shape)
+        order = jnp.argsort(x.reshape(len(x), -1)[:, self.key], -1).reshape(
+            len(x), *self.units.shape
+        )
         elements = {self.units.name: Element(order, jnp.ones(order.shape))}
         x = Symmetry([self.units]).act(elements, {self.name: x})[self.name]
         return jax.vmap(self.inverse)(x).reshape(*sample_shape, *self.event_shape)

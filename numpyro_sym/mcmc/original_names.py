@@ -38,7 +38,8 @@ class _Named(constraints.Constraint):
 @biject_to.register(_Named)
 def _refuse_unconstrained(constraint: _Named) -> Any:
     raise SymmetryError(
-        f"Unconstrained starts (init_params) go by the names of latent sites: here {constraint.latent!r}. "
+        "Unconstrained starts (init_params) go by the names of latent sites: here "
+        f"{constraint.latent!r}. "
         "init_to_value takes the original names."
     )
 
@@ -89,7 +90,8 @@ def sample_latent(
         return numpyro.sample(latent, latent_fn, infer=infer)
     if asked["is_observed"]:
         raise SymmetryError(
-            f"Site {name!r} is conditioned on a value, and its units are no longer interchangeable. Condition the "
+            f"Site {name!r} is conditioned on a value, and its units are no longer "
+            "interchangeable. Condition the "
             "model first and give the symmetry that is left."
         )
     with warnings.catch_warnings():
@@ -100,7 +102,9 @@ def sample_latent(
 
 
 def _ask(name: str, question: Question) -> dict[str, Any]:
-    """A site's message as the handlers that stand around it leave it. It does not take place: nothing is traced."""
+    """A site's message as the handlers that stand around it leave it. It does not take place:
+    nothing is traced.
+    """
     message: dict[str, Any] = {
         "type": "sample",
         "name": name,

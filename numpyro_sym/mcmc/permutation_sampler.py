@@ -15,11 +15,11 @@ from .orbit_move import OrbitMove, refuse_without_refresh
 class PermutationSampler(SymmetricKernel):
     """A kernel, and after each of its steps a uniform random element of the symmetry.
 
-    The posterior being invariant, the element leaves it as it is, and the chain visits all copies of
-    every mode alike: Fruehwirth-Schnatter 2001, Markov chain Monte Carlo estimation of classical
-    and dynamic switching and mixture models, section 3. Sites named by label then all have
-    the same marginals: bring the draws to one labelling by :func:`~numpyro_sym.rebasin` before
-    single units are read.
+    The posterior being invariant, the element leaves it as it is, and the chain visits all copies
+    of every mode alike: Fruehwirth-Schnatter 2001, Markov chain Monte Carlo estimation of classical
+    and dynamic switching and mixture models, section 3. Sites named by label then all have the same
+    marginals: bring the draws to one labelling by :func:`~numpyro_sym.rebasin` before single units
+    are read.
 
     The kernel adapts to the symmetrised posterior. It costs one gradient a step.
 
@@ -27,7 +27,8 @@ class PermutationSampler(SymmetricKernel):
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it
         is found from the model when the first chain starts.
     :param check: whether to verify a given symmetry numerically before a chain starts.
-    :param evaluated: whether to use, where none is given, what evaluating the model suggests and nothing proves.
+    :param evaluated: whether to use, where none is given, what evaluating the model suggests and
+        nothing proves.
     :raises SymmetryError: for scaled units, a kernel without a model or one that cannot be moved;
         before sampling where the symmetry does not fit the model or does not hold.
 
@@ -45,15 +46,25 @@ class PermutationSampler(SymmetricKernel):
     """
 
     def __init__(
-        self, kernel: Kernel, sym: Symmetry | None = None, *, check: bool = True, evaluated: bool = False
+        self,
+        kernel: Kernel,
+        sym: Symmetry | None = None,
+        *,
+        check: bool = True,
+        evaluated: bool = False,
     ) -> None:
         check_arguments(PermutationSampler.__init__, locals())
         super().__init__(kernel, sym, check, evaluated)
         if self.model is None:
-            raise SymmetryError(f"{self._who}: the kernel has no model. Build it from a model, not from potential_fn.")
+            raise SymmetryError(
+                f"{self._who}: the kernel has no model. Build it from a model, not from "
+                "potential_fn."
+            )
         refuse_without_refresh(kernel)
 
-    def _prepare(self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]) -> Prepared:
+    def _prepare(
+        self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]
+    ) -> Prepared:
         sites, _ = latent_sites(model, args, kwargs)
         sym.check_shapes({name: site["value"].shape for name, site in sites.items()})
         return Prepared(sym, OrbitMove(self.kernel, sym, sites))

@@ -24,7 +24,8 @@ def shapes_of(who: str, start: Any, lead: int) -> dict[str, tuple[int, ...]]:
     """
     if not isinstance(start, Mapping):
         raise SymmetryError(
-            f"{who}: the kernel has no model, and a symmetry speaks of named sites: start it with init_params={{name: "
+            f"{who}: the kernel has no model, and a symmetry speaks of named sites: start it with "
+            f"init_params={{name: "
             f"array}}; got {type(start).__name__}."
         )
     return {name: np.shape(x)[lead:] for name, x in start.items()}
@@ -34,11 +35,13 @@ def refuse_without_density(who: str, kernel: MCMCKernel) -> None:
     """Raise where a kernel shows neither a model nor a potential function.
 
     :param who: the class that the error begins with.
-    :raises SymmetryError: where there is nothing in which a symmetry could be found, or by which verified.
+    :raises SymmetryError: where there is nothing in which a symmetry could be found, or by which
+        verified.
     """
     if getattr(kernel, "model", None) is None and _potential_of(kernel) is None:
         raise SymmetryError(
-            f"{who}: {type(kernel).__name__} has neither model nor potential_fn to find a symmetry in or verify sym "
+            f"{who}: {type(kernel).__name__} has neither model nor potential_fn to find a "
+            "symmetry in or verify sym "
             "by. Build it from either, or pass sym= with check=False."
         )
 
@@ -47,7 +50,9 @@ def _potential_of(kernel: MCMCKernel) -> Any:
     return getattr(kernel, "_potential_fn", None)
 
 
-def check_potential(who: str, kernel: MCMCKernel, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_potential(
+    who: str, kernel: MCMCKernel, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]
+) -> None:
     """Raise unless a potential function is unchanged under a symmetry.
 
     :param who: the class that the error begins with.
@@ -60,7 +65,10 @@ def check_potential(who: str, kernel: MCMCKernel, sym: Symmetry, shapes: Mapping
     potential = _potential_of(kernel)
 
     def model() -> None:
-        priors = {name: dist.ImproperUniform(constraints.real, (), shape) for name, shape in shapes.items()}
+        priors = {
+            name: dist.ImproperUniform(constraints.real, (), shape)
+            for name, shape in shapes.items()
+        }
         z = {name: numpyro.sample(name, prior) for name, prior in priors.items()}
         numpyro.factor("potential", -potential(z))
 

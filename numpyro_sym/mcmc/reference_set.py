@@ -33,9 +33,10 @@ class ReferenceSetReparam(SitewiseReparam):
     the first of its sites; the latent of a later one has its site's distribution, carried back by
     the elements that are settled.
 
-    Works with any kernel, SVI, ``Predictive`` and ``log_likelihood``; ``init_to_value``, ``Predictive`` and
-    ``log_likelihood`` take the sites by their own names. The symmetry is taken at your word: a handler does not know
-    the model's arguments, so verify it by ``sym.check(model, ...)``, unless ``find_symmetry`` found it.
+    Works with any kernel, SVI, ``Predictive`` and ``log_likelihood``; ``init_to_value``,
+    ``Predictive`` and ``log_likelihood`` take the sites by their own names. The symmetry is taken
+    at your word: a handler does not know the model's arguments, so verify it by ``sym.check(model,
+    ...)``, unless ``find_symmetry`` found it.
 
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs.
     :param keys: units name -> what to sort these units by, as for
@@ -58,7 +59,9 @@ class ReferenceSetReparam(SitewiseReparam):
     def __init__(self, sym: Symmetry, *, keys: Mapping[str, SortKey] | None = None) -> None:
         check_arguments(ReferenceSetReparam.__init__, locals())
         if not len(sym):
-            raise SymmetryError("ReferenceSetReparam: the symmetry has no Units, so nothing would be folded.")
+            raise SymmetryError(
+                "ReferenceSetReparam: the symmetry has no Units, so nothing would be folded."
+            )
         super().__init__(sym)
         sym.refuse_scaled("ReferenceSetReparam")
         check_keys(sym, keys or {})
@@ -69,7 +72,11 @@ class ReferenceSetReparam(SitewiseReparam):
         self._unsigned = frozenset(u.name for u in self.sym if u.has_signs)
 
     def _value(self, name: str, fn: dist.Distribution) -> jax.Array:
-        units = [u.with_axes({name: u.axes[name]}) for u in self.sym if name in u.sites and u.name in self._settled]
+        units = [
+            u.with_axes({name: u.axes[name]})
+            for u in self.sym
+            if name in u.sites and u.name in self._settled
+        ]
         known = Symmetry(units)
         elements = {u.name: self._settled[u.name] for u in units}
         carried = _Carried(fn, known, elements) if units else fn
@@ -80,24 +87,33 @@ class ReferenceSetReparam(SitewiseReparam):
         """Settle what this site is the first to tell: the order of units, the signs of units."""
         here = [u for u in self.sym if name in u.sites]
         unordered = [u for u in here if u.name not in self._settled]
-        turned = [u for u in here if u.name in self._unsigned and any((a.power or 0) % 2 for a in u.axes[name])]
+        turned = [
+            u
+            for u in here
+            if u.name in self._unsigned and any((a.power or 0) % 2 for a in u.axes[name])
+        ]
         new = list(dict.fromkeys((*unordered, *turned)))
         if not new:
             return value
         part = Symmetry(
-            u.with_axes({name: u.axes[name]}).with_kind("signed" if u in turned else "permutation") for u in new
+            u.with_axes({name: u.axes[name]}).with_kind("signed" if u in turned else "permutation")
+            for u in new
         )
         keys = {u.name: self.keys[u.name] for u in unordered if u.name in self.keys}
         try:
             steps = sorted_section(part, {name: np.shape(value)}, keys).steps
         except SymmetryError as error:
             raise SymmetryError(
-                f"ReferenceSetReparam: {name!r} is the first site of Units {[u.name for u in new]} that the model "
-                f"samples, so it must settle them, and it cannot: {error} Let the model sample another site of theirs "
+                f"ReferenceSetReparam: {name!r} is the first site of Units "
+                f"{[u.name for u in new]} that the model "
+                f"samples, so it must settle them, and it cannot: {error} Let the model sample "
+                "another site of theirs "
                 "first, or use numpyro_sym.Folded."
             ) from error
         names = {u.name for u in unordered}
-        section = SortedSection(part, tuple((u, sign, sort if u in names else None) for u, sign, sort in steps))
+        section = SortedSection(
+            part, tuple((u, sign, sort if u in names else None) for u, sign, sort in steps)
+        )
         found, out = section.settle({name: value})
         self._settled = after(self.sym, found, self._settled)
         self._unsigned -= {u.name for u in turned}
@@ -105,7 +121,8 @@ class ReferenceSetReparam(SitewiseReparam):
 
 
 class _Carried(dist.Distribution):
-    """A site's distribution carried back to the full space: of ``z`` where ``act(elements, z)`` has ``fn``.
+    """A site's distribution carried back to the full space: of ``z`` where ``act(elements, z)`` has
+    ``fn``.
 
     :param fn: the site's distribution, its parameters functions of folded sites.
     :param elements: what is settled of the symmetry on this site.
@@ -131,23 +148,35 @@ class _Carried(dist.Distribution):
         bounds = bounds_of(support)
         if bounds is None:
             raise SymmetryError(
-                f"Site {self.sym.sites[0]!r}: its support, {type(support).__name__}, holds what JAX cannot take apart, "
+                f"Site {self.sym.sites[0]!r}: its support, {type(support).__name__}, holds what "
+                "JAX cannot take apart, "
                 "so its bounds cannot be moved with the units."
             )
         if all(np.size(bound) == 1 for bound in bounds):
             return support
         plain = self.sym.select("permutation")
         back = plain.inverse(self.elements)
-        return jax.tree.map(lambda bound: _moved(plain, back, jnp.broadcast_to(bound, self.shape()), 0), support)
+        return jax.tree.map(
+            lambda bound: _moved(plain, back, jnp.broadcast_to(bound, self.shape()), 0), support
+        )
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
-        return _moved(self.sym, self.sym.inverse(self.elements), self.fn.sample(key, sample_shape), len(sample_shape))
+        return _moved(
+            self.sym,
+            self.sym.inverse(self.elements),
+            self.fn.sample(key, sample_shape),
+            len(sample_shape),
+        )
 
     def log_prob(self, value: jax.Array) -> jax.Array:
-        return self.fn.log_prob(_moved(self.sym, self.elements, value, jnp.ndim(value) - len(self.shape())))
+        return self.fn.log_prob(
+            _moved(self.sym, self.elements, value, jnp.ndim(value) - len(self.shape()))
+        )
 
 
 def _moved(sym: Symmetry, elements: Elements, value: jax.Array, lead: int) -> jax.Array:
-    """``value`` of shape ``(*sample, *site)`` with ``lead`` sample dimensions, moved by one element."""
+    """``value`` of shape ``(*sample, *site)`` with ``lead`` sample dimensions, moved by one
+    element.
+    """
     (name,) = sym.sites
     return sym.act(elements, {name: value}, sample_ndim=lead)[name]

@@ -38,14 +38,16 @@ class Attendance:
             again, self._before, self._run = self._run == self._before, self._run, []
             if again and absent:
                 raise SymmetryError(
-                    f"{self.who}: the model has no site {absent[0]!r}; it has {self._before}. Nothing would be "
+                    f"{self.who}: the model has no site {absent[0]!r}; it has {self._before}. "
+                    "Nothing would be "
                     "done to it: name the model's own sites."
                 )
         self._run.append(name)
 
 
 class SitewiseReparam:
-    """A ``config`` for :class:`numpyro.handlers.reparam` that remembers what a run has sampled so far.
+    """A ``config`` for :class:`numpyro.handlers.reparam` that remembers what a run has sampled so
+    far.
 
     NumPyro shows a reparameterisation one site at a time. What earlier sites of the same run
     settled is kept until the last, and no longer: it may be traced by JAX.
@@ -79,7 +81,8 @@ class SitewiseReparam:
             return None
         if site["is_observed"]:
             raise SymmetryError(
-                f"{type(self).__name__}: site {name!r} of the symmetry is observed, so not to be moved."
+                f"{type(self).__name__}: site {name!r} of the symmetry is observed, so not to be "
+                "moved."
             )
         if name in self._seen:  # a new run, the last one broken off
             self._begin()

@@ -18,19 +18,21 @@ from .reparam_base import SitewiseReparam
 class ScaleReparam(SitewiseReparam):
     """Sample a unit's outgoing weights times the norm of its incoming ones.
 
-    A ``config`` for :class:`numpyro.handlers.reparam`. A ReLU unit's function depends on its incoming
-    weights' direction and on ``v = w_out * |w_in|`` alone (the scaling symmetry of Laurent, Aldea and
-    Franchi 2024, arXiv 2310.08287). Sites that go out of scaled units get a latent ``<site>_scaled``, which is ``v``,
-    with the exact density of the change of variables, ``-log |w_in|`` for each entry; sites that only come in get a
-    latent ``<site>_base``. Hyperbolic ridges of the posterior in ``(w_in, w_out)`` become straight.
+    A ``config`` for :class:`numpyro.handlers.reparam`. A ReLU unit's function depends on its
+    incoming weights' direction and on ``v = w_out * |w_in|`` alone (the scaling symmetry of
+    Laurent, Aldea and Franchi 2024, arXiv 2310.08287). Sites that go out of scaled units get a
+    latent ``<site>_scaled``, which is ``v``, with the exact density of the change of variables,
+    ``-log |w_in|`` for each entry; sites that only come in get a latent ``<site>_base``. Hyperbolic
+    ridges of the posterior in ``(w_in, w_out)`` become straight.
 
-    It helps where the data determine ``v``. A unit that they do not determine has a funnel instead: ``v`` then
-    follows the prior's ``N(0, |w_in|^2)``.
+    It helps where the data determine ``v``. A unit that they do not determine has a funnel instead:
+    ``v`` then follows the prior's ``N(0, |w_in|^2)``.
 
-    :param sym: a :class:`~numpyro_sym.Symmetry`; only its scaled ``Units`` matter. The model must sample what
-        comes into a unit before what goes out.
+    :param sym: a :class:`~numpyro_sym.Symmetry`; only its scaled ``Units`` matter. The model must
+        sample what comes into a unit before what goes out.
     :raises SymmetryError: where no ``Units`` are scaled, or one has powers other than 1 and -1 or
-        both on one site; when the model runs, where an outgoing site comes too early, is not real, or is observed.
+        both on one site; when the model runs, where an outgoing site comes too early, is not real,
+        or is observed.
 
     >>> import jax, numpyro, numpyro.distributions as dist
     >>> from numpyro.infer import Predictive
@@ -51,9 +53,13 @@ class ScaleReparam(SitewiseReparam):
             raise SymmetryError("ScaleReparam: expected a Symmetry with Units of kind 'scaled'.")
         for u in sym.select("scaled"):
             powers = {site: {a.power or 0 for a in axs} - {0} for site, axs in u.placements}
-            if any(len(p) > 1 for p in powers.values()) or not set().union(*powers.values()) <= {-1, 1}:
+            if any(len(p) > 1 for p in powers.values()) or not set().union(*powers.values()) <= {
+                -1,
+                1,
+            }:
                 raise SymmetryError(
-                    f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units come into a site (power "
+                    f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units "
+                    "come into a site (power "
                     "1) or go out of it (power -1), each site on one side."
                 )
         super().__init__(sym.select("scaled"))
@@ -71,12 +77,15 @@ class ScaleReparam(SitewiseReparam):
                 late = [s for s in u.sites if _power(u, s) == 1 and s not in self._seen]
                 if late:
                     raise SymmetryError(
-                        f"ScaleReparam: the model samples site {name!r}, which goes out of Units {u.name!r}, before "
+                        f"ScaleReparam: the model samples site {name!r}, which goes out of Units "
+                        f"{u.name!r}, before "
                         f"{late}, which come into them. Sample what comes in first."
                     )
             part = Symmetry(u.with_axes({name: u.axes[name]}) for u in sources)
             straight = part.identity()
-            norms = {n: Element(e.permutation, jnp.sqrt(self._squares[n])) for n, e in straight.items()}
+            norms = {
+                n: Element(e.permutation, jnp.sqrt(self._squares[n])) for n, e in straight.items()
+            }
             scaled = _Scaled(fn, part, norms)
             latent = sample_latent(name, f"{name}_scaled", fn, scaled, scaled.scaled)
             value = scaled.unscaled(latent)
@@ -106,7 +115,9 @@ class _Scaled(dist.Distribution):
             support = support.base_constraint
         (self.name,) = sym.sites
         if support is not constraints.real:
-            raise SymmetryError(f"ScaleReparam: site {self.name!r} has support {support}; expected real weights.")
+            raise SymmetryError(
+                f"ScaleReparam: site {self.name!r} has support {support}; expected real weights."
+            )
         self.fn, self.sym, self.norms = fn, sym, norms
         super().__init__(fn.batch_shape, fn.event_shape, validate_args=False)
 

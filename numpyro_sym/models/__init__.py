@@ -1,4 +1,6 @@
-"""Models as densities and supports of plain arrays, and whether a symmetry leaves these as they are."""
+"""Models as densities and supports of plain arrays, and whether a symmetry leaves these as they
+are.
+"""
 
 from .numpyro_model import latent_sites as latent_sites
 from .numpyro_model import read_numpyro_model as read_numpyro_model

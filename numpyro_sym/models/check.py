@@ -38,23 +38,34 @@ def check_model(
     return in_double_precision(check)
 
 
-def _read(sym: Symmetry, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> ModelView:
-    """The model; where the symmetry moves labels that the model draws, these are a part of the point."""
+def _read(
+    sym: Symmetry, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
+) -> ModelView:
+    """The model; where the symmetry moves labels that the model draws, these are a part of the
+    point.
+    """
     named = [(site, u.name, u.n) for u in sym for site in u.values]
     if named:
         discrete = discrete_sites(model, args, kwargs)
         labels = label_sites_there(discrete, named)
         if labels:
-            return read_complete_data(model, args, kwargs, {site: discrete[site] for site in labels})
+            return read_complete_data(
+                model, args, kwargs, {site: discrete[site] for site in labels}
+            )
     return read_numpyro_model(model, args, kwargs)
 
 
 def check_symmetry(
     units: Sequence[Units], view: ModelView, num_points: int, num_elements: int, rng_seed: int
 ) -> CheckReport:
-    """Compare densities at random points before and after each ``Units`` acts; raise where they differ."""
+    """Compare densities at random points before and after each ``Units`` acts; raise where they
+    differ.
+    """
     if num_points < 1 or num_elements < 1:
-        raise SymmetryError(f"check: num_points and num_elements must be at least 1; got {num_points}, {num_elements}.")
+        raise SymmetryError(
+            f"check: num_points and num_elements must be at least 1; got {num_points}, "
+            f"{num_elements}."
+        )
     trial = Trial(view, num_points, np.random.default_rng(rng_seed), num_elements)
     rows = []
     for u in units:
@@ -69,7 +80,9 @@ def check_symmetry(
 
 
 def holds(u: Units, changes: Changes) -> bool:
-    """Whether units that changed so much are a symmetry: of the joint, or with scales of the likelihood."""
+    """Whether units that changed so much are a symmetry: of the joint, or with scales of the
+    likelihood.
+    """
     if u.has_scales:
         return changes.likelihood.is_rounding
     return changes.joint.is_rounding and not changes.left_support
@@ -87,13 +100,16 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
                 axes = ", ".join(_named(a) for a in u.axes[site])
                 why = _shared_that_holds(u, trial) or _kind_that_holds(u, trial)
                 return (
-                    f"{head}: the prior of site {site!r} tells its {u.n} entries apart along axis {axes} "
+                    f"{head}: the prior of site {site!r} tells its {u.n} entries apart along axis "
+                    f"{axes} "
                     f"(its log density changes by {abs(d.nats):.2g} nats).{why}"
                 )
     remedy = _remedy(u, trial)
     what = "log likelihood" if u.has_scales else "log joint density"
     sites = {**change.observed, **({} if u.has_scales else change.latent)}
-    changed = ", ".join(f"{s!r} by {abs(d.nats):.2g} nats" for s, d in sites.items() if not d.is_rounding)
+    changed = ", ".join(
+        f"{s!r} by {abs(d.nats):.2g} nats" for s, d in sites.items() if not d.is_rounding
+    )
     return f"{head}: the {what} changes ({changed or 'in sum'}). {remedy}"
 
 
@@ -110,7 +126,12 @@ def _shared_that_holds(u: Units, trial: Trial) -> str:
     """Whether it holds where all sets of a batch move together."""
     if not u.batch:
         return ""
-    shared = Units(u.name, u.n, kind=u.kind, axes={s: tuple(_unbatched(a) for a in axs) for s, axs in u.placements})
+    shared = Units(
+        u.name,
+        u.n,
+        kind=u.kind,
+        axes={s: tuple(_unbatched(a) for a in axs) for s, axs in u.placements},
+    )
     if holds(shared, trial.changes([shared], trial.everywhere)):
         return f" Without batch={u.batch} it holds: all sets move together, not each by itself."
     return ""
@@ -146,7 +167,10 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
                 is_another = (other.axis, other.batch) != (own[i].axis, own[i].batch)
                 if is_another and _fits_beside(other, rest_own):
                     moved = u.with_axes({**u.axes, site: (*rest, other.with_power(a.power or 0))})
-                    yield f"Site {site!r}: axis {_named(other)} makes it hold, not axis {_named(a)}.", moved
+                    yield (
+                        f"Site {site!r}: axis {_named(other)} makes it hold, not axis {_named(a)}.",
+                        moved,
+                    )
             for power, word in powers.items():
                 if u.has_factors and power != a.power:
                     named = u.with_axes({**u.axes, site: (*rest, replace(a, power=power))})
@@ -155,7 +179,10 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
             if dropped:
                 yield f"Site {site!r}, axis {_named(a)}: leave it out.", u.with_axes(dropped)
     if u.values:
-        yield f"Without labels {u.describe_labels()} it holds: leave them out of values.", u.with_values(())
+        yield (
+            f"Without labels {u.describe_labels()} it holds: leave them out of values.",
+            u.with_values(()),
+        )
     for site, shape in shapes.items():
         if site in u.values:
             continue
@@ -166,14 +193,22 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
             for power, word in powers.items():
                 if not u.has_factors and power:
                     continue
-                added = u.with_axes({**u.axes, site: (*u.axes.get(site, ()), other.with_power(power))})
+                added = u.with_axes(
+                    {**u.axes, site: (*u.axes.get(site, ()), other.with_power(power))}
+                )
                 written = f"Axis({other.axis}, batch={other.batch_axes})" if u.batch else other.axis
-                yield f"Site {site!r}, axis {_named(other)} must move too: add {word}={{{site!r}: {written}}}.", added
+                yield (
+                    f"Site {site!r}, axis {_named(other)} must move too: add {word}={{{site!r}: "
+                    f"{written}}}.",
+                    added,
+                )
 
 
 def _fits_beside(other: Axis, axs: Sequence[Axis]) -> bool:
     """Whether units can lie on an axis of an array besides those on which they lie."""
-    return all(other.axis not in (a.axis, *a.batch_axes) and a.axis not in other.batch_axes for a in axs)
+    return all(
+        other.axis not in (a.axis, *a.batch_axes) and a.axis not in other.batch_axes for a in axs
+    )
 
 
 def _named(axis: Axis) -> str:

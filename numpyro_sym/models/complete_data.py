@@ -1,7 +1,8 @@
 """The complete-data joint of a model: its discrete sites not summed out, but a part of the point.
 
-Where labels of units move with the parameters, log p(y, g theta, g z) = log p(y, theta, z) for every value of the
-labels: what a symmetry with ``values`` is checked by, and what kernels that draw labels leave as it is.
+Where labels of units move with the parameters, log p(y, g theta, g z) = log p(y, theta, z) for
+every value of the labels: what a symmetry with ``values`` is checked by, and what kernels that draw
+labels leave as it is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class DiscreteSite(NamedTuple):
     """A discrete latent site.
 
     :param shape: of its value.
-    :param states: how many values each entry has, ``0 .. states - 1``; ``None`` where that is no such list.
+    :param states: how many values each entry has, ``0 .. states - 1``; ``None`` where that is no
+        such list.
     :param value: one value of it.
     """
 
@@ -36,14 +38,18 @@ class DiscreteSite(NamedTuple):
     value: np.ndarray
 
 
-def discrete_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> dict[str, DiscreteSite]:
+def discrete_sites(
+    model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]
+) -> dict[str, DiscreteSite]:
     """The discrete latent sites of a model, by name."""
     found: dict[str, DiscreteSite] = {}
 
     def note(strategy: Callable[..., Any] | None) -> dict[str, Any]:
         seeded = handlers.seed(model, jax.random.key(0))
         with handlers.block():
-            started = seeded if strategy is None else handlers.substitute(seeded, substitute_fn=strategy)
+            started = (
+                seeded if strategy is None else handlers.substitute(seeded, substitute_fn=strategy)
+            )
             trace = handlers.trace(started).get_trace(*args, **kwargs)
         values = {}
         for name, site in trace.items():
@@ -53,7 +59,9 @@ def discrete_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, 
                 found[name] = DiscreteSite(zeros.shape, _states(name, site), zeros)
         return values
 
-    jax.eval_shape(lambda: note(init_to_uniform))  # on shapes alone: to draw from priors takes longer to compile
+    jax.eval_shape(
+        lambda: note(init_to_uniform)
+    )  # on shapes alone: to draw from priors takes longer to compile
     if any(site.states is None for site in found.values()):
         drawn = note(None)
         found = {name: site._replace(value=np.asarray(drawn[name])) for name, site in found.items()}
@@ -89,9 +97,13 @@ def read_complete_data(
     view = read_numpyro_model(complete, (start,), {})
     given = {f"argument 0[{name!r}]": name for name in start}
     if not given.keys() <= view.data.keys():
-        raise SymmetryError(f"The model does not run with any values of its discrete sites {sorted(start)}.")
+        raise SymmetryError(
+            f"The model does not run with any values of its discrete sites {sorted(start)}."
+        )
     rest = {name: x for name, x in view.data.items() if name not in given}
-    structure = jax.tree.structure(jax.eval_shape(view.evaluate, jax.eval_shape(lambda: _zeros(view.shapes))))
+    structure = jax.tree.structure(
+        jax.eval_shape(view.evaluate, jax.eval_shape(lambda: _zeros(view.shapes)))
+    )
 
     def densities(data: Mapping[str, Any], point: Point) -> Densities:
         whole = {**data, **{key: point[name] for key, name in given.items()}}
@@ -131,8 +143,11 @@ def _random(site: DiscreteSite, rng: np.random.Generator) -> np.ndarray:
     return rng.integers(site.states, size=site.shape).astype(site.value.dtype)
 
 
-def label_sites_there(sites: Mapping[str, DiscreteSite], named: Sequence[tuple[str, str, int]]) -> list[str]:
-    """Those of a symmetry's sites of labels that a model draws: all of them, or none where it has no discrete site.
+def label_sites_there(
+    sites: Mapping[str, DiscreteSite], named: Sequence[tuple[str, str, int]]
+) -> list[str]:
+    """Those of a symmetry's sites of labels that a model draws: all of them, or none where it has
+    no discrete site.
 
     :param sites: the model's discrete sites.
     :param named: site, the name of the units that it labels, and how many there are.
@@ -141,14 +156,16 @@ def label_sites_there(sites: Mapping[str, DiscreteSite], named: Sequence[tuple[s
     for site, units, n in named if sites else ():
         if site not in sites:
             raise SymmetryError(
-                f"Units {units!r}: the model has no discrete site {site!r} that could hold their labels (values); its "
+                f"Units {units!r}: the model has no discrete site {site!r} that could hold their "
+                "labels (values); its "
                 f"discrete sites are {sorted(sites)}."
             )
         if sites[site].states != n:
             count = sites[site].states
             told = "no finite list of values" if count is None else f"{count} values"
             raise SymmetryError(
-                f"Units {units!r} (n = {n}): site {site!r} cannot hold their labels (values): it has {told}, and not "
+                f"Units {units!r} (n = {n}): site {site!r} cannot hold their labels (values): it "
+                f"has {told}, and not "
                 f"0 .. {n - 1}."
             )
     return [site for site, _, _ in named] if sites else []

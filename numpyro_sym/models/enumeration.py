@@ -1,7 +1,8 @@
 """Discrete sites summed out of a model, by the engine with which NumPyro's own NUTS does it.
 
-Every value of such a site is tried at once, along an axis of its own to the left of all plates, and the sums
-are taken by tensor variable elimination (Obermeyer et al. 2019, arXiv 1902.03210) in ``funsor``.
+Every value of such a site is tried at once, along an axis of its own to the left of all plates, and
+the sums are taken by tensor variable elimination (Obermeyer et al. 2019, arXiv 1902.03210) in
+``funsor``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ MOST_TERMS = 10**8
 
 MARGINALISE = "Sum it out in the model (MixtureSameFamily, logsumexp) and pass that model."
 FEWER = (
-    "Draw them with DiscreteHMCGibbs, or write the model so that fewer depend on each other: plates, "
+    "Draw them with DiscreteHMCGibbs, or write the model so that fewer depend on each other: "
+    "plates, "
     "numpyro.contrib.funsor.markov, scan."
 )
 
@@ -57,7 +59,8 @@ def _num_states(name: str, site: Mapping[str, Any]) -> int:
     way, base = site["infer"].get("enumerate"), site["fn"]
     if way not in (None, "parallel"):
         raise SymmetryError(
-            f"Site {name!r} is discrete and marked infer={{'enumerate': {way!r}}}; NumPyro sums out sites that are "
+            f"Site {name!r} is discrete and marked infer={{'enumerate': {way!r}}}; NumPyro sums "
+            "out sites that are "
             f"marked 'parallel'. {MARGINALISE}"
         )
     while hasattr(base, "base_dist"):
@@ -65,19 +68,27 @@ def _num_states(name: str, site: Mapping[str, Any]) -> int:
     kind = type(base).__name__
     if not site["fn"].has_enumerate_support:
         raise SymmetryError(
-            f"Site {name!r} is discrete, and a {kind} has no finite list of values to sum over. {MARGINALISE}"
+            f"Site {name!r} is discrete, and a {kind} has no finite list of values to sum over. "
+            f"{MARGINALISE}"
         )
     if site["fn"].event_dim:
         raise SymmetryError(
-            f"Site {name!r} is discrete, and each of its values is an array of shape {tuple(site['fn'].event_shape)}, "
-            "which NumPyro cannot sum out. Write numpyro.plate around it in place of .to_event(...)."
+            f"Site {name!r} is discrete, and each of its values is an array of shape "
+            f"{tuple(site['fn'].event_shape)}, "
+            "which NumPyro cannot sum out. Write numpyro.plate around it in place of "
+            ".to_event(...)."
         )
     with jax.ensure_compile_time_eval():
         values = site["fn"].enumerate_support(expand=False)
     n = int(values.shape[0])
-    if values.size != n or isinstance(values, jax.core.Tracer) or not np.array_equal(np.ravel(values), np.arange(n)):
+    if (
+        values.size != n
+        or isinstance(values, jax.core.Tracer)
+        or not np.array_equal(np.ravel(values), np.arange(n))
+    ):
         raise SymmetryError(
-            f"Site {name!r} is discrete, and the values of its {kind} are not 0 to {n - 1}; NumPyro sums over those. "
+            f"Site {name!r} is discrete, and the values of its {kind} are not 0 to {n - 1}; "
+            "NumPyro sums over those. "
             "Write it as a Categorical, and add to its value what is missing."
         )
     return n
@@ -100,15 +111,19 @@ def _refuse_unplated(trace: Trace, states: Mapping[str, int]) -> None:
         if site["type"] != "sample":
             continue
         value = jnp.shape(site["value"])
-        shape = np.broadcast_shapes(tuple(site["fn"].batch_shape), value[: len(value) - site["fn"].event_dim])
+        shape = np.broadcast_shapes(
+            tuple(site["fn"].batch_shape), value[: len(value) - site["fn"].event_dim]
+        )
         plates = {frame.dim for frame in site["cond_indep_stack"]}
         for dim in range(-len(shape), 0):
             is_of_scan = dim == -len(shape) and site.get("_control_flow_done", False)
             if shape[dim] > 1 and dim not in plates and not is_of_scan:
                 listed = ", ".join(map(repr, states))
                 raise SymmetryError(
-                    f"Site {name!r} has {shape[dim]} entries along dimension {dim} of its batch and no plate there; "
-                    f"NumPyro needs to know where they are independent to sum out {listed}. Write .to_event(...), or "
+                    f"Site {name!r} has {shape[dim]} entries along dimension {dim} of its batch "
+                    "and no plate there; "
+                    f"NumPyro needs to know where they are independent to sum out {listed}. Write "
+                    ".to_event(...), or "
                     f"numpyro.plate(..., {shape[dim]}, dim={dim}) around it."
                 )
 
@@ -120,7 +135,8 @@ def notes_of(states: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def enumerated(model: Model, trace: Trace) -> Model:
-    """The model as ``MCMC`` runs it: each discrete site has all its values at once, left of all plates.
+    """The model as ``MCMC`` runs it: each discrete site has all its values at once, left of all
+    plates.
 
     :param trace: of the model, with nothing summed out.
     """
@@ -131,13 +147,20 @@ def enumerated(model: Model, trace: Trace) -> Model:
 
 def _num_plates(trace: Trace) -> int:
     """How many dimensions of a batch are plates', the rightmost."""
-    frames = [frame for site in trace.values() if site["type"] == "sample" for frame in site["cond_indep_stack"]]
+    frames = [
+        frame
+        for site in trace.values()
+        if site["type"] == "sample"
+        for frame in site["cond_indep_stack"]
+    ]
     return max((-frame.dim for frame in frames), default=0)
 
 
 def plain(model: Model) -> Model:
     """The model without ``enum`` around it, which some pass on; NumPyro takes it off, too."""
-    if "fn" in getattr(model, "__dict__", {}) and type(model).__module__.startswith("numpyro.contrib.funsor"):
+    if "fn" in getattr(model, "__dict__", {}) and type(model).__module__.startswith(
+        "numpyro.contrib.funsor"
+    ):
         from numpyro.contrib.funsor import enum
 
         return model.fn if isinstance(model, enum) else model
@@ -150,7 +173,9 @@ def has_discrete(model: Model, args: tuple, kwargs: Mapping[str, Any]) -> bool:
 
     def run() -> None:
         with handlers.block():
-            started = handlers.substitute(handlers.seed(model, 0), substitute_fn=init_to_uniform)  # improper priors
+            started = handlers.substitute(
+                handlers.seed(model, 0), substitute_fn=init_to_uniform
+            )  # improper priors
             trace = handlers.trace(started).get_trace(*args, **kwargs)
         found.extend(map(is_discrete, trace.values()))
 
@@ -159,7 +184,9 @@ def has_discrete(model: Model, args: tuple, kwargs: Mapping[str, Any]) -> bool:
 
 
 def without_discrete(model: Model) -> Model:
-    """The model as a guide sees it that leaves discrete sites to ``TraceEnum_ELBO``: they are drawn, and not shown."""
+    """The model as a guide sees it that leaves discrete sites to ``TraceEnum_ELBO``: they are
+    drawn, and not shown.
+    """
     return _Unseen(model)
 
 
@@ -172,11 +199,15 @@ class _Unseen(Messenger):
 
 
 def reopened(model: Model | None) -> Model | None:
-    """The model with the discrete sites that a ``handlers.block`` around it hides from NumPyro's guides."""
+    """The model with the discrete sites that a ``handlers.block`` around it hides from NumPyro's
+    guides.
+    """
     if not isinstance(model, handlers.block):
         return model
     hidden = model.hide_fn
-    return handlers.block(reopened(model.fn), hide_fn=lambda site: hidden(site) and not is_discrete(site))
+    return handlers.block(
+        reopened(model.fn), hide_fn=lambda site: hidden(site) and not is_discrete(site)
+    )
 
 
 def summed_densities(
@@ -184,8 +215,9 @@ def summed_densities(
 ) -> dict[str, Any]:
     """Log densities by site, discrete ones summed out.
 
-    A density that does not depend on a discrete site is the site's own. The others make one sum, which
-    stands at the first observed site among them, else at the first latent one; the rest of them is 0.
+    A density that does not depend on a discrete site is the site's own. The others make one sum,
+    which stands at the first observed site among them, else at the first latent one; the rest of
+    them is 0.
 
     :param model: it is run with random choices fixed.
     :param trace: of the same model, with nothing summed out.
@@ -197,14 +229,20 @@ def summed_densities(
     _refuse_unplated(trace, states)
     from numpyro.contrib.funsor import log_density
 
-    others = [name for name, site in trace.items() if site["type"] == "sample" and not is_discrete(site)]
-    apart = _Apart(enumerated(handlers.substitute(model, data=dict(point)), trace), _num_plates(trace))
+    others = [
+        name for name, site in trace.items() if site["type"] == "sample" and not is_discrete(site)
+    ]
+    apart = _Apart(
+        enumerated(handlers.substitute(model, data=dict(point)), trace), _num_plates(trace)
+    )
     try:
         summed, _ = log_density(apart, args, dict(kwargs), {})
     except ValueError as error:
         if "free dims" not in str(error):
             raise
-        raise SymmetryError(f"The discrete sites are too many to sum out at once: {error}. {FEWER}") from error
+        raise SymmetryError(
+            f"The discrete sites are too many to sum out at once: {error}. {FEWER}"
+        ) from error
     densities = {name: apart.densities.get(name, jnp.zeros(())) for name in others}
     together = [name for name in others if name not in apart.densities]
     observed = [name for name in together if trace[name]["is_observed"]]
@@ -214,7 +252,9 @@ def summed_densities(
 
 
 class _OwnNotes(Messenger):
-    """What NumPyro notes at a site is not written into the model's own ``infer=``, which several sites may share."""
+    """What NumPyro notes at a site is not written into the model's own ``infer=``, which several
+    sites may share.
+    """
 
     def process_message(self, msg: dict) -> None:
         if msg["type"] == "sample":
@@ -222,9 +262,11 @@ class _OwnNotes(Messenger):
 
 
 class _Apart(Messenger):
-    """Sites that depend on no discrete one are not shown to what is around; their log densities are kept here.
+    """Sites that depend on no discrete one are not shown to what is around; their log densities are
+    kept here.
 
-    :param num_plates: how many dimensions of a batch are plates'; further left are values of discrete sites.
+    :param num_plates: how many dimensions of a batch are plates'; further left are values of
+        discrete sites.
     """
 
     def __init__(self, fn: Model, num_plates: int) -> None:
@@ -258,11 +300,18 @@ def refuse_large_sums(program: Any, states: Mapping[str, int]) -> None:
     if largest > MOST_TERMS:
         listed = ", ".join(f"{name!r} ({n} values)" for name, n in states.items())
         raise SymmetryError(
-            f"The sum over {listed} has an array of {largest:,} terms; at most {MOST_TERMS:,} are summed. {FEWER}"
+            f"The sum over {listed} has an array of {largest:,} terms; at most {MOST_TERMS:,} are "
+            f"summed. {FEWER}"
         )
 
 
 def _largest(jaxpr: Any) -> int:
-    sizes = [prod(v.aval.shape) for eqn in jaxpr.eqns for v in eqn.outvars if hasattr(v.aval, "shape")]
-    inside = [_largest(getattr(part, "jaxpr", part)) for eqn in jaxpr.eqns for part in programs_inside(eqn)]
+    sizes = [
+        prod(v.aval.shape) for eqn in jaxpr.eqns for v in eqn.outvars if hasattr(v.aval, "shape")
+    ]
+    inside = [
+        _largest(getattr(part, "jaxpr", part))
+        for eqn in jaxpr.eqns
+        for part in programs_inside(eqn)
+    ]
     return max([0, *sizes, *inside])

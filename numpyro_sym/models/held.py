@@ -23,13 +23,16 @@ def arrays_held(x: Any) -> list[Any] | None:
 def bounds_of(support: Any) -> list[Any] | None:
     """Arrays that bound a support; ``None`` where JAX cannot take it apart.
 
-    :param support: a constraint; where it is one of TensorFlow Probability's, NumPyro tells what it amounts to.
+    :param support: a constraint; where it is one of TensorFlow Probability's, NumPyro tells what it
+        amounts to.
     """
     return arrays_held(getattr(support, "codomain", support))
 
 
 def is_inside(support: Any, value: jax.Array) -> jax.Array:
-    """Whether numbers lie in a support, or whether those from which it is made are finite, where it cannot tell."""
+    """Whether numbers lie in a support, or whether those from which it is made are finite, where it
+    cannot tell.
+    """
     try:
         return support(value)
     except TypeError:  # an interval of TensorFlow Probability's without bounds of its own: NumPyro compares with None

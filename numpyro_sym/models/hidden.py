@@ -11,7 +11,8 @@ from numpyro.primitives import Messenger
 
 
 def hidden_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> set[str]:
-    """Names of the random sites that a ``block`` around a model hides; the model is run where there is one.
+    """Names of the random sites that a ``block`` around a model hides; the model is run where there
+    is one.
 
     :param model: a NumPyro model, wrapped in handlers or not.
     :param args: its arguments, and ``kwargs`` its keyword arguments.
@@ -26,6 +27,8 @@ def hidden_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, An
 
 def _random_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> set[str]:
     with handlers.block():
-        started = handlers.substitute(handlers.seed(model, 0), substitute_fn=init_to_uniform)  # improper priors
+        started = handlers.substitute(
+            handlers.seed(model, 0), substitute_fn=init_to_uniform
+        )  # improper priors
         trace = handlers.trace(started).get_trace(*args, **kwargs)
     return {name for name, site in trace.items() if site["type"] == "sample"}

@@ -1,4 +1,6 @@
-"""A program whose inputs are known only once it has run: it meets them as marks, which become inputs afterwards."""
+"""A program whose inputs are known only once it has run: it meets them as marks, which become
+inputs afterwards.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ MARK = Primitive("mark")
 def mark(origin: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
     """A value that stands for an input.
 
-    :param origin: any input of the program, traced: what has none is computed at once where JAX is told so.
+    :param origin: any input of the program, traced: what has none is computed at once where JAX is
+        told so.
     :param name: of the input, once in a run.
     """
     return MARK.bind(origin, name=name, shape=tuple(shape), dtype=np.dtype(dtype))
@@ -71,7 +74,9 @@ def with_inputs(program: Any, inputs: Sequence[int | str], outputs: int) -> Any:
     marks = {eqn.params["name"]: eqn.outvars[0] for eqn in jaxpr.eqns if eqn.primitive is MARK}
     invars = [marks[x] if isinstance(x, str) else jaxpr.invars[x] for x in inputs]
     eqns = [eqn for eqn in jaxpr.eqns if eqn.primitive is not MARK]
-    return program.replace(jaxpr=jaxpr.replace(invars=invars, outvars=jaxpr.outvars[:outputs], eqns=eqns))
+    return program.replace(
+        jaxpr=jaxpr.replace(invars=invars, outvars=jaxpr.outvars[:outputs], eqns=eqns)
+    )
 
 
 def _has_marks(program: Any) -> bool:

@@ -34,13 +34,18 @@ Values = Callable[[dict], Any]
 MOST_ENTRIES = 20_000  # larger models are neither optimised nor searched by evaluation
 
 
-def latent_sites(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[Trace, tuple[str, ...]]:
-    """The model's unobserved sample sites, each as NumPyro's trace tells it, and the names of its deterministic ones.
+def latent_sites(
+    model: Callable[..., Any], args: tuple, kwargs: dict
+) -> tuple[Trace, tuple[str, ...]]:
+    """The model's unobserved sample sites, each as NumPyro's trace tells it, and the names of its
+    deterministic ones.
 
     Random choices of the model, a minibatch's rows among them, are those of one fixed seed.
     """
     with handlers.block(), _ToldApart({}):
-        seeded = handlers.substitute(handlers.seed(model, jax.random.key(0)), substitute_fn=init_to_uniform)
+        seeded = handlers.substitute(
+            handlers.seed(model, jax.random.key(0)), substitute_fn=init_to_uniform
+        )
         trace = handlers.trace(seeded).get_trace(*args, **kwargs)
     sites = _latent(trace)
     full = {name: site["args"][0] for name, site in trace.items() if site["type"] == "plate"}
@@ -63,8 +68,8 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     Subsampled plates are read at their full size. Where that cannot be, because the arguments are a
     minibatch already, the rows are told to the program as data.
 
-    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or discrete ones that
-        cannot be summed out.
+    :raises SymmetryError: where it cannot be run with these arguments, has no latent sites, or
+        discrete ones that cannot be summed out.
     """
     if not callable(model):
         raise SymmetryError(f"Expected a NumPyro model (a callable); got {type(model).__name__}.")
@@ -72,11 +77,14 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     sites = first.latent
     if not sites and first.states:
         raise SymmetryError(
-            f"The model's latent sites are all discrete ({', '.join(first.states)}), and summed out: there is nothing "
+            f"The model's latent sites are all discrete ({', '.join(first.states)}), and summed "
+            "out: there is nothing "
             "left to be symmetric."
         )
     if not sites:
-        raise SymmetryError("The model has no latent sample sites: there is nothing to be symmetric.")
+        raise SymmetryError(
+            "The model has no latent sample sites: there is nothing to be symmetric."
+        )
     shapes = {name: site.shape for name, site in sites.items()}
     program, data = _program(run, first)
     if first.states:
@@ -87,8 +95,10 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         again = _marked_run(run).program
         if not same_program(first.program, again):
             raise SymmetryError(
-                "The model ran another program when it was run again with the same arguments: it keeps a state of its "
-                "own (a counter, a cache, numpyro.primitives.mutable), or draws random numbers outside its sample "
+                "The model ran another program when it was run again with the same arguments: it "
+                "keeps a state of its "
+                "own (a counter, a cache, numpyro.primitives.mutable), or draws random numbers "
+                "outside its sample "
                 "sites. Nothing can be said of such a model; give it what changes as arguments."
             )
 
@@ -106,7 +116,9 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         return with_own_arrays(place_all)
 
     to_prior = placed(at_prior_scale)
-    far, prior = (jax.jit(place, compiler_options=QUICK) for place in (placed(in_support), to_prior))
+    far, prior = (
+        jax.jit(place, compiler_options=QUICK) for place in (placed(in_support), to_prior)
+    )
     real = all(site.is_real for site in sites.values())
 
     def free_point(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
@@ -143,7 +155,8 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
 
 @dataclass(frozen=True)
 class _Run:
-    """A model with its arguments, run by handlers; ``data`` holds what may be told to it anew each time.
+    """A model with its arguments, run by handlers; ``data`` holds what may be told to it anew each
+    time.
 
     :param told: whether its array arguments are among the data; else the model needs their values.
     :param whole: whether subsampled plates are run at their full size.
@@ -163,12 +176,18 @@ class _Run:
 
     def trace(self, data: dict[str, Any], values: Values) -> Trace:
         with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
-            seeded = handlers.substitute(handlers.seed(self.model, jax.random.key(0)), substitute_fn=values)
+            seeded = handlers.substitute(
+                handlers.seed(self.model, jax.random.key(0)), substitute_fn=values
+            )
             args, kwargs = self._arguments(data)
             return handlers.trace(seeded).get_trace(*args, **kwargs)
 
-    def densities(self, data: dict[str, Any], values: Values | None, point: Point) -> tuple[Densities, Trace]:
-        """Log densities and supports of the sites: by name, of latent and of observed ones, and supports."""
+    def densities(
+        self, data: dict[str, Any], values: Values | None, point: Point
+    ) -> tuple[Densities, Trace]:
+        """Log densities and supports of the sites: by name, of latent and of observed ones, and
+        supports.
+        """
         with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
             seeded = handlers.seed(self.model, jax.random.key(0))
             model = seeded if values is None else handlers.substitute(seeded, substitute_fn=values)
@@ -179,7 +198,10 @@ class _Run:
                 there = {name: site["value"] for name, site in sites.items()}
                 every = enumeration.summed_densities(seeded, args, kwargs, trace, there)
         latent = {name: every.pop(name) for name in sites}
-        inside = {name: jnp.all(is_inside(site["fn"].support, site["value"])) for name, site in sites.items()}
+        inside = {
+            name: jnp.all(is_inside(site["fn"].support, site["value"]))
+            for name, site in sites.items()
+        }
         return (latent, every, inside), trace
 
     def _arguments(self, data: Mapping[str, Any]) -> tuple[tuple, dict]:
@@ -194,7 +216,10 @@ class _Run:
             return ()
         if self.whole:
             return (f"The subsampled plates {listed} were read at their full size.",)
-        return (f"The model does not run with its plates {listed} at full size: its rows were read as any rows.",)
+        return (
+            f"The model does not run with its plates {listed} at full size: its rows were read as "
+            "any rows.",
+        )
 
 
 class _Site(NamedTuple):
@@ -202,7 +227,8 @@ class _Site(NamedTuple):
 
     :param free_shape: of its unconstrained value.
     :param is_real: whether its support is all numbers.
-    :param plates: axis -> name of the plate that it runs over, and ``frames`` the names of all plates around.
+    :param plates: axis -> name of the plate that it runs over, and ``frames`` the names of all
+        plates around.
     """
 
     shape: tuple[int, ...]
@@ -215,10 +241,11 @@ class _Site(NamedTuple):
 class _FirstRun(NamedTuple):
     """What one run of a model tells.
 
-    :param latent: the latent sites that are not discrete, and ``observed`` the names of the observed ones.
+    :param latent: the latent sites that are not discrete, and ``observed`` the names of the
+        observed ones.
     :param states: the discrete sites that are summed out, and how many values each has.
-    :param program: closed jaxpr of an origin of marks and what is given -> densities, then values of
-        the sites; with marks for values, and for data that are noted.
+    :param program: closed jaxpr of an origin of marks and what is given -> densities, then values
+        of the sites; with marks for values, and for data that are noted.
     :param out: the structure of the densities.
     :param noted: data that the run met: name -> array.
     """
@@ -234,7 +261,9 @@ class _FirstRun(NamedTuple):
 def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_Run, _FirstRun]:
     """The freest way in which the model can be run, and what it is made of."""
     with jax.ensure_compile_time_eval():
-        args, kwargs = jax.tree.map(lambda x: jnp.asarray(_widest(x)) if _is_data(x) else x, (args, kwargs))
+        args, kwargs = jax.tree.map(
+            lambda x: jnp.asarray(_widest(x)) if _is_data(x) else x, (args, kwargs)
+        )
     paths = jax.tree.flatten_with_path((args, kwargs))[0]
     arguments = {_argument(path): x for path, x in paths if _is_data(x)}
     first: Exception | None = None
@@ -244,7 +273,9 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
     for whole, told in product((True, False), tellable):
         if not whole and not subsampled:
             break
-        run = _Run(model, args, kwargs, told is arguments, whole, dict(told), tuple(told), subsampled)
+        run = _Run(
+            model, args, kwargs, told is arguments, whole, dict(told), tuple(told), subsampled
+        )
         try:
             found = _marked_run(run)
             run.data.update(found.noted)
@@ -255,7 +286,8 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
             first = error if not told and first is None else first
     name = getattr(model, "__name__", type(model).__name__)
     raise SymmetryError(
-        f"The model {name!r} raised {type(first).__name__} when it was run: {first}. Pass the model's own "
+        f"The model {name!r} raised {type(first).__name__} when it was run: {first}. Pass the "
+        "model's own "
         "arguments after it, as one would to run it."
     ) from first
 
@@ -266,12 +298,16 @@ def _marked_run(run: _Run) -> _FirstRun:
 
     def once(origin: Any, given: dict[str, Any]) -> Any:
         data = Noted(origin, given)
-        marks = _substituted(lambda fn, name: mark(origin, _mark_of(name), fn.shape(), jnp.result_type(float)))
+        marks = _substituted(
+            lambda fn, name: mark(origin, _mark_of(name), fn.shape(), jnp.result_type(float))
+        )
         densities, trace = run.densities(data, marks, {})
         latent = {name: _fixed(site) for name, site in _latent(trace).items()}
         observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
         states = enumeration.states_of(trace)
-        found.append(_FirstRun(latent, observed, states, None, jax.tree.structure(densities), data.noted))
+        found.append(
+            _FirstRun(latent, observed, states, None, jax.tree.structure(densities), data.noted)
+        )
         return densities, {name: trace[name]["value"] for name in latent}
 
     program = jax.make_jaxpr(once)(0, {name: run.data[name] for name in run.given})
@@ -285,18 +321,24 @@ def _mark_of(site: str) -> str:
 def _program(run: _Run, first: _FirstRun) -> tuple[Any, dict[str, Any]]:
     """Closed jaxpr of data and point -> densities, and the data.
 
-    It is what the first run left, or that of another one where a value was met in a program inside the
-    model's, the steps of a scan: then the inputs are known before.
+    It is what the first run left, or that of another one where a value was met in a program inside
+    the model's, the steps of a scan: then the inputs are known before.
     """
     names = sorted(first.latent)
     met = names_of_marks(first.program)
     if met is not None and met.issuperset(map(_mark_of, names)):
         given = sorted(run.given)
         data = {name: x for name, x in run.data.items() if name in met or name in given}
-        inputs = [1 + given.index(name) if name in given else name for name in sorted(data)]  # the first is the origin
-        return with_inputs(first.program, [*inputs, *map(_mark_of, names)], first.out.num_leaves), data
+        inputs = [
+            1 + given.index(name) if name in given else name for name in sorted(data)
+        ]  # the first is the origin
+        return with_inputs(
+            first.program, [*inputs, *map(_mark_of, names)], first.out.num_leaves
+        ), data
     point = {name: np.zeros(site.shape) for name, site in first.latent.items()}
-    program = jax.make_jaxpr(lambda data, point: run.densities(dict(data), None, point)[0])(run.data, point)
+    program = jax.make_jaxpr(lambda data, point: run.densities(dict(data), None, point)[0])(
+        run.data, point
+    )
     return with_own_constants(program), run.data
 
 
@@ -330,13 +372,17 @@ def _substituted(value_of: Callable[[Any, str], Any]) -> Values:
         if enumeration.is_discrete(site):
             return None  # drawn at random; the sum over its values is taken afterwards
         sample_shape = tuple(site["kwargs"].get("sample_shape", ()))
-        return value_of(fn.expand(sample_shape + tuple(fn.batch_shape)) if sample_shape else fn, site["name"])
+        return value_of(
+            fn.expand(sample_shape + tuple(fn.batch_shape)) if sample_shape else fn, site["name"]
+        )
 
     return value
 
 
 class _ToldApart(Messenger):
-    """Random values for parameters: training moves them, and then they tell their positions apart."""
+    """Random values for parameters: training moves them, and then they tell their
+    positions apart.
+    """
 
     def __init__(self, data: dict[str, Any]) -> None:
         super().__init__()
@@ -347,7 +393,10 @@ class _ToldApart(Messenger):
             constraint = msg["kwargs"].get("constraint", constraints.real)
             paths, structure = jax.tree.flatten_with_path(msg["value"])
             names = [f"parameter {msg['name']}{jax.tree_util.keystr(path)}" for path, _ in paths]
-            leaves = [self._trained(name, x, constraint) for name, (_, x) in zip(names, paths, strict=True)]
+            leaves = [
+                self._trained(name, x, constraint)
+                for name, (_, x) in zip(names, paths, strict=True)
+            ]
             msg["value"] = jax.tree.unflatten(structure, leaves)
 
     def _trained(self, name: str, x: Any, constraint: Any) -> Any:
@@ -360,7 +409,9 @@ class _ToldApart(Messenger):
 
 
 def _moved(name: str, x: Any, constraint: Any) -> Any:
-    """Another value that the constraint allows; without one, of the same sign, for a model may ask for that."""
+    """Another value that the constraint allows; without one, of the same sign, for a model may ask
+    for that.
+    """
     rng = np.random.default_rng(list(name.encode()))
     transform = biject_to(constraint)
     free = transform.inv(jnp.asarray(x))
@@ -371,7 +422,9 @@ def _moved(name: str, x: Any, constraint: Any) -> Any:
 
 
 class _Observed(Messenger):
-    """Observed values that the model holds itself come from the data, and are noted there the first time."""
+    """Observed values that the model holds itself come from the data, and are noted there the first
+    time.
+    """
 
     def __init__(self, data: dict[str, Any]) -> None:
         super().__init__()
@@ -423,7 +476,9 @@ def _plates_of(site: dict) -> dict[int, str]:
 
 
 def _widest(x: Any) -> Any:
-    """Floating arrays in the session's widest precision; anything else as it came, arrays of NumPy's as copies."""
+    """Floating arrays in the session's widest precision; anything else as it came, arrays of
+    NumPy's as copies.
+    """
     if isinstance(x, jax.core.Tracer) or not isinstance(x, (jax.Array, np.ndarray)):
         return x
     if not jnp.issubdtype(x.dtype, jnp.floating):

@@ -19,9 +19,11 @@ from .rounding import is_program, programs_inside
 
 
 def with_own_arrays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function of a tree of arrays that is traced once, and then holds none of the arrays that it closes over.
+    """A function of a tree of arrays that is traced once, and then holds none of the arrays that it
+    closes over.
 
-    :param function: for JAX to trace; always called with trees of the same structure, shapes and dtypes.
+    :param function: for JAX to trace; always called with trees of the same structure, shapes and
+        dtypes.
     """
     made: list[tuple[Any, Any]] = []
 
@@ -52,10 +54,14 @@ def with_own_constants(program: Any) -> Any:
 
 
 def _with_own_parts(jaxpr: Any) -> Any:
-    """A jaxpr in which the programs inside its equations have own constants; itself where none has any."""
+    """A jaxpr in which the programs inside its equations have own constants; itself where none has
+    any.
+    """
     if not any(_has_constants(x) for eqn in jaxpr.eqns for x in programs_inside(eqn)):
         return jaxpr
-    eqns = [eqn.replace(params=jax.tree.map(_own, eqn.params, is_leaf=is_program)) for eqn in jaxpr.eqns]
+    eqns = [
+        eqn.replace(params=jax.tree.map(_own, eqn.params, is_leaf=is_program)) for eqn in jaxpr.eqns
+    ]
     return jaxpr.replace(eqns=eqns)
 
 
@@ -68,7 +74,9 @@ def _own(x: Any) -> Any:
 
 def _has_constants(program: Any) -> bool:
     own = any(isinstance(x, np.ndarray) for x in getattr(program, "consts", ()))
-    return own or any(_has_constants(x) for eqn in _inside(program).eqns for x in programs_inside(eqn))
+    return own or any(
+        _has_constants(x) for eqn in _inside(program).eqns for x in programs_inside(eqn)
+    )
 
 
 def _inside(program: Any) -> Any:
@@ -105,7 +113,9 @@ def _is_used_in_double(jaxpr: Any, variable: Any) -> bool:
             continue
         inner = [(program, v) for program, pairs in _inputs(eqn) for x, v in pairs if x is variable]
         if inner:
-            is_double = any(v.aval.dtype == double or _is_used_in_double(_inside(p), v) for p, v in inner)
+            is_double = any(
+                v.aval.dtype == double or _is_used_in_double(_inside(p), v) for p, v in inner
+            )
         else:
             beside = [getattr(x.aval, "dtype", None) for x in (*eqn.invars, *eqn.outvars)]
             is_double = eqn.primitive.name != "convert_element_type" and double in beside
@@ -118,7 +128,10 @@ def _inputs(eqn: Any) -> list[tuple[Any, list[tuple[Any, Any]]]]:
     """The programs inside an equation, each with pairs of an input of the equation and its own."""
     params, given = eqn.params, list(eqn.invars)
     if eqn.primitive.name == "cond":  # the first chooses
-        return [(program, list(zip(given[1:], _inside(program).invars, strict=True))) for program in params["branches"]]
+        return [
+            (program, list(zip(given[1:], _inside(program).invars, strict=True)))
+            for program in params["branches"]
+        ]
     if eqn.primitive.name == "while":
         first, second = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
         test, body = params["cond_jaxpr"], params["body_jaxpr"]
@@ -127,7 +140,9 @@ def _inputs(eqn: Any) -> list[tuple[Any, list[tuple[Any, Any]]]]:
             (test, list(zip(of_test, _inside(test).invars, strict=True))),
             (body, list(zip(given[first:], _inside(body).invars, strict=True))),
         ]
-    every = [program for program in programs_inside(eqn) if len(_inside(program).invars) == len(given)]
+    every = [
+        program for program in programs_inside(eqn) if len(_inside(program).invars) == len(given)
+    ]
     return [(program, list(zip(given, _inside(program).invars, strict=True))) for program in every]
 
 
@@ -146,11 +161,20 @@ def _retyped(jaxpr: Any, double: dict[Any, Any]) -> Any:
             continue
         changed: dict[int, Any] = {}
         for program, pairs in _inputs(eqn):
-            told = {v: _in_double(v) for x, v in pairs if isinstance(x, Var) and x in double and _double(v) is not None}
+            told = {
+                v: _in_double(v)
+                for x, v in pairs
+                if isinstance(x, Var) and x in double and _double(v) is not None
+            }
             inside = _retyped(_inside(program), told)
-            changed[id(program)] = program.replace(jaxpr=inside) if hasattr(program, "jaxpr") else inside
+            changed[id(program)] = (
+                program.replace(jaxpr=inside) if hasattr(program, "jaxpr") else inside
+            )
         params = jax.tree.map(lambda x: changed.get(id(x), x), eqn.params, is_leaf=is_program)  # noqa: B023 - used here
         eqns.append(eqn.replace(invars=new(eqn.invars), params=params))
     return jaxpr.replace(
-        constvars=new(jaxpr.constvars), invars=new(jaxpr.invars), outvars=new(jaxpr.outvars), eqns=eqns
+        constvars=new(jaxpr.constvars),
+        invars=new(jaxpr.invars),
+        outvars=new(jaxpr.outvars),
+        eqns=eqns,
     )

@@ -1,4 +1,6 @@
-"""Points of a model: far out at random, at the scales of its priors, and where a posterior may be."""
+"""Points of a model: far out at random, at the scales of its priors, and where a
+posterior may be.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ def in_support(fn: Any, free: Any) -> Any:
 
 
 def at_prior_scale(fn: Any, free: Any) -> Any:
-    """A standard normal value carried to where a distribution has its mass, as far as location and scale tell.
+    """A standard normal value carried to where a distribution has its mass, as far as location and
+    scale tell.
 
     :param fn: a NumPyro distribution.
     :param free: unconstrained value of its support.
@@ -93,7 +96,10 @@ def improve(
                 g = np.nan_to_num(g)
                 mean[name] = 0.9 * mean[name] + 0.1 * g
                 square[name] = 0.999 * square[name] + 0.001 * g**2
-            free = {name: x + rate * _direction(mean[name], square[name], count) for name, x in free.items()}
+            free = {
+                name: x + rate * _direction(mean[name], square[name], count)
+                for name, x in free.items()
+            }
         yield jax.device_get(place(free))
 
 

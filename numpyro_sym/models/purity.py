@@ -27,12 +27,17 @@ def same_program(first: Any, second: Any) -> bool:
 def _same_equation(a: Any, b: Any) -> bool:
     if a.primitive is not b.primitive or len(a.invars) != len(b.invars):
         return False
-    literals = ((getattr(x, "val", None), getattr(y, "val", None)) for x, y in zip(a.invars, b.invars, strict=True))
+    literals = (
+        (getattr(x, "val", None), getattr(y, "val", None))
+        for x, y in zip(a.invars, b.invars, strict=True)
+    )
     return all(_same(x, y) for x, y in literals) and _same(a.params, b.params)
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Numbers, arrays and programs by what they hold; what else a parameter may be is not compared."""
+    """Numbers, arrays and programs by what they hold; what else a parameter may be is
+    not compared.
+    """
     if a is b:
         return True
     if hasattr(a, "eqns") or hasattr(getattr(a, "jaxpr", None), "eqns"):
@@ -47,5 +52,7 @@ def _same(a: Any, b: Any) -> bool:
         if jax.dtypes.issubdtype(a.dtype, jax.dtypes.extended):
             first, second = (jax.random.key_data(jnp.asarray(key)) for key in (a, b))
             return bool(np.array_equal(first, second))
-        return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind in "fc"))
+        return np.shape(a) == np.shape(b) and bool(
+            np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind in "fc")
+        )
     return True

@@ -22,21 +22,42 @@ from jax.extend.core import jaxpr_as_fun
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 #: Programs inside an equation that only run it.
-_INLINED = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
+_INLINED = (
+    "jit",
+    "pjit",
+    "closed_call",
+    "core_call",
+    "custom_jvp_call",
+    "custom_vjp_call",
+    "custom_vjp_call_jaxpr",
+)
 #: Operations that move or widen numbers and round nothing.
 _EXACT = frozenset(
     (
-        *("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "copy", "stop_gradient", "iota"),
+        *(
+            "broadcast_in_dim",
+            "reshape",
+            "squeeze",
+            "expand_dims",
+            "transpose",
+            "copy",
+            "stop_gradient",
+            "iota",
+        ),
         *("slice", "dynamic_slice", "gather", "concatenate", "pad", "rev", "sort", "select_n"),
         *("neg", "abs", "sign", "max", "min"),
     )
 )
-#: Factors of matrices, and solutions of systems: small changes of what they are given may change them much.
-_FACTORS = frozenset(("cholesky", "eigh", "lu", "qr", "geqrf", "householder_product", "svd", "triangular_solve"))
+#: Factors of matrices, and solutions of systems: small changes of what they are given may change
+#: them much.
+_FACTORS = frozenset(
+    ("cholesky", "eigh", "lu", "qr", "geqrf", "householder_product", "svd", "triangular_solve")
+)
 
 
 def narrow_epsilon(program: Any) -> float:
-    """The rounding of the narrowest type in which a program computes, 0 where all is as wide as its session.
+    """The rounding of the narrowest type in which a program computes, 0 where all is as wide as its
+    session.
 
     :param program: a closed jaxpr.
     """
@@ -49,8 +70,15 @@ def factors_matrices(program: Any) -> bool:
     :param program: a closed jaxpr.
     """
     jaxpr = getattr(program, "jaxpr", program)
-    inside = (part for eqn in jaxpr.eqns if eqn.primitive.name in _INLINED for part in programs_inside(eqn))
-    return any(eqn.primitive.name in _FACTORS for eqn in jaxpr.eqns) or any(map(factors_matrices, inside))
+    inside = (
+        part
+        for eqn in jaxpr.eqns
+        if eqn.primitive.name in _INLINED
+        for part in programs_inside(eqn)
+    )
+    return any(eqn.primitive.name in _FACTORS for eqn in jaxpr.eqns) or any(
+        map(factors_matrices, inside)
+    )
 
 
 def disturbed_inputs(point: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -66,7 +94,8 @@ def disturbed_inputs(point: Mapping[str, Any], rng: np.random.Generator) -> dict
 
 
 def disturbed_program(program: Any) -> Callable[..., list[Any]]:
-    """The program, with narrow results, and matrices that are factored, changed by their last bits at random.
+    """The program, with narrow results, and matrices that are factored, changed by their last bits
+    at random.
 
     :param program: a closed jaxpr.
     :returns: a compiled function of a JAX random key and the program's inputs.
@@ -86,7 +115,9 @@ def _keys(key: jax.Array) -> Iterator[jax.Array]:
 
 
 def _narrow(program: Any) -> Iterator[Any]:
-    """Outputs that a program rounds to a type narrower than the session's, programs inside it included."""
+    """Outputs that a program rounds to a type narrower than the session's, programs inside it
+    included.
+    """
     jaxpr = getattr(program, "jaxpr", program)
     widest = jnp.finfo(jnp.zeros(()).dtype).bits
     for eqn in jaxpr.eqns:
@@ -99,7 +130,9 @@ def _narrow(program: Any) -> Iterator[Any]:
 
 def programs_inside(eqn: Any) -> list[Any]:
     """Programs inside an equation."""
-    return [p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=is_program) if is_program(p)]
+    return [
+        p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=is_program) if is_program(p)
+    ]
 
 
 def is_program(x: Any) -> bool:
@@ -122,7 +155,9 @@ def _run(program: Any, inputs: Any, keys: Iterator[jax.Array]) -> list[Any]:
 
     for eqn in jaxpr.eqns:
         given = [read(a) for a in eqn.invars]
-        inside = next((eqn.params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in eqn.params), None)
+        inside = next(
+            (eqn.params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in eqn.params), None
+        )
         if eqn.primitive.name in _INLINED and inside is not None:
             outs = _run(inside, given, keys)
         else:

@@ -1,7 +1,7 @@
 """A model whose discrete site has more log probability for some of its values.
 
-The derivative of the log joint, that site summed out, with respect to what is added to value ``k`` of
-entry ``i`` is the probability of that value there.
+The derivative of the log joint, that site summed out, with respect to what is added to value ``k``
+of entry ``i`` is the probability of that value there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..symmetry import SymmetryError
 from .view import ModelView, Point, run_program
 
 NO_ENTRIES = (
-    "label_probabilities: site {site!r} stands in a scan (or has a sample_shape), so its entries cannot be told apart. "
+    "label_probabilities: site {site!r} stands in a scan (or has a sample_shape), so its entries "
+    "cannot be told apart. "
     "Draw it: Predictive(model, draws, infer_discrete=True)."
 )
 
@@ -28,7 +29,9 @@ ADDED = "argument 0"
 
 
 def slope(view: ModelView, nothing: np.ndarray, point: Point) -> jax.Array:
-    """The derivative of the log joint with respect to what is added to the site's log probabilities."""
+    """The derivative of the log joint with respect to what is added to the site's log
+    probabilities.
+    """
 
     def joint(added: jax.Array) -> jax.Array:
         data = {name: added if name == ADDED else x for name, x in view.data.items()}
@@ -42,7 +45,9 @@ def slope(view: ModelView, nothing: np.ndarray, point: Point) -> jax.Array:
 class Tilted:
     """A model with one argument, which is added to the log probabilities of a site's values."""
 
-    def __init__(self, model: Callable[..., Any], site: str, args: tuple, kwargs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, model: Callable[..., Any], site: str, args: tuple, kwargs: Mapping[str, Any]
+    ) -> None:
         self.model, self.site, self.args, self.kwargs = model, site, args, kwargs
         self.__name__ = getattr(model, "__name__", type(model).__name__)
 

@@ -15,10 +15,17 @@ from ..symmetry.action import act_on_sites
 from ..symmetry.element import Element
 from ..symmetry.errors import SymmetryError
 from ..symmetry.units import Units
-from .rounding import disturbed_inputs, disturbed_program, evaluator, factors_matrices, narrow_epsilon
+from .rounding import (
+    disturbed_inputs,
+    disturbed_program,
+    evaluator,
+    factors_matrices,
+    narrow_epsilon,
+)
 from .view import Densities, ModelView, Point
 
-#: Changes in nats below this are never held against a claim: a hundred thousandth of one that matters.
+#: Changes in nats below this are never held against a claim: a hundred thousandth of one that
+#: matters.
 SMALLEST = 1e-7
 #: A change is told from rounding where it is so many times what was measured.
 FACTOR = 64.0
@@ -31,7 +38,8 @@ class At:
 
     :param sites: the point, on the host.
     :param densities: of the model at the point.
-    :param most: by site, the largest change of its log density there that may ever count as rounding.
+    :param most: by site, the largest change of its log density there that may ever count as
+        rounding.
     :param measured: gives, by site, how far rounding changes it: more of it each time.
     """
 
@@ -86,7 +94,8 @@ class Changes(NamedTuple):
 
 
 class Trial:
-    """Points of a model at which its log joint is finite, and what happens there under random elements.
+    """Points of a model at which its log joint is finite, and what happens there under random
+    elements.
 
     Some points are far out, at random; some are where a posterior may be. Which changes rounding
     explains is measured at each of them where anything changes.
@@ -98,7 +107,9 @@ class Trial:
         program when it is run again, or has other densities when it is evaluated again.
     """
 
-    def __init__(self, view: ModelView, num_points: int, rng: np.random.Generator, num_elements: int = 1) -> None:
+    def __init__(
+        self, view: ModelView, num_points: int, rng: np.random.Generator, num_elements: int = 1
+    ) -> None:
         view.refuse_impure()
         self.view, self.rng, self.num_elements = view, rng, num_elements
         self._evaluate = evaluator(view.program)
@@ -110,7 +121,8 @@ class Trial:
         far = list(islice(self.finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
         if len(far) < num_points:
             raise SymmetryError(
-                f"The model's log joint is not finite at {num_points} of {10 * num_points} random points, so nothing "
+                f"The model's log joint is not finite at {num_points} of {10 * num_points} random "
+                "points, so nothing "
                 "can be compared."
             )
         _refuse_changing(far[0], self.at(far[0].sites))
@@ -118,7 +130,9 @@ class Trial:
 
     @cached_property
     def improved(self) -> list[At]:
-        """Points where a posterior would be; they take a gradient to find, and are found when asked for."""
+        """Points where a posterior would be; they take a gradient to find, and are found when asked
+        for.
+        """
         return list(self.finite(self.view.improved(self.rng)))
 
     @property
@@ -139,8 +153,8 @@ class Trial:
         """What the model is at a point, and how much of that is rounding."""
         densities = self.evaluate(point)
         values = {site: float(value) for site, value in {**densities[0], **densities[1]}.items()}
-        # The last bits of a sum of many terms are always left to chance. A last bit that meets a jump
-        # of the density is not rounding: never more than a share of all.
+        # The last bits of a sum of many terms are always left to chance. A last bit that meets a
+        # jump of the density is not rounding: never more than a share of all.
         last = float(np.finfo(jnp.zeros(()).dtype).eps)
         share = 1e-9 if self.precision == "float64" else 1e-4
         sums = {site: 500 * last * abs(value) for site, value in values.items()}
@@ -166,7 +180,8 @@ class Trial:
     def holds(self, units: Sequence[Units], points: Sequence[At] | None = None) -> bool:
         """Whether random elements of the units' product leave the model as it is at every point.
 
-        The log joint is held equal (with scales, the log likelihood), and every value in its support.
+        The log joint is held equal (with scales, the log likelihood), and every value in its
+        support.
         """
         changes = self.changes(units, points)
         change = changes.likelihood if any(u.has_scales for u in units) else changes.joint
@@ -183,8 +198,12 @@ class Trial:
             return list(units)
         return [u for u in units if self.holds_in_full([u])]
 
-    def withstands(self, move: Callable[[Point], Point], points: Sequence[At] | None = None) -> bool:
-        """Whether a motion of points, such as no ``Units`` can say, leaves the log joint and supports as they are."""
+    def withstands(
+        self, move: Callable[[Point], Point], points: Sequence[At] | None = None
+    ) -> bool:
+        """Whether a motion of points, such as no ``Units`` can say, leaves the log joint and
+        supports as they are.
+        """
         for at in self.tried if points is None else points:
             changes = _between(at, self.evaluate(move(at.sites)), scaled=False)
             if changes.left_support or not changes.joint.is_rounding:
@@ -206,11 +225,17 @@ class Trial:
         first, second, third = (dict(zip(names[p], outputs[p], strict=True)) for p in parts)
         return first, second, third
 
-    def _roundings(self, point: Point, values: dict, sums: dict, most: dict) -> Iterator[dict[str, float]]:
-        """By site, what is left to chance by rounding: that of sums, and more by disturbing last bits."""
+    def _roundings(
+        self, point: Point, values: dict, sums: dict, most: dict
+    ) -> Iterator[dict[str, float]]:
+        """By site, what is left to chance by rounding: that of sums, and more by disturbing last
+        bits.
+        """
         yield sums
         found = dict.fromkeys(values, 0.0)
-        inputs: list[Callable[[Point], Densities]] = [] if self._narrow else [self._disturb_inputs] * DISTURBED
+        inputs: list[Callable[[Point], Densities]] = (
+            [] if self._narrow else [self._disturb_inputs] * DISTURBED
+        )
         inside: list[Callable[[Point], Densities]] = []
         if self._disturbed:
             inside = [partial(self._disturb_inside, self._disturbed)] * DISTURBED
@@ -227,11 +252,15 @@ class Trial:
     def _disturb_inside(self, program: Callable[..., list[Any]], point: Point) -> Densities:
         """The program's own operations, too, where inputs alone do not show how it rounds."""
         key = jax.random.key(int(self.rng.integers(2**31)))
-        return self._named(jax.device_get(program(key, *self._inputs(disturbed_inputs(point, self.rng)))))
+        return self._named(
+            jax.device_get(program(key, *self._inputs(disturbed_inputs(point, self.rng))))
+        )
 
 
 def _between(at: At, after: Densities, scaled: bool) -> Changes:
-    """Changes from a point to where it was moved; rounding is measured where, and until, it explains them."""
+    """Changes from a point to where it was moved; rounding is measured where, and until, it
+    explains them.
+    """
 
     def explained(changes: Changes) -> bool:
         return (changes.likelihood if scaled else changes.joint).is_rounding
@@ -248,11 +277,21 @@ def _between(at: At, after: Densities, scaled: bool) -> Changes:
 
 def _held_against(rounding: Mapping[str, float], at: At, after: Densities) -> Changes:
     latent, observed = (
-        {s: Change(float(after[k][s] - v), SMALLEST + rounding[s]) for s, v in at.densities[k].items()} for k in (0, 1)
+        {
+            s: Change(float(after[k][s] - v), SMALLEST + rounding[s])
+            for s, v in at.densities[k].items()
+        }
+        for k in (0, 1)
     )
     likelihood = _sum(observed.values())
     left = {s for s, inside in at.densities[2].items() if inside and not after[2][s]}
-    return Changes(latent, observed, _sum([*latent.values(), *observed.values()]), likelihood, tuple(sorted(left)))
+    return Changes(
+        latent,
+        observed,
+        _sum([*latent.values(), *observed.values()]),
+        likelihood,
+        tuple(sorted(left)),
+    )
 
 
 def _sum(changes: Any) -> Change:
@@ -290,14 +329,17 @@ def _refuse_changing(first: At, second: At) -> None:
             if float(value) != float(second.densities[k][site]):
                 raise SymmetryError(
                     f"The model's log density of site {site!r} was {float(value):.8g}, and "
-                    f"{float(second.densities[k][site]):.8g} when it was evaluated again at the same values: the model "
-                    "keeps a state of its own, or draws random numbers outside its sample sites. Nothing can be said "
+                    f"{float(second.densities[k][site]):.8g} when it was evaluated again at the "
+                    "same values: the model "
+                    "keeps a state of its own, or draws random numbers outside its sample sites. "
+                    "Nothing can be said "
                     "of such a model; give it what changes as arguments."
                 )
 
 
 def moving_element(u: Units, rng: np.random.Generator) -> Element:
-    """A random element, on the host, that moves units and has a factor that is not 1 where there are any.
+    """A random element, on the host, that moves units and has a factor that is not 1 where there
+    are any.
 
     With a batch, each set has an element of its own; one set at random moves, and another one stays
     as it is, so that a permutation shared by all sets is never taken for one of each.

@@ -25,22 +25,24 @@ class ModelView:
     :param shapes: latent site name -> shape.
     :param draw: NumPy generator, and how far from the centre -> a random point, on the host.
     :param near: NumPy generator -> a random point at the priors' own scales.
-    :param improved: NumPy generator -> points on the way to where the log joint is high, where a posterior would
-        be; none where the model has no derivatives or is large.
+    :param improved: NumPy generator -> points on the way to where the log joint is high, where a
+        posterior would be; none where the model has no derivatives or is large.
     :param program: closed jaxpr of ``(data, point) -> densities``, as :attr:`evaluate` gives them;
         its inputs are the leaves of ``data``, then those of the point, by name.
     :param data: what the program is told besides the point: the model's array arguments, observed
         values, the rows of a minibatch.
-    :param evaluate: point -> log density of each latent site, of each observed site (and factor), and for each latent
-        site whether its value lies in its support; JAX can trace it.
-    :param refuse_impure: runs the model once more, and raises where it gives another program: before anything is
-        said of the model, that is to be called.
+    :param evaluate: point -> log density of each latent site, of each observed site (and factor),
+        and for each latent site whether its value lies in its support; JAX can trace it.
+    :param refuse_impure: runs the model once more, and raises where it gives another program:
+        before anything is said of the model, that is to be called.
     :param observed: names of the observed sites and factors.
     :param local: names of latent sites that stand in a subsampled plate.
     :param plates: site name -> {axis: name of the plate that the axis runs over}.
-    :param any_arguments: whether the values of array arguments are data, or were needed to run the model at all.
+    :param any_arguments: whether the values of array arguments are data, or were needed to run the
+        model at all.
     :param notes: what the reader has to say of how the model was read.
-    :param states: discrete sites, which are summed out of all densities, and how many values each has.
+    :param states: discrete sites, which are summed out of all densities, and how many values each
+        has.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -62,7 +64,8 @@ class ModelView:
 def run_program(program: Any, data: Mapping[str, Any], point: Point) -> list[Any]:
     """What a view's program gives at a point, as its outputs come; JAX can trace it.
 
-    :param program: closed jaxpr of ``(data, point)``; each of its inputs is given the type that it has there.
+    :param program: closed jaxpr of ``(data, point)``; each of its inputs is given the type that it
+        has there.
     """
     leaves = jax.tree.leaves((dict(data), dict(point)))
     given = zip(leaves, program.jaxpr.invars, strict=True)
@@ -70,7 +73,9 @@ def run_program(program: Any, data: Mapping[str, Any], point: Point) -> list[Any
 
 
 def in_double_precision(work: Callable[[], T]) -> T:
-    """What work on a model gives in float64; in float32 where a model fixes its own precision and needs that."""
+    """What work on a model gives in float64; in float32 where a model fixes its own precision and
+    needs that.
+    """
     try:
         with jax.enable_x64(True):
             return work()

@@ -12,9 +12,15 @@ from ..symmetry.arguments import describe
 
 
 def canvas(
-    axes: Any, rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (6.0, 3.6), **options: Any
+    axes: Any,
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    size: tuple[float, float] = (6.0, 3.6),
+    **options: Any,
 ) -> Any:
-    """The given axes, or those of a new figure: one Axes, or an array of them where there are several.
+    """The given axes, or those of a new figure: one Axes, or an array of them where there are
+    several.
 
     :param axes: what the caller gave, or ``None``.
     :param size: width and height of the new figure, in inches.
@@ -26,7 +32,9 @@ def canvas(
         try:
             import matplotlib.pyplot as plt
         except ImportError as error:
-            raise ImportError("Pictures need matplotlib: pip install 'numpyro_sym[plots]'.") from error
+            raise ImportError(
+                "Pictures need matplotlib: pip install 'numpyro_sym[plots]'."
+            ) from error
         _, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
         return axes
     flat = np.ravel(np.asarray(axes, object))
@@ -34,7 +42,10 @@ def canvas(
         raise SymmetryError(f"This picture needs {rows} x {columns} axes; got {flat.size}.")
     for ax in flat:
         if not hasattr(ax, "plot") or not hasattr(ax, "figure"):
-            raise SymmetryError(f"Expected matplotlib axes to draw on; got {describe(ax)}. Write ax=plt.subplots()[1].")
+            raise SymmetryError(
+                f"Expected matplotlib axes to draw on; got {describe(ax)}. Write "
+                "ax=plt.subplots()[1]."
+            )
     return axes
 
 
@@ -47,7 +58,10 @@ def refuse_others(who: str, name: str, every: Mapping[str, Any], kind: type) -> 
         raise SymmetryError(f"{who}: {name} is empty: there is nothing to draw.")
     for label, value in every.items():
         if not isinstance(value, kind):
-            raise SymmetryError(f"{who}: under {label!r}, {name} holds {describe(value)}; expected a {kind.__name__}.")
+            raise SymmetryError(
+                f"{who}: under {label!r}, {name} holds {describe(value)}; expected a "
+                f"{kind.__name__}."
+            )
 
 
 def tidy(ax: Any) -> None:

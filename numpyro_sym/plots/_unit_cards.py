@@ -19,7 +19,8 @@ ROLES = {1: " (in)", -1: " (out)"}
 class Card(NamedTuple):
     """One unit's weights on one axis of one site.
 
-    :param label: the site, and whether the weights come in or go out where the symmetry was written so.
+    :param label: the site, and whether the weights come in or go out where the symmetry was written
+        so.
     :param mean: over draws, ``(weight,)``.
     :param sd: over draws, likewise.
     """
@@ -46,7 +47,9 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
         if len(x) < 2:
             raise SymmetryError(f"unit_cards: one draw of site {name!r} has no standard deviation.")
     sym_of_units = Symmetry([u])
-    sym_of_units.check_shapes({name: x.shape for name, x in draws.items()}, next(iter(draws.values())).shape[:1])
+    sym_of_units.check_shapes(
+        {name: x.shape for name, x in draws.items()}, next(iter(draws.values())).shape[:1]
+    )
     cards: list[list[Card]] = [[] for _ in range(u.sets * u.n)]
     for site, axes in u.placements:
         for axis in axes:
@@ -57,8 +60,11 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
     return cards
 
 
-def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Positive = 4, axes: Any = None) -> Any:
-    """One small picture a unit: its incoming and outgoing weights as bars, with a standard deviation each way.
+def plot_unit_cards(
+    data: Any, sym: Symmetry, units: str, *, columns: kinds.Positive = 4, axes: Any = None
+) -> Any:
+    """One small picture a unit: its incoming and outgoing weights as bars, with a standard
+    deviation each way.
 
     :param data: as for :func:`unit_cards`.
     :param sym: the symmetry.
@@ -75,7 +81,9 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Posi
     rows = ceil(len(cards) / columns)
     if axes is None:
         size = (2.4 * columns + 0.6, 1.7 * rows + 0.5)
-        axes = np.atleast_1d(canvas(None, rows, columns, size=size, sharex=True, sharey=True)).ravel()
+        axes = np.atleast_1d(
+            canvas(None, rows, columns, size=size, sharex=True, sharey=True)
+        ).ravel()
         for spare in axes[len(cards) :]:
             spare.set_visible(False)
         axes = axes[: len(cards)]
@@ -85,7 +93,15 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Posi
         for color, card in enumerate(own):
             at = start + np.arange(card.mean.size)
             label = card.label if i == 0 else None
-            ax.bar(at, card.mean, width=0.8, color=f"C{color % 10}", yerr=card.sd, error_kw={"lw": 0.8}, label=label)
+            ax.bar(
+                at,
+                card.mean,
+                width=0.8,
+                color=f"C{color % 10}",
+                yerr=card.sd,
+                error_kw={"lw": 0.8},
+                label=label,
+            )
             start = at[-1] + 2
         ax.axhline(0, color="0.4", lw=0.6)
         place = np.unravel_index(i, shape)  # of the set, then of the unit in it
@@ -98,7 +114,9 @@ def plot_unit_cards(data: Any, sym: Symmetry, units: str, *, columns: kinds.Posi
 
 
 def _of_each_unit(x: np.ndarray, axis: Axis, units: Units) -> np.ndarray:
-    """Draws of every unit's own entries, ``(unit, draw, weight)``, the units of the first set first."""
+    """Draws of every unit's own entries, ``(unit, draw, weight)``, the units of the first set
+    first.
+    """
     entries = axis.blocks(x, units.n, lead=1)  # (draw, *batch, n, weight)
     flat = entries.reshape(len(x), units.sets * units.n, -1)
     return np.moveaxis(flat, 1, 0)

@@ -30,12 +30,17 @@ def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: 
     """
     check_arguments(assignment_matrix, locals())
     if units not in elements:
-        raise SymmetryError(f"assignment_matrix: there are no units {units!r}; there are {sorted(elements)}.")
+        raise SymmetryError(
+            f"assignment_matrix: there are no units {units!r}; there are {sorted(elements)}."
+        )
     permutation = np.asarray(elements[units].permutation)
     refuse_no_permutation("assignment_matrix", f"the permutation of Units {units!r}", permutation)
-    if permutation.ndim != 3 or not all(-len(permutation) <= c < len(permutation) for c in (first, second)):
+    if permutation.ndim != 3 or not all(
+        -len(permutation) <= c < len(permutation) for c in (first, second)
+    ):
         raise SymmetryError(
-            f"assignment_matrix: expected permutations (chain, draw, n) with chains {first} and {second}; "
+            f"assignment_matrix: expected permutations (chain, draw, n) with chains {first} and "
+            f"{second}; "
             f"got shape {permutation.shape}."
         )
     n = permutation.shape[-1]

@@ -24,7 +24,14 @@ def plot_barrier(barriers: Mapping[str, LossBarrier] | LossBarrier, *, ax: Any =
     ax = canvas(ax)
     for i, (label, found) in enumerate(every.items()):
         height = f"barrier {found.height:.3g}"
-        ax.plot(found.t, found.loss, "o-", ms=3, color=f"C{i % 10}", label=f"{label}: {height}" if label else height)
+        ax.plot(
+            found.t,
+            found.loss,
+            "o-",
+            ms=3,
+            color=f"C{i % 10}",
+            label=f"{label}: {height}" if label else height,
+        )
         ax.plot(found.t[[0, -1]], found.loss[[0, -1]], ls=":", lw=1, color=f"C{i % 10}", alpha=0.7)
     ax.set(xlabel="position between the ends", ylabel="loss")
     ax.legend(frameon=False, fontsize="small")

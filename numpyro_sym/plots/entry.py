@@ -18,7 +18,9 @@ def _entry_fault(value: Any) -> str | None:
     return None if is_index else ""
 
 
-Entry = Annotated[str | tuple, kinds.Kind("a name, or a name and an index: ('w1', 0, 3)", _entry_fault)]
+Entry = Annotated[
+    str | tuple, kinds.Kind("a name, or a name and an index: ('w1', 0, 3)", _entry_fault)
+]
 
 
 def entry_values(data: Any, entry: Entry) -> np.ndarray:
@@ -30,7 +32,9 @@ def entry_values(data: Any, entry: Entry) -> np.ndarray:
     name, *index = (entry,) if isinstance(entry, str) else entry
     posterior = posterior_of(data)
     if name not in posterior:
-        raise SymmetryError(f"The posterior has no variable {name!r}; it has {list(posterior.data_vars)}.")
+        raise SymmetryError(
+            f"The posterior has no variable {name!r}; it has {list(posterior.data_vars)}."
+        )
     lead = sample_dims(posterior)
     values = posterior[name].transpose(*lead, ...).values
     values = values if len(lead) == 2 else values[None]
@@ -40,7 +44,8 @@ def entry_values(data: Any, entry: Entry) -> np.ndarray:
         found = values
     if found.ndim != 2:
         raise SymmetryError(
-            f"{entry!r} is no single number: {name!r} has shape {values.shape[2:]}; give a name and an index, "
+            f"{entry!r} is no single number: {name!r} has shape {values.shape[2:]}; give a name "
+            "and an index, "
             f"such as {(name, *(0 for _ in values.shape[2:]))!r}."
         )
     return found

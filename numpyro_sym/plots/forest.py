@@ -13,7 +13,8 @@ from ._canvas import canvas, tidy
 
 
 def plot_rhat(diagnosis: Diagnosis, *, ax: Any = None) -> Any:
-    """A forest of R-hat: one row a site, every entry a point, raw above aligned; invariant functions below.
+    """A forest of R-hat: one row a site, every entry a point, raw above aligned; invariant
+    functions below.
 
     :param diagnosis: what :func:`numpyro_sym.diagnose` found.
     :param ax: a matplotlib axes to draw on; a new one by default.
@@ -30,15 +31,32 @@ def plot_rhat(diagnosis: Diagnosis, *, ax: Any = None) -> Any:
             values = values[np.isfinite(values)]
             at = np.full(values.size, y + shift)
             if values.size:
-                ax.plot([values.min(), values.max()], [y + shift] * 2, color=color, lw=1.2, alpha=0.6, zorder=1)
-            ax.plot(values, at, "o", ms=4, mew=0, color=color, alpha=0.6, label=how if y == 0 else None)
+                ax.plot(
+                    [values.min(), values.max()],
+                    [y + shift] * 2,
+                    color=color,
+                    lw=1.2,
+                    alpha=0.6,
+                    zorder=1,
+                )
+            ax.plot(
+                values, at, "o", ms=4, mew=0, color=color, alpha=0.6, label=how if y == 0 else None
+            )
     told = diagnosis.invariant["rhat"].values
-    ax.plot(told, len(sites) + np.arange(len(functions)), "D", ms=5, color="0.25", label="invariant")
+    ax.plot(
+        told, len(sites) + np.arange(len(functions)), "D", ms=5, color="0.25", label="invariant"
+    )
     ax.axvline(LIMIT, color="0.6", lw=1, ls="--", zorder=0)
     ax.set_yticks(range(rows), [*sites, *functions])
     ax.set_ylim(rows - 0.5, -0.5)
     ax.set_xlabel("R-hat")
     ax.set_title("\n".join(diagnosis.verdicts), fontsize="medium", loc="left")
-    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
+    ax.legend(
+        frameon=False,
+        fontsize="small",
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        handletextpad=0.2,
+    )
     tidy(ax)
     return ax

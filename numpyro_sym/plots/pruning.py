@@ -10,7 +10,9 @@ from ..symmetry.arguments import check_arguments
 from ._canvas import canvas, refuse_others, tidy
 
 
-def plot_pruning(curves: Mapping[str, PruningCurve] | PruningCurve, *, ylabel: str = "score", ax: Any = None) -> Any:
+def plot_pruning(
+    curves: Mapping[str, PruningCurve] | PruningCurve, *, ylabel: str = "score", ax: Any = None
+) -> Any:
     """What is left of a score as weights are pruned, one curve a rule.
 
     :param curves: one, or label -> curve.

@@ -25,7 +25,10 @@ def plot_transpositions(counts: ArrayLike, n: kinds.Positive, *, ax: Any = None)
     check_arguments(plot_transpositions, locals())
     counts = real_array("plot_transpositions", "counts", counts, "ints").ravel()
     if not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0 or counts.max() > n - 1:
-        raise SymmetryError(f"plot_transpositions: a permutation of {n} has 0 to {n - 1} transpositions; got {counts}.")
+        raise SymmetryError(
+            f"plot_transpositions: a permutation of {n} has 0 to {n - 1} transpositions; got "
+            f"{counts}."
+        )
     ax = canvas(ax)
     expected = n - (1 / np.arange(1, n + 1)).sum()
     low, high = min(counts.min(), int(expected)), max(counts.max(), int(expected) + 1)

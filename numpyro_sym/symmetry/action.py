@@ -13,8 +13,11 @@ from .labels import act_on_labels
 from .units import Units
 
 
-def act_on_sites(units: Units, element: Element, sites: Mapping[str, Array], lead: int = 0) -> dict[str, Array]:
-    """Apply an element wherever its units lie or are named by labels, as far as these sites are there.
+def act_on_sites(
+    units: Units, element: Element, sites: Mapping[str, Array], lead: int = 0
+) -> dict[str, Array]:
+    """Apply an element wherever its units lie or are named by labels, as far as these sites are
+    there.
 
     :param lead: how many leading dimensions are those of samples.
     """
@@ -63,13 +66,20 @@ def _embed(xp: Any, block: Array, whole: np.ndarray, offset: int) -> Array:
     size = block.shape[-1]
     if size == len(whole):
         return block
-    ends = [xp.broadcast_to(part, (*block.shape[:-1], len(part))) for part in (whole[:offset], whole[offset + size :])]
+    ends = [
+        xp.broadcast_to(part, (*block.shape[:-1], len(part)))
+        for part in (whole[:offset], whole[offset + size :])
+    ]
     return xp.concatenate([ends[0], block, ends[1]], axis=-1)
 
 
 def _along(xp: Any, values: Array, places: Sequence[int], ndim: int, lead: int) -> Array:
-    """Shape ``(*sample, *batch, length)`` to one that broadcasts along the axes ``places`` of the array."""
-    if len(places) > 1:  # the batch's dimensions and the run, in the order in which the array has them
+    """Shape ``(*sample, *batch, length)`` to one that broadcasts along the axes ``places`` of the
+    array.
+    """
+    if (
+        len(places) > 1
+    ):  # the batch's dimensions and the run, in the order in which the array has them
         order = np.argsort(places) + lead
         values = xp.transpose(values, (*range(lead), *map(int, order)))
     shape = list(values.shape[:lead]) + [1] * (ndim - lead)

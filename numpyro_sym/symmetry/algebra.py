@@ -67,7 +67,11 @@ def enumerate_elements(units: Units) -> Element:
 
 
 def _enumerate_one_set(units: Units) -> Element:
-    signs = np.array(list(product((1.0, -1.0), repeat=units.n))) if units.kind == "signed" else np.ones((1, units.n))
+    signs = (
+        np.array(list(product((1.0, -1.0), repeat=units.n)))
+        if units.kind == "signed"
+        else np.ones((1, units.n))
+    )
     perms = np.array(list(permutations(range(units.n))))
     return Element(
         np.repeat(perms, len(signs), axis=0),
@@ -78,19 +82,25 @@ def _enumerate_one_set(units: Units) -> Element:
 def moved_batch(
     g: Element, permutation: Array, dimension: int, batch_ndim: int, within: tuple[int, ...] = ()
 ) -> Element:
-    """The element whose set ``c`` along one batch dimension is that of set ``permutation[c]`` of ``g``.
+    """The element whose set ``c`` along one batch dimension is that of set ``permutation[c]`` of
+    ``g``.
 
     :param g: arrays of shape ``(*sample, *batch, n)``.
-    :param permutation: ints of shape ``(*sample, *own batch, m)``, ``m`` the length of that batch dimension.
+    :param permutation: ints of shape ``(*sample, *own batch, m)``, ``m`` the length of that batch
+        dimension.
     :param dimension: which batch dimension.
     :param batch_ndim: how many there are.
-    :param within: for each dimension of the permutation's own batch, which batch dimension of ``g`` it is.
+    :param within: for each dimension of the permutation's own batch, which batch dimension of ``g``
+        it is.
     """
     xp = namespace(*g, permutation)
     places = (*within, dimension)
     lead = permutation.ndim - len(places)
-    # Its dimensions in the order in which g has them, with length 1 along the others and along the units.
-    in_order = xp.transpose(permutation, (*range(lead), *(lead + int(k) for k in np.argsort(places))))
+    # Its dimensions in the order in which g has them, with length 1 along the others and along the
+    # units.
+    in_order = xp.transpose(
+        permutation, (*range(lead), *(lead + int(k) for k in np.argsort(places)))
+    )
     shape = [1] * batch_ndim
     for place, length in zip(sorted(places), in_order.shape[lead:], strict=True):
         shape[place] = length

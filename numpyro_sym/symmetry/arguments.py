@@ -26,19 +26,23 @@ class Kind:
     """A kind of argument.
 
     :param expected: what fits, in words.
-    :param fault: value -> ``None`` where it fits, else what to do about it: a sentence, or an empty one.
+    :param fault: value -> ``None`` where it fits, else what to do about it: a sentence, or an empty
+        one.
     """
 
     expected: str
     fault: Callable[[Any], str | None]
 
 
-def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], who: str | None = None) -> None:
+def check_arguments(
+    function: Callable[..., Any], given: Mapping[str, Any], who: str | None = None
+) -> None:
     """Raise unless the arguments of a call are what the function's annotations say.
 
     :param function: the function, or the ``__init__`` or another method of a class.
     :param given: parameter name -> value: ``locals()`` at the top of the function.
-    :param who: the name that the error begins with, where that is not the function's own but its caller's.
+    :param who: the name that the error begins with, where that is not the function's own but its
+        caller's.
     :raises SymmetryError: naming the first that does not fit; where two have changed places, both.
     """
     kinds = kinds_of(function)
@@ -68,16 +72,28 @@ def describe(value: Any) -> str:
         return text if len(text) < 60 else f"{text[:56]}..."
     if isinstance(getattr(value, "shape", None), tuple) and hasattr(value, "dtype"):
         kind = f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
-        return f"{value!r} ({kind})" if value.shape == () and value.dtype != object else f"an array ({kind})"
+        return (
+            f"{value!r} ({kind})"
+            if value.shape == () and value.dtype != object
+            else f"an array ({kind})"
+        )
     if isinstance(value, Mapping):
         keys = ", ".join(repr(key) for key in list(value)[:6])
-        return f"a {type(value).__name__} with keys {keys}" if len(value) else f"an empty {type(value).__name__}"
+        return (
+            f"a {type(value).__name__} with keys {keys}"
+            if len(value)
+            else f"an empty {type(value).__name__}"
+        )
     if inspect.isroutine(value):
         return f"the function {getattr(value, '__name__', '?')}"
     if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
         text = ", ".join(describe(x) for x in value[:3])
         more = ", ..." if len(value) > 3 else ""
-        return f"a {type(value).__name__} ({text}{more})" if len(value) else f"an empty {type(value).__name__}"
+        return (
+            f"a {type(value).__name__} ({text}{more})"
+            if len(value)
+            else f"an empty {type(value).__name__}"
+        )
     return _with_article(type(value).__name__)
 
 
@@ -87,14 +103,18 @@ def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
     hints = get_type_hints(function, include_extras=True)
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if name in hints and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if name in hints and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
             kind = _kind_of(hints[name])
             if kind is not None:
                 found[name] = kind
     return found
 
 
-#: What to do where a value is of none of the classes that its argument takes: class name -> value -> a sentence.
+#: What to do where a value is of none of the classes that its argument takes: class name -> value
+#: -> a sentence.
 REMEDIES: dict[str, Callable[[Any], str]] = {}
 
 
@@ -104,7 +124,9 @@ def _kind_of(hint: Any) -> Kind | None:
     if hint is Any:
         return None
     if origin is Annotated:
-        return next((x for x in hint.__metadata__ if isinstance(x, Kind)), _kind_of(hint.__origin__))
+        return next(
+            (x for x in hint.__metadata__ if isinstance(x, Kind)), _kind_of(hint.__origin__)
+        )
     if origin in (Union, UnionType):
         return _any_of([_kind_of(part) for part in get_args(hint)])
     if origin is Literal:
@@ -113,7 +135,11 @@ def _kind_of(hint: Any) -> Kind | None:
         return _NONE
     if hint in _PLAIN:
         return _PLAIN[hint]
-    return _instance_of(origin or hint) if inspect.isclass(origin or hint) and not _is_loose(origin or hint) else None
+    return (
+        _instance_of(origin or hint)
+        if inspect.isclass(origin or hint) and not _is_loose(origin or hint)
+        else None
+    )
 
 
 _NONE = Kind("None", lambda value: None if value is None else "")
@@ -141,7 +167,9 @@ def _any_of(kinds: list[Kind | None]) -> Kind | None:
 
 def _among(values: tuple[Any, ...]) -> Kind:
     listed = ", ".join(map(repr, values))
-    return Kind(f"one of {listed}", lambda value: None if isinstance(value, str) and value in values else "")
+    return Kind(
+        f"one of {listed}", lambda value: None if isinstance(value, str) and value in values else ""
+    )
 
 
 def _instance_of(cls: type) -> Kind:
@@ -154,7 +182,12 @@ def _instance_of(cls: type) -> Kind:
 
 
 #: Words for classes that are no one's own.
-_WORDS = {"Mapping": "a dict", "Sequence": "a list or tuple", "Iterable": "a list or tuple", "Callable": "a function"}
+_WORDS = {
+    "Mapping": "a dict",
+    "Sequence": "a list or tuple",
+    "Iterable": "a list or tuple",
+    "Callable": "a function",
+}
 
 
 def _with_article(name: str) -> str:
@@ -170,7 +203,9 @@ def _is_bool(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is one real number: of Python, of NumPy, or a concrete array without dimensions."""
+    """Whether a value is one real number: of Python, of NumPy, or a concrete array without
+    dimensions.
+    """
     if isinstance(value, (bool, np.bool_, str, jax.core.Tracer)):
         return False
     if isinstance(value, (int, float, np.integer, np.floating)):
@@ -181,7 +216,10 @@ def is_number(value: Any) -> bool:
 
 _PLAIN: dict[Any, Kind] = {
     int: Kind("an int", lambda value: None if _is_int(value) else ""),
-    float: Kind("a finite number", lambda value: None if is_number(value) and np.isfinite(float(value)) else ""),
+    float: Kind(
+        "a finite number",
+        lambda value: None if is_number(value) and np.isfinite(float(value)) else "",
+    ),
     bool: Kind("True or False", lambda value: None if _is_bool(value) else ""),
     str: Kind("a string", lambda value: None if isinstance(value, str) else ""),
 }
@@ -192,18 +230,28 @@ def _exchanged(name: str, kinds: Mapping[str, Kind], given: Mapping[str, Any]) -
     for other, kind in kinds.items():
         fits_there = kind.fault(given[name]) is None
         fits_here = kinds[name].fault(given[other]) is None
-        # What fits anyhow tells nothing: the two must be wrong as they stand, or one of a class of its own.
+        # What fits anyhow tells nothing: the two must be wrong as they stand, or one of a class of
+        # its own.
         if other != name and fits_there and fits_here and kinds[name].expected != kind.expected:
             return other
     return None
 
 
-def _exchange(who: str, function: Callable[..., Any], name: str, other: str, given: Mapping[str, Any]) -> str:
+def _exchange(
+    who: str, function: Callable[..., Any], name: str, other: str, given: Mapping[str, Any]
+) -> str:
     parameters = inspect.signature(function).parameters.values()
-    written = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("self", "who")]
-    written += [f"{p.name}=..." for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in (name, other)]
+    written = [
+        p.name
+        for p in parameters
+        if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("self", "who")
+    ]
+    written += [
+        f"{p.name}=..." for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in (name, other)
+    ]
     return (
-        f"{who}: {name} and {other} have changed places: {name} is {describe(given[name])} and {other} is "
+        f"{who}: {name} and {other} have changed places: {name} is {describe(given[name])} and "
+        f"{other} is "
         f"{describe(given[other])}. Write {who}({', '.join(written)})."
     )
 

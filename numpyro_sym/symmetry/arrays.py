@@ -13,7 +13,13 @@ from .errors import SymmetryError
 
 
 def real_array(
-    who: str, name: str, value: Any, expected: str, *, ndim: int | tuple[int, ...] = 0, infinite: bool = False
+    who: str,
+    name: str,
+    value: Any,
+    expected: str,
+    *,
+    ndim: int | tuple[int, ...] = 0,
+    infinite: bool = False,
 ) -> np.ndarray:
     """A NumPy array of real numbers, finite and not empty; half precision becomes single.
 
@@ -25,11 +31,15 @@ def real_array(
     :raises SymmetryError: where it is none.
     """
     if isinstance(value, jax.core.Tracer):
-        raise SymmetryError(refusal(who, name, value, expected, "This runs on the host: call it outside jit."))
+        raise SymmetryError(
+            refusal(who, name, value, expected, "This runs on the host: call it outside jit.")
+        )
     try:
         x = np.asarray(value)
     except (ValueError, TypeError):
-        raise SymmetryError(refusal(who, name, value, expected, "Its rows differ in length.")) from None
+        raise SymmetryError(
+            refusal(who, name, value, expected, "Its rows differ in length.")
+        ) from None
     if np.issubdtype(x.dtype, np.integer) or np.issubdtype(x.dtype, np.floating):
         pass
     elif jnp.issubdtype(x.dtype, jnp.floating):  # bfloat16 and the like are no floats to NumPy
@@ -42,11 +52,17 @@ def real_array(
     if not fits or not x.size:
         raise SymmetryError(refusal(who, name, x, expected))
     if np.isnan(x).any() or not (infinite or np.isfinite(x).all()):
-        raise SymmetryError(refusal(who, name, value, expected, f"It holds NaN{'' if infinite else ' or infinity'}."))
+        raise SymmetryError(
+            refusal(
+                who, name, value, expected, f"It holds NaN{'' if infinite else ' or infinity'}."
+            )
+        )
     return x
 
 
-def probabilities(who: str, name: str, value: Any, expected: str, *, ndim: int | tuple[int, ...] = 0) -> np.ndarray:
+def probabilities(
+    who: str, name: str, value: Any, expected: str, *, ndim: int | tuple[int, ...] = 0
+) -> np.ndarray:
     """The same, of numbers that are not negative and sum to 1 over the last axis.
 
     :raises SymmetryError: where they are none.
@@ -54,6 +70,12 @@ def probabilities(who: str, name: str, value: Any, expected: str, *, ndim: int |
     p = real_array(who, name, value, expected, ndim=ndim).astype(float)
     if (p < 0).any() or not np.allclose(p.sum(-1), 1, rtol=0, atol=1e-3):
         raise SymmetryError(
-            refusal(who, name, value, expected, "Its rows must be probabilities that sum to 1; pass softmax of logits.")
+            refusal(
+                who,
+                name,
+                value,
+                expected,
+                "Its rows must be probabilities that sum to 1; pass softmax of logits.",
+            )
         )
     return p

@@ -49,7 +49,13 @@ class Axis:
     batch: int | tuple[int, ...] | None = ()
 
     def __post_init__(self) -> None:
-        for name, least in (("axis", None), ("start", 0), ("outer", 1), ("inner", 1), ("power", None)):
+        for name, least in (
+            ("axis", None),
+            ("start", 0),
+            ("outer", 1),
+            ("inner", 1),
+            ("power", None),
+        ):
             value = getattr(self, name)
             if value is None and (name in ("start", "power") or self.is_of_labels):
                 continue
@@ -61,8 +67,11 @@ class Axis:
         object.__setattr__(self, "batch", _batch_axes(self.axis, self.batch))
 
     @classmethod
-    def of_entries(cls, axis: int, positions: np.ndarray, length: int, power: int | None = None) -> list[Axis] | None:
-        """Entries along an axis of some length as runs of units, blocks that follow on each other in one.
+    def of_entries(
+        cls, axis: int, positions: np.ndarray, length: int, power: int | None = None
+    ) -> list[Axis] | None:
+        """Entries along an axis of some length as runs of units, blocks that follow on each other
+        in one.
 
         :param positions: ints of shape ``(outer, n, inner)``.
         :returns: the axes; ``None`` where the entries of a block do not follow on each other.
@@ -73,12 +82,23 @@ class Axis:
         if np.any(np.diff(flat, axis=1) != 1):
             return None
         runs = np.split(flat, np.flatnonzero(np.diff(flat[:, 0]) != n * inner) + 1)
-        return [cls(axis, None if run.size == length else int(run[0, 0]), len(run), inner, power) for run in runs]
+        return [
+            cls(axis, None if run.size == length else int(run[0, 0]), len(run), inner, power)
+            for run in runs
+        ]
 
     @property
     def is_of_labels(self) -> bool:
-        """Whether it names no axis on which units lie, and so can only say where the batch of labels runs."""
-        return (self.axis, self.start, self.outer, self.inner, self.power) == (None, None, 1, 1, None)
+        """Whether it names no axis on which units lie, and so can only say where the batch of
+        labels runs.
+        """
+        return (self.axis, self.start, self.outer, self.inner, self.power) == (
+            None,
+            None,
+            1,
+            1,
+            None,
+        )
 
     @property
     def batch_axes(self) -> tuple[int, ...]:
@@ -101,7 +121,11 @@ class Axis:
     def resolved(self, ndim: int) -> Axis:
         """The same axis of an array with ``ndim`` dimensions, counted from the front."""
         batch = tuple(b % ndim for b in self.batch_axes)
-        return replace(self, batch=batch) if self.is_of_labels else replace(self, axis=self.axis % ndim, batch=batch)
+        return (
+            replace(self, batch=batch)
+            if self.is_of_labels
+            else replace(self, axis=self.axis % ndim, batch=batch)
+        )
 
     def positions(self, n: int) -> np.ndarray:
         """Positions on the array's axis, shape ``(outer, n, inner)``."""
@@ -145,11 +169,17 @@ class Axis:
         run = self._run_first(x, lead)
         before = lead + len(self.batch_axes)
         rest = run.shape[before + 1 :]
-        # (*sample, *batch, n, features) -> (*sample, *batch, outer, n, inner, *rest) -> one axis again
+        # (*sample, *batch, n, features) -> (*sample, *batch, outer, n, inner, *rest) -> one axis
+        # again
         split = blocks.reshape(*run.shape[:before], n, self.outer, self.inner, *rest)
-        block = xp.moveaxis(split, before, before + 1).reshape(*run.shape[:before], self.length(n), *rest)
+        block = xp.moveaxis(split, before, before + 1).reshape(
+            *run.shape[:before], self.length(n), *rest
+        )
         front = (slice(None),) * before
-        ends = run[(*front, slice(None, self.offset))], run[(*front, slice(self.offset + self.length(n), None))]
+        ends = (
+            run[(*front, slice(None, self.offset))],
+            run[(*front, slice(self.offset + self.length(n), None))],
+        )
         return self._run_back(xp, xp.concatenate([ends[0], block, ends[1]], axis=before), lead)
 
     def _run_first(self, x: Array, lead: int) -> Array:
@@ -161,7 +191,9 @@ class Axis:
         return xp.moveaxis(x, target, source)
 
     def _places(self, ndim: int, lead: int) -> tuple[list[int], list[int]]:
-        """Where the batch and the run lie in an array, and where they stand in front of the rest."""
+        """Where the batch and the run lie in an array, and where they stand in front of
+        the rest.
+        """
         source = [lead + a % (ndim - lead) for a in (*self.batch_axes, self.axis)]
         return source, list(range(lead, lead + len(source)))
 
@@ -187,8 +219,12 @@ def _batch_axes(axis: int, given: Any) -> tuple[int, ...]:
     several = given if isinstance(given, (tuple, list)) else (given,)
     for b in several:
         if isinstance(b, bool) or not isinstance(b, (int, np.integer)):
-            raise SymmetryError(f"Axis: batch must be an int or a tuple of ints, the batch's axes; got {given!r}.")
+            raise SymmetryError(
+                f"Axis: batch must be an int or a tuple of ints, the batch's axes; got {given!r}."
+            )
     axes = tuple(int(b) for b in several)
     if len({axis, *axes}) <= len(axes):
-        raise SymmetryError(f"Axis: axis and the axes in batch must all differ; got axis {axis} and batch {axes}.")
+        raise SymmetryError(
+            f"Axis: axis and the axes in batch must all differ; got axis {axis} and batch {axes}."
+        )
     return axes

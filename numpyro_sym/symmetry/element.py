@@ -15,7 +15,8 @@ class Element(NamedTuple):
 
     Where units have a batch, every set of the batch has a permutation and factors of its own.
 
-    :param permutation: ints of shape ``(*sample, *batch, n)``, each row a permutation of ``0 .. n-1``.
+    :param permutation: ints of shape ``(*sample, *batch, n)``, each row a permutation of ``0 ..
+        n-1``.
     :param factor: floats of shape ``(*sample, *batch, n)``.
     """
 

@@ -1,4 +1,6 @@
-"""The kinds of arguments that classes do not tell, for annotations: ``sites: Sites``, ``num_points: Positive``."""
+"""The kinds of arguments that classes do not tell, for annotations: ``sites: Sites``, ``num_points:
+Positive``.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,17 @@ def whole(least: int, most: int | None = None) -> Kind:
         is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         return None if is_int and least <= value and (most is None or value <= most) else ""
 
-    return Kind(f"an int of at least {least}" + (f" and at most {most}" if most is not None else ""), fault)
+    return Kind(
+        f"an int of at least {least}" + (f" and at most {most}" if most is not None else ""), fault
+    )
 
 
 def number(
-    least: float = -np.inf, most: float = np.inf, *, without_ends: bool = False, expected: str = "a finite number"
+    least: float = -np.inf,
+    most: float = np.inf,
+    *,
+    without_ends: bool = False,
+    expected: str = "a finite number",
 ) -> Kind:
     """A finite real number in a range, with or without its ends."""
 
@@ -48,7 +56,9 @@ AtLeastTwo = Annotated[int, whole(2)]
 Seed = Annotated[int, whole(0, 2**32 - 1)]
 PositiveNumber = Annotated[float, number(0, without_ends=True, expected="a finite number above 0")]
 NotNegativeNumber = Annotated[float, number(0, expected="a finite number of at least 0")]
-BetweenZeroAndOne = Annotated[float, number(0, 1, without_ends=True, expected="a number between 0 and 1")]
+BetweenZeroAndOne = Annotated[
+    float, number(0, 1, without_ends=True, expected="a number between 0 and 1")
+]
 
 
 def _shape_fault(value: Any) -> str | None:
@@ -63,7 +73,9 @@ SampleShape = Annotated[tuple[int, ...], Kind("a tuple of ints, none negative", 
 def _key_fault(value: Any) -> str | None:
     dtype = getattr(value, "dtype", None)
     if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
-        return None if value.shape == () else "One key is enough: it is split where more are needed."
+        return (
+            None if value.shape == () else "One key is enough: it is split where more are needed."
+        )
     if dtype == np.uint32 and value.shape == (2,):
         return None
     seed = value if whole(0).fault(value) is None else 0
@@ -108,13 +120,21 @@ def _is_name(value: Any) -> bool:
 NameList = Annotated[Sequence[str], Kind("a list of names of sites", _list_of(_is_name))]
 NameOrNames = Annotated[
     str | Sequence[str],
-    Kind("a name or a list of names", lambda value: None if _is_name(value) else _several_names_fault(value)),
+    Kind(
+        "a name or a list of names",
+        lambda value: None if _is_name(value) else _several_names_fault(value),
+    ),
 ]
 NameListWithNone = Annotated[
     Sequence[str | None],
-    Kind("a list of names of sites, None where there is none", _list_of(lambda x: x is None or _is_name(x))),
+    Kind(
+        "a list of names of sites, None where there is none",
+        _list_of(lambda x: x is None or _is_name(x)),
+    ),
 ]
-Widths = Annotated[Sequence[int], Kind("a list of positive ints", _list_of(lambda n: whole(1).fault(n) is None))]
+Widths = Annotated[
+    Sequence[int], Kind("a list of positive ints", _list_of(lambda n: whole(1).fault(n) is None))
+]
 Name = Annotated[str, Kind("a non-empty string", lambda value: None if _is_name(value) else "")]
 
 
@@ -130,17 +150,23 @@ Shapes = Annotated[Mapping[str, tuple[int, ...]], Kind("a dict, site name -> sha
 
 def _kinds_fault(value: Any) -> str | None:
     kinds = (value,) if isinstance(value, str) else value
-    fits = isinstance(kinds, (tuple, list, set, frozenset)) and all(k in KINDS for k in kinds if isinstance(k, str))
+    fits = isinstance(kinds, (tuple, list, set, frozenset)) and all(
+        k in KINDS for k in kinds if isinstance(k, str)
+    )
     return None if fits and kinds and all(isinstance(k, str) for k in kinds) else ""
 
 
-FactorKinds = Annotated[FactorKind | tuple[FactorKind, ...], Kind(f"one or several of {KINDS}", _kinds_fault)]
+FactorKinds = Annotated[
+    FactorKind | tuple[FactorKind, ...], Kind(f"one or several of {KINDS}", _kinds_fault)
+]
 
 # Arrays by site --------------------------------------------------------------------------------
 
 
 def is_array(value: Any) -> bool:
-    """Whether a value is an array of numbers (or one number), traced or not, of NumPy, JAX, dask or xarray."""
+    """Whether a value is an array of numbers (or one number), traced or not, of NumPy, JAX, dask or
+    xarray.
+    """
     dtype = getattr(value, "dtype", None)
     if dtype is None or not hasattr(value, "shape"):
         return is_number(value)
@@ -149,7 +175,9 @@ def is_array(value: Any) -> bool:
 
 def is_real(value: Any) -> bool:
     """Whether an array (or number) is of real numbers."""
-    return is_array(value) and not jnp.issubdtype(getattr(value, "dtype", np.float64), jnp.complexfloating)
+    return is_array(value) and not jnp.issubdtype(
+        getattr(value, "dtype", np.float64), jnp.complexfloating
+    )
 
 
 def sites_fault(value: Any) -> str | None:
@@ -195,7 +223,9 @@ def _scales_fault(value: Any) -> str | None:
 
 
 #: Standard deviations.
-Scales = Annotated[Mapping[str, Any], Kind("a dict, site name -> standard deviations", _scales_fault)]
+Scales = Annotated[
+    Mapping[str, Any], Kind("a dict, site name -> standard deviations", _scales_fault)
+]
 
 
 def _gaussian_fault(value: Any) -> str | None:
@@ -206,7 +236,11 @@ def _gaussian_fault(value: Any) -> str | None:
     if fault is not None:
         return f"Its means are {describe(loc)}. {fault}".rstrip()
     fault = _scales_fault(scale)
-    return None if fault is None else f"Its standard deviations are {describe(scale)}. {fault}".rstrip()
+    return (
+        None
+        if fault is None
+        else f"Its standard deviations are {describe(scale)}. {fault}".rstrip()
+    )
 
 
 Gaussian = Annotated[
@@ -222,13 +256,18 @@ def _params_fault(value: Any) -> str | None:
         for leaf in jax.tree.leaves(x):
             if not is_array(leaf):
                 return f"Parameter {name!r} is {describe(x)}."
-            if not isinstance(leaf, jax.core.Tracer) and not np.isfinite(np.asarray(leaf, complex)).all():
+            if (
+                not isinstance(leaf, jax.core.Tracer)
+                and not np.isfinite(np.asarray(leaf, complex)).all()
+            ):
                 return f"Parameter {name!r} holds NaN or infinity: the training has diverged."
     return None
 
 
 #: A guide's parameters.
-Params = Annotated[Mapping[str, Any], Kind("a dict of the guide's parameters, name -> array", _params_fault)]
+Params = Annotated[
+    Mapping[str, Any], Kind("a dict of the guide's parameters, name -> array", _params_fault)
+]
 
 
 def _elements_fault(value: Any) -> str | None:
@@ -242,7 +281,8 @@ def _elements_fault(value: Any) -> str | None:
     return None
 
 
-#: Units name -> Element; whether its arrays are permutations and factors, :func:`.elements.check_elements` tells.
+#: Units name -> Element; whether its arrays are permutations and factors,
+#: :func:`.elements.check_elements` tells.
 Elements = Annotated[Mapping[str, Any], Kind("a dict, units name -> Element", _elements_fault)]
 
 # Programs --------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from .units import Units
 def act_on_labels(units: Units, element: Element, labels: Array, axis: Axis, lead: int) -> Array:
     """Apply an element to labels of its units: ``new = inverse(permutation)[old]``.
 
-    Unit ``permutation[i]`` goes to slot ``i``, and so does its label. Where units have a batch, the labels
-    at one place of the batch's axes are moved by its own permutation.
+    Unit ``permutation[i]`` goes to slot ``i``, and so does its label. Where units have a batch, the
+    labels at one place of the batch's axes are moved by its own permutation.
 
     :param element: arrays of shape ``(*sample, *batch, n)``.
-    :param labels: integers ``0 .. n-1`` of shape ``(*sample, *site)``; of traced arrays, other numbers stay.
+    :param labels: integers ``0 .. n-1`` of shape ``(*sample, *site)``; of traced arrays, other
+        numbers stay.
     :param axis: on which axes of the site the batch runs.
     :param lead: how many leading sample dimensions there are.
     :returns: an array of the same shape and dtype.

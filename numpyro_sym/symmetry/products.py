@@ -8,9 +8,9 @@ two make a wreath product: the inner units act first, then the outer ones. With 
     (s, h) x = s (h x),    (s, h)(t, k) = (s t, h'),    h'[c] = h[t^-1(c)] k[c]
 
 since ``t^-1 h t`` acts on set ``c`` as ``h`` does on the set that ``t`` sends to ``c``'s place.
-Signs of the outer units multiply whole sets and commute with everything inner. Outer units may have a
-batch themselves (the heads of each layer), which runs over the rest of the inner units' batch: at each
-place of it there is one such product.
+Signs of the outer units multiply whole sets and commute with everything inner. Outer units may have
+a batch themselves (the heads of each layer), which runs over the rest of the inner units' batch: at
+each place of it there is one such product.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def outers_of(units: Sequence[Units]) -> Outers:
 
 
 def why_no_group(units: Sequence[Units]) -> str | None:
-    """Which two units neither commute nor make a wreath product, and why; ``None`` where all go together."""
+    """Which two units neither commute nor make a wreath product, and why; ``None`` where all go
+    together.
+    """
     for inner, outer in permutations(units, 2):
         if why := _why_no_wreath(outer, inner):
             return why
@@ -64,7 +66,8 @@ def _dimensions_moved(outer: Units, inner: Units) -> set[int]:
 
 
 def batch_within(outer: Units, inner: Units) -> tuple[int, ...] | None:
-    """For each dimension of the outer units' batch, which dimension it is of the batch that they permute.
+    """For each dimension of the outer units' batch, which dimension it is of the batch that they
+    permute.
 
     :returns: ``None`` where it is none of them, or not the same on every site.
     """
@@ -83,13 +86,16 @@ def _why_no_wreath(outer: Units, inner: Units) -> str | None:
         return None
     if batch_within(outer, inner) is None:
         return (
-            f"Units {outer.name!r} permute the batch of Units {inner.name!r} and have a batch {outer.batch} of their "
-            "own, which does not run over the same dimensions of that batch on every site. Let each dimension of it "
+            f"Units {outer.name!r} permute the batch of Units {inner.name!r} and have a batch "
+            f"{outer.batch} of their "
+            "own, which does not run over the same dimensions of that batch on every site. Let "
+            "each dimension of it "
             "run over one of the inner ones' batch axes everywhere, or leave one of the two out."
         )
     if len(moved) > 1:
         return (
-            f"Units {outer.name!r} permute {len(moved)} dimensions of the batch of Units {inner.name!r} at once and do "
+            f"Units {outer.name!r} permute {len(moved)} dimensions of the batch of Units "
+            f"{inner.name!r} at once and do "
             "not commute with them. Make one Units of each dimension, or leave one of the two out."
         )
     (dimension,) = moved
@@ -97,23 +103,31 @@ def _why_no_wreath(outer: Units, inner: Units) -> str | None:
         is_whole = a.start is None and a.outer == a.inner == 1 and outer.n == inner.batch[dimension]
         if not is_whole:
             return (
-                f"Units {inner.name!r} and {outer.name!r} do not commute on site {site!r}: the batch of the first runs "
-                f"over axis {b.batch_axes[dimension]}, of length {inner.batch[dimension]}, and the second permute "
-                f"{outer.n} units {a} of it. Only units that permute the whole batch go together with it."
+                f"Units {inner.name!r} and {outer.name!r} do not commute on site {site!r}: the "
+                "batch of the first runs "
+                f"over axis {b.batch_axes[dimension]}, of length {inner.batch[dimension]}, and "
+                "the second permute "
+                f"{outer.n} units {a} of it. Only units that permute the whole batch go together "
+                "with it."
             )
     for site, b in _batched(inner):
         where = b.batch_axes[dimension]
         if not any(a.axis == where for a in outer.axes.get(site, ())):
             return (
-                f"Units {outer.name!r} permute the batch of Units {inner.name!r}, but not on site {site!r}, where "
-                f"that batch runs over axis {where}: a set that moves takes all of its sites along. Add "
-                f"axes={{{site!r}: {where}}} to {outer.name!r} (counted from the same end), or leave one out."
+                f"Units {outer.name!r} permute the batch of Units {inner.name!r}, but not on site "
+                f"{site!r}, where "
+                f"that batch runs over axis {where}: a set that moves takes all of its sites "
+                "along. Add "
+                f"axes={{{site!r}: {where}}} to {outer.name!r} (counted from the same end), or "
+                "leave one out."
             )
     return None
 
 
 def _meetings(outer: Units, inner: Units) -> Iterable[tuple[str, Axis, int, Axis]]:
-    """Where outer units lie on an axis of the inner ones' batch: site, inner axis, dimension, outer axis."""
+    """Where outer units lie on an axis of the inner ones' batch: site, inner axis, dimension, outer
+    axis.
+    """
     for site, b in _batched(inner):
         for k, where in enumerate(b.batch_axes):
             for a in outer.axes.get(site, ()):
@@ -122,7 +136,9 @@ def _meetings(outer: Units, inner: Units) -> Iterable[tuple[str, Axis, int, Axis
 
 
 def _batched(units: Units) -> Iterable[tuple[str, Axis]]:
-    """Every site and axis that says where the units' batch runs: of what they lie along, and of labels."""
+    """Every site and axis that says where the units' batch runs: of what they lie along, and of
+    labels.
+    """
     for site, axs in units.placements:
         for axis in axs:
             yield site, axis
@@ -130,18 +146,23 @@ def _batched(units: Units) -> Iterable[tuple[str, Axis]]:
 
 
 def _why_not_commuting(first: Units, second: Units) -> str | None:
-    """Two runs over one axis must commute; with batches, at each place of the batches they are one pair of runs."""
+    """Two runs over one axis must commute; with batches, at each place of the batches they are one
+    pair of runs.
+    """
     for site in first.values.keys() & second.values.keys():
         return (
-            f"Site {site!r} holds labels of Units {first.name!r} and of Units {second.name!r}: a label names one unit. "
+            f"Site {site!r} holds labels of Units {first.name!r} and of Units {second.name!r}: a "
+            "label names one unit. "
             "Make them one Units, or leave the site out of one."
         )
     for labels, along in ((first, second), (second, first)):
         for site, axs in along.placements:
             if site in labels.values and any(along.has_factor_on(axis) for axis in axs):
                 return (
-                    f"Units {along.name!r} act with factors on site {site!r}, which holds labels of Units "
-                    f"{labels.name!r}: labels have no sign and no scale. Name it in axes={{...}} of {along.name!r}."
+                    f"Units {along.name!r} act with factors on site {site!r}, which holds labels "
+                    "of Units "
+                    f"{labels.name!r}: labels have no sign and no scale. Name it in axes={{...}} "
+                    f"of {along.name!r}."
                 )
     second_axes = second.axes
     for site, axs in first.placements:
@@ -149,7 +170,8 @@ def _why_not_commuting(first: Units, second: Units) -> str | None:
             for b in second_axes.get(site, ()):
                 if a.axis == b.axis and not _commute(first, a, second, b):
                     return (
-                        f"Units {first.name!r} and {second.name!r} both move axis {a.axis} of site {site!r} and do "
+                        f"Units {first.name!r} and {second.name!r} both move axis {a.axis} of "
+                        f"site {site!r} and do "
                         "not commute there. Give them disjoint blocks, or make them one Units."
                     )
     return None
@@ -163,7 +185,12 @@ def _commute(first: Units, a: Axis, second: Units, b: Axis) -> bool:
 
 def _on_one_axis(u: Units, axis: Axis) -> Units:
     """One set of units on one axis, as units of an array of one dimension."""
-    return Units("units", u.n, axes={"x": Axis(0, axis.offset, axis.outer, axis.inner, axis.power)}, kind=u.kind)
+    return Units(
+        "units",
+        u.n,
+        axes={"x": Axis(0, axis.offset, axis.outer, axis.inner, axis.power)},
+        kind=u.kind,
+    )
 
 
 @lru_cache(maxsize=1024)  # layers of one network meet in the same way

@@ -26,7 +26,8 @@ def outcome_of(who: str, name: str, function: Callable[..., Any], *shapes: Any) 
     except Exception as error:
         given = ", ".join(map(describe, shapes))
         raise SymmetryError(
-            f"{who}: {name} raised {type(error).__name__} when it was given {given}: {error}. It is traced by JAX, so "
+            f"{who}: {name} raised {type(error).__name__} when it was given {given}: {error}. It "
+            "is traced by JAX, so "
             "it must be written in jax.numpy."
         ) from error
 
@@ -36,7 +37,11 @@ def refuse_no_number(who: str, name: str, function: Callable[..., Any], *shapes:
     found = outcome_of(who, name, function, *shapes)
     is_array = hasattr(found, "dtype")
     if not is_array or found.shape != () or jnp.issubdtype(found.dtype, jnp.complexfloating):
-        what = f"an array of shape {found.shape} and dtype {found.dtype}" if is_array else describe(found)
+        what = (
+            f"an array of shape {found.shape} and dtype {found.dtype}"
+            if is_array
+            else describe(found)
+        )
         raise SymmetryError(f"{who}: {name} must return one real number; it returns {what}.")
 
 

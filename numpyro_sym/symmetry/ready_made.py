@@ -43,12 +43,14 @@ def mlp(
     check_arguments(mlp, locals())
     if len(weights) != len(widths) + 1:
         raise SymmetryError(
-            f"mlp: {len(widths)} hidden layers need {len(widths) + 1} weight sites; got {len(weights)}."
+            f"mlp: {len(widths)} hidden layers need {len(widths) + 1} weight sites; got "
+            f"{len(weights)}."
         )
     biases = [None] * len(widths) if biases is None else list(biases)
     if len(biases) not in (len(widths), len(widths) + 1):
         raise SymmetryError(
-            f"mlp: {len(widths)} hidden layers need {len(widths)} or {len(widths) + 1} bias sites (None where there "
+            f"mlp: {len(widths)} hidden layers need {len(widths)} or {len(widths) + 1} bias sites "
+            "(None where there "
             f"is none); got {len(biases)}."
         )
     _refuse_repeated("mlp", [*weights, *(bias for bias in biases if bias is not None)])
@@ -60,7 +62,9 @@ def mlp(
         if bias is not None:
             incoming[bias] = 0
         label = name if len(widths) == 1 else f"{name}{i + 1}"
-        layers.append(Units(label, width, incoming=incoming, outgoing={weights[i + 1]: axis_in}, kind=kind))
+        layers.append(
+            Units(label, width, incoming=incoming, outgoing={weights[i + 1]: axis_in}, kind=kind)
+        )
     return Symmetry(layers)
 
 
@@ -76,8 +80,8 @@ def mixture(
     :param n: number of components.
     :param axes: site name -> the axis that runs over components: weights, locations, scales, and
         assignments' probabilities where they are sites.
-    :param assignments: site, or several, of integers ``0 .. n-1``, the component of each observation: they are moved
-        with the components wherever they are there.
+    :param assignments: site, or several, of integers ``0 .. n-1``, the component of each
+        observation: they are moved with the components wherever they are there.
     :param name: name of the units.
     :returns: a :class:`Symmetry` with one ``Units``.
     :raises SymmetryError: where a site is named twice.
@@ -107,8 +111,8 @@ def hmm(
     :param transition: site of the ``(n, n)`` transition matrix.
     :param initial: site of the ``(n,)`` initial probabilities, if it is one.
     :param emissions: site name -> the axis that runs over states.
-    :param states: site, or several, of integers ``0 .. n-1``, the state at each time: they are moved with
-        the parameters wherever they are there.
+    :param states: site, or several, of integers ``0 .. n-1``, the state at each time: they are
+        moved with the parameters wherever they are there.
     :param name: name of the units.
     :returns: a :class:`Symmetry` with one ``Units``.
     :raises SymmetryError: where a site is named twice.
@@ -118,7 +122,9 @@ def hmm(
     state  4  permutation  24     A[0] A[1] pi[0] mu[0]
     """
     check_arguments(hmm, locals())
-    _refuse_repeated("hmm", [transition, *([] if initial is None else [initial]), *(emissions or {})])
+    _refuse_repeated(
+        "hmm", [transition, *([] if initial is None else [initial]), *(emissions or {})]
+    )
     axes: dict[str, AxisLike] = {transition: (0, 1)}
     if initial is not None:
         axes[initial] = 0
@@ -149,7 +155,10 @@ def factor_model(
     """
     check_arguments(factor_model, locals())
     if not loadings:
-        raise SymmetryError("factor_model: loadings is empty: name the site of the loadings and the axis of factors.")
+        raise SymmetryError(
+            "factor_model: loadings is empty: name the site of the loadings and the axis of "
+            "factors."
+        )
     return Symmetry([Units(name, n, incoming=loadings, outgoing=factors, axes=axes, kind="signed")])
 
 
@@ -160,10 +169,13 @@ def _all_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _refuse_repeated(who: str, names: Sequence[str]) -> None:
-    """Each role of a model is a site of its own; a second name would push the first one's axis out."""
+    """Each role of a model is a site of its own; a second name would push the first
+    one's axis out.
+    """
     for site in names:
         if names.count(site) > 1:
             raise SymmetryError(
-                f"{who}: site {site!r} is named twice. Where one array plays two roles, say on which axes its units "
+                f"{who}: site {site!r} is named twice. Where one array plays two roles, say on "
+                "which axes its units "
                 "lie: Units(name, n, incoming=..., outgoing=..., axes=...)."
             )

@@ -43,7 +43,8 @@ class Symmetry:
     :param units: the :class:`Units`, each with a name of its own; :attr:`order` multiplies.
     :param notes: how it was found and what was not, line by line, for :meth:`explain`; two
         symmetries that differ in nothing else are equal.
-    :param caveats: units name -> what the claim rests on besides a proof; see :meth:`unconditional`.
+    :param caveats: units name -> what the claim rests on besides a proof; see
+        :meth:`unconditional`.
     :param certain: units name -> a smaller symmetry of these units that has fewer caveats.
     :raises SymmetryError: where two have the same name, or lie on one axis and neither commute
         nor make a wreath product.
@@ -78,7 +79,9 @@ class Symmetry:
         names = [u.name for u in units]
         for name in names:
             if names.count(name) > 1:
-                raise SymmetryError(f"Symmetry: two Units are called {name!r}. Give each a name of its own.")
+                raise SymmetryError(
+                    f"Symmetry: two Units are called {name!r}. Give each a name of its own."
+                )
         object.__setattr__(self, "units", units)
         object.__setattr__(self, "notes", _all_notes(notes))
         given = {name: frozenset(some) for name, some in (caveats or {}).items()}
@@ -103,28 +106,39 @@ class Symmetry:
     def sites(self) -> tuple[str, ...]:
         """Names of the sites along which units lie, each once, but for those that hold labels."""
         labels = set(self.label_sites)
-        return tuple(dict.fromkeys(site for u in self.units for site in u.sites if site not in labels))
+        return tuple(
+            dict.fromkeys(site for u in self.units for site in u.sites if site not in labels)
+        )
 
     @property
     def label_sites(self) -> tuple[str, ...]:
-        """Names of the sites that hold labels of units: ``values``. They are moved where they are there."""
+        """Names of the sites that hold labels of units: ``values``. They are moved where they are
+        there.
+        """
         return tuple(site for u in self.units for site in u.values)
 
     @property
     def in_order_of_action(self) -> tuple[Units, ...]:
-        """The units as they act one after the other: those that permute the batch of others come after these."""
+        """The units as they act one after the other: those that permute the batch of others come
+        after these.
+        """
         return tuple(sorted(self.units, key=self._depth)) if self._outers else self.units
 
     def _depth(self, units: Units) -> int:
         """How many units stand inside each other below these."""
-        inner = [u for u in self.units if any(name == units.name for _, name in self._outers.get(u.name, ()))]
+        inner = [
+            u
+            for u in self.units
+            if any(name == units.name for _, name in self._outers.get(u.name, ()))
+        ]
         return 1 + max(map(self._depth, inner)) if inner else 0
 
     def outer_of(self, units: Units) -> tuple[tuple[int, Units], ...]:
         """The units that permute the batch of these, each with the dimension of the batch.
 
         :param units: some of the symmetry's own.
-        :returns: pairs (dimension, outer units), by dimension; empty where nothing permutes the batch.
+        :returns: pairs (dimension, outer units), by dimension; empty where nothing permutes the
+            batch.
         :raises SymmetryError: where there is no such ``Units``.
 
         >>> unit = Units("unit", 3, axes={"w": Axis(1, batch=0)}, batch=4)
@@ -134,13 +148,17 @@ class Symmetry:
         """
         check_arguments(Symmetry.outer_of, locals())
         self[units.name]
-        return tuple((dimension, self[name]) for dimension, name in self._outers.get(units.name, ()))
+        return tuple(
+            (dimension, self[name]) for dimension, name in self._outers.get(units.name, ())
+        )
 
     def axis_of_sets(self, outer: Units, inner: Units) -> Axis | None:
-        """Where outer units lie on arrays ``(*batch, ...)`` that hold something of each set of inner units.
+        """Where outer units lie on arrays ``(*batch, ...)`` that hold something of each set of
+        inner units.
 
         :param outer: some of the symmetry's own, and ``inner`` others.
-        :returns: the axis, ``None`` where the outer units do not permute the sets of the inner ones.
+        :returns: the axis, ``None`` where the outer units do not permute the sets of the inner
+            ones.
 
         >>> unit = Units("unit", 3, axes={"w": Axis(2, batch=(0, 1))}, batch=(6, 4))
         >>> head = Units("head", 4, axes={"w": Axis(1, batch=0)}, batch=6)
@@ -158,7 +176,9 @@ class Symmetry:
         for u in self.units:
             if u.name == name:
                 return u
-        raise SymmetryError(f"Symmetry has no Units called {name!r}; it has {[u.name for u in self.units]}.")
+        raise SymmetryError(
+            f"Symmetry has no Units called {name!r}; it has {[u.name for u in self.units]}."
+        )
 
     def __iter__(self) -> Iterator[Units]:
         return iter(self.units)
@@ -170,7 +190,8 @@ class Symmetry:
         if not self.units:
             return "no symmetry"
         rows = [
-            [u.name, u.describe_size() if u.batch else u.n, u.kind, _short(u), u.describe_axes()] for u in self.units
+            [u.name, u.describe_size() if u.batch else u.n, u.kind, _short(u), u.describe_axes()]
+            for u in self.units
         ]
         return text_table(["units", "n", "kind", "order", "acts on"], rows)
 
@@ -220,8 +241,10 @@ class Symmetry:
         for u in self.units:
             if u.kind == "scaled":
                 raise SymmetryError(
-                    f"{who}: Units {u.name!r} are scaled: a symmetry of the likelihood that the prior breaks, so not "
-                    "one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep their permutations."
+                    f"{who}: Units {u.name!r} are scaled: a symmetry of the likelihood that the "
+                    "prior breaks, so not "
+                    "one of the posterior. Use sym.select(kind=('permutation', 'signed')) to keep "
+                    "their permutations."
                 )
 
     def without(self, *names: str) -> Symmetry:
@@ -235,7 +258,8 @@ class Symmetry:
         return Symmetry(kept, notes=self.notes, caveats=self.caveats, certain=self.certain)
 
     def without_values(self) -> Symmetry:
-        """The same symmetry of everything but labels: what distances and densities of numbers are about.
+        """The same symmetry of everything but labels: what distances and densities of numbers are
+        about.
 
         :returns: a :class:`Symmetry` of the same ``Units``, whose elements are those of this one.
         :raises SymmetryError: where some ``Units`` lie along nothing else.
@@ -252,8 +276,10 @@ class Symmetry:
             axes = {site: axs for site, axs in u.axes.items() if site not in labels}
             if not axes:
                 raise SymmetryError(
-                    f"Units {u.name!r} lie along no site but labels ({u.describe_axes()}), by which alone they cannot "
-                    "be told apart here. Name a site that they lie along in axes, or leave these units out."
+                    f"Units {u.name!r} lie along no site but labels ({u.describe_axes()}), by "
+                    "which alone they cannot "
+                    "be told apart here. Name a site that they lie along in axes, or leave these "
+                    "units out."
                 )
             kept.append(u.with_values(()).with_axes(axes))
         certain = {name: part.without_values() for name, part in self.certain.items()}
@@ -275,7 +301,8 @@ class Symmetry:
         return Symmetry(renamed, notes=self.notes, caveats=caveats, certain=certain)
 
     def rename_sites(self, names: Mapping[str, str]) -> Symmetry:
-        """The same symmetry of sites under other names, ``{old: new}``: of the same model in another program.
+        """The same symmetry of sites under other names, ``{old: new}``: of the same model in
+        another program.
 
         :raises SymmetryError: where it acts on no such site, or two sites would have one name.
 
@@ -290,12 +317,17 @@ class Symmetry:
         after = [names.get(site, site) for site in every]
         for site in after:
             if after.count(site) > 1:
-                raise SymmetryError(f"rename_sites: two sites would be called {site!r}. Give each a name of its own.")
+                raise SymmetryError(
+                    f"rename_sites: two sites would be called {site!r}. Give each a name of its "
+                    "own."
+                )
         renamed = [u.with_sites_renamed(names) for u in self.units]
         certain = {}
         for name, part in self.certain.items():
             there = {*part.sites, *part.label_sites}
-            certain[name] = part.rename_sites({old: new for old, new in names.items() if old in there})
+            certain[name] = part.rename_sites(
+                {old: new for old, new in names.items() if old in there}
+            )
         return Symmetry(renamed, notes=self.notes, caveats=self.caveats, certain=certain)
 
     def unconditional(self, *accepted: str) -> Symmetry:
@@ -339,10 +371,14 @@ class Symmetry:
         """
         check_arguments(Symmetry.sample, locals())
         keys = jax.random.split(rng_key, max(len(self.units), 1))
-        return {u.name: algebra.sample(u, key, sample_shape) for u, key in zip(self.units, keys, strict=False)}
+        return {
+            u.name: algebra.sample(u, key, sample_shape)
+            for u, key in zip(self.units, keys, strict=False)
+        }
 
     def compose(self, g: kinds.Elements, h: kinds.Elements) -> Elements:
-        """The element that acts like ``h``, then ``g``: ``act(compose(g, h), x) == act(g, act(h, x))``.
+        """The element that acts like ``h``, then ``g``: ``act(compose(g, h), x) == act(g, act(h,
+        x))``.
 
         :raises SymmetryError: where one is no element of the group, or lacks ``Units``.
         """
@@ -350,7 +386,9 @@ class Symmetry:
         for u in self.units:
             for element in (g, h):
                 check_element("compose", u, self._element(element, u))
-        return {u.name: algebra.compose(self._behind(g[u.name], u, h), h[u.name]) for u in self.units}
+        return {
+            u.name: algebra.compose(self._behind(g[u.name], u, h), h[u.name]) for u in self.units
+        }
 
     def inverse(self, g: kinds.Elements) -> Elements:
         """The element that undoes ``g``.
@@ -366,7 +404,8 @@ class Symmetry:
         return {u.name: back[u.name] for u in self.units}
 
     def _behind(self, element: Element, u: Units, h: Mapping[str, Element]) -> Element:
-        """The element that, acting before the outer units of ``h``, does what ``element`` does after them.
+        """The element that, acting before the outer units of ``h``, does what ``element`` does
+        after them.
 
         Its set ``c`` is the set of ``element`` to whose place the outer permutation sends ``c``.
         """
@@ -377,7 +416,9 @@ class Symmetry:
             if outer.name in dimensions:
                 sent_to = algebra.inverse(h[outer.name]).permutation
                 within = batch_within(outer, u) or ()
-                element = algebra.moved_batch(element, sent_to, dimensions[outer.name], len(u.batch), within)
+                element = algebra.moved_batch(
+                    element, sent_to, dimensions[outer.name], len(u.batch), within
+                )
         return element
 
     def elements(self) -> Elements:
@@ -390,7 +431,10 @@ class Symmetry:
         each = [algebra.enumerate_elements(u) for u in self.units]
         counts = [len(e.permutation) for e in each]
         grid = np.indices(counts).reshape(len(counts), -1) if counts else np.zeros((0, 1), int)
-        return {u.name: Element(*(a[i] for a in e)) for u, e, i in zip(self.units, each, grid, strict=True)}
+        return {
+            u.name: Element(*(a[i] for a in e))
+            for u, e, i in zip(self.units, each, grid, strict=True)
+        }
 
     def act(
         self, g: kinds.Elements, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative | None = None
@@ -400,11 +444,11 @@ class Symmetry:
         :param g: ``{units name: Element}``, arrays of shape ``(*sample, *batch, n)``.
         :param sites: site name -> array of shape ``(*sample, *site shape)``; NumPy or JAX. Sites
             that the symmetry does not name pass through; labels may be missing.
-        :param sample_ndim: how many leading sample dimensions the sites have; by default as many as the
-            element. One element, which has none, then moves every draw alike.
+        :param sample_ndim: how many leading sample dimensions the sites have; by default as many as
+            the element. One element, which has none, then moves every draw alike.
         :returns: a new dict of the same shapes, dtypes and order.
-        :raises SymmetryError: where ``g`` is no element of the group, a site is missing, or an axis or a
-            sample shape does not fit.
+        :raises SymmetryError: where ``g`` is no element of the group, a site is missing, or an axis
+            or a sample shape does not fit.
 
         >>> import jax, jax.numpy as jnp
         >>> sym = Symmetry([Units("component", 3, axes={"mu": 0})])
@@ -431,7 +475,8 @@ class Symmetry:
             g = {u.name: g[u.name].for_each(sample) for u in self.units}
         if sample_ndim is not None and sample_ndim != len(sample):
             raise SymmetryError(
-                f"act: sample_ndim is {sample_ndim}, and the element has sample shape {sample}; expected an element "
+                f"act: sample_ndim is {sample_ndim}, and the element has sample shape {sample}; "
+                "expected an element "
                 "for each draw, or one without sample dimensions for all."
             )
         self.check_shapes({s: np.shape(x) for s, x in sites.items()}, sample)
@@ -442,8 +487,11 @@ class Symmetry:
             out = act_on_sites(u, g[u.name], out, len(sample))
         return out
 
-    def moved_labels(self, g: kinds.Elements, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative = 0) -> Sites:
-        """The labels among the sites, moved by an element that is known: what rides along with an alignment or a fold.
+    def moved_labels(
+        self, g: kinds.Elements, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative = 0
+    ) -> Sites:
+        """The labels among the sites, moved by an element that is known: what rides along with an
+        alignment or a fold.
 
         :param g: units name -> Element, of those units at least that the labels name or lie along.
         :param sites: site name -> array of shape ``(*sample, *site shape)``.
@@ -469,7 +517,8 @@ class Symmetry:
                 shape = np.shape(labels[site])
                 if len(sample) != sample_ndim or shape[:sample_ndim] != sample:
                     raise SymmetryError(
-                        f"act: site {site!r} has shape {shape}, and the element of {u.name!r} sample shape {sample}; "
+                        f"act: site {site!r} has shape {shape}, and the element of {u.name!r} "
+                        f"sample shape {sample}; "
                         f"expected {sample_ndim} leading dimensions of both to be the same."
                     )
             for site in u.values.keys() & labels.keys():
@@ -482,12 +531,15 @@ class Symmetry:
         try:
             return g[u.name]
         except KeyError:
-            raise SymmetryError(f"The element lacks Units {u.name!r}; it has {sorted(g)}.") from None
+            raise SymmetryError(
+                f"The element lacks Units {u.name!r}; it has {sorted(g)}."
+            ) from None
 
     # Does it fit? ----------------------------------------------------------------------------
 
     def check_shapes(self, shapes: kinds.Shapes, sample: kinds.SampleShape = ()) -> None:
-        """Raise unless every site but labels is there and every axis has the length that its units need.
+        """Raise unless every site but labels is there and every axis has the length that its units
+        need.
 
         :param shapes: site name -> shape ``(*sample, *site shape)``.
         :param sample: the leading sample dimensions that every shape begins with.
@@ -501,15 +553,19 @@ class Symmetry:
                     continue
                 if site not in shapes:
                     raise SymmetryError(
-                        f"Units {u.name!r} act on site {site!r}, which is not there; there are {sorted(shapes)}."
+                        f"Units {u.name!r} act on site {site!r}, which is not there; there are "
+                        f"{sorted(shapes)}."
                     )
                 if shapes[site][: len(sample)] != tuple(sample):
                     raise SymmetryError(
-                        f"Site {site!r} has shape {shapes[site]}; its leading dimensions must be {tuple(sample)}."
+                        f"Site {site!r} has shape {shapes[site]}; its leading dimensions must be "
+                        f"{tuple(sample)}."
                     )
                 for axis in axs:
                     _check_axis(u, site, axis, tuple(shapes[site][len(sample) :]))
-        self._refuse_other_products({site: len(shape) - len(sample) for site, shape in shapes.items()})
+        self._refuse_other_products(
+            {site: len(shape) - len(sample) for site, shape in shapes.items()}
+        )
 
     def _refuse_other_products(self, ndims: Mapping[str, int]) -> None:
         """With the numbers of dimensions known, axes 1 and -1 of a matrix are seen to be one."""
@@ -521,7 +577,8 @@ class Symmetry:
             resolved.append(u.with_axes({**u.axes, **axes}).with_values({**u.values, **values}))
         if outers_of(resolved) != self._outers:
             raise SymmetryError(
-                "Some Units permute the batch of others, which shows only when axes are counted from the same end. "
+                "Some Units permute the batch of others, which shows only when axes are counted "
+                "from the same end. "
                 "Count the axes of each site from one end in all Units."
             )
 
@@ -567,7 +624,11 @@ def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:
     """What a symmetry is made of, one ``Units`` or several."""
     if isinstance(given, Units):
         return (given,)
-    if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)) or hasattr(given, "dtype"):
+    if (
+        not isinstance(given, Iterable)
+        or isinstance(given, (str, Mapping))
+        or hasattr(given, "dtype")
+    ):
         raise SymmetryError(refusal("Symmetry", "units", given, "Units, or several in a list"))
     units = tuple(given)
     for u in units:
@@ -577,7 +638,9 @@ def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:
 
 
 def _all_notes(given: Iterable[str]) -> tuple[str, ...]:
-    is_several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "dtype")
+    is_several = (
+        isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "dtype")
+    )
     notes = tuple(given) if is_several else None
     if notes is None or not all(isinstance(note, str) for note in notes):
         raise SymmetryError(refusal("Symmetry", "notes", given, "several strings"))
@@ -596,7 +659,10 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
         raise SymmetryError(f"{where}: axis {axis} names one axis of the array twice.")
     for b, m in zip(axis.batch_axes, u.batch, strict=True):
         if shape[b] != m:
-            raise SymmetryError(f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs {m}.")
+            raise SymmetryError(
+                f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs "
+                f"{m}."
+            )
     if axis.is_of_labels:
         return
     length, need = shape[axis.axis], axis.length(u.n)
@@ -607,7 +673,8 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
         )
     if axis.offset + need > length:
         raise SymmetryError(
-            f"{where}: axis {axis.axis} has length {length}; the block from {axis.offset} needs {axis.offset + need}."
+            f"{where}: axis {axis.axis} has length {length}; the block from {axis.offset} needs "
+            f"{axis.offset + need}."
         )
 
 

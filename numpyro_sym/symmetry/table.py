@@ -14,10 +14,16 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
-    numeric = [bool(rows) and all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(header))]
+    numeric = [
+        bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+        for i in range(len(header))
+    ]
 
     def line(values: Sequence[str]) -> str:
-        aligned = (v.rjust(w) if right else v.ljust(w) for v, w, right in zip(values, widths, numeric, strict=True))
+        aligned = (
+            v.rjust(w) if right else v.ljust(w)
+            for v, w, right in zip(values, widths, numeric, strict=True)
+        )
         return "  ".join(aligned).rstrip()
 
     return "\n".join(line(values) for values in [list(header), *cells])

@@ -32,7 +32,8 @@ class Units:
 
     A site may also hold labels of units, ``0 .. n-1``, rather than lie along them: the component of
     each observation, the state at each time. A label goes where its unit goes, ``new =
-    inverse(permutation)[old]``, by the permutation of its own set where there is a batch. Labels have no factor.
+    inverse(permutation)[old]``, by the permutation of its own set where there is a batch. Labels
+    have no factor.
 
     :param name: the name under which elements, tables and errors speak of these units.
     :param n: how many units there are.
@@ -45,9 +46,9 @@ class Units:
         (factors > 0: a symmetry of the likelihood only).
     :param batch: how many independent sets there are, an int or a tuple of ints; each
         :class:`Axis` then says with its own ``batch`` on which axes of the array they run.
-    :param values: names of the sites that hold labels of these units, integers; where there is a batch, site name ->
-        ``Axis(batch=...)``, the axes of the array on which the batch runs. They are moved wherever they are
-        there, and may be missing: where a model sums them out, say.
+    :param values: names of the sites that hold labels of these units, integers; where there is a
+        batch, site name -> ``Axis(batch=...)``, the axes of the array on which the batch runs. They
+        are moved wherever they are there, and may be missing: where a model sums them out, say.
     :raises SymmetryError: where no site is named, a number or a kind is wrong, one axis is
         given twice, an axis does not say where the batch runs, or a site is said to hold labels of
         the units that lie along it.
@@ -67,7 +68,9 @@ class Units:
     placements: tuple[tuple[str, tuple[Axis, ...]], ...]
     labelled: tuple[tuple[str, Axis], ...]
     directed: bool = field(compare=False)
-    """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are one parity."""
+    """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are
+    one parity.
+    """
 
     def __init__(
         self,
@@ -90,15 +93,21 @@ class Units:
         placed: dict[str, list[Axis]] = {}
         for power, group in ((1, incoming), (-1, outgoing), (0, axes)):
             for site, given in _by_site(name, group).items():
-                placed.setdefault(site, []).extend(a.with_power(power) for a in _as_axes(name, site, given))
+                placed.setdefault(site, []).extend(
+                    a.with_power(power) for a in _as_axes(name, site, given)
+                )
         labelled = _as_labelled(name, values)
         if not placed and not labelled:
-            raise SymmetryError(f"Units {name!r}: name at least one site in incoming, outgoing, axes or values.")
+            raise SymmetryError(
+                f"Units {name!r}: name at least one site in incoming, outgoing, axes or values."
+            )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "n", int(n))
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "batch", _as_batch(name, batch))
-        object.__setattr__(self, "placements", tuple((site, tuple(axs)) for site, axs in placed.items()))
+        object.__setattr__(
+            self, "placements", tuple((site, tuple(axs)) for site, axs in placed.items())
+        )
         object.__setattr__(self, "labelled", labelled)
         object.__setattr__(self, "directed", bool(incoming or outgoing))
         for site, axs in self.placements:
@@ -110,8 +119,10 @@ class Units:
             _refuse_other_batch(self, site, axis)
             if site in placed:
                 raise SymmetryError(
-                    f"Units {name!r}: site {site!r} holds labels of these units (values), and they lie along it. Name "
-                    "it once: in values where its entries are integers 0 .. n-1, else in incoming, outgoing or axes."
+                    f"Units {name!r}: site {site!r} holds labels of these units (values), and "
+                    "they lie along it. Name "
+                    "it once: in values where its entries are integers 0 .. n-1, else in "
+                    "incoming, outgoing or axes."
                 )
 
     # What it is ------------------------------------------------------------------------------
@@ -133,7 +144,9 @@ class Units:
 
     @property
     def order(self) -> int | float:
-        """How many elements the group has: ``n!`` or ``n! 2**n`` a set, or infinity where units scale."""
+        """How many elements the group has: ``n!`` or ``n! 2**n`` a set, or infinity where units
+        scale.
+        """
         if self.kind == "scaled":
             return inf
         of_one_set = factorial(self.n) * (2**self.n if self.kind == "signed" else 1)
@@ -227,7 +240,9 @@ class Units:
         return self._with(kind=kind)
 
     def without_scales(self) -> Units:
-        """The same units without factors where these are scales, which are no symmetry of a posterior."""
+        """The same units without factors where these are scales, which are no symmetry of a
+        posterior.
+        """
         return self.with_kind("permutation") if self.has_scales else self
 
     def with_axes(self, axes: Mapping[str, tuple[Axis, ...]]) -> Units:
@@ -247,14 +262,25 @@ class Units:
     def describe_axes(self) -> str:
         """Where the units act, for a table."""
         axes = " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
-        return ", ".join([*([axes] if axes else []), *([f"labels {self.describe_labels()}"] if self.labelled else [])])
+        return ", ".join(
+            [
+                *([axes] if axes else []),
+                *([f"labels {self.describe_labels()}"] if self.labelled else []),
+            ]
+        )
 
     def describe_labels(self) -> str:
         """Which sites hold labels of these units, for a table."""
         return " ".join(f"{site}{axis}" for site, axis in self.labelled)
 
     def _with(self, **changed: Any) -> Units:
-        own = {"name": self.name, "n": self.n, "axes": self.axes, "kind": self.kind, "batch": self.batch}
+        own = {
+            "name": self.name,
+            "n": self.n,
+            "axes": self.axes,
+            "kind": self.kind,
+            "batch": self.batch,
+        }
         units = Units(**{**own, "values": self.values, **changed})
         object.__setattr__(units, "directed", self.directed)
         return units
@@ -268,7 +294,9 @@ def _as_batch(name: str, given: Any) -> tuple[int, ...]:
     several = given if isinstance(given, (tuple, list)) else (given,)
     for m in several:
         if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or m < 1:
-            raise SymmetryError(f"Units {name!r}: batch must be a positive int or a tuple of these; got {given!r}.")
+            raise SymmetryError(
+                f"Units {name!r}: batch must be a positive int or a tuple of these; got {given!r}."
+            )
     return tuple(int(m) for m in several)
 
 
@@ -276,7 +304,8 @@ def _as_labelled(name: str, given: Any) -> tuple[tuple[str, Axis], ...]:
     """Sites of labels, each with the axes on which its batch runs."""
     if isinstance(given, str) or not isinstance(given, (Mapping, tuple, list)):
         raise SymmetryError(
-            f"Units {name!r}: values are names of sites in a tuple, or a dict, site name -> Axis(batch=...); got "
+            f"Units {name!r}: values are names of sites in a tuple, or a dict, site name -> "
+            "Axis(batch=...); got "
             f"{given!r}." + (f" Write ({given!r},)." if isinstance(given, str) else "")
         )
     axes = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, Axis())
@@ -284,11 +313,15 @@ def _as_labelled(name: str, given: Any) -> tuple[tuple[str, Axis], ...]:
         raise SymmetryError(f"Units {name!r}: a site is named twice in values; got {given!r}.")
     for site, axis in axes.items():
         if not isinstance(site, str) or not site:
-            raise SymmetryError(f"Units {name!r}: sites are named by strings; got {site!r} in values.")
+            raise SymmetryError(
+                f"Units {name!r}: sites are named by strings; got {site!r} in values."
+            )
         if not isinstance(axis, Axis) or not axis.is_of_labels:
             raise SymmetryError(
-                f"Units {name!r}, site {site!r} of labels: expected Axis(batch=...), the axes on which the batch runs, "
-                f"and nothing else; got {axis!r}. Sites that units lie along go to incoming, outgoing or axes."
+                f"Units {name!r}, site {site!r} of labels: expected Axis(batch=...), the axes on "
+                "which the batch runs, "
+                f"and nothing else; got {axis!r}. Sites that units lie along go to incoming, "
+                "outgoing or axes."
             )
     return tuple(axes.items())
 
@@ -299,12 +332,15 @@ def _refuse_other_batch(units: Units, site: str, axis: Axis) -> None:
         return
     if not units.batch:
         raise SymmetryError(
-            f"Units {units.name!r}, site {site!r}: axis {axis} names a batch, and the units have none. "
+            f"Units {units.name!r}, site {site!r}: axis {axis} names a batch, and the units have "
+            "none. "
             "Say how many sets there are: Units(..., batch=m)."
         )
     raise SymmetryError(
-        f"Units {units.name!r}, site {site!r}: the batch {units.batch} needs {len(units.batch)} axes of the array; "
-        f"axis {axis} names {len(axis.batch_axes)}. Write numpyro_sym.Axis({_first(axis)}batch=...)."
+        f"Units {units.name!r}, site {site!r}: the batch {units.batch} needs {len(units.batch)} "
+        "axes of the array; "
+        f"axis {axis} names {len(axis.batch_axes)}. Write "
+        f"numpyro_sym.Axis({_first(axis)}batch=...)."
     )
 
 
@@ -315,7 +351,9 @@ def _first(axis: Axis) -> str:
 def _by_site(name: str, group: Mapping[str, AxisLike] | None) -> Mapping[str, AxisLike]:
     if group is None or isinstance(group, Mapping):
         return group or {}
-    raise SymmetryError(f"Units {name!r}: incoming, outgoing and axes are dicts, site name -> axis; got {group!r}.")
+    raise SymmetryError(
+        f"Units {name!r}: incoming, outgoing and axes are dicts, site name -> axis; got {group!r}."
+    )
 
 
 def _as_axes(name: str, site: str, given: AxisLike) -> Iterable[Axis]:
@@ -328,20 +366,31 @@ def _as_axes(name: str, site: str, given: AxisLike) -> Iterable[Axis]:
             yield Axis(int(axis))
         else:
             raise SymmetryError(
-                f"Units {name!r}, site {site!r}: an axis is an int or a numpyro_sym.Axis; got {axis!r}."
+                f"Units {name!r}, site {site!r}: an axis is an int or a numpyro_sym.Axis; got "
+                f"{axis!r}."
             )
 
 
 def why_overlapping(name: str, n: int, site: str, axs: tuple[Axis, ...]) -> str | None:
-    """Where one entry of an array's axis would belong to units twice; ``None`` where each belongs to one unit once."""
+    """Where one entry of an array's axis would belong to units twice; ``None`` where each belongs
+    to one unit once.
+    """
     for first, second in combinations(axs, 2):
         if first.axis in second.batch_axes or second.axis in first.batch_axes:
             return (
-                f"Units {name!r}: on site {site!r} they lie on {first} and on {second}: an axis on which "
+                f"Units {name!r}: on site {site!r} they lie on {first} and on {second}: an axis "
+                "on which "
                 "units lie cannot be one on which their batch runs."
             )
-        if first.axis == second.axis and np.intersect1d(first.positions(n), second.positions(n)).size:
-            powers = f" with powers {first.power} and {second.power}" if first.power != second.power else ""
+        if (
+            first.axis == second.axis
+            and np.intersect1d(first.positions(n), second.positions(n)).size
+        ):
+            powers = (
+                f" with powers {first.power} and {second.power}"
+                if first.power != second.power
+                else ""
+            )
             return (
                 f"Units {name!r}: axis {first.axis} of site {site!r} is used twice{powers}. "
                 "Name it once, as incoming, outgoing or axes."

@@ -52,7 +52,9 @@ def test_what_is_called_exact_is_the_optimum(name):
 def test_local_optima_are_called_local():
     sym, shapes = WIDE
     rng = np.random.default_rng(0)
-    sites, reference = ({s: rng.normal(size=(*n, *shape)) for s, shape in shapes.items()} for n in ((3,), ()))
+    sites, reference = (
+        {s: rng.normal(size=(*n, *shape)) for s, shape in shapes.items()} for n in ((3,), ())
+    )
     assert not align(sites, reference, sym).exact.any()
 
 
@@ -73,11 +75,17 @@ def test_gap_is_the_cheapest_change(name):
         others = []
         for permutation in changes:
             for signs in (
-                np.array(np.meshgrid(*[[1.0, -1.0]] * n)).T.reshape(-1, n) if units.kind == "signed" else [np.ones(n)]
+                np.array(np.meshgrid(*[[1.0, -1.0]] * n)).T.reshape(-1, n)
+                if units.kind == "signed"
+                else [np.ones(n)]
             ):
                 if np.count_nonzero(permutation != np.r_[:n]) or np.count_nonzero(signs < 0) == 1:
                     g = {units.name: Element(permutation, signs)}
-                    others.append(distance(sym.act(g, {s: x[b] for s, x in r.sites.items()}), reference, sym.sites))
+                    others.append(
+                        distance(
+                            sym.act(g, {s: x[b] for s, x in r.sites.items()}), reference, sym.sites
+                        )
+                    )
         np.testing.assert_allclose(r.gap[b], min(others) - r.distance[b], rtol=1e-8, atol=1e-12)
 
 
@@ -90,10 +98,14 @@ WIDE = (
 @pytest.mark.parametrize("start", ["forward", "identity"])
 @pytest.mark.parametrize("name", ["deep", "residual", "conv", "wide"])
 def test_gap_is_the_cheapest_exchange_of_several_units(name, start):
-    """Scores are kept from visit to visit: at the end they must be those of the match that was found."""
+    """Scores are kept from visit to visit: at the end they must be those of the match that was
+    found.
+    """
     sym, shapes = WIDE if name == "wide" else CASES[name]
     rng = np.random.default_rng(0)
-    sites, reference = ({s: rng.normal(size=(*lead, *x)) for s, x in shapes.items()} for lead in ((8,), ()))
+    sites, reference = (
+        {s: rng.normal(size=(*lead, *x)) for s, x in shapes.items()} for lead in ((8,), ())
+    )
     r = align(sites, reference, sym, starts=(start,))
     least = np.full(8, np.inf)
     for u in sym:
@@ -101,7 +113,10 @@ def test_gap_is_the_cheapest_exchange_of_several_units(name, start):
             for k in range(i):
                 swap = np.r_[: u.n]
                 swap[[i, k]] = k, i
-                g = {**sym.identity((8,)), u.name: Element(np.tile(swap, (8, 1)), np.ones((8, u.n)))}
+                g = {
+                    **sym.identity((8,)),
+                    u.name: Element(np.tile(swap, (8, 1)), np.ones((8, u.n))),
+                }
                 g = {n: Element(*map(np.asarray, e)) for n, e in g.items()}
                 least = np.minimum(least, distance(sym.act(g, r.sites), reference, sym.sites))
     np.testing.assert_allclose(r.distance + r.gap, least, rtol=1e-9)
@@ -140,7 +155,9 @@ def test_a_second_alignment_moves_nothing(name):
     first = align(draws(name, (6,)), reference, sym)
     again = align(first.sites, reference, sym)
     for u in sym:
-        np.testing.assert_array_equal(again.elements[u.name].permutation, np.tile(np.arange(u.n), (6, 1)))
+        np.testing.assert_array_equal(
+            again.elements[u.name].permutation, np.tile(np.arange(u.n), (6, 1))
+        )
         np.testing.assert_allclose(again.elements[u.name].factor, 1.0, rtol=1e-5)
 
 
@@ -149,7 +166,9 @@ def test_distance_is_constant_on_orbits(name):
     sym, _ = CASES[name]
     sites, reference = draws(name, (6,)), draws(name, seed=1)
     moved = sym.act(elements(sym, (6,)), sites)
-    np.testing.assert_allclose(align(moved, reference, sym).distance, align(sites, reference, sym).distance, rtol=1e-12)
+    np.testing.assert_allclose(
+        align(moved, reference, sym).distance, align(sites, reference, sym).distance, rtol=1e-12
+    )
 
 
 def test_scales_are_found_with_the_permutation():
@@ -200,7 +219,9 @@ def test_single_precision_is_close_and_kept(name):
     sites, reference = draws(name, (20,), dtype=np.float32), draws(name, seed=1, dtype=np.float32)
     single = align(sites, reference, sym)
     double = align(
-        {s: x.astype(float) for s, x in sites.items()}, {s: x.astype(float) for s, x in reference.items()}, sym
+        {s: x.astype(float) for s, x in sites.items()},
+        {s: x.astype(float) for s, x in reference.items()},
+        sym,
     )
     np.testing.assert_allclose(single.distance, double.distance, rtol=2e-5)
     assert {str(x.dtype) for x in single.sites.values()} == {"float32"}
@@ -228,7 +249,9 @@ def test_sites_of_no_units_pass_through():
 def test_one_unit_has_nothing_to_exchange():
     sym = mlp(["w1", "w2"], [1])
     r = align(
-        {"w1": np.ones((2, 3, 1)), "w2": np.ones((2, 1, 2))}, {"w1": np.zeros((3, 1)), "w2": np.zeros((1, 2))}, sym
+        {"w1": np.ones((2, 3, 1)), "w2": np.ones((2, 1, 2))},
+        {"w1": np.zeros((3, 1)), "w2": np.zeros((1, 2))},
+        sym,
     )
     assert np.isinf(r.gap).all()
     assert r.exact.all()
@@ -258,7 +281,9 @@ def test_no_sample_dimensions():
     assert r.elements["hidden1"].permutation.shape == (4,)
 
 
-@pytest.mark.parametrize(("reference", "row"), [("first", (0, 0)), (4, (1, 1)), ((1, 2), (1, 2)), (-1, (1, 2))])
+@pytest.mark.parametrize(
+    ("reference", "row"), [("first", (0, 0)), (4, (1, 1)), ((1, 2), (1, 2)), (-1, (1, 2))]
+)
 def test_a_draw_as_reference(reference, row):
     if isinstance(reference, int):
         reference = row if reference == 4 else (-1, -1)
@@ -288,7 +313,9 @@ def test_not_finite_is_refused(bad):
     sym, _ = CASES["deep"]
     sites, reference = draws("deep", (3,)), draws("deep", seed=1)
     sites["w2"][1, 2, 0] = bad
-    with pytest.raises(SymmetryError, match=r"site 'w2' of the draws holds 1 NaN or infinite .* \(1, 2, 0\)"):
+    with pytest.raises(
+        SymmetryError, match=r"site 'w2' of the draws holds 1 NaN or infinite .* \(1, 2, 0\)"
+    ):
         align(sites, reference, sym)
     with pytest.raises(SymmetryError, match="site 'w2' of the reference holds 12"):
         align(draws("deep", (3,)), {**reference, "w2": np.full((4, 3), bad)}, sym)

@@ -24,14 +24,23 @@ from numpyro_sym.alignment import (
 from numpyro_sym.alignment.metrics import act_on_scales
 
 #: Batches without a model: what else may lie on an axis.
-_BATCH_OF_TWO = {"axes": {"w": (Axis(1, batch=0), Axis(2, batch=0)), "v": Axis(1, batch=0)}, "batch": 2}
+_BATCH_OF_TWO = {
+    "axes": {"w": (Axis(1, batch=0), Axis(2, batch=0)), "v": Axis(1, batch=0)},
+    "batch": 2,
+}
 EXTRA = {
     # Units that all members share, beside each member's own.
     "shared": (
         Symmetry(
             [
                 Units("stream", 3, axes={"w": 1, "b": 0}),
-                Units("hidden", 2, batch=2, kind="signed", incoming={"w": Axis(2, batch=0), "c": Axis(1, batch=0)}),
+                Units(
+                    "hidden",
+                    2,
+                    batch=2,
+                    kind="signed",
+                    incoming={"w": Axis(2, batch=0), "c": Axis(1, batch=0)},
+                ),
             ]
         ),
         {"w": (2, 3, 2), "b": (3,), "c": (2, 2)},
@@ -40,7 +49,13 @@ EXTRA = {
         Symmetry(
             [
                 Units("stream", 2, axes={"w": 1, "b": 0}),
-                Units("hidden", 2, batch=3, kind="signed", incoming={"w": Axis(2, batch=0), "c": Axis(1, batch=0)}),
+                Units(
+                    "hidden",
+                    2,
+                    batch=3,
+                    kind="signed",
+                    incoming={"w": Axis(2, batch=0), "c": Axis(1, batch=0)},
+                ),
                 Units("member", 3, axes={"w": 0, "c": 0}),
             ]
         ),
@@ -57,8 +72,20 @@ EXTRA = {
     "deep members": (
         Symmetry(
             [
-                Units("one", 2, batch=2, incoming={"w1": Axis(1, batch=0)}, outgoing={"w2": Axis(1, batch=0)}),
-                Units("two", 2, batch=2, incoming={"w2": Axis(2, batch=0)}, outgoing={"w3": Axis(1, batch=0)}),
+                Units(
+                    "one",
+                    2,
+                    batch=2,
+                    incoming={"w1": Axis(1, batch=0)},
+                    outgoing={"w2": Axis(1, batch=0)},
+                ),
+                Units(
+                    "two",
+                    2,
+                    batch=2,
+                    incoming={"w2": Axis(2, batch=0)},
+                    outgoing={"w3": Axis(1, batch=0)},
+                ),
                 Units("member", 2, axes={"w1": 0, "w2": 0, "w3": 0}),
             ]
         ),
@@ -68,7 +95,9 @@ EXTRA = {
         Symmetry(
             [
                 Units("head", 2, batch=2, axes={"w": Axis(1, batch=0), "bias": Axis(0, batch=1)}),
-                Units("unit", 2, batch=(2, 2), incoming={"w": Axis(2, batch=(0, 1))}, kind="signed"),
+                Units(
+                    "unit", 2, batch=(2, 2), incoming={"w": Axis(2, batch=(0, 1))}, kind="signed"
+                ),
             ]
         ),
         {"w": (2, 2, 2, 2), "bias": (2, 2)},
@@ -84,7 +113,9 @@ EXTRA = {
         {"w": (2, 2, 2, 2), "bias": (2, 2)},
     ),
     "batch last, blocks": (
-        Symmetry([Units("unit", 2, batch=3, axes={"x": Axis(0, start=1, outer=2, inner=2, batch=-1)})]),
+        Symmetry(
+            [Units("unit", 2, batch=3, axes={"x": Axis(0, start=1, outer=2, inner=2, batch=-1)})]
+        ),
         {"x": (10, 2, 3)},
     ),
     "two on one array": (
@@ -92,7 +123,12 @@ EXTRA = {
         {"x": (2, 3)},
     ),
     "two on one array, signed": (
-        Symmetry([Units(n, k, incoming={"x": a}, kind="signed") for n, k, a in (("row", 2, 0), ("column", 3, 1))]),
+        Symmetry(
+            [
+                Units(n, k, incoming={"x": a}, kind="signed")
+                for n, k, a in (("row", 2, 0), ("column", 3, 1))
+            ]
+        ),
         {"x": (2, 3)},
     ),
 }
@@ -100,7 +136,11 @@ EXTRA = {
 
 def _shapes(case: Case) -> dict[str, tuple[int, ...]]:
     with jax.enable_x64(True):
-        return {name: np.shape(x) for name, x in random_point(case.name).items() if name in case.sym.sites}
+        return {
+            name: np.shape(x)
+            for name, x in random_point(case.name).items()
+            if name in case.sym.sites
+        }
 
 
 def _problem(name: str) -> tuple[Symmetry, dict[str, tuple[int, ...]]]:
@@ -109,7 +149,11 @@ def _problem(name: str) -> tuple[Symmetry, dict[str, tuple[int, ...]]]:
 
 EVERY = [*EXTRA, *(case.name for case in BATCHED)]
 #: Groups of which every element is tried.
-SMALL = [name for name in EVERY if (EXTRA[name][0] if name in EXTRA else BY_NAME[name].sym).order <= 20_000]
+SMALL = [
+    name
+    for name in EVERY
+    if (EXTRA[name][0] if name in EXTRA else BY_NAME[name].sym).order <= 20_000
+]
 SMALL += [case.name for case in CASES if case.sym.order <= 3_000]
 
 
@@ -120,7 +164,10 @@ def _normal(shapes, sample=(), seed=0):
 
 def _elements(sym, sample, seed=0):
     with jax.enable_x64(True):
-        return {n: Element(*map(np.asarray, e)) for n, e in sym.sample(jax.random.key(seed), sample).items()}
+        return {
+            n: Element(*map(np.asarray, e))
+            for n, e in sym.sample(jax.random.key(seed), sample).items()
+        }
 
 
 def _least(sym, draws, reference, sites=None):
@@ -128,7 +175,9 @@ def _least(sym, draws, reference, sites=None):
     every = {n: Element(*map(np.asarray, e)) for n, e in sym.elements().items()}
     best = []
     for b in range(len(next(iter(draws.values())))):
-        copies = {site: np.broadcast_to(x[b], (sym.order, *x.shape[1:])) for site, x in draws.items()}
+        copies = {
+            site: np.broadcast_to(x[b], (sym.order, *x.shape[1:])) for site, x in draws.items()
+        }
         best.append(distance(sym.act(every, copies), reference, sites or sym.sites).min())
     return np.array(best)
 
@@ -167,14 +216,23 @@ def test_elements_bring_draws_where_sites_are(name):
 
 def test_what_shares_no_array_is_called_exact():
     exact = {
-        name: align(_normal(s, (3,), 1), _normal(s), sym).exact.all() for name in EVERY for sym, s in [_problem(name)]
+        name: align(_normal(s, (3,), 1), _normal(s), sym).exact.all()
+        for name in EVERY
+        for sym, s in [_problem(name)]
     }
-    assert all(exact[name] for name in ("subjects", "scanned", "ensemble", "attention-inner", "signed-groups"))
+    assert all(
+        exact[name]
+        for name in ("subjects", "scanned", "ensemble", "attention-inner", "signed-groups")
+    )
 
 
-@pytest.mark.parametrize("name", ["subjects", "ensemble-small", "ensemble-small-fixed", "signed-groups"])
+@pytest.mark.parametrize(
+    "name", ["subjects", "ensemble-small", "ensemble-small-fixed", "signed-groups"]
+)
 def test_gap_is_the_cheapest_change(name):
-    """Of single exchanges and signs of inner units, and of outer ones with the inner settled again."""
+    """Of single exchanges and signs of inner units, and of outer ones with the inner
+    settled again.
+    """
     sym, shapes = _problem(name)
     draws, reference = _normal(shapes, (3,), 1), _normal(shapes)
     r = align(draws, reference, sym)
@@ -185,9 +243,16 @@ def test_gap_is_the_cheapest_change(name):
         for u in sym:
             inner = Symmetry(v for v in sym if v not in outer) if u in outer else None
             for change in _single_changes(u):
-                g = {**{n: Element(*map(np.asarray, e)) for n, e in sym.identity().items()}, u.name: change}
+                g = {
+                    **{n: Element(*map(np.asarray, e)) for n, e in sym.identity().items()},
+                    u.name: change,
+                }
                 moved = {site: x[None] for site, x in sym.act(g, here).items()}
-                every = _least(inner, moved, reference, sym.sites) if inner else distance(moved, reference, sym.sites)
+                every = (
+                    _least(inner, moved, reference, sym.sites)
+                    if inner
+                    else distance(moved, reference, sym.sites)
+                )
                 found.append(every[0])
         assert r.gap[b] == pytest.approx(min(found) - r.distance[b], abs=1e-9)
 
@@ -212,7 +277,9 @@ def _single_changes(u):
 @pytest.mark.parametrize("kind", ["permutation", "signed"])
 def test_two_units_on_one_array_miss_no_copy(kind):
     rng = np.random.default_rng(0)
-    units = [Units(n, k, incoming={"x": a}, kind=kind) for n, k, a in (("row", 2, 0), ("column", 3, 1))]
+    units = [
+        Units(n, k, incoming={"x": a}, kind=kind) for n, k, a in (("row", 2, 0), ("column", 3, 1))
+    ]
     sym = Symmetry(units)
     missed = 0
     for _ in range(60):
@@ -232,7 +299,9 @@ def test_switching_within_subjects_is_undone(subjects):
     draws = sym.act(_elements(sym, (2, 200)), {"mu": true})
     r = align(draws, "mean", sym, sample_ndim=2)
     order = np.argsort(r.sites["mu"].mean((0, 1)), -1)
-    np.testing.assert_array_equal(np.take_along_axis(r.sites["mu"], np.broadcast_to(order, true.shape), -1), true)
+    np.testing.assert_array_equal(
+        np.take_along_axis(r.sites["mu"], np.broadcast_to(order, true.shape), -1), true
+    )
     assert r.exact.all()
 
 
@@ -244,13 +313,17 @@ def test_one_permutation_for_all_subjects_is_not_enough():
     true = np.array([-4.0, 0.0, 4.0]) + 0.3 * rng.normal(size=(4, 250, 100, 3))
     order = rng.permuted(np.broadcast_to(np.arange(3), (4, 1, 100, 3)), axis=-1)
     draws = {"mu": np.take_along_axis(true, order, -1)}
-    aligned, control = (align(draws, "first", sym, sample_ndim=2).sites["mu"] for sym in (own, shared))
+    aligned, control = (
+        align(draws, "first", sym, sample_ndim=2).sites["mu"] for sym in (own, shared)
+    )
     assert gelman_rubin(aligned).max() < 1.01
     assert gelman_rubin(control).max() > 5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["subjects", "ensemble-small", "signed-groups", "attention-inner", "shared"])
+@pytest.mark.parametrize(
+    "name", ["subjects", "ensemble-small", "signed-groups", "attention-inner", "shared"]
+)
 def test_in_jit_it_is_as_near(name):
     sym, shapes = _problem(name)
     with jax.enable_x64(True):
@@ -268,11 +341,14 @@ def test_in_jit_it_is_as_near(name):
 def test_single_precision_finds_what_double_does():
     sym, shapes = _problem("ensemble-small")
     draws, reference = (
-        {n: x.astype(np.float32) for n, x in s.items()} for s in (_normal(shapes, (5,), 1), _normal(shapes))
+        {n: x.astype(np.float32) for n, x in s.items()}
+        for s in (_normal(shapes, (5,), 1), _normal(shapes))
     )
     single = align(draws, reference, sym)
     double = align(
-        {n: x.astype(float) for n, x in draws.items()}, {n: x.astype(float) for n, x in reference.items()}, sym
+        {n: x.astype(float) for n, x in draws.items()},
+        {n: x.astype(float) for n, x in reference.items()},
+        sym,
     )
     assert single.distance.dtype == np.float32
     np.testing.assert_allclose(single.distance, double.distance, rtol=1e-5)
@@ -300,9 +376,13 @@ def test_weighted_distances_are_the_least_over_the_group():
     r = align(draws, reference, sym, metric=Whitened(scale))
     every = {n: Element(*map(np.asarray, e)) for n, e in sym.elements().items()}
     for b in range(3):
-        copies = {site: np.broadcast_to(x[b], (sym.order, *x.shape[1:])) for site, x in draws.items()}
+        copies = {
+            site: np.broadcast_to(x[b], (sym.order, *x.shape[1:])) for site, x in draws.items()
+        }
         moved = {site: x / scale[site] for site, x in sym.act(every, copies).items()}
-        least = distance(moved, {site: x / scale[site] for site, x in reference.items()}, sym.sites).min()
+        least = distance(
+            moved, {site: x / scale[site] for site, x in reference.items()}, sym.sites
+        ).min()
         assert r.distance[b] == pytest.approx(least, rel=1e-10)
 
 
@@ -312,7 +392,10 @@ def test_activations_have_the_batch_first():
 
     def apply(point, x):
         hidden = jax.numpy.tanh(jax.numpy.einsum("bd,mdu->bmu", x, point["w1"]) + point["b1"])
-        return {"hidden": hidden.transpose(1, 0, 2), "member": jax.numpy.einsum("bmu,mu->bm", hidden, point["w2"])}
+        return {
+            "hidden": hidden.transpose(1, 0, 2),
+            "member": jax.numpy.einsum("bmu,mu->bm", hidden, point["w2"]),
+        }
 
     with jax.enable_x64(True):
         reference = _normal(_shapes(case))
@@ -337,12 +420,19 @@ def test_chunks_of_dask_are_aligned_as_in_memory():
 
 def test_scales_of_each_set_are_at_rest():
     sets = Units(
-        "hidden", 3, batch=2, incoming={"w": Axis(2, batch=0)}, outgoing={"v": Axis(1, batch=0)}, kind="scaled"
+        "hidden",
+        3,
+        batch=2,
+        incoming={"w": Axis(2, batch=0)},
+        outgoing={"v": Axis(1, batch=0)},
+        kind="scaled",
     )
     alone = Units("hidden", 3, incoming={"w": 1}, outgoing={"v": 0}, kind="scaled")
     draws = _normal({"w": (2, 4, 3), "v": (2, 3)}, (5,))
     found = minimum_mass(draws, Symmetry([sets]), sample_ndim=1).sites
     for b in range(2):
-        one = minimum_mass({site: x[:, b] for site, x in draws.items()}, Symmetry([alone]), sample_ndim=1).sites
+        one = minimum_mass(
+            {site: x[:, b] for site, x in draws.items()}, Symmetry([alone]), sample_ndim=1
+        ).sites
         for site, x in one.items():
             np.testing.assert_allclose(found[site][:, b], x)

@@ -25,7 +25,9 @@ def _near(name, sample, seed=0):
     sym, shapes = CASES[name]
     rng = np.random.default_rng(seed)
     reference = draws(name, seed=1)
-    near = {s: reference[s] + 0.05 * rng.normal(size=(*sample, *shape)) for s, shape in shapes.items()}
+    near = {
+        s: reference[s] + 0.05 * rng.normal(size=(*sample, *shape)) for s, shape in shapes.items()
+    }
     return reference, sym.act(elements(sym, sample, seed), near)
 
 
@@ -36,7 +38,10 @@ def test_chunks_change_nothing(name, chunks, index):
     sym, _ = CASES[name]
     reference, sites = _near(name, (3, 17))
     at = reference if index is None else index
-    r, whole = align_chunked(_lazy(sites, chunks), at, sym, sample_ndim=2), align(sites, at, sym, sample_ndim=2)
+    r, whole = (
+        align_chunked(_lazy(sites, chunks), at, sym, sample_ndim=2),
+        align(sites, at, sym, sample_ndim=2),
+    )
     for field in FIELDS:
         for a, b in zip(*(jax.tree.leaves(getattr(x, field)) for x in (r, whole)), strict=True):
             assert isinstance(a, da.Array)
@@ -77,7 +82,10 @@ def test_iterated_mean_is_the_one_in_memory(name):
 def test_iterated_mean_is_nearer_than_the_first_draw():
     sym, _ = CASES["mixture"]
     sites = draws("mixture", (3, 17))
-    means = [align_chunked(_lazy(sites), at, sym, sample_ndim=2).distance.compute() for at in ("mean", "first")]
+    means = [
+        align_chunked(_lazy(sites), at, sym, sample_ndim=2).distance.compute()
+        for at in ("mean", "first")
+    ]
     assert (means[0] ** 2).sum() < (means[1] ** 2).sum() / 1.2
 
 
@@ -97,7 +105,9 @@ def test_other_metrics():
     reference, sites = _near("mixture", (3, 17))
     metric = Whitened({s: np.exp(x) for s, x in draws("mixture", seed=2).items()})
     r = align_chunked(_lazy(sites), reference, sym, metric=metric)
-    np.testing.assert_allclose(r.distance.compute(), align(sites, reference, sym, metric=metric).distance, rtol=1e-12)
+    np.testing.assert_allclose(
+        r.distance.compute(), align(sites, reference, sym, metric=metric).distance, rtol=1e-12
+    )
 
 
 def test_what_does_not_fit_is_refused():
@@ -107,7 +117,9 @@ def test_what_does_not_fit_is_refused():
         align_chunked(sites, reference, sym)
     with pytest.raises(SymmetryError, match="the draws lack site 'mu'"):
         align_chunked({"weights": _lazy(sites)["weights"]}, reference, sym)
-    with pytest.raises(SymmetryError, match=r"reference \(1, 17\) is no draw of sample shape \(3, 17\)"):
+    with pytest.raises(
+        SymmetryError, match=r"reference \(1, 17\) is no draw of sample shape \(3, 17\)"
+    ):
         align_chunked(_lazy(sites), (1, 17), sym, sample_ndim=2)
     with pytest.raises(SymmetryError, match="Wasserstein holds"):
         align_chunked(_lazy(sites), reference, sym, metric=Wasserstein(sites, reference))

@@ -39,7 +39,9 @@ def test_never_farther_and_the_optimum_for_one_units(name):
         host = align(sites, reference, sym)
         np.testing.assert_allclose(r.distance, host.distance, rtol=1e-12)
         for u in sym:
-            np.testing.assert_array_equal(r.elements[u.name].permutation, host.elements[u.name].permutation)
+            np.testing.assert_array_equal(
+                r.elements[u.name].permutation, host.elements[u.name].permutation
+            )
 
 
 @pytest.mark.parametrize("name", ["deep", "deep signed", "residual", "conv"])

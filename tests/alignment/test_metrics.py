@@ -34,7 +34,9 @@ def _positive(name, sample=(), seed=0):
 
 def _squares(moved, reference, weights=None):
     return sum(
-        (np.square(moved[s] - r) * (1 if weights is None else weights[s])).reshape(len(moved[s]), -1).sum(-1)
+        (np.square(moved[s] - r) * (1 if weights is None else weights[s]))
+        .reshape(len(moved[s]), -1)
+        .sum(-1)
         for s, r in reference.items()
     )
 
@@ -60,7 +62,10 @@ def test_wasserstein_is_the_least_over_means_and_scales(name):
     for b in range(6):
         g, moved = _every(sym, {s: x[b] for s, x in loc.items()})
         unsigned = {n: Element(e.permutation, np.abs(e.factor)) for n, e in g.items()}
-        spread = sym.act(unsigned, {s: np.broadcast_to(x[b], (sym.order, *x.shape[1:])) for s, x in scale.items()})
+        spread = sym.act(
+            unsigned,
+            {s: np.broadcast_to(x[b], (sym.order, *x.shape[1:])) for s, x in scale.items()},
+        )
         best = (_squares(moved, loc0) + _squares(spread, scale0)).min()
         np.testing.assert_allclose(r.distance[b] ** 2, best, rtol=1e-10)
     again = _squares(r.loc, loc0) + _squares(r.scale, scale0)
@@ -103,7 +108,9 @@ def test_activations_recover_a_moved_network(kind):
         moved = sym.act(elements(sym, (20,)), copies)
         r = align(moved, reference, sym, metric=Activations(apply, inputs))
         for site, x in reference.items():
-            np.testing.assert_allclose(r.sites[site], np.broadcast_to(x, (20, *x.shape)), rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(
+                r.sites[site], np.broadcast_to(x, (20, *x.shape)), rtol=1e-6, atol=1e-9
+            )
         assert r.exact.all()
         np.testing.assert_allclose(r.distance, 0, atol=1e-7)
 
@@ -134,10 +141,14 @@ def test_geodesic_ends_where_it_should_and_has_constant_speed():
         assert loc[site].shape == (5, *loc0[site].shape)
     steps = [
         _squares({s: x[i : i + 1] for s, x in loc.items()}, {s: x[i + 1] for s, x in loc.items()})
-        + _squares({s: x[i : i + 1] for s, x in scale.items()}, {s: x[i + 1] for s, x in scale.items()})
+        + _squares(
+            {s: x[i : i + 1] for s, x in scale.items()}, {s: x[i + 1] for s, x in scale.items()}
+        )
         for i in range(4)
     ]
-    whole = sum(np.square(loc0[s] - loc1[s]).sum() + np.square(scale0[s] - scale1[s]).sum() for s in loc0)
+    whole = sum(
+        np.square(loc0[s] - loc1[s]).sum() + np.square(scale0[s] - scale1[s]).sum() for s in loc0
+    )
     np.testing.assert_allclose(np.sqrt(steps).sum(), np.sqrt(whole))
 
 
@@ -149,7 +160,9 @@ def test_what_does_not_fit_is_refused():
         align(sites, reference, sym, metric=Whitened({s: x for s, x in scale.items() if s != "b1"}))
     with pytest.raises(SymmetryError, match="scale of site 'w1' must be positive"):
         align(sites, reference, sym, metric=Whitened({**scale, "w1": -scale["w1"]}))
-    with pytest.raises(SymmetryError, match=r"scale of site 'w1' has shape \(4,\); expected \(3, 4\)"):
+    with pytest.raises(
+        SymmetryError, match=r"scale of site 'w1' has shape \(4,\); expected \(3, 4\)"
+    ):
         align(sites, reference, sym, metric=Whitened({**scale, "w1": scale["b1"]}))
     with pytest.raises(SymmetryError, match="give its reference_scale"):
         align(sites, reference, sym, metric=Wasserstein(_positive("layer", (2,))))
@@ -163,7 +176,9 @@ class Doubled:
     """A metric of one's own, which compares other values under the sites' names."""
 
     def view(self, draws, reference, sym):
-        return View({s: 2 * x for s, x in draws.items()}, {s: 2 * x for s, x in reference.items()}, sym)
+        return View(
+            {s: 2 * x for s, x in draws.items()}, {s: 2 * x for s, x in reference.items()}, sym
+        )
 
 
 def test_a_metric_of_ones_own_does_not_change_the_draws():

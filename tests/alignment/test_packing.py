@@ -1,4 +1,6 @@
-"""What packs draws: its errors name the public function that was called, and what is packed comes back."""
+"""What packs draws: its errors name the public function that was called, and what is packed comes
+back.
+"""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,7 +8,14 @@ import pytest
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
-from numpyro_sym.alignment import align, align_gaussians, minimum_mass, remove_symmetry, unit_norm, unit_variance
+from numpyro_sym.alignment import (
+    align,
+    align_gaussians,
+    minimum_mass,
+    remove_symmetry,
+    unit_norm,
+    unit_variance,
+)
 from numpyro_sym.alignment.packing import pack
 
 PAIRS = nsym.mixture(2, {"a": 0, "b": 0})
@@ -23,9 +32,18 @@ CALLS = {
 }
 FAULTS = {
     "missing": (lambda draws: {"b": draws["b"]}, "lack site 'a'"),
-    "ints": (lambda draws: {name: x.astype(int) for name, x in draws.items()}, "has dtype int64; expected floats"),
-    "two dtypes": (lambda draws: draws | {"a": draws["a"].astype(np.float32)}, "the draws mix dtypes"),
-    "not finite": (lambda draws: draws | {"a": draws["a"] * np.nan}, "site 'a' of the draws holds 12 NaN"),
+    "ints": (
+        lambda draws: {name: x.astype(int) for name, x in draws.items()},
+        "has dtype int64; expected floats",
+    ),
+    "two dtypes": (
+        lambda draws: draws | {"a": draws["a"].astype(np.float32)},
+        "the draws mix dtypes",
+    ),
+    "not finite": (
+        lambda draws: draws | {"a": draws["a"] * np.nan},
+        "site 'a' of the draws holds 12 NaN",
+    ),
 }
 
 

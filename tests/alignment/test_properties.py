@@ -70,7 +70,9 @@ def test_aligning_twice_is_aligning_once_and_never_hurts(name, seed):
     twice = align(once.sites, reference, sym)
     assert (once.distance <= once.distance_before).all()
     assert (twice.distance <= once.distance * (1 + 1e-12)).all()
-    np.testing.assert_allclose(once.distance, distance(once.sites, reference, sym.sites), rtol=1e-10)
+    np.testing.assert_allclose(
+        once.distance, distance(once.sites, reference, sym.sites), rtol=1e-10
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -84,7 +86,9 @@ def test_one_units_is_scipys_optimum(seed, n, ties):
     for b in range(4):
         cost = np.square(reference[:, None] - x[b])
         rows, columns = linear_sum_assignment(cost)
-        np.testing.assert_allclose(r.distance[b] ** 2, cost[rows, columns].sum(), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            r.distance[b] ** 2, cost[rows, columns].sum(), rtol=1e-9, atol=1e-12
+        )
 
 
 @settings(max_examples=50, deadline=None)
@@ -111,7 +115,9 @@ def test_scales_are_the_best_of_a_grid(seed, spread):
     best = sum(p * grid**q for q, p in parts.items()).max(0)
     size = np.square(r).sum(0)
     assert (score >= best - 1e-9 * (size + np.abs(best))).all()
-    np.testing.assert_allclose(score, sum(p * factor**q for q, p in parts.items()), rtol=1e-9, atol=1e-12 * size.max())
+    np.testing.assert_allclose(
+        score, sum(p * factor**q for q, p in parts.items()), rtol=1e-9, atol=1e-12 * size.max()
+    )
 
 
 @pytest.mark.parametrize("name", ["signed layer", "deep", "hmm"])
@@ -121,9 +127,14 @@ def test_single_precision_finds_what_double_does(name, seed):
     rng = np.random.default_rng(seed)
     sym, shapes = CASES[name]
     reference = {s: rng.normal(size=shape).astype(np.float32) for s, shape in shapes.items()}
-    near = {s: reference[s] + 0.1 * rng.normal(size=(3, *shape)).astype(np.float32) for s, shape in shapes.items()}
+    near = {
+        s: reference[s] + 0.1 * rng.normal(size=(3, *shape)).astype(np.float32)
+        for s, shape in shapes.items()
+    }
     single = align(near, reference, sym)
     double = align(
-        {s: x.astype(float) for s, x in near.items()}, {s: x.astype(float) for s, x in reference.items()}, sym
+        {s: x.astype(float) for s, x in near.items()},
+        {s: x.astype(float) for s, x in reference.items()},
+        sym,
     )
     np.testing.assert_allclose(single.distance, double.distance, rtol=1e-4)

@@ -28,7 +28,8 @@ def _same(found, expected):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "unit"), [(np.float32, 1e-30), (np.float32, 1e25), (np.float64, 1e-200), (np.float64, 1e200)]
+    ("dtype", "unit"),
+    [(np.float32, 1e-30), (np.float32, 1e25), (np.float64, 1e-200), (np.float64, 1e200)],
 )
 def test_units_of_measurement_change_no_element(dtype, unit):
     reference, draws = _noisy_copies(SIGNED)
@@ -40,7 +41,9 @@ def test_units_of_measurement_change_no_element(dtype, unit):
     np.testing.assert_allclose(found.distance.astype(float) / unit, expected.distance, rtol=1e-5)
     for name, x in found.sites.items():
         assert x.dtype == dtype
-        np.testing.assert_array_equal(np.sort(abs(x), axis=None), np.sort(abs(scaled[name]), axis=None))
+        np.testing.assert_array_equal(
+            np.sort(abs(x), axis=None), np.sort(abs(scaled[name]), axis=None)
+        )
     _same(nsym.align(scaled, "mean", SIGNED), nsym.align(draws, "mean", SIGNED))
 
 
@@ -67,7 +70,12 @@ def test_in_jit_too(unit):
     for i in range(3):
         draw = {name: jnp.asarray(x[i], jnp.float32) for name, x in draws.items()}
         expected = aligned(draw, reference)
-        found = aligned(*({n: jnp.asarray(unit, jnp.float32) * x for n, x in s.items()} for s in (draw, reference)))
+        found = aligned(
+            *(
+                {n: jnp.asarray(unit, jnp.float32) * x for n, x in s.items()}
+                for s in (draw, reference)
+            )
+        )
         _same(found, expected)
         assert float(found.distance / unit) == pytest.approx(float(expected.distance), rel=1e-5)
 

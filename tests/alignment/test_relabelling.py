@@ -24,7 +24,9 @@ EVERY = np.array(list(permutations(range(K))))
 
 @pytest.fixture(scope="module")
 def posterior():
-    """Draws of a mixture whose labels were shuffled: allocations, probabilities, locations, data."""
+    """Draws of a mixture whose labels were shuffled: allocations, probabilities,
+    locations, data.
+    """
     rng = np.random.default_rng(0)
     centre = 2.0 * np.arange(K)
     truth = rng.integers(0, K, N)
@@ -49,8 +51,13 @@ def _least(cost):
 
 def test_ecr_disagrees_least(posterior):
     r = ecr(posterior["z"], posterior["truth"], K)
-    best = [_least(lambda q, z=z: (_labels(z, q) != posterior["truth"]).sum()) for z in posterior["z"]]
-    ours = [(_labels(z, q) != posterior["truth"]).sum() for z, q in zip(posterior["z"], r.permutation, strict=True)]
+    best = [
+        _least(lambda q, z=z: (_labels(z, q) != posterior["truth"]).sum()) for z in posterior["z"]
+    ]
+    ours = [
+        (_labels(z, q) != posterior["truth"]).sum()
+        for z, q in zip(posterior["z"], r.permutation, strict=True)
+    ]
     assert ours == best
     assert r.objective == sum(best)
 
@@ -78,7 +85,9 @@ def test_stephens_has_the_least_divergence_from_its_mean(posterior):
         return (a[:, q] * (np.log(a[:, q]) - np.log(r.pivot))).sum()
 
     best = [_least(lambda q, a=a: divergence(a, q)) for a in p]
-    np.testing.assert_allclose([divergence(a, q) for a, q in zip(p, r.permutation, strict=True)], best, rtol=1e-9)
+    np.testing.assert_allclose(
+        [divergence(a, q) for a, q in zip(p, r.permutation, strict=True)], best, rtol=1e-9
+    )
     np.testing.assert_allclose(r.objective, sum(best))
     moved = np.array([a[:, q] for a, q in zip(p, r.permutation, strict=True)])
     np.testing.assert_allclose(moved.mean(0), r.pivot, atol=1e-12)
@@ -88,7 +97,9 @@ def test_pivotal_is_nearest(posterior):
     x = np.stack([posterior["mu"], posterior["mu"] ** 2 / 10], -1)
     r = pivotal(x, x[0])
     best = [_least(lambda q, a=a: np.square(a[q] - x[0]).sum()) for a in x]
-    np.testing.assert_allclose([np.square(a[q] - x[0]).sum() for a, q in zip(x, r.permutation, strict=True)], best)
+    np.testing.assert_allclose(
+        [np.square(a[q] - x[0]).sum() for a, q in zip(x, r.permutation, strict=True)], best
+    )
 
 
 def test_data_based_costs_least(posterior):
@@ -110,7 +121,9 @@ def test_ordering_orders(posterior):
     assert (np.diff(np.take_along_axis(posterior["mu"], r.permutation, -1)) > 0).all()
 
 
-@pytest.mark.parametrize("name", ["ecr", "ecr_iterative", "ecr_soft", "stephens", "pivotal", "data_based", "ordering"])
+@pytest.mark.parametrize(
+    "name", ["ecr", "ecr_iterative", "ecr_soft", "stephens", "pivotal", "data_based", "ordering"]
+)
 def test_every_method_undoes_the_shuffle(posterior, name):
     z, p, mu, y = (posterior[k] for k in ("z", "p", "mu", "y"))
     r = {
@@ -152,7 +165,9 @@ def subjects(posterior):
     return {"groups": groups, "p": p, "z": z, "mu": mu}
 
 
-@pytest.mark.parametrize("name", ["ecr", "ecr_iterative", "ecr_soft", "stephens", "pivotal", "data_based"])
+@pytest.mark.parametrize(
+    "name", ["ecr", "ecr_iterative", "ecr_soft", "stephens", "pivotal", "data_based"]
+)
 def test_each_group_is_relabelled_by_itself(posterior, subjects, name):
     z, p, mu, groups = (subjects[k] for k in ("z", "p", "mu", "groups"))
     y, truth = posterior["y"], posterior["truth"]
@@ -168,7 +183,9 @@ def test_each_group_is_relabelled_by_itself(posterior, subjects, name):
     assert whole.permutation.shape == (DRAWS, 3, K)
     if name != "pivotal":
         parts = [run(np.flatnonzero(groups == g), None) for g in range(3)]
-        np.testing.assert_array_equal(whole.permutation, np.stack([part.permutation for part in parts], 1))
+        np.testing.assert_array_equal(
+            whole.permutation, np.stack([part.permutation for part in parts], 1)
+        )
         assert whole.objective == pytest.approx(sum(part.objective for part in parts))
     if name in ("ecr", "ecr_iterative", "ecr_soft", "stephens"):
         for g, part in enumerate(parts):

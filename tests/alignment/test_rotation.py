@@ -29,9 +29,13 @@ def test_varimax_is_the_best_of_many_rotations():
     rng = np.random.default_rng(0)
     loadings = rng.normal(size=(4, 10, 2))
     rotation = varimax(loadings)
-    np.testing.assert_allclose(rotation @ rotation.swapaxes(-1, -2), np.broadcast_to(np.eye(2), (4, 2, 2)), atol=1e-12)
+    np.testing.assert_allclose(
+        rotation @ rotation.swapaxes(-1, -2), np.broadcast_to(np.eye(2), (4, 2, 2)), atol=1e-12
+    )
     angle = np.linspace(0, np.pi, 2001)
-    turns = np.moveaxis(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), -1, 0)
+    turns = np.moveaxis(
+        np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), -1, 0
+    )
     best = _criterion(loadings[:, None] @ turns).max(-1)
     found = _criterion(loadings @ rotation)
     assert (found >= best - 1e-5 * best).all()
@@ -55,7 +59,9 @@ def test_signs_and_order_are_those_of_the_enumeration():
     draws = rng.normal(size=(20, 8, 3))
     r = align_varimax(draws)
     for x in r.loadings:
-        every = (x[:, list(q)] * s for q in permutations(range(3)) for s in product((-1, 1), repeat=3))
+        every = (
+            x[:, list(q)] * s for q in permutations(range(3)) for s in product((-1, 1), repeat=3)
+        )
         best = min(np.square(y - r.reference).sum() for y in every)
         np.testing.assert_allclose(np.square(x - r.reference).sum(), best)
 

@@ -43,7 +43,8 @@ def test_the_function_stays_and_the_gauge_is_a_fold(gauge):
 
 def _scales_only(g):
     return {
-        n: e._replace(permutation=np.broadcast_to(np.arange(e.factor.shape[-1]), e.factor.shape)) for n, e in g.items()
+        n: e._replace(permutation=np.broadcast_to(np.arange(e.factor.shape[-1]), e.factor.shape))
+        for n, e in g.items()
     }
 
 
@@ -56,7 +57,9 @@ def test_minimum_mass_has_no_gradient_left():
         g = {u.name: (jnp.arange(u.n), jnp.exp(logs[u.name])) for u in SYM}
         from numpyro_sym import Element
 
-        return sum(jnp.sum(x**2) for x in SYM.act({n: Element(*e) for n, e in g.items()}, p).values())
+        return sum(
+            jnp.sum(x**2) for x in SYM.act({n: Element(*e) for n, e in g.items()}, p).values()
+        )
 
     with jax.enable_x64(True):
         for b in range(5):
@@ -77,28 +80,42 @@ def test_one_layer_in_closed_form():
 
 
 def test_norms_and_deviations_are_one():
-    for gauge, size in ((unit_norm, lambda a: np.linalg.norm(a, axis=0)), (unit_variance, lambda a: a.std(0))):
+    for gauge, size in (
+        (unit_norm, lambda a: np.linalg.norm(a, axis=0)),
+        (unit_variance, lambda a: a.std(0)),
+    ):
         r = gauge(draws("deep scaled"), SYM).sites
         for i in (1, 2):
             np.testing.assert_allclose(size(np.vstack([r[f"w{i}"], r[f"b{i}"]])), 1, atol=1e-6)
 
 
 def test_recurrent_units_reach_the_minimum():
-    sym = Symmetry([Units("s", 4, incoming={"r": 1, "u": 1}, outgoing={"r": 0, "v": 0}, kind="scaled")])
+    sym = Symmetry(
+        [Units("s", 4, incoming={"r": 1, "u": 1}, outgoing={"r": 0, "v": 0}, kind="scaled")]
+    )
     rng = np.random.default_rng(0)
     p = {"r": rng.normal(size=(4, 4)), "u": rng.normal(size=(2, 4)), "v": rng.normal(size=(4, 1))}
     r = minimum_mass(p, sym)
     best = sum(np.square(x).sum() for x in r.sites.values())
     for seed in range(200):
         near = sym.act(
-            _scales_only({n: e._replace(factor=e.factor**0.01) for n, e in elements(sym, seed=seed).items()}), r.sites
+            _scales_only(
+                {n: e._replace(factor=e.factor**0.01) for n, e in elements(sym, seed=seed).items()}
+            ),
+            r.sites,
         )
         assert sum(np.square(x).sum() for x in near.values()) >= best
 
 
 def test_recurrent_units_do_not_swing():
-    sym = Symmetry([Units("s", 2, incoming={"r": 1, "u": 1}, outgoing={"r": 0, "v": 0}, kind="scaled")])
-    p = {"r": np.array([[0.0, 4.0], [1.0, 0.0]]), "u": np.full((1, 2), 1e-2), "v": np.full((2, 1), 1e-2)}
+    sym = Symmetry(
+        [Units("s", 2, incoming={"r": 1, "u": 1}, outgoing={"r": 0, "v": 0}, kind="scaled")]
+    )
+    p = {
+        "r": np.array([[0.0, 4.0], [1.0, 0.0]]),
+        "u": np.full((1, 2), 1e-2),
+        "v": np.full((2, 1), 1e-2),
+    }
     r = minimum_mass(p, sym)
     np.testing.assert_allclose(r.sites["r"], [[0, 2], [2, 0]], atol=1e-3)
 

@@ -1,4 +1,6 @@
-"""Labels ride along: with every way in which draws are brought to one labelling, and with no part in it."""
+"""Labels ride along: with every way in which draws are brought to one labelling, and with no part
+in it.
+"""
 
 import itertools
 
@@ -38,7 +40,9 @@ CENTRES = np.arange(12.0).reshape(4, 3)
 
 
 def planted(name, count=20, dtype=np.int32):
-    """Draws near one point, with labels that say which unit is which; and the same, moved by random elements."""
+    """Draws near one point, with labels that say which unit is which; and the same, moved by random
+    elements.
+    """
     sym = SYMMETRIES[name]
     rng = np.random.default_rng(0)
     mu = CENTRES if name != "mixture" else CENTRES[0]
@@ -138,7 +142,9 @@ SECTIONS = {
 @pytest.mark.parametrize("name", SYMMETRIES)
 @pytest.mark.parametrize("how", SECTIONS)
 def test_sections_settle_labels(name, how):
-    """All points of an orbit have one representative, labels and all; the element told does what was done."""
+    """All points of an orbit have one representative, labels and all; the element told does what
+    was done.
+    """
     if (name, how) == ("subjects that are exchanged", "approximately nearest"):
         pytest.skip("slow to compile, and exact all the same: nearest is the same section")
     sym, draws, switched, _ = planted(name)
@@ -167,13 +173,17 @@ def test_a_fold_that_forgets_the_labels_is_seen():
     """Negative control: with labels as they came, observations change their components."""
     sym, draws, switched, reference = planted("mixture")
     found = nsym.align({s: x for s, x in switched.items() if s != "z"}, reference, sym)
-    picked, before = (np.take_along_axis(x["mu"], switched["z"], 1) for x in (found.sites, switched))
+    picked, before = (
+        np.take_along_axis(x["mu"], switched["z"], 1) for x in (found.sites, switched)
+    )
     assert not np.array_equal(picked, before)
     assert not np.array_equal(switched["z"], draws["z"])
 
 
 BAD = {
-    "site 'z' holds labels of Units 'component' and is an array .* float64": lambda z: z.astype(float),
+    "site 'z' holds labels of Units 'component' and is an array .* float64": lambda z: z.astype(
+        float
+    ),
     r"0 .. 2; its numbers run from 0 to 3": lambda z: np.where(z == 2, 3, z),
     "leading dimensions must be": lambda z: z[:5],
 }
@@ -208,10 +218,14 @@ def test_every_permutation_once():
 
 
 def alike_allocations(count=25, dtype=np.int32):
-    """Draws whose locations say nothing, and labels that nearly agree; and the same under random orders."""
+    """Draws whose locations say nothing, and labels that nearly agree; and the same under random
+    orders.
+    """
     rng = np.random.default_rng(0)
     truth = rng.integers(3, size=30)
-    z = np.where(rng.uniform(size=(count, 30)) < 0.1, rng.integers(3, size=(count, 30)), truth).astype(dtype)
+    z = np.where(
+        rng.uniform(size=(count, 30)) < 0.1, rng.integers(3, size=(count, 30)), truth
+    ).astype(dtype)
     draws = {"mu": rng.normal(size=(count, 3)), "sigma": rng.uniform(size=(count, 3)), "z": z}
     g = jax.tree.map(np.asarray, MIXTURE.sample(jax.random.key(2), (count,)))
     return truth, draws, MIXTURE.act(g, draws)
@@ -232,20 +246,28 @@ def test_without_a_pivot_draws_come_to_one_labelling():
     found = align_by_labels(switched, MIXTURE)
     assert (found.sites["z"] == found.sites["z"][0]).mean() > 0.8
     assert (switched["z"] == switched["z"][0]).mean() < 0.6
-    exactly(found.sites, {s: np.asarray(x) for s, x in MIXTURE.act(found.elements, switched).items()})
+    exactly(
+        found.sites, {s: np.asarray(x) for s, x in MIXTURE.act(found.elements, switched).items()}
+    )
 
 
 def test_every_set_of_a_batch_is_matched_by_itself():
     rng = np.random.default_rng(0)
     truth = rng.integers(3, size=(4, 20))
     z = np.broadcast_to(truth, (15, 4, 20)).astype(np.int16)
-    draws = {"mu": rng.normal(size=(3, 5, 4, 3)), "sigma": rng.normal(size=(3, 5, 4, 3)), "z": z.reshape(3, 5, 4, 20)}
+    draws = {
+        "mu": rng.normal(size=(3, 5, 4, 3)),
+        "sigma": rng.normal(size=(3, 5, 4, 3)),
+        "z": z.reshape(3, 5, 4, 20),
+    }
     g = jax.tree.map(np.asarray, SUBJECTS.sample(jax.random.key(3), (3, 5)))
     switched = SUBJECTS.act(g, draws)
     found = align_by_labels(switched, SUBJECTS, pivot={"z": truth}, sample_ndim=2)
     exactly(found.sites, draws)
     assert found.disagreements == 0
-    of_jax = align_by_labels(jax.tree.map(jnp.asarray, switched), SUBJECTS, pivot={"z": truth}, sample_ndim=2)
+    of_jax = align_by_labels(
+        jax.tree.map(jnp.asarray, switched), SUBJECTS, pivot={"z": truth}, sample_ndim=2
+    )
     np.testing.assert_array_equal(of_jax.sites["z"], draws["z"])
 
 
@@ -253,7 +275,10 @@ NO_MATCH = {
     "no site holds labels of Units 'component'": (MIXTURE.without_values(), {}),
     "the symmetry has no Units": (Symmetry(), {}),
     "permute the sets of Units 'component'": (EXCHANGED, {}),
-    "the pivot must have labels of site 'z', of its shape": (MIXTURE, {"pivot": {"z": np.zeros(7, int)}}),
+    "the pivot must have labels of site 'z', of its shape": (
+        MIXTURE,
+        {"pivot": {"z": np.zeros(7, int)}},
+    ),
     "labels tell no factors": (
         Symmetry([Units("component", 3, kind="signed", incoming={"mu": 0}, values=("z",))]),
         {},

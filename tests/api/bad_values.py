@@ -82,7 +82,10 @@ POSITIVE = without(ANYTHING, "an int") | {
 NOT_NEGATIVE = without(POSITIVE, "zero")
 AT_LEAST_TWO = POSITIVE | {"one": 1}
 SEED = without(POSITIVE, "zero")
-POSITIVE_NUMBER = without(ANYTHING, "an int", "a float") | {"zero": 0.0, "an array": np.array([1.0])}
+POSITIVE_NUMBER = without(ANYTHING, "an int", "a float") | {
+    "zero": 0.0,
+    "an array": np.array([1.0]),
+}
 PROBABILITY = without(ANYTHING) | {"zero": 0.0, "one": 1.0, "an array": np.array([0.5])}
 BOOL = without(ANYTHING, "True") | {"zero": 0, "one": 1, "an array": np.array([True])}
 KEY = ANYTHING | {
@@ -153,7 +156,11 @@ SCALED = {"scales": Symmetry([Units("unit", 2, incoming={"mu": 0}, kind="scaled"
 
 def element_of(permutation, factor=None):
     permutation = np.asarray(permutation)
-    return {"component": Element(permutation, np.ones(permutation.shape) if factor is None else np.asarray(factor))}
+    return {
+        "component": Element(
+            permutation, np.ones(permutation.shape) if factor is None else np.asarray(factor)
+        )
+    }
 
 
 ELEMENTS = ANYTHING | {
@@ -288,7 +295,12 @@ KERNEL = ANYTHING | {
 }
 #: Where a model is needed, and a potential function is not enough.
 OF_POTENTIAL = {"a kernel without a model": NUTS(potential_fn=lambda z: jnp.sum(z["mu"] ** 2))}
-GUIDE = ANYTHING | {"a kernel": _NUTS, "the class of a guide": AutoNormal, "params": PARAMS["NaN"], "a symmetry": PAIR}
+GUIDE = ANYTHING | {
+    "a kernel": _NUTS,
+    "the class of a guide": AutoNormal,
+    "params": PARAMS["NaN"],
+    "a symmetry": PAIR,
+}
 FUNCTION = ANYTHING | {"a symmetry": PAIR, "an array": np.zeros(2), "a dict": POINT}
 #: Functions of a point that cannot be called, or give no number.
 NO_NUMBER = {
@@ -325,4 +337,7 @@ LABELS = ARRAY | {
     "floats": np.array([[0.0, 1.0, 1.0]]),
     "unsigned and too large": np.array([[0, 200, 1]], np.uint8),
 }
-AX = without(ANYTHING, "None") | {"three axes": np.array([None, None, None]), "an array": np.zeros(2)}
+AX = without(ANYTHING, "None") | {
+    "three axes": np.array([None, None, None]),
+    "an array": np.zeros(2),
+}

@@ -25,7 +25,10 @@ class Argument(NamedTuple):
 
     def more(self, **bad):
         """The same with further bad values; their names have underscores for spaces."""
-        return Argument(self.good, {**self.bad, **{name.replace("_", " "): value for name, value in bad.items()}})
+        return Argument(
+            self.good,
+            {**self.bad, **{name.replace("_", " "): value for name, value in bad.items()}},
+        )
 
     @property
     def or_none(self):
@@ -40,12 +43,16 @@ class Call(NamedTuple):
     arguments: dict[str, Argument]
 
     def __call__(self, **changes):
-        return self.function(**{name: argument.good for name, argument in self.arguments.items()} | changes)
+        return self.function(
+            **{name: argument.good for name, argument in self.arguments.items()} | changes
+        )
 
     def cases(self):
         """Every (argument, what is bad about it, value)."""
         return [
-            (name, what, value) for name, argument in self.arguments.items() for what, value in argument.bad.items()
+            (name, what, value)
+            for name, argument in self.arguments.items()
+            for what, value in argument.bad.items()
         ]
 
 

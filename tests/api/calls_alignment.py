@@ -50,12 +50,20 @@ METRIC = Argument(
 )
 STARTS = Argument(
     ["forward"],
-    without(bad.ANYTHING, "None") | {"another word": ["sideways"], "one word": "forward", "a number": ["forward", 3]},
+    without(bad.ANYTHING, "None")
+    | {"another word": ["sideways"], "one word": "forward", "a number": ["forward", 3]},
 )
 _NEVER_FINITE = ("NaN at one place", "an infinity")  # what is traced or only moved may be NaN
 _IN_JIT = AT.less(*_NEVER_FINITE).more(ints={"mu": np.array([1, 2])})
 #: What is no dict of arrays, whatever the sites are; the rest is refused where they are known.
-NO_SITES = without(bad.POINTS, "an empty dict", *_NEVER_FINITE, "no axis", "another number of units", "another site")
+NO_SITES = without(
+    bad.POINTS,
+    "an empty dict",
+    *_NEVER_FINITE,
+    "no axis",
+    "another number of units",
+    "another site",
+)
 _POSITIVE_SPREAD = SPREAD.more(zero={"mu": np.zeros(2)})
 _GAUGES = {
     "sites": Argument({"w1": np.ones((5, 3, 2)), "w2": np.ones((5, 2, 1))}, bad.DRAWS).more(
@@ -71,7 +79,9 @@ _LOADINGS = Argument(np.random.default_rng(0).normal(size=(4, 6, 2)), bad.ARRAY)
 _LABELS = np.array([[1, 1, 0], [0, 0, 1]])
 _ALLOCATIONS = Argument(_LABELS, bad.LABELS)
 # Of a group a label too large is a group without observations; ints alone are ever good.
-_GROUPS = Argument(np.zeros(3, int), bad.LABELS).or_none.more(of_other_observations=np.array([0, 1]))
+_GROUPS = Argument(np.zeros(3, int), bad.LABELS).or_none.more(
+    of_other_observations=np.array([0, 1])
+)
 _NUMBER = POSITIVE.more(too_few=1)
 _PROBABILITIES = Argument(np.array([[[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]] * 2), bad.PROBABILITIES)
 
@@ -86,7 +96,9 @@ def _in_a_new_store(data, **arguments):
 
 
 CALLS = {
-    "register_start": call(alignment.register_start, name=Argument("a start", bad.NAME | {"its own": "forward"})),
+    "register_start": call(
+        alignment.register_start, name=Argument("a start", bad.NAME | {"its own": "forward"})
+    ),
     "align": call(
         nsym.align,
         sites=DRAWN,
@@ -106,7 +118,9 @@ CALLS = {
     ),
     "align_chunked": call(
         _chunked,
-        sites=Argument({"mu": da.from_array(DRAWS_OF, chunks=(10, 2))}, bad.DRAWS).more(in_memory=DRAWS),
+        sites=Argument({"mu": da.from_array(DRAWS_OF, chunks=(10, 2))}, bad.DRAWS).more(
+            in_memory=DRAWS
+        ),
         reference=REFERENCE,
         sym=sym(),
         sample_ndim=Argument(1, bad.POSITIVE).or_none.more(of_other_draws=5),
@@ -143,25 +157,36 @@ CALLS = {
         shapes=SHAPES,
         keys=SORT_KEYS.more(no_such_row={"component": ("mu", 7)}),
     ),
-    "SortedSection.fold": call(alignment.sorted_section(PAIR, {"mu": (2,)}).fold, sites=AT.less(*_NEVER_FINITE)),
+    "SortedSection.fold": call(
+        alignment.sorted_section(PAIR, {"mu": (2,)}).fold, sites=AT.less(*_NEVER_FINITE)
+    ),
     "minimum_mass": call(alignment.minimum_mass, **_GAUGES),
     "unit_norm": call(alignment.unit_norm, **_GAUGES),
     "unit_variance": call(alignment.unit_variance, **_GAUGES),
     "varimax": call(
-        alignment.varimax, loadings=_LOADINGS, normalise=BOOL, tolerance=Argument(1e-7, bad.POSITIVE_NUMBER)
+        alignment.varimax,
+        loadings=_LOADINGS,
+        normalise=BOOL,
+        tolerance=Argument(1e-7, bad.POSITIVE_NUMBER),
     ),
     "align_varimax": call(alignment.align_varimax, loadings=_LOADINGS, normalise=BOOL),
     "align_procrustes": call(
         alignment.align_procrustes,
         loadings=_LOADINGS,
-        reference=Argument(np.ones((6, 2)), _LOADINGS.bad).or_none.more(another_shape=np.ones((5, 2))),
+        reference=Argument(np.ones((6, 2)), _LOADINGS.bad).or_none.more(
+            another_shape=np.ones((5, 2))
+        ),
     ),
     "Whitened": call(Whitened, scale=Argument(SCALE, NO_SITES)),
     "Wasserstein": call(
-        Wasserstein, scale=Argument(SCALE, NO_SITES), reference_scale=Argument(SCALE, NO_SITES).or_none
+        Wasserstein,
+        scale=Argument(SCALE, NO_SITES),
+        reference_scale=Argument(SCALE, NO_SITES).or_none,
     ),
     "Activations": call(
-        alignment.Activations, apply=Argument(lambda point, x: {}, bad.FUNCTION), inputs=Argument(None, {})
+        alignment.Activations,
+        apply=Argument(lambda point, x: {}, bad.FUNCTION),
+        inputs=Argument(None, {}),
     ),
     "ecr": call(
         alignment.ecr,
@@ -172,13 +197,19 @@ CALLS = {
     ),
     "align_by_labels": call(
         alignment.align_by_labels,
-        sites=Argument(_LABELLED, {"None": None, "an int": 7, "no labels": {"mu": np.zeros((3, 2))}}),
+        sites=Argument(
+            _LABELLED, {"None": None, "an int": 7, "no labels": {"mu": np.zeros((3, 2))}}
+        ),
         sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(no_labels=bad.PAIR),
         pivot=Argument({"z": np.array([0, 1])}, bad.ANYTHING).or_none,
         sample_ndim=Argument(1, bad.POSITIVE).more(too_many=3),
     ),
-    "ecr_iterative": call(alignment.ecr_iterative, allocations=_ALLOCATIONS, n=_NUMBER, groups=_GROUPS),
-    "ecr_soft": call(alignment.ecr_soft, allocations=_ALLOCATIONS, probabilities=_PROBABILITIES, groups=_GROUPS),
+    "ecr_iterative": call(
+        alignment.ecr_iterative, allocations=_ALLOCATIONS, n=_NUMBER, groups=_GROUPS
+    ),
+    "ecr_soft": call(
+        alignment.ecr_soft, allocations=_ALLOCATIONS, probabilities=_PROBABILITIES, groups=_GROUPS
+    ),
     "stephens": call(alignment.stephens, probabilities=_PROBABILITIES, groups=_GROUPS),
     "data_based": call(
         alignment.data_based,
@@ -189,7 +220,9 @@ CALLS = {
     ),
     "pivotal": call(
         alignment.pivotal,
-        parameters=Argument(np.array([[[5.1], [0.2]]]), bad.ARRAY).more(other_features=np.zeros((1, 2, 3))),
+        parameters=Argument(np.array([[[5.1], [0.2]]]), bad.ARRAY).more(
+            other_features=np.zeros((1, 2, 3))
+        ),
         pivot=Argument(np.array([[0.0], [5.0]]), bad.ARRAY).more(other_components=np.zeros((3, 1))),
     ),
     "ordering": call(alignment.ordering, values=Argument(np.array([[3.0, 1.0]]), bad.ARRAY)),

@@ -61,7 +61,9 @@ _SHARES = Argument([0.0, 0.5], bad.ARRAY).more(more_than_all=[1.5], negative_sha
 _TWICE = CHAIN_ELEMENTS["component"].permutation.copy()
 _TWICE[0, 0] = 0
 _OF_CHAINS = Argument(CHAIN_ELEMENTS, bad.ELEMENTS).more(
-    of_other_draws=PAIR.identity((3,)), without_draws=element_of([1, 0]), one_slot_twice_in_a_draw=element_of(_TWICE)
+    of_other_draws=PAIR.identity((3,)),
+    without_draws=element_of([1, 0]),
+    one_slot_twice_in_a_draw=element_of(_TWICE),
 )
 # Signs and scales do not count, and any units do.
 _COUNTED = Argument(element_of([[1, 0]]), bad.ELEMENTS).less("lists")
@@ -87,7 +89,9 @@ CALLS = {
         starts=STARTS,
         keep_elements=BOOL,
     ),
-    "diagnose": call(nsym.diagnose, data=DATA, sym=sym(), invariant=_INVARIANT, reference=ALIGNED_TO),
+    "diagnose": call(
+        nsym.diagnose, data=DATA, sym=sym(), invariant=_INVARIANT, reference=ALIGNED_TO
+    ),
     "compact_posterior": call(
         nsym.compact_posterior,
         data=EITHER.more(one_draw=_ONE_DRAW),
@@ -108,12 +112,19 @@ CALLS = {
         group=GROUP,
     ),
     "act_on_group": call(
-        diagnostics.act_on_group, data=MOVED_OBJECT, sym=_MOVING_SYM, elements=_OF_CHAINS, group=GROUP
+        diagnostics.act_on_group,
+        data=MOVED_OBJECT,
+        sym=_MOVING_SYM,
+        elements=_OF_CHAINS,
+        group=GROUP,
     ),
     "chain_modes": call(
         diagnostics.chain_modes,
         functions=Argument(_X, bad.ARRAY).more(
-            too_few_draws=_X[:, :5], no_draws=np.zeros((4, 0)), no_functions={}, other_draws={"a": _X, "b": _X[:, :9]}
+            too_few_draws=_X[:, :5],
+            no_draws=np.zeros((4, 0)),
+            no_functions={},
+            other_draws={"a": _X, "b": _X[:, :9]},
         ),
     ),
     "modes_seen": call(diagnostics.modes_seen, label=Argument([0, 0, 1], bad.ARRAY)),
@@ -133,7 +144,14 @@ CALLS = {
         diagnostics.mutual_information, probabilities=Argument(_TABLE[:, None], bad.PROBABILITIES)
     ),
     "kendall_tau": call(diagnostics.kendall_tau, first=_ORDER, second=_ORDER),
-    "mmd": call(diagnostics.mmd, first=_SAMPLE, second=_SAMPLE, sites=SITES, num_permutations=POSITIVE, seed=SEED),
+    "mmd": call(
+        diagnostics.mmd,
+        first=_SAMPLE,
+        second=_SAMPLE,
+        sites=SITES,
+        num_permutations=POSITIVE,
+        seed=SEED,
+    ),
     "num_transpositions": call(
         diagnostics.num_transpositions,
         permutation=Argument([[0, 1, 2]], bad.ARRAY).more(
@@ -145,7 +163,9 @@ CALLS = {
         elements=_COUNTED.less("of other units", "of three units", "an empty dict"),
         other=_COUNTED.or_none,
     ),
-    "compare_gaussians": call(diagnostics.compare_gaussians, first=GAUSSIAN, second=GAUSSIAN, sym=sym()),
+    "compare_gaussians": call(
+        diagnostics.compare_gaussians, first=GAUSSIAN, second=GAUSSIAN, sym=sym()
+    ),
     "loss_barrier": call(
         nsym.loss_barrier,
         loss=Argument(lambda point: jnp.sum(point["mu"] ** 2), _NUMBER_OF_A_POINT),
@@ -155,7 +175,9 @@ CALLS = {
     ),
     "marginalised_barrier": call(
         diagnostics.marginalised_barrier,
-        log_likelihood=Argument(lambda point: -(point["mu"] ** 2), _NUMBER_OF_A_POINT).less("a vector"),
+        log_likelihood=Argument(lambda point: -(point["mu"] ** 2), _NUMBER_OF_A_POINT).less(
+            "a vector"
+        ),
         start=GAUSSIAN,
         end=GAUSSIAN,
         rng_key=RNG_KEY,
@@ -173,7 +195,9 @@ CALLS = {
     "predict_draws": call(
         diagnostics.predict_draws,
         data=_PLAIN,
-        predict=Argument(lambda point: point["mu"].sum(), _NUMBER_OF_A_POINT).less("a vector", "a complex number"),
+        predict=Argument(lambda point: point["mu"].sum(), _NUMBER_OF_A_POINT).less(
+            "a vector", "a complex number"
+        ),
         sites=SITES,
         batch_size=POSITIVE,
     ),
@@ -185,11 +209,15 @@ CALLS = {
     ),
     "with_log_joint": call(diagnostics.with_log_joint, data=DATA, model=RUN_MODEL),
     "model_loss": call(diagnostics.model_loss, model=RUN_MODEL),
-    "model_loss(model)": call(diagnostics.model_loss(model), point=AT.less("NaN at one place", "an infinity")),
+    "model_loss(model)": call(
+        diagnostics.model_loss(model), point=AT.less("NaN at one place", "an infinity")
+    ),
     "SymmetryAccessor.rebasin": call(_accessor.rebasin, sym=sym()),
     "SymmetryAccessor.diagnose": call(_accessor.diagnose, sym=sym()),
     "SymmetryAccessor.compact": call(_accessor.compact, sym=_MAYBE_SYM),
     "SymmetryAccessor.chain_modes": call(_accessor.chain_modes, sym=sym({}), invariant=_INVARIANT),
     "SymmetryAccessor.act": call(_accessor.act, sym=_MOVING_SYM, elements=_OF_CHAINS, group=GROUP),
-    "SymmetryAccessor.elements": call(diagnostics.SymmetryAccessor(ALIGNED).elements, sym=sym({}), group=GROUP),
+    "SymmetryAccessor.elements": call(
+        diagnostics.SymmetryAccessor(ALIGNED).elements, sym=sym({}), group=GROUP
+    ),
 }

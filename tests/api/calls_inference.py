@@ -41,7 +41,12 @@ _RELU = nsym.mlp(["w1", "w2"], [2], kind="scaled")
 PARAMS = Argument({"mu_auto_loc": np.array([-1.0, 1.0]), "mu_auto_scale": np.ones(2)}, bad.PARAMS)
 _COUNT = Argument(2, bad.AT_LEAST_TWO)
 _LEVELS = Argument(0.5, bad.ANYTHING).more(zero=0.0, one=1.0, beyond_one=[0.5, 1.5])
-_BUILT = {"sym": _SYM.or_none, "bound": choice("guess"), "num_importance": POSITIVE.or_none, "check": BOOL}
+_BUILT = {
+    "sym": _SYM.or_none,
+    "bound": choice("guess"),
+    "num_importance": POSITIVE.or_none,
+    "check": BOOL,
+}
 
 
 def _run(guide):
@@ -58,26 +63,45 @@ def _sampled(sym):
 _guide = _run(nsym.AutoSymmetrizedNormal(model, PAIR, check=False))
 _PLAIN_GUIDE = Argument(
     _run(AutoNormal(model)),
-    bad.ANYTHING | {"never run": AutoNormal(model), "a model": model, "a kernel": NUTS(model), "its class": AutoNormal},
+    bad.ANYTHING
+    | {
+        "never run": AutoNormal(model),
+        "a model": model,
+        "a kernel": NUTS(model),
+        "its class": AutoNormal,
+    },
 )
 
 CALLS = {
     "AutoSymmetrizedNormal": call(nsym.AutoSymmetrizedNormal, model=MODEL, **_BUILT),
     "AutoSymmetrized": call(
-        nsym.AutoSymmetrized, base_guide=Argument(AutoNormal(model), bad.GUIDE), model=MODEL.or_none, **_BUILT
+        nsym.AutoSymmetrized,
+        base_guide=Argument(AutoNormal(model), bad.GUIDE),
+        model=MODEL.or_none,
+        **_BUILT,
     ),
-    "AutoSymmetrizedNormal, run": call(lambda sym: _run(nsym.AutoSymmetrizedNormal(model, sym)), sym=_RUN_WITH),
+    "AutoSymmetrizedNormal, run": call(
+        lambda sym: _run(nsym.AutoSymmetrizedNormal(model, sym)), sym=_RUN_WITH
+    ),
     "AutoSymmetrized, run": call(
         lambda base_guide: _run(nsym.AutoSymmetrized(base_guide, PAIR)),
         base_guide=Argument(AutoNormal(model), {"a model": model}),
     ),
-    "guide.sample_posterior": call(_guide.sample_posterior, rng_key=RNG_KEY, params=PARAMS, sample_shape=SAMPLE_SHAPE),
-    "guide.sample_component": call(_guide.sample_component, rng_key=RNG_KEY, params=PARAMS, sample_shape=SAMPLE_SHAPE),
+    "guide.sample_posterior": call(
+        _guide.sample_posterior, rng_key=RNG_KEY, params=PARAMS, sample_shape=SAMPLE_SHAPE
+    ),
+    "guide.sample_component": call(
+        _guide.sample_component, rng_key=RNG_KEY, params=PARAMS, sample_shape=SAMPLE_SHAPE
+    ),
     "guide.component": call(_guide.component, params=PARAMS),
     "guide.median": call(_guide.median, params=PARAMS),
     "guide.quantiles": call(_guide.quantiles, params=PARAMS, quantiles=_LEVELS),
     "guide.symmetry_information": call(
-        _guide.symmetry_information, rng_key=RNG_KEY, params=PARAMS, num_samples=_COUNT, num_importance=_COUNT
+        _guide.symmetry_information,
+        rng_key=RNG_KEY,
+        params=PARAMS,
+        num_samples=_COUNT,
+        num_importance=_COUNT,
     ),
     "align_guides": call(
         nsym.align_guides,
@@ -98,21 +122,30 @@ CALLS = {
     ),
     "FoldedNUTS": call(nsym.FoldedNUTS, model=MODEL, sym=_SYM.or_none, keys=_KEYS, check=BOOL),
     "FoldedNUTS, run": call(_sampled, sym=_RUN_WITH),
-    "PermutationSampler": call(nsym.PermutationSampler, kernel=_MODEL_KERNEL, sym=_SYM.or_none, check=BOOL),
+    "PermutationSampler": call(
+        nsym.PermutationSampler, kernel=_MODEL_KERNEL, sym=_SYM.or_none, check=BOOL
+    ),
     "register_bound": call(
-        guides.register_bound, name=Argument("a bound", bad.NAME | {"its own": "guess"}), num_importance=POSITIVE
+        guides.register_bound,
+        name=Argument("a bound", bad.NAME | {"its own": "guess"}),
+        num_importance=POSITIVE,
     ),
     "Nearest": call(mcmc.Nearest, reference=_POINT),
     "ApproximatelyNearest": call(mcmc.ApproximatelyNearest, reference=_POINT, sweeps=POSITIVE),
-    "Nearest.section": call(mcmc.Nearest(POINT).section, sym=sym(_OTHERS | bad.SCALED), shapes=SHAPES),
-    "ReferenceSetReparam": call(nsym.ReferenceSetReparam, sym=_SYM.more(no_Units=Symmetry()), keys=SORT_KEYS),
+    "Nearest.section": call(
+        mcmc.Nearest(POINT).section, sym=sym(_OTHERS | bad.SCALED), shapes=SHAPES
+    ),
+    "ReferenceSetReparam": call(
+        nsym.ReferenceSetReparam, sym=_SYM.more(no_Units=Symmetry()), keys=SORT_KEYS
+    ),
     "OrderedReparam": call(
         nsym.OrderedReparam,
         sym=_SYM.more(no_Units=Symmetry()),
         keys=SORT_KEYS.more(none={}, left_out=None),
     ),
     "ScaleReparam": call(
-        nsym.ScaleReparam, sym=Argument(_RELU, bad.SYMMETRY).more(no_scales=PAIR, no_Units=Symmetry())
+        nsym.ScaleReparam,
+        sym=Argument(_RELU, bad.SYMMETRY).more(no_scales=PAIR, no_Units=Symmetry()),
     ),
     "chains_needed": call(
         nsym.chains_needed,
@@ -123,7 +156,10 @@ CALLS = {
     "chains_needed: probabilities": call(
         nsym.chains_needed,
         probabilities=Argument([0.5, 0.5], bad.ARRAY).more(
-            sum_not_1=[0.5, 0.4], zero=[1.0, 0.0], negative=[1.5, -0.5], near_zero=[1 - 1e-300, 1e-300]
+            sum_not_1=[0.5, 0.4],
+            zero=[1.0, 0.0],
+            negative=[1.5, -0.5],
+            near_zero=[1 - 1e-300, 1e-300],
         ),
     ),
     "functional_modes": call(
@@ -139,7 +175,9 @@ CALLS = {
     "remove_symmetry": call(
         mcmc.remove_symmetry,
         sites=DRAWN.more(
-            one_draw={"mu": DRAWS_OF[:1]}, of_1e25={"mu": 1e25 * DRAWS_OF}, of_1e_30={"mu": 1e-30 * DRAWS_OF}
+            one_draw={"mu": DRAWS_OF[:1]},
+            of_1e25={"mu": 1e25 * DRAWS_OF},
+            of_1e_30={"mu": 1e-30 * DRAWS_OF},
         ),
         sym=sym(bad.OTHERS | bad.SCALED),
         sample_ndim=Argument(1, bad.POSITIVE).more(of_other_draws=2),

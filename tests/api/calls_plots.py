@@ -27,7 +27,11 @@ _ENTRY = Argument(("mu", 0), bad.ANYTHING).more(
     another_site=("nu", 0),
     a_float=("mu", 0.5),
 )
-_CARDS = {"data": EITHER.less("ints").more(one_draw={"mu": DRAWS_OF[:1]}), "sym": sym(), "units": UNITS}
+_CARDS = {
+    "data": EITHER.less("ints").more(one_draw={"mu": DRAWS_OF[:1]}),
+    "sym": sym(),
+    "units": UNITS,
+}
 _WAY, _ZERO = np.linspace(0, 1, 3), np.zeros(3)
 
 CALLS = {
@@ -35,12 +39,16 @@ CALLS = {
     "plot_assignment": call(plots.plot_assignment, **_MATRIX, ax=_AX),
     "plot_barrier": call(
         plots.plot_barrier,
-        barriers=Argument(diagnostics.LossBarrier(1.0, _WAY, _ZERO, _ZERO), bad.ANYTHING).more(others={"a": 1.0}),
+        barriers=Argument(diagnostics.LossBarrier(1.0, _WAY, _ZERO, _ZERO), bad.ANYTHING).more(
+            others={"a": 1.0}
+        ),
         ax=_AX,
     ),
     "plot_pruning": call(
         plots.plot_pruning,
-        curves=Argument(diagnostics.PruningCurve(_WAY, _ZERO, "sd"), bad.ANYTHING).more(others={"a": 1.0}),
+        curves=Argument(diagnostics.PruningCurve(_WAY, _ZERO, "sd"), bad.ANYTHING).more(
+            others={"a": 1.0}
+        ),
         ylabel=Argument("score", bad.ANYTHING).less("a string"),
         ax=_AX,
     ),
@@ -48,7 +56,9 @@ CALLS = {
     "plot_traces": call(plots.plot_traces, before=OBJECT, after=OBJECT, entry=_ENTRY, axes=_AX),
     "plot_transpositions": call(
         plots.plot_transpositions,
-        counts=Argument([0, 1], bad.ARRAY).less("an int").more(too_many=[9], negative=[-1], floats=[0.5]),
+        counts=Argument([0, 1], bad.ARRAY)
+        .less("an int")
+        .more(too_many=[9], negative=[-1], floats=[0.5]),
         n=Argument(3, bad.POSITIVE),
         ax=_AX,
     ),
@@ -56,7 +66,9 @@ CALLS = {
     "plot_unit_cards": call(plots.plot_unit_cards, **_CARDS, columns=POSITIVE, axes=_AX),
     "plot_rhat": call(
         plots.plot_rhat,
-        diagnosis=Argument(nsym.diagnose(DATA.good, PAIR, invariant="total"), bad.ANYTHING).more(data=DATA.good),
+        diagnosis=Argument(nsym.diagnose(DATA.good, PAIR, invariant="total"), bad.ANYTHING).more(
+            data=DATA.good
+        ),
         ax=_AX,
     ),
 }

@@ -14,7 +14,11 @@ _KIND = choice("permutation")
 _NAMES = without(bad.NAMES, "no site") | {"a string of names": "ab"}
 _INT = Argument(1, without(bad.ANYTHING, "an int", "a negative int"))
 _WIDTHS = bad.ANYTHING | {"zero": [0], "a float": [2.0], "True": [True]}
-_LABELS = Argument("z", bad.ANYTHING).or_none.less("a string").more(no_name="", none_in_a_list=[None], twice=["z", "z"])
+_LABELS = (
+    Argument("z", bad.ANYTHING)
+    .or_none.less("a string")
+    .more(no_name="", none_in_a_list=[None], twice=["z", "z"])
+)
 _SEVERAL = without(bad.ANYTHING, "an empty list", "an empty tuple")
 _ELEMENTS = Argument(element_of([1, 0]), bad.ELEMENTS | bad.FACTORS)
 # NaN is moved like any other number.
@@ -31,7 +35,13 @@ CALLS = {
         axes=Argument({"mu": 0}, {}),
         values=Argument(("z",), bad.ANYTHING)
         .less("an empty list", "an empty tuple", "an empty dict")
-        .more(an_axis={"z": 0}, an_axis_of_units={"z": Axis(0)}, a_number=(3,), along=("mu",), twice=("z", "z")),
+        .more(
+            an_axis={"z": 0},
+            an_axis_of_units={"z": Axis(0)},
+            a_number=(3,),
+            along=("mu",),
+            twice=("z", "z"),
+        ),
     ),
     "Axis": call(
         Axis,
@@ -43,12 +53,17 @@ CALLS = {
     ),
     "Symmetry": call(
         Symmetry,
-        units=Argument([_UNITS], _SEVERAL | {"a symmetry in a list": [PAIR], "one name twice": [_UNITS, _UNITS]}),
+        units=Argument(
+            [_UNITS],
+            _SEVERAL | {"a symmetry in a list": [PAIR], "one name twice": [_UNITS, _UNITS]},
+        ),
         notes=Argument(["a note"], without(_SEVERAL, "an empty dict") | {"a number": [3]}),
     ),
     "mlp": call(
         nsym.mlp,
-        weights=Argument(["w1", "w2"], _NAMES | {"one too few": ["w1"], "one name twice": ["w1", "w1"]}),
+        weights=Argument(
+            ["w1", "w2"], _NAMES | {"one too few": ["w1"], "one name twice": ["w1", "w1"]}
+        ),
         widths=Argument([2], _WIDTHS),
         biases=Argument(["b1"], _NAMES)
         .or_none.less("a list of None")
@@ -57,7 +72,9 @@ CALLS = {
         layout=choice("in,out"),
         name=_NAME,
     ),
-    "mixture": call(nsym.mixture, n=POSITIVE, axes=Argument({"mu": 0}, bad.AXES).more(none={}), name=_NAME),
+    "mixture": call(
+        nsym.mixture, n=POSITIVE, axes=Argument({"mu": 0}, bad.AXES).more(none={}), name=_NAME
+    ),
     "mixture: assignments": call(
         nsym.mixture,
         n=Argument(2, {}),
@@ -80,7 +97,9 @@ CALLS = {
         factors=_AXES,
         name=_NAME,
     ),
-    "factor_model: axes": call(nsym.factor_model, n=Argument(2, {}), loadings=Argument({"L": 1}, {}), axes=_AXES),
+    "factor_model: axes": call(
+        nsym.factor_model, n=Argument(2, {}), loadings=Argument({"L": 1}, {}), axes=_AXES
+    ),
     "Symmetry.act": call(PAIR.act, g=_ELEMENTS, sites=_MOVED),
     "Symmetry.act: sample_ndim": call(
         PAIR.act,
@@ -107,13 +126,20 @@ CALLS = {
         .more(another_site={"nu": "a"}, a_number={"mu": 3}),
     ),
     "Symmetry.check_shapes": call(
-        PAIR.check_shapes, shapes=SHAPES, sample=Argument((), bad.SAMPLE_SHAPE).more(of_other_sites=(3,))
+        PAIR.check_shapes,
+        shapes=SHAPES,
+        sample=Argument((), bad.SAMPLE_SHAPE).more(of_other_sites=(3,)),
     ),
-    "Symmetry.check": call(PAIR.check, model=RUN_MODEL, num_points=POSITIVE, num_elements=POSITIVE, rng_seed=SEED),
+    "Symmetry.check": call(
+        PAIR.check, model=RUN_MODEL, num_points=POSITIVE, num_elements=POSITIVE, rng_seed=SEED
+    ),
     "Symmetry.check: of others": call(
         lambda sym: sym.check(bad.model), sym=Argument(PAIR, without(bad.OTHERS, "no Units"))
     ),
     "find_symmetry": call(
-        nsym.find_symmetry, model=RUN_MODEL, include=Argument("permutation", bad.KINDS), rng_seed=SEED
+        nsym.find_symmetry,
+        model=RUN_MODEL,
+        include=Argument("permutation", bad.KINDS),
+        rng_seed=SEED,
     ),
 }

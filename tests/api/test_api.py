@@ -1,4 +1,6 @@
-"""Bad values for every argument of everything public: refused at once, in the library's own words."""
+"""Bad values for every argument of everything public: refused at once, in the library's
+own words.
+"""
 
 import inspect
 import time
@@ -11,7 +13,17 @@ import calls_symmetry
 import pytest
 
 import numpyro_sym as nsym
-from numpyro_sym import SymmetryError, alignment, diagnostics, discovery, guides, mcmc, models, plots, symmetry
+from numpyro_sym import (
+    SymmetryError,
+    alignment,
+    diagnostics,
+    discovery,
+    guides,
+    mcmc,
+    models,
+    plots,
+    symmetry,
+)
 
 CALLS = {
     name: call
@@ -26,13 +38,24 @@ _INSIDE = "for those who extend the library"
 _WORD = "takes no arguments, or is a type"
 #: Public names that no call reaches, and why.
 NOT_REACHED = {
-    **dict.fromkeys(("Alignment", "Card", "ChainModes", "Changes", "CheckReport", "CompactPosterior"), _RESULT),
-    **dict.fromkeys(("Diagnosis", "Element", "GaussianAlignment", "GuideAlignment", "JitAlignment"), _RESULT),
-    **dict.fromkeys(("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling", "ByLabels"), _RESULT),
-    **dict.fromkeys(("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT),
+    **dict.fromkeys(
+        ("Alignment", "Card", "ChainModes", "Changes", "CheckReport", "CompactPosterior"), _RESULT
+    ),
+    **dict.fromkeys(
+        ("Diagnosis", "Element", "GaussianAlignment", "GuideAlignment", "JitAlignment"), _RESULT
+    ),
+    **dict.fromkeys(
+        ("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling", "ByLabels"),
+        _RESULT,
+    ),
+    **dict.fromkeys(
+        ("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT
+    ),
     **dict.fromkeys(("Metric", "ModelView", "Trial", "Value", "Walk", "SymmetryInUse"), _INSIDE),
     **dict.fromkeys(("Drawn", "MakesSections", "Section", "Start", "View"), _INSIDE),
-    **dict.fromkeys(("cut_plates", "register_rule", "rules", "read_numpyro_model", "latent_sites"), _INSIDE),
+    **dict.fromkeys(
+        ("cut_plates", "register_rule", "rules", "read_numpyro_model", "latent_sites"), _INSIDE
+    ),
     **dict.fromkeys(("act_on_axis", "namespace", "text_table"), _INSIDE),
     **dict.fromkeys(("Euclidean", "SymmetryError", "register_accessor", "Point", "SortKey"), _WORD),
 }
@@ -88,6 +111,8 @@ def test_nothing_public_is_left_out():
         for name, value in vars(layer).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    reached = {public_name for public_name in public for name in CALLS if name.startswith(public_name)}
+    reached = {
+        public_name for public_name in public for name in CALLS if name.startswith(public_name)
+    }
     assert public - reached <= NOT_REACHED.keys(), sorted(public - reached - NOT_REACHED.keys())
     assert NOT_REACHED.keys() <= public, sorted(NOT_REACHED.keys() - public)

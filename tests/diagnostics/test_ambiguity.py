@@ -11,7 +11,9 @@ SYM = nsym.mixture(2, {"mu": 0})
 
 @pytest.mark.parametrize("apart", [0.0, 1.0, 2.0, 6.0])
 def test_it_is_the_posterior_probability_of_the_swap(apart):
-    """Two units at +-apart/2 with spread 1: the draw's density under the swapped labels, by Bayes' rule."""
+    """Two units at +-apart/2 with spread 1: the draw's density under the swapped labels, by Bayes'
+    rule.
+    """
     rng = np.random.default_rng(0)
     reference = np.array([-apart / 2, apart / 2])
     mu = reference + rng.normal(size=(20000, 2))

@@ -1,4 +1,6 @@
-"""Batches of units through the ArviZ layer: each subject, and each member, has labels of its own."""
+"""Batches of units through the ArviZ layer: each subject, and each member, has labels
+of its own.
+"""
 
 import jax
 import numpy as np
@@ -85,7 +87,9 @@ def test_draws_move_by_elements_of_the_group():
     draws, moved, _ = switched(within=True)
     found = dataset(nsym.rebasin(arviz({"posterior": moved}), SYM))["mu"].values
     order = np.argsort(found.mean((0, 1)), -1)
-    np.testing.assert_array_equal(np.take_along_axis(found, np.broadcast_to(order, found.shape), -1), draws["mu"])
+    np.testing.assert_array_equal(
+        np.take_along_axis(found, np.broadcast_to(order, found.shape), -1), draws["mu"]
+    )
 
 
 @pytest.mark.parametrize("stored", ["memory", "netcdf", "zarr"])
@@ -104,7 +108,9 @@ def test_elements_survive_a_file(data, stored, tmp_path):
     back = act_on_group(tree, SYM, SYM.inverse(g))
     for site in SYM.sites:
         np.testing.assert_array_equal(back["posterior"][site].values, dataset(data)[site].values)
-    with pytest.raises(SymmetryError, match=r"not of Units 'component' of shape \(3,\); there are .*\(4, 3\)"):
+    with pytest.raises(
+        SymmetryError, match=r"not of Units 'component' of shape \(3,\); there are .*\(4, 3\)"
+    ):
         elements_of(tree, SHARED)
 
 
@@ -125,7 +131,11 @@ def test_compact():
     draws, moved, _ = switched(within=True)
     c = compact_posterior(arviz({"posterior": {name: moved[name] for name in SYM.sites}}), SYM)
     spread = draws["mu"].std((0, 1), ddof=1).min()
-    assert c.scale["mu"].max() < 0.3 < compact_posterior({"mu": moved["mu"].reshape(-1, SUBJECTS, K)}).scale["mu"].min()
+    assert (
+        c.scale["mu"].max()
+        < 0.3
+        < compact_posterior({"mu": moved["mu"].reshape(-1, SUBJECTS, K)}).scale["mu"].min()
+    )
     assert c.scale["mu"].min() > 0.9 * spread
 
 
@@ -133,7 +143,9 @@ def test_compact():
 
 
 def test_gaussians_of_each_subject_are_aligned():
-    """Two Gaussians whose subjects are ordered differently are the same one; under shared labels they are not."""
+    """Two Gaussians whose subjects are ordered differently are the same one; under shared labels
+    they are not.
+    """
     rng = np.random.default_rng(2)
     loc = {site: rng.normal(size=(SUBJECTS, K)) for site in ("mu", "weights")}
     scale = {site: rng.uniform(0.1, 0.2, (SUBJECTS, K)) for site in ("mu", "weights")}
@@ -180,7 +192,9 @@ def test_the_share_counts_each_set_by_itself():
     assert share_within({"u": nsym.Element(permutation, factor)}) == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("shape", [(SUBJECTS, K), (K, SUBJECTS), (SUBJECTS, K, K), (SUBJECTS, 5, K)])
+@pytest.mark.parametrize(
+    "shape", [(SUBJECTS, K), (K, SUBJECTS), (SUBJECTS, K, K), (SUBJECTS, 5, K)]
+)
 def test_an_axis_follows_in_each_set(shape):
     x = np.random.default_rng(0).normal(size=(CHAINS, DRAWS, *shape))
     _, _, g = switched(within=True)
@@ -211,7 +225,11 @@ def test_what_members_take_along_follows_both():
     w, z = rng.normal(size=(CHAINS, DRAWS, 2, 3)), rng.integers(0, 3, (CHAINS, DRAWS, 2, 7))
     moved = WREATH.act(WREATH.inverse(g), {"w": w})["w"]
     dims = ("chain", "draw", "a", "b")
-    found = [np.asarray(y) for name, y in relabelled(xr.DataArray(moved, dims=dims), WREATH, g) if name == "hidden"]
+    found = [
+        np.asarray(y)
+        for name, y in relabelled(xr.DataArray(moved, dims=dims), WREATH, g)
+        if name == "hidden"
+    ]
     assert any(np.allclose(y, w) for y in found)
     # Labels by hand: before, member t[c] stood where c stands now, and unit p[i] where i does.
     members, units = g["member"].permutation, g["hidden"].permutation
@@ -225,10 +243,14 @@ def test_what_members_take_along_follows_both():
 
 
 def test_scales_of_each_set():
-    relu = nsym.Symmetry([nsym.Units("unit", 3, batch=2, incoming={"w": ROWS}, outgoing={"v": ROWS}, kind="scaled")])
+    relu = nsym.Symmetry(
+        [nsym.Units("unit", 3, batch=2, incoming={"w": ROWS}, outgoing={"v": ROWS}, kind="scaled")]
+    )
     rng = np.random.default_rng(0)
     draws = {name: rng.normal(size=(CHAINS, DRAWS, 2, 3)) for name in ("w", "v")}
-    g = jax.tree.map(np.asarray, relu.select("permutation").sample(jax.random.key(0), (CHAINS, DRAWS)))
+    g = jax.tree.map(
+        np.asarray, relu.select("permutation").sample(jax.random.key(0), (CHAINS, DRAWS))
+    )
     raw, aligned = log_scales(draws, relu, g)
     expected = np.log(np.abs(draws["w"] / draws["v"])) / 2
     np.testing.assert_allclose(raw["scale of unit"].values, expected)

@@ -32,7 +32,9 @@ def test_planted_spread_comes_back_and_is_inflated_unaligned(planted, compact):
     for name in SHAPES:
         ratio = compact.scale[name] / scale[name]
         assert abs(ratio.mean() - 1) < 0.02
-        assert (np.abs(ratio - 1) < 0.1).mean() > 0.97  # 600 draws: a standard deviation is known to 3 %
+        assert (
+            np.abs(ratio - 1) < 0.1
+        ).mean() > 0.97  # 600 draws: a standard deviation is known to 3 %
         np.testing.assert_allclose(compact.loc[name], loc[name], atol=0.04)
         assert np.median(unaligned.scale[name] / scale[name]) > 4
         assert np.abs(unaligned.loc[name]).mean() < 0.2 * np.abs(loc[name]).mean()
@@ -42,7 +44,10 @@ def test_low_rank_keeps_correlations_and_the_marginals():
     rng = np.random.default_rng(0)
     direction = {"a": np.array([1.0, -0.5, 0.0]), "b": np.array([[0.3, 2.0]])}
     shared = rng.normal(size=4000)
-    draws = {n: np.multiply.outer(shared, d) + 0.1 * rng.normal(size=(4000, *d.shape)) for n, d in direction.items()}
+    draws = {
+        n: np.multiply.outer(shared, d) + 0.1 * rng.normal(size=(4000, *d.shape))
+        for n, d in direction.items()
+    }
     flat = np.concatenate([x.reshape(4000, -1) for x in draws.values()], -1)
     found = compact_posterior(draws, rank=1)
     made = found.sample(jax.random.key(0), (20000,))
@@ -75,7 +80,9 @@ def test_as_the_guide_that_numpyro_knows():
 
     guide = AutoNormal(model)
     handlers.seed(guide, jax.random.key(0))()
-    made = guide.sample_posterior(jax.random.key(1), found.auto_normal_params(), sample_shape=(4000,))
+    made = guide.sample_posterior(
+        jax.random.key(1), found.auto_normal_params(), sample_shape=(4000,)
+    )
     for name, x in draws.items():
         np.testing.assert_allclose(made[name].mean(0), x.mean(0), atol=0.04)
         np.testing.assert_allclose(made[name].std(0), x.std(0), rtol=0.05)
@@ -113,7 +120,9 @@ def test_sites_are_cut_after_all_are_aligned(planted, compact, sites):
 
 
 def test_dtype_is_kept():
-    found = compact_posterior({"w": np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)}, rank=1)
+    found = compact_posterior(
+        {"w": np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)}, rank=1
+    )
     assert found.loc["w"].dtype == found.scale["w"].dtype == found.factor["w"].dtype == np.float32
 
 
@@ -121,7 +130,10 @@ def test_vi_against_hmc(planted, compact):
     """A guide with halved spreads, units renamed: only the spreads differ once it is aligned."""
     (loc, scale), _, _ = planted
     narrow = {name: s / 2 for name, s in scale.items()}
-    g = {name: nsym.Element(*map(np.asarray, e)) for name, e in TWO_LAYERS.sample(jax.random.key(3)).items()}
+    g = {
+        name: nsym.Element(*map(np.asarray, e))
+        for name, e in TWO_LAYERS.sample(jax.random.key(3)).items()
+    }
     unsigned = {name: nsym.Element(e.permutation, np.abs(e.factor)) for name, e in g.items()}
     guide = TWO_LAYERS.act(g, loc), TWO_LAYERS.act(unsigned, narrow)
     found = compare_gaussians(guide, (compact.loc, compact.scale), TWO_LAYERS)
@@ -130,7 +142,8 @@ def test_vi_against_hmc(planted, compact):
     assert (found["correlation"] > 0.99).all()
     assert (found["distance"] < 0.35 * found["distance_before"]).all()
     by_hand = sum(
-        float(((loc[n] - compact.loc[n]) ** 2).sum() + ((narrow[n] - compact.scale[n]) ** 2).sum()) for n in SHAPES
+        float(((loc[n] - compact.loc[n]) ** 2).sum() + ((narrow[n] - compact.scale[n]) ** 2).sum())
+        for n in SHAPES
     )
     assert float((found["distance"] ** 2).sum()) == pytest.approx(by_hand, rel=1e-6)
 
@@ -142,7 +155,9 @@ REFUSED = {
         {"w": np.ones((20, 2))}, rank=20
     ),
     "do not hold site 'z'": lambda: compact_posterior({"w": np.ones((20, 2))}, sites=["z"]),
-    "same number of draws": lambda: compact_posterior({"w": np.ones((20, 2)), "v": np.ones((19, 2))}),
+    "same number of draws": lambda: compact_posterior(
+        {"w": np.ones((20, 2)), "v": np.ones((19, 2))}
+    ),
     "an ArviZ object with a posterior, or a dict of draws": lambda: compact_posterior(jnp.ones(3)),
 }
 

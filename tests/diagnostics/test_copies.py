@@ -10,7 +10,9 @@ from numpyro_sym.diagnostics.rhat_ess import figures_of
 
 def prints(**arrays):
     dims = ("chain", "draw", "i", "j")
-    data = xr.Dataset({n: ((*dims[:2], *(f"{n}_{d}" for d in dims[2 : x.ndim])), x) for n, x in arrays.items()})
+    data = xr.Dataset(
+        {n: ((*dims[:2], *(f"{n}_{d}" for d in dims[2 : x.ndim])), x) for n, x in arrays.items()}
+    )
     return fingerprints(data, list(arrays))
 
 
@@ -72,7 +74,9 @@ def test_too_few_bits_tell_nothing():
 
 
 def coupled(x):
-    data = xr.Dataset({"w": (("chain", "draw", "i"), x), "still": (("chain", "draw"), np.ones((4, 300)))})
+    data = xr.Dataset(
+        {"w": (("chain", "draw", "i"), x), "still": (("chain", "draw"), np.ones((4, 300)))}
+    )
     return [group.tolist() for group in coupled_chains(data, figures_of(data), 400)]
 
 

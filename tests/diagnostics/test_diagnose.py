@@ -1,4 +1,6 @@
-"""``diagnose``: the same figures as ArviZ gives, side by side; invariant ones are never repaired."""
+"""``diagnose``: the same figures as ArviZ gives, side by side; invariant ones are never
+repaired.
+"""
 
 import arviz as az
 import numpy as np
@@ -24,8 +26,12 @@ def test_figures_are_arvizs(data):
         assert found.sites["rhat_raw"].sel(site=name) == pytest.approx(raw[name])
         assert found.sites["rhat_aligned"].sel(site=name) == pytest.approx(aligned[name])
         for figure in ("ess_bulk", "ess_tail"):
-            assert found.sites[f"{figure}_aligned"].sel(site=name) > 5 * found.sites[f"{figure}_raw"].sel(site=name)
-        assert found.sites["mcse_aligned"].sel(site=name) < found.sites["mcse_raw"].sel(site=name) / 5
+            assert found.sites[f"{figure}_aligned"].sel(site=name) > 5 * found.sites[
+                f"{figure}_raw"
+            ].sel(site=name)
+        assert (
+            found.sites["mcse_aligned"].sel(site=name) < found.sites["mcse_raw"].sel(site=name) / 5
+        )
         assert found.entries[name].sel(labels="raw").max() == pytest.approx(raw[name])
         for how, draws in (("raw", data), ("aligned", nsym.rebasin(data, MIXTURE))):
             one = dataset(draws)[[name]]
@@ -34,7 +40,9 @@ def test_figures_are_arvizs(data):
                 "ess_tail": az.ess(one, method="tail").min(),
                 "mcse": az.mcse(one, method="mean").max(),
             }.items():
-                assert found.sites[f"{figure}_{how}"].sel(site=name) == pytest.approx(float(expected[name]))
+                assert found.sites[f"{figure}_{how}"].sel(site=name) == pytest.approx(
+                    float(expected[name])
+                )
     assert set(found.invariant["function"].values) == {"log_likelihood", "each y", "lp"}
     ten = data.log_likelihood["y"].values
     by_hand = az.rhat(az.convert_to_dataset({"log_likelihood": ten.sum(-1), "each y": ten}))
@@ -52,7 +60,9 @@ def test_figures_are_arvizs(data):
 def test_worst_comes_first():
     data = chains(mode_of={3: 1.5}, switch=False)
     posterior = dataset(data).copy()
-    posterior["weights"] = posterior["mu"].copy(data=np.random.default_rng(0).dirichlet([60, 20, 20], (4, 400)))
+    posterior["weights"] = posterior["mu"].copy(
+        data=np.random.default_rng(0).dirichlet([60, 20, 20], (4, 400))
+    )
     sym = nsym.mixture(3, {"weights": 0, "mu": 0})
     found = diagnose(rebuilt(data, posterior), sym, invariant=["f"])
     assert list(found.sites["site"].values) == ["mu", "weights"]
@@ -75,7 +85,9 @@ def test_another_functional_mode_stays_visible(two_modes):
     assert found.invariant["rhat"].max() > 1.5
     assert found.verdicts[0] == "another functional mode in chain 3"
     assert not found.fine
-    by_name = diagnose(az.from_numpyro(two_modes.mcmc, log_likelihood=False), runs.TANH_UNITS, invariant="f")
+    by_name = diagnose(
+        az.from_numpyro(two_modes.mcmc, log_likelihood=False), runs.TANH_UNITS, invariant="f"
+    )
     assert by_name.invariant["rhat"].item() > 1.5
 
 
@@ -89,7 +101,9 @@ def test_label_switching_only(sine_nuts):
     # A variable that names one unit means nothing as long as labels differ, and is named.
     assert found.verdicts[0] == "label switching"
     assert "first_unit" in next(line for line in found.verdicts if "outside the symmetry" in line)
-    without = with_groups(data, {"posterior": dataset(data).drop_vars("first_unit"), "sample_stats": None})
+    without = with_groups(
+        data, {"posterior": dataset(data).drop_vars("first_unit"), "sample_stats": None}
+    )
     found = diagnose(without, runs.TANH_UNITS)
     assert found.verdicts[0].startswith("label switching")
     assert not any("outside" in line for line in found.verdicts)
@@ -110,12 +124,16 @@ def test_what_is_invariant_is_chosen_in_order(data):
 
 
 def test_what_may_name_units_is_no_invariant_function():
-    """Integers, auxiliary sites, an axis as long as units are many: none shows a mode; and what would is told."""
+    """Integers, auxiliary sites, an axis as long as units are many: none shows a mode; and what
+    would is told.
+    """
     draws = planted()
     shift = draws.pop("shift")
     z = np.broadcast_to(np.arange(4)[:, None, None], (4, 250, 10))
     names = {"z": z, "shift_decentered": shift, "mu_of": draws["mu"] ** 3, "shift_base": shift}
-    with pytest.raises(SymmetryError, match=r'log_likelihood=True.*extra_fields=\("potential_energy",\)'):
+    with pytest.raises(
+        SymmetryError, match=r'log_likelihood=True.*extra_fields=\("potential_energy",\)'
+    ):
         diagnose(arviz({"posterior": draws | names}), MIXTURE)
     found = diagnose(arviz({"posterior": draws | names | {"shift": shift}}), MIXTURE)
     assert set(found.invariant["function"].values.tolist()) == {"shift"}
@@ -126,13 +144,17 @@ def test_variables_outside_the_symmetry_have_raw_rows(data):
     found = diagnose(data, MIXTURE)
     row = found.sites.sel(site="shift")
     assert row["rhat_raw"] == pytest.approx(rhat(data.posterior)["shift"])
-    assert all(np.isnan(row[f"{figure}_aligned"]) for figure in ("rhat", "ess_bulk", "ess_tail", "mcse"))
+    assert all(
+        np.isnan(row[f"{figure}_aligned"]) for figure in ("rhat", "ess_bulk", "ess_tail", "mcse")
+    )
     (line,) = [line for line in str(found).splitlines() if line.startswith("shift")]
     assert "nan" not in line
 
 
 def test_labels_that_change_within_chains_are_told_whatever_r_hat_is():
-    """Every draw under labels of its own: raw R-hat is 1.00, and each mean an average over labels."""
+    """Every draw under labels of its own: raw R-hat is 1.00, and each mean an average
+    over labels.
+    """
     rng = np.random.default_rng(0)
     mu = rng.permuted(rng.normal([-3.0, 3.0], 0.1, (4, 1000, 2)), axis=-1)
     data = arviz({"posterior": {"mu": mu, "total": mu.sum(-1)}})
@@ -144,7 +166,9 @@ def test_labels_that_change_within_chains_are_told_whatever_r_hat_is():
 
 
 def test_a_group_of_other_chains_is_told_by_their_names(data):
-    """As many chains, but not the same: the posterior lost the last, the log likelihood the first."""
+    """As many chains, but not the same: the posterior lost the last, the log likelihood
+    the first.
+    """
     some = {
         "posterior": dataset(data).sel(chain=[0, 1, 2]),
         "log_likelihood": dataset(data, "log_likelihood").sel(chain=[1, 2, 3]),
@@ -159,8 +183,14 @@ def test_a_group_of_other_chains_is_told_by_their_names(data):
 def test_the_order_of_dimensions_says_nothing(data):
     """Also where a chain disagrees, so that every finding is asked for."""
     for broken in (False, True):
-        groups = {name: dataset(data, name).copy() for name in ("posterior", "sample_stats", "log_likelihood")}
-        groups["posterior"]["twice"] = (("chain", "draw", "k"), np.random.default_rng(3).normal(size=(4, 250, 3)))
+        groups = {
+            name: dataset(data, name).copy()
+            for name in ("posterior", "sample_stats", "log_likelihood")
+        }
+        groups["posterior"]["twice"] = (
+            ("chain", "draw", "k"),
+            np.random.default_rng(3).normal(size=(4, 250, 3)),
+        )
         groups["posterior"]["twice"][1] += 2 * broken
         turned = {name: x.transpose(..., "draw", "chain") for name, x in groups.items()}
         found, again = (diagnose(with_groups(data, g), MIXTURE) for g in (groups, turned))
@@ -178,7 +208,9 @@ def test_draws_of_a_symmetric_site_that_are_no_numbers_are_refused(data):
 
 
 def test_every_observation_is_looked_at():
-    """Two of 600 are planted between those that are evenly spaced: the figure shown is the worst of all."""
+    """Two of 600 are planted between those that are evenly spaced: the figure shown is the worst of
+    all.
+    """
     draws = planted()
     each = np.random.default_rng(0).normal(size=(4, 250, 30, 20))
     each[2, :, 13, 7] += 0.7
@@ -188,10 +220,14 @@ def test_every_observation_is_looked_at():
 
 
 def test_an_observation_that_is_a_whole_series_has_no_parts():
-    """A hidden Markov model has one log likelihood a draw; a second observed site has its own observations."""
+    """A hidden Markov model has one log likelihood a draw; a second observed site has its own
+    observations.
+    """
     rng = np.random.default_rng(0)
     alone, parts = rng.normal(size=(4, 250)), rng.normal(size=(4, 250, 7))
-    found = diagnose(arviz({"posterior": planted(), "log_likelihood": {"series": alone, "y": parts}}), MIXTURE)
+    found = diagnose(
+        arviz({"posterior": planted(), "log_likelihood": {"series": alone, "y": parts}}), MIXTURE
+    )
     assert set(found.invariant["function"].values) == {"log_likelihood", "each y"}
     total = az.rhat(az.convert_to_dataset({"total": alone + parts.sum(-1)}))["total"]
     assert found.invariant["rhat"].sel(function="log_likelihood") == pytest.approx(float(total))

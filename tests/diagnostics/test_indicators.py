@@ -14,7 +14,9 @@ ROWS = 8
 
 
 def posterior(seed=0, certain=False, switch=True, draws=400):
-    """Four chains of locations and labels; ``certain``: every row always has the label of its own group."""
+    """Four chains of locations and labels; ``certain``: every row always has the label of its own
+    group.
+    """
     rng = np.random.default_rng(seed)
     mu = rng.normal([-4.0, 0.0, 4.0], 0.2, (4, draws, 3))
     z = rng.choice(3, p=[0.5, 0.3, 0.2], size=(4, draws, ROWS))
@@ -34,7 +36,10 @@ def diagnosed(made, sym=MIXTURE):
 
 
 def row(found, site="z"):
-    return {name: float(found.sites.sel(site=site)[name]) for name in ("rhat_raw", "rhat_aligned", "ess_bulk_aligned")}
+    return {
+        name: float(found.sites.sel(site=site)[name])
+        for name in ("rhat_raw", "rhat_aligned", "ess_bulk_aligned")
+    }
 
 
 def test_switched_labels_are_label_switching_only():
@@ -62,7 +67,9 @@ def test_one_row_that_is_stuck_in_another_component_is_seen():
 
 
 def test_rows_that_rest_in_other_components_are_seen():
-    """Each chain's labels never move, and are not the same: constants are no evidence, but these are none."""
+    """Each chain's labels never move, and are not the same: constants are no evidence, but these
+    are none.
+    """
     made = posterior(certain=True, switch=False)
     made["z"][1, :, [0, 1]] = made["z"][1, :, [1, 0]]
     found = diagnosed(made)
@@ -99,7 +106,10 @@ def test_the_coding_of_labels_does_not_matter():
 
 def test_labels_that_are_not_named_are_told():
     found = diagnosed(posterior(), MIXTURE.without_values())
-    assert any("z follows the labels of component: name it in the symmetry" in line for line in found.verdicts)
+    assert any(
+        "z follows the labels of component: name it in the symmetry" in line
+        for line in found.verdicts
+    )
 
 
 def test_pairs_alike_are_invariant_and_judge_where_nothing_else_does():
@@ -125,5 +135,6 @@ def test_shares_of_each_set():
     share = (z == 1).mean(2)
     np.testing.assert_allclose(found["z"].values[..., :6].reshape(2, 200, 3, 2)[..., 1], share)
     np.testing.assert_allclose(
-        pairs_alike(data, Symmetry([own]))["pairs alike in z"], (share**2 + (1 - share) ** 2).mean(-1)
+        pairs_alike(data, Symmetry([own]))["pairs alike in z"],
+        (share**2 + (1 - share) ** 2).mean(-1),
     )

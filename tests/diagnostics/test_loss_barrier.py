@@ -16,11 +16,17 @@ X = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
 
 
 def test_double_well():
-    """(w**2 - 1)**2 between its wells: height 1, at the middle; and tilted, by the excess over the line."""
-    found = loss_barrier(lambda p: (p["w"] ** 2 - 1) ** 2, {"w": np.float32(-1)}, {"w": np.float32(1)}, num_points=41)
+    """(w**2 - 1)**2 between its wells: height 1, at the middle; and tilted, by the excess over the
+    line.
+    """
+    found = loss_barrier(
+        lambda p: (p["w"] ** 2 - 1) ** 2, {"w": np.float32(-1)}, {"w": np.float32(1)}, num_points=41
+    )
     assert found.height == pytest.approx(1)
     assert found.t[found.excess.argmax()] == 0.5
-    tilted = loss_barrier(lambda p: (p["w"] ** 2 - 1) ** 2 + 3 * p["w"], {"w": np.float32(-1)}, {"w": np.float32(1)})
+    tilted = loss_barrier(
+        lambda p: (p["w"] ** 2 - 1) ** 2 + 3 * p["w"], {"w": np.float32(-1)}, {"w": np.float32(1)}
+    )
     assert tilted.height == pytest.approx(1, abs=1e-6)
     convex = loss_barrier(lambda p: p["w"] ** 2, {"w": np.float32(-1)}, {"w": np.float32(2)})
     assert convex.height == 0
@@ -28,14 +34,21 @@ def test_double_well():
 
 
 def test_marginalised_loss_is_the_closed_form(x64):
-    """A line with Gaussian slope: E_q p(y | x, w) is a Gaussian whose variance holds the slope's."""
+    """A line with Gaussian slope: E_q p(y | x, w) is a Gaussian whose variance holds
+    the slope's.
+    """
     x, y = np.linspace(-2, 2, 7), np.linspace(1, -1, 7)
-    ends = [({"w": np.array(1.0)}, {"w": np.array(0.3)}), ({"w": np.array(-2.0)}, {"w": np.array(0.1)})]
+    ends = [
+        ({"w": np.array(1.0)}, {"w": np.array(0.3)}),
+        ({"w": np.array(-2.0)}, {"w": np.array(0.1)}),
+    ]
 
     def log_likelihood(point):
         return jax.scipy.stats.norm.logpdf(y, point["w"] * x, 1.0)
 
-    found = marginalised_barrier(log_likelihood, *ends, jax.random.key(0), num_draws=20000, num_points=5)
+    found = marginalised_barrier(
+        log_likelihood, *ends, jax.random.key(0), num_draws=20000, num_points=5
+    )
     for t, loss in zip(found.t, found.loss, strict=True):
         mean, sd = (1 - t) * 1.0 - 2.0 * t, (1 - t) * 0.3 + t * 0.1
         expected = -scipy.stats.norm.logpdf(y, mean * x, np.sqrt(1 + (sd * x) ** 2)).sum()
@@ -55,7 +68,8 @@ def network():
     g = TWO_LAYERS.sample(jax.random.key(1))
     unsigned = {name: nsym.Element(e.permutation, abs(e.factor)) for name, e in g.items()}
     other = tuple(
-        {name: np.asarray(x) for name, x in TWO_LAYERS.act(h, d).items()} for h, d in ((g, loc), (unsigned, scale))
+        {name: np.asarray(x) for name, x in TWO_LAYERS.act(h, d).items()}
+        for h, d in ((g, loc), (unsigned, scale))
     )
     return log_likelihood, (loc, scale), other
 
@@ -76,12 +90,22 @@ def test_a_renamed_gaussian_is_far_until_it_is_aligned(network):
     keys = jax.random.split(jax.random.key(0), 2)
     found = align_gaussians(*there, *here, TWO_LAYERS)
     before, after = (
-        np.array([marginalised_barrier(log_likelihood, here, end, k, num_draws=16, num_points=5).height for k in keys])
+        np.array(
+            [
+                marginalised_barrier(
+                    log_likelihood, here, end, k, num_draws=16, num_points=5
+                ).height
+                for k in keys
+            ]
+        )
         for end in (there, (found.loc, found.scale))
     )
     assert before.min() > 5
     assert after.max() < 1e-3  # the same Gaussian, draw by draw
-    losses = [marginalised_barrier(log_likelihood, here, there, k, num_draws=16, num_points=3).loss[0] for k in keys]
+    losses = [
+        marginalised_barrier(log_likelihood, here, there, k, num_draws=16, num_points=3).loss[0]
+        for k in keys
+    ]
     assert np.std(losses) > after.max()
 
 
@@ -97,10 +121,17 @@ def test_only_the_wasserstein_metric_recovers_permuted_spreads():
 
 
 REFUSED = {
-    "the same sites of the same shapes": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(3)}),
-    "an int of at least 3": lambda: loss_barrier(lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(2)}, num_points=2),
+    "the same sites of the same shapes": lambda: loss_barrier(
+        lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(3)}
+    ),
+    "an int of at least 3": lambda: loss_barrier(
+        lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(2)}, num_points=2
+    ),
     "It names no site": lambda: marginalised_barrier(
-        lambda p: jnp.zeros(1), ({"w": np.ones(2)}, {}), ({"w": np.ones(2)}, {"w": np.ones(2)}), jax.random.key(0)
+        lambda p: jnp.zeros(1),
+        ({"w": np.ones(2)}, {}),
+        ({"w": np.ones(2)}, {"w": np.ones(2)}),
+        jax.random.key(0),
     ),
 }
 
@@ -113,9 +144,13 @@ def test_refused(message):
 
 def test_the_way_between_ints_is_no_staircase():
     """Between -1 and 1 lie numbers that are no ints; so do they between those of a Gaussian."""
-    found = loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, {"w": np.array(-1)}, {"w": np.array(1)}, num_points=5)
+    found = loss_barrier(
+        lambda p: (p["w"] ** 2 - 1.0) ** 2, {"w": np.array(-1)}, {"w": np.array(1)}, num_points=5
+    )
     np.testing.assert_allclose(found.loss, [0, 0.5625, 1, 0.5625, 0])
-    moved, _ = wasserstein_geodesic(*({"w": np.array([x])} for x in (0, 1, 2, 1)), t=np.array([0.25]))
+    moved, _ = wasserstein_geodesic(
+        *({"w": np.array([x])} for x in (0, 1, 2, 1)), t=np.array([0.25])
+    )
     assert moved["w"].tolist() == [[0.5]]
 
 

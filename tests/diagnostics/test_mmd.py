@@ -20,10 +20,14 @@ def test_unbiased_estimate_by_its_definition():
 
     def k(a, b):
         r = np.linalg.norm(a - b) / typical
-        return np.mean([f for h in BANDWIDTHS for f in (np.exp(-((r / h) ** 2) / 2), np.exp(-r / h))])
+        return np.mean(
+            [f for h in BANDWIDTHS for f in (np.exp(-((r / h) ** 2) / 2), np.exp(-r / h))]
+        )
 
     def mean(a, b, same):
-        return np.mean([k(p, q) for i, p in enumerate(a) for j, q in enumerate(b) if not (same and i == j)])
+        return np.mean(
+            [k(p, q) for i, p in enumerate(a) for j, q in enumerate(b) if not (same and i == j)]
+        )
 
     expected = mean(x, x, True) + mean(y, y, True) - 2 * mean(x, y, False)
     assert mmd(x, y, num_permutations=9).squared == pytest.approx(expected, abs=1e-6)
@@ -31,7 +35,10 @@ def test_unbiased_estimate_by_its_definition():
 
 def test_p_values_of_one_law_are_uniform():
     rng = np.random.default_rng(0)
-    found = [mmd(rng.normal(size=(40, 3)), rng.normal(size=(30, 3)), num_permutations=199, seed=i) for i in range(150)]
+    found = [
+        mmd(rng.normal(size=(40, 3)), rng.normal(size=(30, 3)), num_permutations=199, seed=i)
+        for i in range(150)
+    ]
     assert scipy.stats.kstest([f.p_value for f in found], "uniform").pvalue > 0.01
     squared = np.array([f.squared for f in found])
     assert abs(squared.mean()) < 4 * squared.std() / np.sqrt(len(squared))

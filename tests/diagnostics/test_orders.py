@@ -45,7 +45,9 @@ def test_every_permutation_of_five_by_breadth_first_search():
 
 
 def test_between_draws_it_is_what_separates_their_labels():
-    """Two draws moved to one reference: from one to the other are the exchanges that were planted."""
+    """Two draws moved to one reference: from one to the other are the exchanges that
+    were planted.
+    """
     rng = np.random.default_rng(0)
     reference = np.arange(8.0) * 10
     p, q = (rng.permuted(np.tile(np.arange(8), (50, 1)), axis=1) for _ in range(2))

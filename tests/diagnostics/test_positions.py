@@ -1,4 +1,6 @@
-"""Positions of other samplers: dicts of arrays whose leading axes are chains and draws, as BlackJAX leaves them."""
+"""Positions of other samplers: dicts of arrays whose leading axes are chains and draws, as BlackJAX
+leaves them.
+"""
 
 from itertools import permutations, product
 
@@ -25,7 +27,9 @@ def planted(chains=3, draws=5, noise=0.05):
     """Draws near one point, each in a labelling of its own."""
     rng = np.random.default_rng(0)
     truth = {"w": np.array([[0.5, -1.5, 3.0], [0.1, 0.2, -0.3]]), "v": np.array([1.0, 2.0, -1.0])}
-    near = {name: x + noise * rng.normal(size=(chains, draws, *x.shape)) for name, x in truth.items()}
+    near = {
+        name: x + noise * rng.normal(size=(chains, draws, *x.shape)) for name, x in truth.items()
+    }
     return truth, near, SYM.act(SYM.sample(jax.random.key(1), (chains, draws)), near)
 
 
@@ -49,7 +53,9 @@ def test_align_takes_leading_axes_as_they_are(x64):
 
 def test_rebasin_takes_them_once_they_are_arviz():
     truth, _, positions = planted()
-    idata = nsym.rebasin(arviz({"posterior": {n: np.asarray(x) for n, x in positions.items()}}), SYM)
+    idata = nsym.rebasin(
+        arviz({"posterior": {n: np.asarray(x) for n, x in positions.items()}}), SYM
+    )
     spread = {name: np.asarray(idata.posterior[name]).std((0, 1)).max() for name in truth}
     before = {name: np.asarray(x).std((0, 1)).max() for name, x in positions.items()}
     assert max(spread.values()) < 0.1 < 0.5 < min(before.values())
@@ -71,7 +77,10 @@ def test_positions_of_blackjax_itself():
         aligned = nsym.align(positions, reference, SYM)
         assert aligned.distance.shape == lead
         np.testing.assert_allclose(
-            log_density_of(aligned.sites, lead), log_density_of(positions, lead), rtol=1e-4, atol=1e-2
+            log_density_of(aligned.sites, lead),
+            log_density_of(positions, lead),
+            rtol=1e-4,
+            atol=1e-2,
         )
         assert (aligned.distance <= aligned.distance_before + 1e-5).all()
 

@@ -38,15 +38,21 @@ def test_loss_is_scipys_and_leads_over_the_barrier():
     expected = -scipy.stats.norm.logpdf(Y, -0.5, 0.7).sum()
     assert float(loss(point)) == pytest.approx(expected, rel=1e-5)
     # One product, two ways to make it: between them it is zero.
-    start, end = ({"a": np.array(a, np.float32), "b": np.float32(0.1)} for a in ([0.6, 0.6], [-0.6, -0.6]))
-    middle = -scipy.stats.norm.logpdf(Y, 0.0, 0.1).sum() + scipy.stats.norm.logpdf(Y, 0.36, 0.1).sum()
+    start, end = (
+        {"a": np.array(a, np.float32), "b": np.float32(0.1)} for a in ([0.6, 0.6], [-0.6, -0.6])
+    )
+    middle = (
+        -scipy.stats.norm.logpdf(Y, 0.0, 0.1).sum() + scipy.stats.norm.logpdf(Y, 0.36, 0.1).sum()
+    )
     assert loss_barrier(loss, start, end).height == pytest.approx(middle, rel=1e-4)
 
 
 REFUSED = {
     "observes nothing": lambda: model_loss(model),
     r"lacks latent sites \['b'\]": lambda: model_loss(model, Y)({"a": np.zeros(2)}),
-    "do not hold site 'z'": lambda: predict_draws({"w": np.ones((3, 2))}, lambda p: p["z"], sites=["z"]),
+    "do not hold site 'z'": lambda: predict_draws(
+        {"w": np.ones((3, 2))}, lambda p: p["z"], sites=["z"]
+    ),
 }
 
 

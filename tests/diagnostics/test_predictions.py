@@ -53,7 +53,9 @@ P, Q = (softmax(np.random.default_rng(i).normal(size=(200, 4))) for i in (0, 1))
 def test_agreement_and_total_variation():
     assert agreement(P, P) == 1
     assert total_variation(P, P) == 0
-    assert agreement(P, Q) == pytest.approx(np.mean([a.argmax() == b.argmax() for a, b in zip(P, Q, strict=True)]))
+    assert agreement(P, Q) == pytest.approx(
+        np.mean([a.argmax() == b.argmax() for a, b in zip(P, Q, strict=True)])
+    )
     assert total_variation(P, Q) == pytest.approx(
         np.mean([np.maximum(a - b, 0).sum() for a, b in zip(P, Q, strict=True)])
     )
@@ -64,7 +66,9 @@ def test_predictions_of_renamed_draws_agree_and_have_no_diversity():
     _, draws, renamed = gaussian_network(num_draws=20)
     x = np.random.default_rng(3).normal(size=(50, 3))
     with jax.enable_x64(True):
-        first, second = (softmax(np.asarray(jax.vmap(lambda p: two_layers(p, x))(d))) for d in (draws, renamed))
+        first, second = (
+            softmax(np.asarray(jax.vmap(lambda p: two_layers(p, x))(d))) for d in (draws, renamed)
+        )
     assert total_variation(first, second) < 1e-12
     each = mutual_information(first)
     np.testing.assert_allclose(mutual_information(second), each, atol=1e-12)
@@ -107,7 +111,9 @@ def test_refused(message):
 
 
 def test_lppd_does_not_take_a_posterior_for_log_likelihoods():
-    """Both are Datasets over chains and draws; whole objects and named arrays say which is which."""
+    """Both are Datasets over chains and draws; whole objects and named arrays say which
+    is which.
+    """
     posterior = xr.Dataset({"w": (("chain", "draw", "unit"), np.zeros((2, 5, 3)))})
     for given in (posterior, xr.DataTree(posterior, name="posterior")):
         with pytest.raises(SymmetryError, match="One group does not tell"):

@@ -1,4 +1,6 @@
-"""What is pruned first, by brute force; a planted network whose narrow weights are those that matter."""
+"""What is pruned first, by brute force; a planted network whose narrow weights are those that
+matter.
+"""
 
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +40,9 @@ def test_curve_is_the_score_of_the_masked_means():
 
 
 def test_spread_tells_what_magnitude_does_not():
-    """Half the weights are large and unsure, half small and sure: only the sure ones carry the signal."""
+    """Half the weights are large and unsure, half small and sure: only the sure ones carry the
+    signal.
+    """
     signal = np.where(np.arange(40) < 20, 0.0, 0.3)
     mean = {"w": np.where(np.arange(40) < 20, 1.0, 0.3)}
     sd = {"w": np.where(np.arange(40) < 20, 3.0, 0.01)}
@@ -46,13 +50,17 @@ def test_spread_tells_what_magnitude_does_not():
     def error(point):
         return ((point["w"] - signal) ** 2).sum()
 
-    by_sd, by_size = (pruning_curve(error, mean, sd, [0.5], by=by).score[0] for by in ("sd", "magnitude"))
+    by_sd, by_size = (
+        pruning_curve(error, mean, sd, [0.5], by=by).score[0] for by in ("sd", "magnitude")
+    )
     assert by_sd == pytest.approx(0, abs=1e-9)
     assert by_size > 20
 
 
 def test_constant_weights_are_the_surest():
-    masks = pruning_masks({"w": np.array([1e-3, 1.0])}, {"w": np.array([0.0, 0.5])}, [0.5], by="snr")
+    masks = pruning_masks(
+        {"w": np.array([1e-3, 1.0])}, {"w": np.array([0.0, 0.5])}, [0.5], by="snr"
+    )
     assert masks["w"].tolist() == [[True, False]]
 
 

@@ -14,11 +14,15 @@ def draws(**arrays):
 
 
 def test_what_is_not_known_is_not_well():
-    """Constants say nothing; a stuck chain, and NaN that ArviZ has no R-hat for, are the worst there is."""
+    """Constants say nothing; a stuck chain, and NaN that ArviZ has no R-hat for, are the worst
+    there is.
+    """
     broken = RNG.normal(size=(4, 50))
     broken[1, 3] = np.nan
     stuck = np.repeat(np.arange(4.0)[:, None], 50, 1)
-    found = figures_of(draws(still=np.ones((4, 50)), stuck=stuck, broken=broken, good=RNG.normal(size=(4, 50))))
+    found = figures_of(
+        draws(still=np.ones((4, 50)), stuck=stuck, broken=broken, good=RNG.normal(size=(4, 50)))
+    )
     assert all(np.isnan(found[figure]["still"]) for figure in FIGURES)
     assert found["rhat"]["stuck"] == np.inf
     assert found["rhat"]["broken"] == np.inf
@@ -44,4 +48,7 @@ def test_one_chain_is_judged_by_its_halves():
 
 def test_too_few_draws_have_no_figures():
     found = figures_of(draws(x=RNG.normal(size=(2, 3, 5))))
-    assert all(np.isnan(found[figure]["x"]).all() and found[figure]["x"].shape == (5,) for figure in FIGURES)
+    assert all(
+        np.isnan(found[figure]["x"]).all() and found[figure]["x"].shape == (5,)
+        for figure in FIGURES
+    )

@@ -1,4 +1,6 @@
-"""Scales of ReLU units: a symmetry of the likelihood, used only where asked for by name, and then told."""
+"""Scales of ReLU units: a symmetry of the likelihood, used only where asked for by name, and then
+told.
+"""
 
 import json
 
@@ -39,7 +41,10 @@ def test_asked_for_by_name(groups):
     out = nsym.rebasin(data, RELU, scales=["hidden"])
     plain = nsym.rebasin(data, RELU)
     assert dataset(out)["b1"].std() < 0.999 * dataset(plain)["b1"].std()
-    assert json.loads(dataset(out).attrs["rebasin"])["scales"] == "moved: hidden; not draws of the posterior"
+    assert (
+        json.loads(dataset(out).attrs["rebasin"])["scales"]
+        == "moved: hidden; not draws of the posterior"
+    )
     one = nsym.rebasin(data, RELU, scales="hidden")
     np.testing.assert_array_equal(dataset(one)["b1"], dataset(out)["b1"])
 
@@ -48,7 +53,9 @@ def test_the_compact_posterior_is_the_posterior(groups):
     data = arviz(groups)
     compact, moved = (compact_posterior(data, RELU, scales=s) for s in ((), ("hidden",)))
     aligned = dataset(nsym.rebasin(data, RELU))
-    np.testing.assert_allclose(compact.scale["b1"], aligned["b1"].values.reshape(-1, 4).std(0, ddof=1))
+    np.testing.assert_allclose(
+        compact.scale["b1"], aligned["b1"].values.reshape(-1, 4).std(0, ddof=1)
+    )
     assert (moved.scale["w2"] < compact.scale["w2"]).mean() > 0.9
     assert compact.scaled == ()
     assert moved.scaled == ("hidden",)

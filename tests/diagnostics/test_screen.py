@@ -1,4 +1,6 @@
-"""Whatever is wrong with one of thousands of entries, it is among those that are looked at closely."""
+"""Whatever is wrong with one of thousands of entries, it is among those that are looked
+at closely.
+"""
 
 import numpy as np
 import pytest

@@ -10,7 +10,10 @@ RNG = np.random.default_rng(0)
 
 def draws(**arrays):
     return xr.Dataset(
-        {n: (("chain", "draw", *(f"{n}{i}" for i in range(np.ndim(x) - 2))), x) for n, x in arrays.items()}
+        {
+            n: (("chain", "draw", *(f"{n}{i}" for i in range(np.ndim(x) - 2))), x)
+            for n, x in arrays.items()
+        }
     )
 
 
@@ -20,7 +23,11 @@ def test_what_never_moves():
     one = RNG.normal(size=(4, 50))
     one[2] = 0.3
     other = np.repeat(np.arange(4.0)[:, None], 50, 1) + 0.5
-    found = stuck(draws(frozen=frozen, one=one, other=other, zeros=np.zeros((4, 50)), three=np.full((4, 50), 3)))
+    found = stuck(
+        draws(
+            frozen=frozen, one=one, other=other, zeros=np.zeros((4, 50)), three=np.full((4, 50), 3)
+        )
+    )
     assert {name: chains.tolist() for name, chains in found.items()} == {
         "frozen": [True] * 4,
         "one": [False, False, True, False],
@@ -29,7 +36,8 @@ def test_what_never_moves():
         "three": [True] * 4,
     }
     assert stuck_lines(found) == (
-        "never moves: frozen, other, zeros, three, wholly or in an entry; leave it out if it is a constant",
+        "never moves: frozen, other, zeros, three, wholly or in an entry; leave it out if it is a "
+        "constant",
         "stuck in single chains: one",
     )
 
@@ -41,5 +49,10 @@ def test_what_is_constant_by_construction():
     labels[0, 7, 2] = 5
     rectified = np.maximum(RNG.normal(size=(4, 50)), 0)
     rectified[1] = 0.0
-    assert stuck(draws(triangle=triangle, labels=labels, rectified=rectified, empty=np.zeros((4, 50, 0)))) == {}
+    assert (
+        stuck(
+            draws(triangle=triangle, labels=labels, rectified=rectified, empty=np.zeros((4, 50, 0)))
+        )
+        == {}
+    )
     assert stuck_lines({}) == ()

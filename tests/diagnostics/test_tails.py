@@ -25,7 +25,9 @@ def test_heavy():
 
 
 def test_few_effective_draws_give_no_alarm():
-    """Exponential draws, each ten times: the index of a tail of two different ones may be anything."""
+    """Exponential draws, each ten times: the index of a tail of two different ones may
+    be anything.
+    """
     found = [tail_index(np.repeat(RNG.exponential(size=200), 10), 200) for _ in range(200)]
     assert max(found) < HEAVY
     assert tail_index(np.ones(1000)) == 0

@@ -1,4 +1,6 @@
-"""Each verdict on draws in which it was planted; never "fine" where invariant functions disagree."""
+"""Each verdict on draws in which it was planted; never "fine" where invariant functions
+disagree.
+"""
 
 import numpy as np
 import pytest
@@ -33,7 +35,10 @@ PLANTED = {
         ),
     ),
     "bad mixing": (chains(memory=0.995, num_draws=300), ("mixing badly",)),
-    "switching and bad mixing": (chains(memory=0.995, num_draws=300, switch=False), ("mixing badly",)),
+    "switching and bad mixing": (
+        chains(memory=0.995, num_draws=300, switch=False),
+        ("mixing badly",),
+    ),
 }
 
 
@@ -45,7 +50,9 @@ def test_planted(case):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_short_chains_that_mix_well_are_too_short(seed):
-    """Whether or not chance brings R-hat above the limit, more draws are asked for, and nothing else is blamed."""
+    """Whether or not chance brings R-hat above the limit, more draws are asked for, and nothing
+    else is blamed.
+    """
     lines = verdicts(chains(seed, num_draws=15))
     assert lines[0].startswith("not enough draws: ")
     assert not any("mode" in line or "mixing" in line for line in lines)
@@ -69,7 +76,10 @@ def test_no_figures_at_all(num_draws):
 
 def test_one_chain_is_never_fine():
     found = diagnose(chains(num_chains=1), LOCATIONS, invariant="f")
-    assert found.verdicts == ("all well", "one chain: a mode that it has not visited cannot be seen")
+    assert found.verdicts == (
+        "all well",
+        "one chain: a mode that it has not visited cannot be seen",
+    )
     assert not found.fine
     drifting = diagnose(chains(num_chains=1, memory=0.999), LOCATIONS, invariant="f")
     assert drifting.verdicts[0] == "mixing badly"
@@ -91,7 +101,9 @@ def test_units_that_are_alike_are_ambiguous():
     """Two components nearly on each other: which is which cannot be known."""
     rng = np.random.default_rng(0)
     mu = rng.normal([0.0, 0.0, 4.0], 0.2, (4, 300, K))
-    lines = diagnose(arviz({"posterior": {"mu": mu, "f": mu.sum(-1)}}), LOCATIONS, invariant="f").verdicts
+    lines = diagnose(
+        arviz({"posterior": {"mu": mu, "f": mu.sum(-1)}}), LOCATIONS, invariant="f"
+    ).verdicts
     assert any(line.startswith("alignment ambiguous in ") for line in lines)
 
 
@@ -107,7 +119,9 @@ def test_a_chain_that_never_moves_is_no_mode():
 def test_functions_that_are_not_finite_are_not_fine(value):
     data = chains()
     data.posterior["f"].values[0, 3, 0] = value
-    assert verdicts(data) == ("nothing can be told: invariant functions hold NaN or infinite values",)
+    assert verdicts(data) == (
+        "nothing can be told: invariant functions hold NaN or infinite values",
+    )
 
 
 def test_functions_that_never_change_tell_nothing():
@@ -125,7 +139,9 @@ def test_functions_that_never_change_tell_nothing():
     switch=st.booleans(),
 )
 def test_never_fine_where_functions_disagree(seed, num_draws, memory, shift, switch):
-    """Modes from none to plain, chains from good to bad: no cell of the table is called fine by mistake."""
+    """Modes from none to plain, chains from good to bad: no cell of the table is called fine by
+    mistake.
+    """
     data = chains(seed, num_draws=num_draws, memory=memory, mode_of={3: shift}, switch=switch)
     found = diagnose(data, LOCATIONS, invariant="f")
     if found.invariant["rhat"].max() > 1.05:

@@ -1,4 +1,5 @@
-"""Models with a symmetry that is not there, as a hostile user would write them, and how far it is off.
+"""Models with a symmetry that is not there, as a hostile user would write them, and how far it is
+off.
 
 A case names a false claim and, where its kind is one of size, tells it apart by at least a
 hundredth of a nat at a draw of the prior (or where ``at`` says). Where a claim holds for these very
@@ -52,14 +53,22 @@ class Broken:
     here: bool = False
 
     def nats(self, claim: Units | None = None) -> float:
-        """How far the claim (or another) changes NumPyro's own log density, at the worst of a few points."""
+        """How far the claim (or another) changes NumPyro's own log density, at the worst of a few
+        points.
+        """
         units, (model, args) = claim or self.claim, self.whole
         sym, found = Symmetry([units]), [0.0]
         with jax.enable_x64(not self.narrow), Whole():
             for seed in range(3):
                 at = {site: jnp.asarray(value) for site, value in self.at.items()}
-                trace = handlers.trace(handlers.substitute(handlers.seed(model, seed), at)).get_trace(*args)
-                point = {k: v["value"] for k, v in trace.items() if v["type"] == "sample" and not v["is_observed"]}
+                trace = handlers.trace(
+                    handlers.substitute(handlers.seed(model, seed), at)
+                ).get_trace(*args)
+                point = {
+                    k: v["value"]
+                    for k, v in trace.items()
+                    if v["type"] == "sample" and not v["is_observed"]
+                }
                 point = {k: np.asarray(v) for k, v in point.items()}
                 before = log_density(handlers.seed(model, 0), args, {}, point)[0]
                 for element in _elements(units):
@@ -67,7 +76,9 @@ class Broken:
                     if not _in_support(model, args, moved):
                         found.append(np.inf)
                         continue
-                    change = float(log_density(handlers.seed(model, 0), args, {}, moved)[0] - before)
+                    change = float(
+                        log_density(handlers.seed(model, 0), args, {}, moved)[0] - before
+                    )
                     found.append(abs(change) if np.isfinite(change) else np.inf)
         return max(found)
 
@@ -81,7 +92,10 @@ def _elements(units: Units) -> list[Element]:
     """Reversal, a step round, and (where there are any) signs of every second unit."""
     signs = np.where(np.arange(units.n) % 2 == (units.n > 1), -1.0, 1.0)
     factor = signs if units.kind == "signed" else np.ones(units.n)
-    return [Element(np.arange(units.n)[::-1], factor), Element(np.roll(np.arange(units.n), 1), np.ones(units.n))]
+    return [
+        Element(np.arange(units.n)[::-1], factor),
+        Element(np.roll(np.arange(units.n), 1), np.ones(units.n)),
+    ]
 
 
 class Whole(Messenger):
@@ -93,8 +107,12 @@ class Whole(Messenger):
             msg["args"], msg["value"] = (size, size), jnp.arange(size)
 
 
-def false(name: str, *args: Any, claim: Units, whole_args: Any = None, learnt: Any = None, **options: Any) -> Callable:
-    """Register a model with the claim that is false of it, for its parameters as they start or as learnt."""
+def false(
+    name: str, *args: Any, claim: Units, whole_args: Any = None, learnt: Any = None, **options: Any
+) -> Callable:
+    """Register a model with the claim that is false of it, for its parameters as they start or as
+    learnt.
+    """
 
     def register(model: Callable) -> Callable:
         whole = model if learnt is None else handlers.substitute(model, learnt)
@@ -125,7 +143,7 @@ LAST2 = exchange(2, w=Axis(0, 1))
 SIGNS3 = Units("claim", 3, incoming={"w": 0}, kind="signed")
 HIDDEN = Units("claim", 4, incoming={"w1": 1}, outgoing={"w2": 0}, kind="signed")
 
-# Minibatches ---------------------------------------------------------------------------------------
+# Minibatches --------------------------------------------------------------------------------------
 
 EYE, COUNTS = np.repeat(np.eye(6), 4, 0), np.repeat(np.arange(6.0), 4)
 GROUP = np.repeat(np.arange(6), 4)
@@ -151,14 +169,19 @@ def random_intercepts():
 def sparse_design():
     w = normal("w", 20)
     with numpyro.plate("rows", 60, subsample_size=5) as rows:
-        numpyro.sample("y", dist.Normal(jnp.asarray(SPARSE)[rows] @ w, 1), obs=np.arange(60.0)[rows])
+        numpyro.sample(
+            "y", dist.Normal(jnp.asarray(SPARSE)[rows] @ w, 1), obs=np.arange(60.0)[rows]
+        )
 
 
 @false("minibatch: two plates", claim=exchange(6, u=0))
 def two_plates():
     u, v = normal("u", 6), normal("v", 4)
     table = np.outer(np.arange(6.0), np.arange(1.0, 5.0))
-    rows, columns = numpyro.plate("rows", 6, subsample_size=2, dim=-2), numpyro.plate("cols", 4, subsample_size=2)
+    rows, columns = (
+        numpyro.plate("rows", 6, subsample_size=2, dim=-2),
+        numpyro.plate("cols", 4, subsample_size=2),
+    )
     with rows as i, columns as j:
         numpyro.sample("y", dist.Normal(u[i][:, None] + v[j], 1), obs=jnp.asarray(table)[i][:, j])
 
@@ -166,9 +189,14 @@ def two_plates():
 @false("minibatch: a plate at dim -2", claim=W6)
 def a_plate_of_rows():
     w = normal("w", 6, scale=5.0)
-    with numpyro.plate("cols", 3, dim=-1), numpyro.plate("rows", 24, subsample_size=4, dim=-2) as rows:
+    with (
+        numpyro.plate("cols", 3, dim=-1),
+        numpyro.plate("rows", 24, subsample_size=4, dim=-2) as rows,
+    ):
         mean = (jnp.asarray(EYE)[rows] @ w)[:, None]
-        numpyro.sample("y", dist.Normal(mean, 1), obs=jnp.asarray(COUNTS)[rows][:, None] * jnp.ones(3))
+        numpyro.sample(
+            "y", dist.Normal(mean, 1), obs=jnp.asarray(COUNTS)[rows][:, None] * jnp.ones(3)
+        )
 
 
 @false("minibatch: whole data as arguments", EYE, COUNTS, claim=W6)
@@ -194,12 +222,26 @@ def with_effects_of_rows():
         numpyro.sample("y", dist.Normal(e + jnp.asarray(EYE)[rows] @ w, 1), obs=COUNTS[rows])
 
 
-@false("arguments: rows of one coefficient", EYE[:4], COUNTS[:4], claim=LAST5, whole_args=(EYE, COUNTS), here=True)
+@false(
+    "arguments: rows of one coefficient",
+    EYE[:4],
+    COUNTS[:4],
+    claim=LAST5,
+    whole_args=(EYE, COUNTS),
+    here=True,
+)
 def rows_as_arguments(x, y):
     observe(x @ normal("w", 6, scale=5.0), y, 1.0)
 
 
-@false("arguments: rows in a plate", EYE[:4], COUNTS[:4], claim=LAST5, whole_args=(EYE, COUNTS), here=True)
+@false(
+    "arguments: rows in a plate",
+    EYE[:4],
+    COUNTS[:4],
+    claim=LAST5,
+    whole_args=(EYE, COUNTS),
+    here=True,
+)
 def rows_in_a_plate(x, y):
     w = normal("w", 6, scale=5.0)
     with numpyro.plate("rows", 24, subsample_size=len(x)):
@@ -232,10 +274,19 @@ def a_dict(batch):
 
 @false("arguments: the number of a batch", 0, claim=LAST5, whole_args=(1,), here=True)
 def number_of_a_batch(i):
-    observe(normal("w", 6)[GROUP[4 * i : 4 * i + 4]] * COUNTS[4 * i : 4 * i + 4], COUNTS[4 * i : 4 * i + 4] + 1.0)
+    observe(
+        normal("w", 6)[GROUP[4 * i : 4 * i + 4]] * COUNTS[4 * i : 4 * i + 4],
+        COUNTS[4 * i : 4 * i + 4] + 1.0,
+    )
 
 
-@false("arguments: where a batch begins", jnp.array(0), claim=LAST5, whole_args=(jnp.array(4),), here=True)
+@false(
+    "arguments: where a batch begins",
+    jnp.array(0),
+    claim=LAST5,
+    whole_args=(jnp.array(4),),
+    here=True,
+)
 def where_a_batch_begins(i):
     def rows(x):
         return jax.lax.dynamic_slice_in_dim(jnp.asarray(x), i, 4)
@@ -255,7 +306,7 @@ def scales_as_arguments(s):
     observe(normal("w", 3, scale=s).sum() * jnp.ones(2), np.arange(2.0))
 
 
-# Size ----------------------------------------------------------------------------------------------
+# Size ---------------------------------------------------------------------------------------------
 
 
 @false("size: a hundred sites of small scale", claim=W3)
@@ -275,7 +326,9 @@ def small_noise():
 @false("size: small noise, the likelihood itself", claim=W3, at={"w": [0.1, 0.2, 0.3]})
 def small_noise_in_the_likelihood():
     w = normal("w", 3)
-    observe((w @ jnp.array([1.0, 1.0, 1.0 + 1e-5])) * jnp.ones(1000), 0.600004 * np.ones(1000), 1e-4)
+    observe(
+        (w @ jnp.array([1.0, 1.0, 1.0 + 1e-5])) * jnp.ones(1000), 0.600004 * np.ones(1000), 1e-4
+    )
 
 
 @false("size: a large constant", claim=W3)
@@ -299,13 +352,19 @@ def far_larger_constant_inside():
 @false("size: many large counts", claim=W3)
 def large_counts():
     rate = numpyro.sample("w", dist.Gamma(jnp.array([1.0, 1.0, 1.05]), 1.0).to_event(1))
-    numpyro.sample("y", dist.Poisson(1e6 * rate.sum()).expand([500]).to_event(1), obs=np.full(500, 3_000_000))
+    numpyro.sample(
+        "y", dist.Poisson(1e6 * rate.sum()).expand([500]).to_event(1), obs=np.full(500, 3_000_000)
+    )
 
 
 @false("size: a binomial of ten million", claim=W3)
 def large_binomial():
     w = normal("w", 3, scale=jnp.array([1.0, 1.0, 1.05]))
-    numpyro.sample("y", dist.Binomial(10_000_000, logits=w.sum()).expand([50]).to_event(1), obs=np.full(50, 4_000_000))
+    numpyro.sample(
+        "y",
+        dist.Binomial(10_000_000, logits=w.sum()).expand([50]).to_event(1),
+        obs=np.full(50, 4_000_000),
+    )
 
 
 @false("size: far from zero", claim=W3)
@@ -326,7 +385,10 @@ def factor_with_small_noise():
 def kernel_of_small_noise():
     at = jnp.array([0.0, 1.0, 2.0, 3.0])
     K = jnp.exp(-0.5 * (at[:, None] - at) ** 2 / 25.0) + 1e-5 * jnp.eye(4)
-    observe(numpyro.sample("w", dist.MultivariateNormal(jnp.zeros(4), K)).sum() * jnp.ones(2), np.zeros(2))
+    observe(
+        numpyro.sample("w", dist.MultivariateNormal(jnp.zeros(4), K)).sum() * jnp.ones(2),
+        np.zeros(2),
+    )
 
 
 @false("size: a host callback", claim=W3)
@@ -350,7 +412,9 @@ def rounding_callback():
 
 @false("size: scales that nearly agree", claim=W4, at={"w": [1.0, -2.0, 0.5, 3.0]})
 def nearly_equal_scales():
-    observe(normal("w", 4, scale=jnp.array([1.0, 1.0, 1.0, 1.002])).sum() * jnp.ones(2), np.zeros(2))
+    observe(
+        normal("w", 4, scale=jnp.array([1.0, 1.0, 1.0, 1.002])).sum() * jnp.ones(2), np.zeros(2)
+    )
 
 
 @false("size: correlations that nearly agree", claim=W4)
@@ -358,7 +422,9 @@ def nearly_equal_correlations():
     cov = np.eye(4) + 0.1 * (1 - np.eye(4))
     cov[0, 1] = cov[1, 0] = 0.13
     observe(
-        numpyro.sample("w", dist.MultivariateNormal(jnp.zeros(4), jnp.asarray(cov))).sum() * jnp.ones(2), np.zeros(2)
+        numpyro.sample("w", dist.MultivariateNormal(jnp.zeros(4), jnp.asarray(cov))).sum()
+        * jnp.ones(2),
+        np.zeros(2),
     )
 
 
@@ -366,7 +432,9 @@ def nearly_equal_correlations():
 def drowned(x, y):
     cov = np.eye(4)
     cov[0, 1] = cov[1, 0] = 0.1
-    w1 = numpyro.sample("w1", dist.MultivariateNormal(jnp.zeros(4), jnp.asarray(cov)).expand([5]).to_event(1))
+    w1 = numpyro.sample(
+        "w1", dist.MultivariateNormal(jnp.zeros(4), jnp.asarray(cov)).expand([5]).to_event(1)
+    )
     observe(jnp.tanh(x @ w1) @ normal("w2", 4), y, 1e-5)
 
 
@@ -429,14 +497,17 @@ def censored():
     observe(w, np.array([1.0, 1.0, 1.01]), 0.3)
 
 
-# Single precision ----------------------------------------------------------------------------------
+# Single precision ---------------------------------------------------------------------------------
 
 NARROW_COV = (0.5 + np.eye(4)).astype(np.float32)
 NARROW_COV[3, 3] += np.float32(0.02)
 
 
 def under_covariance(cov: Any) -> None:
-    observe(numpyro.sample("w", dist.MultivariateNormal(jnp.zeros(4), cov)).sum() * jnp.ones(2), np.zeros(2))
+    observe(
+        numpyro.sample("w", dist.MultivariateNormal(jnp.zeros(4), cov)).sum() * jnp.ones(2),
+        np.zeros(2),
+    )
 
 
 @false("float32: a covariance held by the model", claim=W4)
@@ -462,21 +533,31 @@ def narrow_network(x, y):
     observe(h @ normal("w2", 4).astype(jnp.float32), y)
 
 
-@false("float32: a carry in it", X.astype(np.float32), Y.astype(np.float32), claim=exchange(4, w1=1, w2=0), narrow=True)
+@false(
+    "float32: a carry in it",
+    X.astype(np.float32),
+    Y.astype(np.float32),
+    claim=exchange(4, w1=1, w2=0),
+    narrow=True,
+)
 def narrow_carry(x, y):
     w1, w2 = normal("w1", 5, 4), normal("w2", 4)
     scale = jnp.array([1, 1, 1, 1.02], jnp.float32)
-    last, _ = jax.lax.scan(lambda h, row: (jnp.tanh(h * scale + row @ w1), None), jnp.zeros(4, jnp.float32), x)
+    last, _ = jax.lax.scan(
+        lambda h, row: (jnp.tanh(h * scale + row @ w1), None), jnp.zeros(4, jnp.float32), x
+    )
     observe(last @ w2 * jnp.ones(7, jnp.float32), y)
 
 
 @false("bfloat16: a network in it", X, Y, claim=HIDDEN)
 def half_network(x, y):
-    h = jnp.tanh((x @ normal("w1", 5, 4)).astype(jnp.bfloat16) * jnp.array([1, 1, 1, 1.25], jnp.bfloat16))
+    h = jnp.tanh(
+        (x @ normal("w1", 5, 4)).astype(jnp.bfloat16) * jnp.array([1, 1, 1, 1.25], jnp.bfloat16)
+    )
     observe(h.astype(float) @ normal("w2", 4), y)
 
 
-# Models that are not the same twice ----------------------------------------------------------------
+# Models that are not the same twice ---------------------------------------------------------------
 
 SUM3 = np.zeros(2)
 
@@ -528,7 +609,9 @@ HOST = itertools.count()
 @impure("a host callback with a state")
 def stateful_callback():
     w = normal("w", 3)
-    got = jax.pure_callback(lambda x: np.asarray(np.sum(x) * next(HOST), x.dtype), jax.ShapeDtypeStruct((), w.dtype), w)
+    got = jax.pure_callback(
+        lambda x: np.asarray(np.sum(x) * next(HOST), x.dtype), jax.ShapeDtypeStruct((), w.dtype), w
+    )
     observe(got * jnp.ones(2), SUM3)
 
 
@@ -538,7 +621,9 @@ LATE = itertools.count()
 @impure("a host callback that changes late")
 def late_callback():
     def host(x):
-        return np.asarray(-0.5 * np.sum(np.asarray(x) ** 2) + (0.5 if next(LATE) % 40 > 20 else 0.0), x.dtype)
+        return np.asarray(
+            -0.5 * np.sum(np.asarray(x) ** 2) + (0.5 if next(LATE) % 40 > 20 else 0.0), x.dtype
+        )
 
     w = normal("w", 3)
     numpyro.factor("y", jax.pure_callback(host, jax.ShapeDtypeStruct((), w.dtype), w))
@@ -556,7 +641,7 @@ def random_features():
     observe((normal("w", 4) * signs).sum() * jnp.ones(2), SUM3)
 
 
-# What no random point meets ------------------------------------------------------------------------
+# What no random point meets -----------------------------------------------------------------------
 
 
 def region(name: str, **at: Any) -> Callable:
@@ -580,7 +665,9 @@ def behind_a_branch():
 def behind_a_jitted_branch():
     w, z = normal("w", 3), numpyro.sample("z", dist.Normal())
     numpyro.factor(
-        "y", jax.jit(lambda w, z: w[jax.lax.cond(z > 50.0, lambda: 0, lambda: 2)] * 0.1)(w, z) - jnp.sum(w**4)
+        "y",
+        jax.jit(lambda w, z: w[jax.lax.cond(z > 50.0, lambda: 0, lambda: 2)] * 0.1)(w, z)
+        - jnp.sum(w**4),
     )
 
 
@@ -591,7 +678,9 @@ def ramp():
 
 @region("where a clip ends", w=[-75.0, 0.0, 0.0])
 def clipped():
-    observe(jnp.clip(normal("w", 3), jnp.array([-70.0, -80.0, -90.0]), 90.0).sum() * jnp.ones(2), SUM3)
+    observe(
+        jnp.clip(normal("w", 3), jnp.array([-70.0, -80.0, -90.0]), 90.0).sum() * jnp.ones(2), SUM3
+    )
 
 
 @region("infinities of two signs", w=[-65.0, 0.0, 0.0])
@@ -616,7 +705,7 @@ def callback_far_out():
     numpyro.factor("y", jax.pure_callback(host, jax.ShapeDtypeStruct((), w.dtype), w))
 
 
-# Supports ------------------------------------------------------------------------------------------
+# Supports -----------------------------------------------------------------------------------------
 
 
 @false("support: an order", claim=W3, at={"w": [-1.0, 0.0, 1.0]})
@@ -640,7 +729,9 @@ def improper_interval():
 
 @false("support: truncation", claim=LAST2, at={"w": [0.0, 0.5, -1.9]})
 def truncated():
-    w = numpyro.sample("w", dist.TruncatedNormal(0.0, 1.0, low=jnp.array([-1.0, -1.0, -2.0])).to_event(1))
+    w = numpyro.sample(
+        "w", dist.TruncatedNormal(0.0, 1.0, low=jnp.array([-1.0, -1.0, -2.0])).to_event(1)
+    )
     numpyro.factor("y", -jnp.sum(w**2))
 
 
@@ -662,7 +753,7 @@ def positive():
     numpyro.factor("y", -jnp.sum(w**2))
 
 
-# Coincidences of the data --------------------------------------------------------------------------
+# Coincidences of the data -------------------------------------------------------------------------
 
 
 @false("coincidence: players of equal counts", np.array([10, 12, 9, 15, 15]), claim=exchange(2, w=Axis(0, 3)),
@@ -685,7 +776,13 @@ def equal_columns(x, y):
     observe(x @ normal("w", 3), y)
 
 
-@false("coincidence: every count the same", np.full(4, 7), claim=W4, here=True, whole_args=(np.arange(4),))
+@false(
+    "coincidence: every count the same",
+    np.full(4, 7),
+    claim=W4,
+    here=True,
+    whole_args=(np.arange(4),),
+)
 def equal_counts(y):
     numpyro.sample("y", dist.Poisson(jnp.exp(normal("w", 4))).to_event(1), obs=y)
 
@@ -696,7 +793,7 @@ def only_zeros(x, y):
     observe(x @ normal("w", 3), y)
 
 
-# A part without its likelihood ---------------------------------------------------------------------
+# A part without its likelihood --------------------------------------------------------------------
 
 
 def regression():
@@ -710,7 +807,9 @@ def exposed_alone():
     handlers.block(handlers.seed(regression, 1), expose=["w"])()
 
 
-@false("part: its scales are random numbers", claim=exchange(2, u=Axis(0, 0)), here=True, sized=False)
+@false(
+    "part: its scales are random numbers", claim=exchange(2, u=Axis(0, 0)), here=True, sized=False
+)
 def hidden_scales():
     def model():
         k = numpyro.sample("k", dist.Bernoulli(0.95).expand([2]).to_event(1))
@@ -726,7 +825,7 @@ def observed_elsewhere():
     observe(normal("v", 2) * jnp.ones(2), np.arange(2.0))
 
 
-# Parameters ----------------------------------------------------------------------------------------
+# Parameters ---------------------------------------------------------------------------------------
 
 
 @false("parameter: a vector", claim=W4, learnt={"scale": jnp.arange(1.0, 5.0)})
@@ -750,7 +849,9 @@ def blocks_of_parameters():
     observe(normal("w", 6, scale=jnp.concatenate([a, b])).sum() * jnp.ones(2), SUM3)
 
 
-@false("parameter: a simplex without a constraint", claim=W3, learnt={"p": jnp.array([0.2, 0.3, 0.5])})
+@false(
+    "parameter: a simplex without a constraint", claim=W3, learnt={"p": jnp.array([0.2, 0.3, 0.5])}
+)
 def simplex_of_parameters():
     p = numpyro.param("p", jnp.ones(3) / 3)
     w = normal("w", 3)

@@ -1,4 +1,5 @@
-"""Models whose units come in batches, with the batches and the order that each has, and models where they do not.
+"""Models whose units come in batches, with the batches and the order that each has, and models
+where they do not.
 
 Units are written ``(n, batch, kind, where)``: ``where`` maps a site to the axis of the units and
 those of the batch, ``(axis, (batch axes))``.
@@ -29,7 +30,8 @@ SHARED: dict[str, Case] = {}
 class Case:
     """One model and what is to be found.
 
-    :param order: of all ``Units`` together, where it is finite; ``None`` where only ``units`` are compared.
+    :param order: of all ``Units`` together, where it is finite; ``None`` where only ``units`` are
+        compared.
     :param evaluated: whether the batches rest on evaluation.
     """
 
@@ -63,7 +65,7 @@ def signed(n: int) -> int:
     return factorial(n) * 2**n
 
 
-# Stacked layers ------------------------------------------------------------------------------------
+# Stacked layers -----------------------------------------------------------------------------------
 
 STACK = {"w1": (2, (0,)), "b1": (1, (0,)), "w2": (1, (0,))}
 
@@ -104,7 +106,7 @@ def scanned_backwards(x, y):
     observe(h.sum(1) + sums.sum(0), y)
 
 
-# Members of an ensemble ----------------------------------------------------------------------------
+# Members of an ensemble ---------------------------------------------------------------------------
 
 
 def members(x: Any, w1: Any, b1: Any, w2: Any) -> Any:
@@ -124,14 +126,20 @@ def ensemble(x, y):
     w1, b1, w2 = normal("w1", 5, 5, 6), normal("b1", 5, 6), normal("w2", 5, 6)
     f = members(x, w1, b1, w2)
     with numpyro.plate("rows", 7):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(jnp.ones(5) / 5), dist.Normal(f.T, 0.3)), obs=y)
+        numpyro.sample(
+            "y",
+            dist.MixtureSameFamily(dist.Categorical(jnp.ones(5) / 5), dist.Normal(f.T, 0.3)),
+            obs=y,
+        )
 
 
 @case("ensemble with data of its own each", X, units=[(6, (5,), "signed", STACK)], order=46080**5)
 def ensemble_of_data(x):
     w1, b1, w2 = normal("w1", 5, 5, 6), normal("b1", 5, 6), normal("w2", 5, 6)
     f = members(x, w1, b1, w2)
-    numpyro.sample("y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(5, 7)))
+    numpyro.sample(
+        "y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(5, 7))
+    )
 
 
 @case(
@@ -146,10 +154,16 @@ def ensemble_of_data(x):
 def deep_ensemble(x):
     w1, w2, w3 = normal("w1", 2, 3, 3), normal("w2", 2, 3, 4), normal("w3", 2, 4)
     f = jnp.einsum("mnh,mh->mn", jnp.tanh(jnp.tanh(jnp.einsum("ni,mih->mnh", x, w1)) @ w2), w3)
-    numpyro.sample("y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(2, 7)))
+    numpyro.sample(
+        "y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(2, 7))
+    )
 
 
-@case("recurrent members", X3, units=[(3, (2,), "signed", {"a": (1, (0,)), "b": (1, (0,)), "c": (1, (0,))})])
+@case(
+    "recurrent members",
+    X3,
+    units=[(3, (2,), "signed", {"a": (1, (0,)), "b": (1, (0,)), "c": (1, (0,))})],
+)
 def recurrent_members(x):
     """A recurrence with a weight for each unit, whose carry runs over the members."""
     a, b, c = normal("a", 2, 3), normal("b", 2, 3), normal("c", 2, 3)
@@ -159,10 +173,12 @@ def recurrent_members(x):
         return h, (h * c).sum(1)
 
     f = jax.lax.scan(step, jnp.zeros((2, 3)), x)[1]
-    numpyro.sample("y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(7, 2)))
+    numpyro.sample(
+        "y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(7, 2))
+    )
 
 
-# Plates --------------------------------------------------------------------------------------------
+# Plates -------------------------------------------------------------------------------------------
 
 SUBJECTS = np.random.default_rng(3).normal(size=(4, 9))
 
@@ -177,7 +193,9 @@ def subjects(y):
     with numpyro.plate("subject", 4):
         mu = numpyro.sample("mu", dist.Normal(0, 5).expand([3]).to_event(1))
         w = numpyro.sample("w", dist.Dirichlet(jnp.ones(3)))
-    mixture = dist.MixtureSameFamily(dist.Categorical(probs=w[:, None]), dist.Normal(mu[:, None], 1.0))
+    mixture = dist.MixtureSameFamily(
+        dist.Categorical(probs=w[:, None]), dist.Normal(mu[:, None], 1.0)
+    )
     numpyro.sample("y", mixture.to_event(2), obs=y)
 
 
@@ -227,7 +245,7 @@ def states(y):
     numpyro.factor("y", logsumexp(belief, -1).sum())
 
 
-# Heads, blocks -------------------------------------------------------------------------------------
+# Heads, blocks ------------------------------------------------------------------------------------
 
 
 @case(
@@ -241,7 +259,12 @@ def states(y):
     order=48**4 * 2,
 )  # fmt: skip
 def attention(x, y):
-    q, k, v, o = normal("q", 5, 2, 3), normal("k", 5, 2, 3), normal("v", 5, 2, 3), normal("o", 2, 3, 5)
+    q, k, v, o = (
+        normal("q", 5, 2, 3),
+        normal("k", 5, 2, 3),
+        normal("v", 5, 2, 3),
+        normal("o", 2, 3, 5),
+    )
     q, k, v = (jnp.einsum("td,dhe->the", x, w) for w in (q, k, v))
     weights = jax.nn.softmax(jnp.einsum("the,she->hts", q, k), -1)
     observe(jnp.tanh(jnp.einsum("hts,she,hed->td", weights, v, o)) @ jnp.arange(1.0, 6.0), y)
@@ -273,7 +296,9 @@ def blocks(x, y):
 def two_axes(x):
     w1, w2 = normal("w1", 2, 4, 3, 3), normal("w2", 2, 4, 3)
     f = jnp.einsum("abnh,abh->abn", jnp.tanh(jnp.einsum("ni,abih->abnh", x, w1)), w2)
-    numpyro.sample("y", dist.Normal(f, 0.3).to_event(3), obs=np.random.default_rng(2).normal(size=(2, 4, 7)))
+    numpyro.sample(
+        "y", dist.Normal(f, 0.3).to_event(3), obs=np.random.default_rng(2).normal(size=(2, 4, 7))
+    )
 
 
 @case(
@@ -289,7 +314,11 @@ def layers_of_members(x):
         return h + jnp.tanh(h @ w[0]) @ w[1], None
 
     h = jax.lax.scan(layer, jnp.broadcast_to(x, (4, 7, 3)), (w1, w2))[0]
-    numpyro.sample("y", dist.Normal(h.sum(2), 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(4, 7)))
+    numpyro.sample(
+        "y",
+        dist.Normal(h.sum(2), 0.3).to_event(2),
+        obs=np.random.default_rng(2).normal(size=(4, 7)),
+    )
 
 
 @case(
@@ -310,7 +339,7 @@ def layers_first(x, y):
     observe(jax.lax.scan(layer, x, (w1, w2))[0].sum(1), y)
 
 
-# Modules -------------------------------------------------------------------------------------------
+# Modules ------------------------------------------------------------------------------------------
 
 
 @case(
@@ -335,7 +364,9 @@ def flax_scan(x, y):
     class Net(nn.Module):
         @nn.compact
         def __call__(self, h):
-            stack = nn.scan(Block, variable_axes={"params": 0}, split_rngs={"params": True}, length=4)
+            stack = nn.scan(
+                Block, variable_axes={"params": 0}, split_rngs={"params": True}, length=4
+            )
             return nn.Dense(1)(stack()(h, None)[0])
 
     net = random_flax_module("net", Net(), dist.Normal(), input_shape=(1, 5))
@@ -373,7 +404,9 @@ def eqx_vmap(x, y):
     make = eqx.filter_vmap(lambda key: eqx.nn.MLP(5, "scalar", 3, 1, jnp.tanh, key=key))
     net = random_eqx_module("net", make(jax.random.split(jax.random.key(0), 3)), dist.Normal())
     f = eqx.filter_vmap(lambda member: jax.vmap(member)(x))(net)
-    numpyro.sample("y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(3, 7)))
+    numpyro.sample(
+        "y", dist.Normal(f, 0.3).to_event(2), obs=np.random.default_rng(2).normal(size=(3, 7))
+    )
 
 
 def transformer(x, y, layers=6, d=16, heads=4, hidden=32):
@@ -413,7 +446,7 @@ BATCHED["scanned transformer"] = Case(
     slow=True,
 )
 
-# Sets that are not independent -----------------------------------------------------------------------
+# Sets that are not independent --------------------------------------------------------------------
 
 
 @shared("the way out is shared by all layers", X, Y, units=[(3, "signed")])
@@ -450,7 +483,9 @@ def walk_of_layers(x, y):
 def neighbours(x, y):
     w1, w2 = normal("w1", 4, 5, 3), normal("w2", 4, 3, 5)
     numpyro.factor("smooth", -jnp.sum((w1[1:] - w1[:-1]) ** 2))
-    observe(jax.lax.scan(lambda h, w: (h + jnp.tanh(h @ w[0]) @ w[1], None), x, (w1, w2))[0].sum(1), y)
+    observe(
+        jax.lax.scan(lambda h, w: (h + jnp.tanh(h @ w[0]) @ w[1], None), x, (w1, w2))[0].sum(1), y
+    )
 
 
 @shared("components of all subjects have one mean", SUBJECTS, units=[(3, "permutation")])
@@ -495,7 +530,9 @@ def competing(y):
 
 @shared("subjects near each other are alike", SUBJECTS, units=[(3, "permutation")])
 def gaussian_process(y):
-    near = jnp.exp(-0.5 * jnp.subtract.outer(jnp.arange(4.0), jnp.arange(4.0)) ** 2) + 0.1 * jnp.eye(4)
+    near = jnp.exp(
+        -0.5 * jnp.subtract.outer(jnp.arange(4.0), jnp.arange(4.0)) ** 2
+    ) + 0.1 * jnp.eye(4)
     mu = numpyro.sample("mu", dist.MultivariateNormal(jnp.zeros(4), near).expand([3]).to_event(1))
     numpyro.factor("y", logsumexp(dist.Normal(mu.T[:, None], 1.0).log_prob(y[..., None]), -1).sum())
 
@@ -523,7 +560,9 @@ def largest(x, y):
 @shared("a running sum over layers", X, Y, units=[(3, "signed")])
 def running(x, y):
     w1, w2 = normal("w1", 4, 5, 3), normal("w2", 4, 3)
-    observe(jnp.einsum("nmh,mh->n", jnp.tanh(jnp.einsum("ni,mih->nmh", x, jnp.cumsum(w1, 0))), w2), y)
+    observe(
+        jnp.einsum("nmh,mh->n", jnp.tanh(jnp.einsum("ni,mih->nmh", x, jnp.cumsum(w1, 0))), w2), y
+    )
 
 
 @shared("each step looks at the layer before", X, Y, units=[(3, "signed")])

@@ -1,7 +1,8 @@
-"""A program run with the last bit of every result changed at random (Monte Carlo arithmetic; Parker 1997).
+"""A program run with the last bit of every result changed at random (Monte Carlo arithmetic; Parker
+1997).
 
-It tells a program whose value turns on rounding, as the floor of a sum that is 0 but for rounding, from one
-that does not: an oracle of its own, operation by operation, loops and branches included.
+It tells a program whose value turns on rounding, as the floor of a sum that is 0 but for rounding,
+from one that does not: an oracle of its own, operation by operation, loops and branches included.
 """
 
 from __future__ import annotations
@@ -15,16 +16,62 @@ import numpy as np
 #: Operations that round nothing: they move numbers, compare them or change their sign.
 EXACT = frozenset(
     (
-        *("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "copy", "stop_gradient", "iota"),
-        *("slice", "dynamic_slice", "gather", "concatenate", "pad", "rev", "sort", "select_n", "split", "stack"),
-        *("neg", "abs", "sign", "max", "min", "reduce_max", "reduce_min", "argmax", "argmin", "cummax", "cummin"),
-        *("convert_element_type", "floor", "ceil", "round", "eq", "ne", "lt", "le", "gt", "ge", "is_finite"),
+        *(
+            "broadcast_in_dim",
+            "reshape",
+            "squeeze",
+            "expand_dims",
+            "transpose",
+            "copy",
+            "stop_gradient",
+            "iota",
+        ),
+        *(
+            "slice",
+            "dynamic_slice",
+            "gather",
+            "concatenate",
+            "pad",
+            "rev",
+            "sort",
+            "select_n",
+            "split",
+            "stack",
+        ),
+        *(
+            "neg",
+            "abs",
+            "sign",
+            "max",
+            "min",
+            "reduce_max",
+            "reduce_min",
+            "argmax",
+            "argmin",
+            "cummax",
+            "cummin",
+        ),
+        *(
+            "convert_element_type",
+            "floor",
+            "ceil",
+            "round",
+            "eq",
+            "ne",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "is_finite",
+        ),
     )
 )
 
 
 def values(program: Callable, point: dict, rng: np.random.Generator, times: int) -> list[float]:
-    """What a function of a point may return, given how its operations round: one value each time."""
+    """What a function of a point may return, given how its operations round: one value
+    each time.
+    """
     jaxpr = jax.make_jaxpr(program)(point)
     inputs = jax.tree.leaves(point)
     return [float(_run(jaxpr.jaxpr, jaxpr.consts, inputs, rng)[0]) for _ in range(times)]
@@ -37,7 +84,9 @@ def _run(jaxpr: Any, consts: Sequence, inputs: Sequence, rng: np.random.Generato
         return atom.val if hasattr(atom, "val") else known[atom]
 
     for eqn in jaxpr.eqns:
-        known.update(zip(eqn.outvars, _operation(eqn, [read(a) for a in eqn.invars], rng), strict=True))
+        known.update(
+            zip(eqn.outvars, _operation(eqn, [read(a) for a in eqn.invars], rng), strict=True)
+        )
     return [read(a) for a in jaxpr.outvars]
 
 
@@ -69,9 +118,14 @@ def _disturbed(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _scan(eqn: Any, given: list, rng: np.random.Generator) -> list:
     params, body = eqn.params, getattr(eqn.params["jaxpr"], "jaxpr", eqn.params["jaxpr"])
-    # Of a carry the rank is the same inside and outside; what is stacked or taken apart has one axis less inside.
-    num_carry = sum(a.aval.ndim == b.aval.ndim for a, b in zip(eqn.outvars, body.outvars, strict=True))
-    num_whole = sum(a.aval.ndim == b.aval.ndim for a, b in zip(eqn.invars, body.invars, strict=True))
+    # Of a carry the rank is the same inside and outside; what is stacked or taken apart has one
+    # axis less inside.
+    num_carry = sum(
+        a.aval.ndim == b.aval.ndim for a, b in zip(eqn.outvars, body.outvars, strict=True)
+    )
+    num_whole = sum(
+        a.aval.ndim == b.aval.ndim for a, b in zip(eqn.invars, body.invars, strict=True)
+    )
     consts, carry = given[: num_whole - num_carry], given[num_whole - num_carry : num_whole]
     rows = [np.asarray(x) for x in given[num_whole:]]
     steps = range(params["length"])

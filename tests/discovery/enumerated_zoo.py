@@ -1,8 +1,9 @@
-"""Models with discrete sites, as NumPyro's tutorials write them, and the labels that may be exchanged in each.
+"""Models with discrete sites, as NumPyro's tutorials write them, and the labels that may be
+exchanged in each.
 
-``labels`` says where the labels lie: how many there are, and on which axes of which sites, or ``(axis, start)`` where
-they begin at a later position. ``true`` tells which of them
-may be exchanged: all (``None``), a run of them, ``(start, stop)``, or none, ``(0, 0)``.
+``labels`` says where the labels lie: how many there are, and on which axes of which sites, or
+``(axis, start)`` where they begin at a later position. ``true`` tells which of them may be
+exchanged: all (``None``), a run of them, ``(start, stop)``, or none, ``(0, 0)``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Case(NamedTuple):
     """One model, its arguments, and its labels.
 
     :param sure: whether it holds for any data, and not only for these.
-    :param all_said: whether all permutations that are true are found; else ``true`` are those that are.
+    :param all_said: whether all permutations that are true are found; else ``true`` are those that
+        are.
     :param by_hand: the same model with the sum written out, where there is a short way to write it.
     """
 
@@ -53,7 +55,7 @@ def case(name: str, *args: Any, labels: Any, **options: Any) -> Callable:
     return register
 
 
-# Mixtures ------------------------------------------------------------------------------------------
+# Mixtures -----------------------------------------------------------------------------------------
 
 
 def components() -> tuple[Any, Any, Any]:
@@ -67,7 +69,9 @@ def components() -> tuple[Any, Any, Any]:
 def mixture_by_hand(y: Any) -> None:
     weights, mu, sigma = components()
     with numpyro.plate("data", len(y)):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=y)
+        numpyro.sample(
+            "y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=y
+        )
 
 
 @case("mixture", Y, labels=(3, {"weights": 0, "mu": 0, "sigma": 0}), by_hand=mixture_by_hand)
@@ -129,7 +133,7 @@ def mixture_of_what_is_not_seen(y):
         numpyro.sample("y", dist.Normal(x, 0.1), obs=y)
 
 
-# Markov models -------------------------------------------------------------------------------------
+# Markov models ------------------------------------------------------------------------------------
 
 
 def states() -> tuple[Any, Any]:
@@ -153,7 +157,12 @@ def hidden_markov(y):
     scan(step, first, y)
 
 
-@case("hidden Markov model that begins in a known state", Y, labels=(3, {"trans": [0, 1], "mu": 0}), true=(1, 3))
+@case(
+    "hidden Markov model that begins in a known state",
+    Y,
+    labels=(3, {"trans": [0, 1], "mu": 0}),
+    true=(1, 3),
+)
 def hidden_markov_from_zero(y):
     """As NumPyro's example has it."""
     trans, mu = states()
@@ -176,7 +185,7 @@ def hidden_markov_in_a_loop(y):
         probs = trans[state]
 
 
-# More mixtures -------------------------------------------------------------------------------------
+# More mixtures ------------------------------------------------------------------------------------
 
 COUNTS = np.array([0.0, 3.0, 0.0, 1.0])
 
@@ -204,7 +213,12 @@ def zero_inflation_as_a_state(y):
         numpyro.sample("y", dist.Poisson(jnp.concatenate([jnp.array([1e-3]), rate])[z]), obs=y)
 
 
-@case("mixture of regressions", RNG.normal(size=(5, 2)), Y, labels=(2, {"weights": 0, "slope": 1, "scale": 0}))
+@case(
+    "mixture of regressions",
+    RNG.normal(size=(5, 2)),
+    Y,
+    labels=(2, {"weights": 0, "slope": 1, "scale": 0}),
+)
 def mixture_of_regressions(x, y):
     weights = numpyro.sample("weights", dist.Dirichlet(2 * jnp.ones(2)))
     slope = numpyro.sample("slope", dist.Normal(0, 2).expand([2, 2]).to_event(2))
@@ -242,7 +256,7 @@ def topics(words_of_documents):
             numpyro.sample("y", dist.Categorical(words[topic]), obs=words_of_documents)
 
 
-# Annotation: Paun et al. 2018, as in NumPyro's example ------------------------------------------------
+# Annotation: Paun et al. 2018, as in NumPyro's example --------------------------------------------
 
 LABELS = RNG.integers(0, 2, size=(3, 3))  # item, annotator
 BY = np.tile(np.arange(3), (3, 1))
@@ -302,7 +316,12 @@ def mace(annotators, labels):
             numpyro.sample("y", dist.Categorical(said), obs=labels)
 
 
-@case("hierarchical Dawid and Skene", BY, LABELS, labels=(2, {"pi": 0, "zeta": 0, "omega": 0, "raw": 1}))
+@case(
+    "hierarchical Dawid and Skene",
+    BY,
+    LABELS,
+    labels=(2, {"pi": 0, "zeta": 0, "omega": 0, "raw": 1}),
+)
 def hierarchical_dawid_skene(annotators, labels):
     pi = numpyro.sample("pi", dist.Dirichlet(jnp.ones(2)))
     with numpyro.plate("class", 2):
@@ -319,7 +338,9 @@ def hierarchical_dawid_skene(annotators, labels):
 
 @case("item difficulty", BY, LABELS, labels=(2, {"pi": 0, "eta": 0, "chi": 0, "raw": 1}))
 def item_difficulty(annotators, labels):
-    """What is said of an item depends on its class, which chooses among the item's own difficulties."""
+    """What is said of an item depends on its class, which chooses among the item's own
+    difficulties.
+    """
     pi = numpyro.sample("pi", dist.Dirichlet(jnp.ones(2)))
     with numpyro.plate("class", 2):
         eta = numpyro.sample("eta", dist.Normal(0, 1).expand([1]).to_event(1))
@@ -334,7 +355,7 @@ def item_difficulty(annotators, labels):
             numpyro.sample("y", dist.Categorical(logits=Vindex(theta)[item, c, :]), obs=labels)
 
 
-# No labels at all ----------------------------------------------------------------------------------
+# No labels at all ---------------------------------------------------------------------------------
 
 CAUGHT = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0]])
 
@@ -350,11 +371,13 @@ def capture_recapture(caught):
         for t in markov(range(1, 3)):
             may = first_seen < t
             with numpyro.handlers.mask(mask=may):
-                alive = numpyro.sample(f"z{t}", dist.Bernoulli(jnp.where(may, phi[t - 1] * alive, 1.0)))
+                alive = numpyro.sample(
+                    f"z{t}", dist.Bernoulli(jnp.where(may, phi[t - 1] * alive, 1.0))
+                )
                 numpyro.sample(f"y{t}", dist.Bernoulli(rho[t - 1] * alive), obs=caught[:, t])
 
 
-# What looks like a mixture of exchangeable components, and is none -----------------------------------
+# What looks like a mixture of exchangeable components, and is none --------------------------------
 
 Y3 = RNG.normal(size=3)
 
@@ -375,14 +398,26 @@ def twin(name: str, mean: Callable[..., Any], **options: Any) -> None:
 twin("twin: both looked up", lambda mu, nu, z: mu[z] * nu[z])
 twin("twin: by what is one", lambda mu, nu, z: jax.nn.one_hot(z, 3) @ (mu * jnp.exp(nu)))
 twin("twin: by a table of pairs", lambda mu, nu, z: jnp.diag(mu)[z, z] + (jnp.diag(nu)[z]).sum(-1))
-twin("twin: by hand", lambda mu, nu, z: jnp.where(z == 0, mu[0] + nu[0], mu[z] + nu[z]), all_said=False, true=(1, 3))
+twin(
+    "twin: by hand",
+    lambda mu, nu, z: jnp.where(z == 0, mu[0] + nu[0], mu[z] + nu[z]),
+    all_said=False,
+    true=(1, 3),
+)
 twin("twin: the next one's", lambda mu, nu, z: mu[z] * nu[(z + 1) % 3], all_said=False, true=(0, 0))
 twin("twin: the other way round", lambda mu, nu, z: mu[z] * nu[2 - z], all_said=False, true=(0, 0))
 twin("twin: by number", lambda mu, nu, z: mu[z] * nu[z] + 0.1 * z, true=(0, 0))
 twin("twin: one adds up", lambda mu, nu, z: jnp.cumsum(mu)[z] * nu[z], true=(0, 0))
 twin("twin: two share one", lambda mu, nu, z: mu[jnp.array([0, 1, 1])[z]] * nu[z], true=(0, 0))
 twin(
-    "twin: a slice of them", lambda mu, nu, z: jnp.concatenate([mu[:1], mu[1:]])[z] * nu[z], all_said=False, true=(1, 3)
+    "twin: a slice of them",
+    lambda mu, nu, z: jnp.concatenate([mu[:1], mu[1:]])[z] * nu[z],
+    all_said=False,
+    true=(1, 3),
 )
-twin("twin: one is scaled", lambda mu, nu, z: mu[z] * nu[z] * jnp.where(z == 2, 2.0, 1.0), true=(0, 2))
+twin(
+    "twin: one is scaled",
+    lambda mu, nu, z: mu[z] * nu[z] * jnp.where(z == 2, 2.0, 1.0),
+    true=(0, 2),
+)
 twin("twin: by the first", lambda mu, nu, z: mu[z] * nu[z] + mu[0], true=(1, 3))

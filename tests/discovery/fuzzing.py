@@ -1,5 +1,6 @@
 # ruff: noqa: E501 - one operation a line
-"""Random programs from a grammar of primitives, and whether every symmetry claimed of them is there.
+"""Random programs from a grammar of primitives, and whether every symmetry claimed of them is
+there.
 
 A program takes some arrays and returns one number. It is built by applying random operations to a
 growing pool of values; axis lengths repeat, so that axes meet often, and constants range from
@@ -80,7 +81,9 @@ class Grammar:
         if kind == 1 and shape:
             axis = int(self.rng.integers(len(shape)))
             runs = np.sort(self.rng.integers(0, 2, shape[axis]))
-            return jnp.broadcast_to((1.0 + runs).reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
+            return jnp.broadcast_to(
+                (1.0 + runs).reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape
+            )
         if kind == 2 and len(shape) == 2 and shape[0] == shape[1]:
             return 0.3 + 2 * jnp.eye(shape[0])
         if kind == 3:
@@ -88,7 +91,9 @@ class Grammar:
         if kind == 4 and shape:
             axis = int(self.rng.integers(len(shape)))
             values = self.rng.normal(size=shape[axis])
-            return jnp.broadcast_to(values.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
+            return jnp.broadcast_to(
+                values.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape
+            )
         return jnp.asarray(self.rng.normal(size=shape))
 
     # Operations: each takes the pool, returns a new value or None where none fits ----------------
@@ -96,7 +101,11 @@ class Grammar:
     def stacked_layers(self, pool):
         """A scan over two stacks, the carry beside them: layers with weights of their own."""
         x = self.pick([v for v in pool if v.ndim == 3] or pool)
-        fits = [y for y in pool if y.ndim >= 2 and x.ndim == 3 and y.shape[:2] == (x.shape[0], x.shape[2])]
+        fits = [
+            y
+            for y in pool
+            if y.ndim >= 2 and x.ndim == 3 and y.shape[:2] == (x.shape[0], x.shape[2])
+        ]
         if x.ndim != 3:
             return None
         f, g = self.pick(UNARY), self.pick(UNARY)
@@ -108,7 +117,9 @@ class Grammar:
             hidden = f(carry @ w) * v.reshape(v.shape[0], -1).sum(1)
             return carry + w @ g(hidden), hidden if w.shape[0] == 2 else hidden.sum()
 
-        return jax.lax.scan(layer, start, (x, y), reverse=bool(self.rng.random() < 0.3))[int(self.rng.integers(2))]
+        return jax.lax.scan(layer, start, (x, y), reverse=bool(self.rng.random() < 0.3))[
+            int(self.rng.integers(2))
+        ]
 
     def members(self, pool):
         """A vmap over the first axis of two arrays, with a third that all of them see."""
@@ -122,7 +133,11 @@ class Grammar:
 
         def member(a, b):
             if how == 0 and a.ndim == 2 and b.ndim:
-                return f(jnp.tensordot(a, b, (self_axis(a, b), 0))) if self_axis(a, b) is not None else f(a)
+                return (
+                    f(jnp.tensordot(a, b, (self_axis(a, b), 0)))
+                    if self_axis(a, b) is not None
+                    else f(a)
+                )
             if how == 1 and a.shape == b.shape:
                 return g(f(a), b)
             if how == 2 and a.ndim == 1:
@@ -150,8 +165,12 @@ class Grammar:
     def block_diagonal(self, pool):
         """Products block by block, the blocks in any order or as one long axis."""
         x = self.pick([v for v in pool if v.ndim == 3] or pool)
-        fits = [y for y in pool if y.ndim == 2 and x.ndim == 3 and y.shape == (x.shape[0], x.shape[1])]
-        flat = [y for y in pool if y.ndim == 1 and x.ndim == 3 and y.shape[0] == x.shape[0] * x.shape[1]]
+        fits = [
+            y for y in pool if y.ndim == 2 and x.ndim == 3 and y.shape == (x.shape[0], x.shape[1])
+        ]
+        flat = [
+            y for y in pool if y.ndim == 1 and x.ndim == 3 and y.shape[0] == x.shape[0] * x.shape[1]
+        ]
         if fits and self.rng.random() < 0.6:
             how = self.pick(["bij,bi->bj", "bij,bi->jb", "bij,bi->j", "bij,bi->b", "bij,bi->"])
             return jnp.einsum(how, x, self.pick(fits))
@@ -179,7 +198,13 @@ class Grammar:
 
     def contract(self, pool):
         x = self.pick(pool)
-        pairs = [(i, y, j) for y in pool for i, n in enumerate(x.shape) for j, m in enumerate(y.shape) if n == m > 1]
+        pairs = [
+            (i, y, j)
+            for y in pool
+            for i, n in enumerate(x.shape)
+            for j, m in enumerate(y.shape)
+            if n == m > 1
+        ]
         if not pairs:
             return None
         i, y, j = self.pick(pairs)
@@ -212,7 +237,11 @@ class Grammar:
 
     def reshape(self, pool):
         x = self.pick(pool)
-        shapes = [s for s in [(x.size,), (2, -1), (3, -1), (-1, 2), (-1, 3), (2, -1, 3)] if _fits(x.size, s)]
+        shapes = [
+            s
+            for s in [(x.size,), (2, -1), (3, -1), (-1, 2), (-1, 3), (2, -1, 3)]
+            if _fits(x.size, s)
+        ]
         return x.reshape(self.pick(shapes))
 
     def slice(self, pool):
@@ -251,7 +280,9 @@ class Grammar:
             y
             for y in pool
             if y.ndim == x.ndim
-            and all(i == axis or a == b for i, (a, b) in enumerate(zip(x.shape, y.shape, strict=True)))
+            and all(
+                i == axis or a == b for i, (a, b) in enumerate(zip(x.shape, y.shape, strict=True))
+            )
         ]
         parts = [x, self.pick(fits), self.pick(fits)][: int(self.rng.integers(2, 4))]
         return jnp.concatenate(parts, axis)
@@ -260,7 +291,9 @@ class Grammar:
         x = self.pick(pool)
         fits = [y for y in pool if y.shape == x.shape]
         return (
-            jnp.stack([x, self.pick(fits), self.pick(fits)], int(self.rng.integers(x.ndim + 1))) if x.ndim < 3 else None
+            jnp.stack([x, self.pick(fits), self.pick(fits)], int(self.rng.integers(x.ndim + 1)))
+            if x.ndim < 3
+            else None
         )
 
     def pad(self, pool):
@@ -269,7 +302,9 @@ class Grammar:
             return None
         value = float(self.pick([0.0, 0.0, 1.0]))
         return jnp.pad(
-            x, [(int(self.rng.integers(2)), int(self.rng.integers(2))) for _ in x.shape], constant_values=value
+            x,
+            [(int(self.rng.integers(2)), int(self.rng.integers(2))) for _ in x.shape],
+            constant_values=value,
         )
 
     def scan(self, pool):
@@ -285,7 +320,9 @@ class Grammar:
             carry = f(g(carry), row) * w
             return carry, carry + row
 
-        return jax.lax.scan(step, start, x, reverse=bool(self.rng.random() < 0.3))[int(self.rng.integers(2))]
+        return jax.lax.scan(step, start, x, reverse=bool(self.rng.random() < 0.3))[
+            int(self.rng.integers(2))
+        ]
 
     def mapped(self, pool):
         x = self.pick(pool)
@@ -315,7 +352,9 @@ class Grammar:
     def loop(self, pool):
         x = self.pick(pool)
         f = self.pick(UNARY)
-        return jax.lax.fori_loop(0, int(self.pick([2, 3])), lambda i, v: 0.5 * f(v) + 0.1 * i * v, x)
+        return jax.lax.fori_loop(
+            0, int(self.pick([2, 3])), lambda i, v: 0.5 * f(v) + 0.1 * i * v, x
+        )
 
     def until(self, pool):
         x = self.pick(pool)
@@ -354,18 +393,67 @@ class Grammar:
         if not groups:
             return None
         return jax.lax.conv_general_dilated(
-            x, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=self.pick(groups)
+            x,
+            k,
+            (1,),
+            "SAME",
+            dimension_numbers=("NWC", "WIO", "NWC"),
+            feature_group_count=self.pick(groups),
         )
 
     COMMON = (
-        *("unary", "unary", "unary", "with_constant", "with_constant", "binary", "binary", "binary", "outer"),
-        *("contract", "contract", "contract", "batched", "reduce", "reduce", "keep", "transpose", "reshape", "reshape"),
-        *("slice", "index", "lookup", "join", "stack", "pad", "scan", "mapped", "mapped_twice", "branch", "loop"),
+        *(
+            "unary",
+            "unary",
+            "unary",
+            "with_constant",
+            "with_constant",
+            "binary",
+            "binary",
+            "binary",
+            "outer",
+        ),
+        *(
+            "contract",
+            "contract",
+            "contract",
+            "batched",
+            "reduce",
+            "reduce",
+            "keep",
+            "transpose",
+            "reshape",
+            "reshape",
+        ),
+        *(
+            "slice",
+            "index",
+            "lookup",
+            "join",
+            "stack",
+            "pad",
+            "scan",
+            "mapped",
+            "mapped_twice",
+            "branch",
+            "loop",
+        ),
         *("until", "matrix", "pool_window", "convolve", "convolve"),
     )
     #: What batches are made of, besides.
     BATCHED = (
-        *("unary", "unary", "with_constant", "binary", "contract", "batched", "reduce", "keep", "transpose", "reshape"),
+        *(
+            "unary",
+            "unary",
+            "with_constant",
+            "binary",
+            "contract",
+            "batched",
+            "reduce",
+            "keep",
+            "transpose",
+            "reshape",
+        ),
         *(
             "slice",
             "index",
@@ -395,7 +483,10 @@ class Grammar:
 
 
 def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    return all(n == m or 1 in (n, m) for n, m in zip(a[::-1], b[::-1], strict=False)) and abs(len(a) - len(b)) < 2
+    return (
+        all(n == m or 1 in (n, m) for n, m in zip(a[::-1], b[::-1], strict=False))
+        and abs(len(a) - len(b)) < 2
+    )
 
 
 def self_axis(a: Any, b: Any) -> int | None:
@@ -408,16 +499,30 @@ def _fits(size: int, shape: tuple[int, ...]) -> bool:
     return size % known == 0 and size >= known
 
 
-def random_program(seed: int, batches: bool = False) -> tuple[dict[str, tuple[int, ...]], Callable[[dict], Any]]:
+def random_program(
+    seed: int, batches: bool = False
+) -> tuple[dict[str, tuple[int, ...]], Callable[[dict], Any]]:
     """Shapes of the inputs, and a function of them that returns one number.
 
-    :param batches: whether operations are drawn that batches of units are made of, and shapes that they fit.
+    :param batches: whether operations are drawn that batches of units are made of, and shapes that
+        they fit.
     """
     setup = Grammar(seed)
     shapes = {f"x{i}": setup.shape() for i in range(setup.rng.integers(2, 5))}
     if batches:
         m, n, k = (int(setup.pick((2, 3, 4))) for _ in range(3))
-        options = [(m, n, k), (m, k), (m, n), (m,), (m, k, n), (n, m, k), (m, n * k), (m * n,), (k, m), (m, n, k)]
+        options = [
+            (m, n, k),
+            (m, k),
+            (m, n),
+            (m,),
+            (m, k, n),
+            (n, m, k),
+            (m, n * k),
+            (m * n,),
+            (k, m),
+            (m, n, k),
+        ]
         shapes = {f"x{i}": setup.pick(options) for i in range(setup.rng.integers(2, 5))}
     steps = int(setup.rng.integers(3, 12))
 
@@ -427,7 +532,9 @@ def random_program(seed: int, batches: bool = False) -> tuple[dict[str, tuple[in
         new = []
         for _ in range(steps):
             common = Grammar.BATCHED if batches else Grammar.COMMON
-            out = getattr(grammar, grammar.pick(common if seed % 2 or batches else Grammar.RARE))(pool)
+            out = getattr(grammar, grammar.pick(common if seed % 2 or batches else Grammar.RARE))(
+                pool
+            )
             if out is not None and 0 < out.size <= 500 and out.ndim <= 3:
                 pool.append(jnp.asarray(out, float))
                 new.append(pool[-1])
@@ -435,7 +542,9 @@ def random_program(seed: int, batches: bool = False) -> tuple[dict[str, tuple[in
             lambda v: jnp.sum(v * v), jnp.sum, lambda v: jnp.sum(jnp.cos(v)), lambda v: jnp.sum(jnp.tanh(v)),
             lambda v: jax.scipy.special.logsumexp(v), lambda v: jnp.sum(jnp.abs(v)), lambda v: jnp.sum(v * grammar.constant(v.shape)),
         ]  # fmt: skip
-        return sum(grammar.pick(ends)(v) for v in [*new[-3:], *(pool[: int(grammar.rng.integers(2))])])
+        return sum(
+            grammar.pick(ends)(v) for v in [*new[-3:], *(pool[: int(grammar.rng.integers(2))])]
+        )
 
     return shapes, program
 
@@ -444,9 +553,9 @@ class Claim(NamedTuple):
     """What the walk claims of a program, and what comes of it.
 
     :param units: the claim.
-    :param verdict: ``"holds"``; ``"false"``; ``"turns on rounding"`` where the value after the move is one that
-        the program returns at the very point when its operations round otherwise; ``"not judged"`` where
-        every point is chaotic or infinite.
+    :param verdict: ``"holds"``; ``"false"``; ``"turns on rounding"`` where the value after the move
+        is one that the program returns at the very point when its operations round otherwise;
+        ``"not judged"`` where every point is chaotic or infinite.
     """
 
     units: Units
@@ -471,7 +580,9 @@ def claims(seed: int, program: Any = None) -> Iterator[Claim]:
 def claims_of_batches(seed: int, program: Any = None) -> Iterator[Claim]:
     """What the walk claims of slices along random axes, one by one, and whether it is so."""
     shapes, program = program or random_program(seed, batches=True)
-    yield from claims_along(shapes, program, _random_batches(shapes, np.random.default_rng(seed + 7)), seed)
+    yield from claims_along(
+        shapes, program, _random_batches(shapes, np.random.default_rng(seed + 7)), seed
+    )
 
 
 def claims_along(
@@ -536,7 +647,11 @@ class Judge:
     """
 
     def __init__(self, program: Callable, points: Sequence[dict], rng: np.random.Generator) -> None:
-        self.program, self.rng, self.value = program, rng, partial(jax.jit, compiler_options=QUICK)(program)
+        self.program, self.rng, self.value = (
+            program,
+            rng,
+            partial(jax.jit, compiler_options=QUICK)(program),
+        )
         # A chaotic program turns the rounding of a sum into any change: such points say nothing.
         self.points = [p for p in points if _well_conditioned(self.value, p, rng)]
         self.before = [float(self.value(p)) for p in self.points]
@@ -586,7 +701,10 @@ def check_faults(seed: int) -> Iterator[tuple[Units, str, str]]:
     shapes, program = random_program(seed)
 
     def model() -> None:
-        point = {n: numpyro.sample(n, dist.Normal().expand(s).to_event(len(s))) for n, s in shapes.items()}
+        point = {
+            n: numpyro.sample(n, dist.Normal().expand(s).to_event(len(s)))
+            for n, s in shapes.items()
+        }
         numpyro.factor("y", program(point))
 
     made = list(claims(seed))
@@ -594,11 +712,18 @@ def check_faults(seed: int) -> Iterator[tuple[Units, str, str]]:
     guess = _random_units(shapes, rng)
     units = [c.units for c in made] + ([] if guess is None else [guess])
     try:
-        trial = Trial(read_numpyro_model(model, (), {}), num_points=3, rng=np.random.default_rng(0), num_elements=4)
+        trial = Trial(
+            read_numpyro_model(model, (), {}),
+            num_points=3,
+            rng=np.random.default_rng(0),
+            num_elements=4,
+        )
     except SymmetryError:  # not finite at enough points
         return
     judge = Judge(
-        program, [*trial.points, *({n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(6))], rng
+        program,
+        [*trial.points, *({n: rng.normal(size=s) for n, s in shapes.items()} for _ in range(6))],
+        rng,
     )
     for u in units:
         if holds(u, trial.changes([u], trial.everywhere)):
@@ -620,8 +745,12 @@ def _random_units(shapes: dict, rng: np.random.Generator) -> Units | None:
     return Units("guess", n, axes=where)
 
 
-def _at_points_of_the_check(program: Callable, trial: Trial, verdict: str, rng: np.random.Generator) -> str:
-    """The verdict, unless rounding alone changes the program's value at a point that the check tried."""
+def _at_points_of_the_check(
+    program: Callable, trial: Trial, verdict: str, rng: np.random.Generator
+) -> str:
+    """The verdict, unless rounding alone changes the program's value at a point that the check
+    tried.
+    """
     if verdict != "holds":
         return verdict
     for at in trial.everywhere:

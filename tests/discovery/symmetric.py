@@ -34,7 +34,8 @@ class Twin:
 
     :param classes: what is found.
     :param signs: how many signs of single units or of whole arrays there are besides.
-    :param evaluated: whether it is found by evaluation, so that guides and kernels do not use it unasked.
+    :param evaluated: whether it is found by evaluation, so that guides and kernels do not use it
+        unasked.
     """
 
     model: Callable[..., Any]
@@ -59,14 +60,16 @@ def units_of(x: Any) -> Any:
     return jnp.tanh(x @ normal("w1", x.shape[-1], 4)) @ normal("w2", 4)
 
 
-# Minibatches ---------------------------------------------------------------------------------------
+# Minibatches --------------------------------------------------------------------------------------
 
 
 @true("minibatch: a network", classes=HIDDEN)
 def network_of_rows():
     w1, w2 = normal("w1", 5, 4), normal("w2", 4)
     with numpyro.plate("rows", 7, subsample_size=3) as rows:
-        numpyro.sample("y", dist.Normal(jnp.tanh(jnp.asarray(X)[rows] @ w1) @ w2, 1), obs=jnp.asarray(Y)[rows])
+        numpyro.sample(
+            "y", dist.Normal(jnp.tanh(jnp.asarray(X)[rows] @ w1) @ w2, 1), obs=jnp.asarray(Y)[rows]
+        )
 
 
 @true("minibatch: components", classes=W3)
@@ -80,7 +83,10 @@ def components_of_rows():
 @true("minibatch: two plates", classes=FACTORS)
 def two_plates():
     u, v = normal("u", 6, 2), normal("v", 4, 2)
-    rows, columns = numpyro.plate("rows", 6, subsample_size=2, dim=-2), numpyro.plate("cols", 4, subsample_size=2)
+    rows, columns = (
+        numpyro.plate("rows", 6, subsample_size=2, dim=-2),
+        numpyro.plate("cols", 4, subsample_size=2),
+    )
     with rows as i, columns as j:
         table = jnp.arange(24.0).reshape(6, 4)[i][:, j]
         numpyro.sample("y", dist.Normal(u[i] @ v[j].T, 1), obs=table)
@@ -114,9 +120,14 @@ def subsampled_arguments(x, y):
 @true("minibatch: a plate at dim -2", classes=HIDDEN)
 def a_plate_of_rows():
     w1, w2 = normal("w1", 6, 4), normal("w2", 4)
-    with numpyro.plate("cols", 3, dim=-1), numpyro.plate("rows", 24, subsample_size=4, dim=-2) as rows:
+    with (
+        numpyro.plate("cols", 3, dim=-1),
+        numpyro.plate("rows", 24, subsample_size=4, dim=-2) as rows,
+    ):
         mean = (jnp.tanh(jnp.asarray(EYE)[rows] @ w1) @ w2)[:, None]
-        numpyro.sample("y", dist.Normal(mean, 1), obs=jnp.asarray(COUNTS)[rows][:, None] * jnp.ones(3))
+        numpyro.sample(
+            "y", dist.Normal(mean, 1), obs=jnp.asarray(COUNTS)[rows][:, None] * jnp.ones(3)
+        )
 
 
 @true("arguments: rows", EYE[:4], COUNTS[:4], classes=HIDDEN)
@@ -155,7 +166,7 @@ def scales_of_inputs(x, y, s):
     observe(jnp.tanh(x @ normal("w1", 5, 4, scale=s[:, None])) @ normal("w2", 4), y)
 
 
-# Size ----------------------------------------------------------------------------------------------
+# Size ---------------------------------------------------------------------------------------------
 
 
 @true("size: fifty sites of small scale", classes=SIGNED3)
@@ -195,13 +206,19 @@ def far_larger_constant_inside():
 @true("size: many large counts", classes=W3)
 def large_counts():
     rate = numpyro.sample("w", dist.Gamma(jnp.ones(3), 1.0).to_event(1))
-    numpyro.sample("y", dist.Poisson(1e6 * rate.sum()).expand([500]).to_event(1), obs=np.full(500, 3_000_000))
+    numpyro.sample(
+        "y", dist.Poisson(1e6 * rate.sum()).expand([500]).to_event(1), obs=np.full(500, 3_000_000)
+    )
 
 
 @true("size: a binomial of ten million", classes=W3)
 def large_binomial():
     w = normal("w", 3)
-    numpyro.sample("y", dist.Binomial(10_000_000, logits=w.sum()).expand([50]).to_event(1), obs=np.full(50, 4_000_000))
+    numpyro.sample(
+        "y",
+        dist.Binomial(10_000_000, logits=w.sum()).expand([50]).to_event(1),
+        obs=np.full(50, 4_000_000),
+    )
 
 
 @true("size: far from zero", classes=W3)
@@ -235,7 +252,9 @@ def equal_scales():
     observe(normal("w", 4, scale=jnp.full(4, 1.002)).sum() * jnp.ones(2), SUM3)
 
 
-@true("size: a prior that the likelihood drowns", X, Y, classes=HIDDEN_ALIKE, signs=1, evaluated=True)
+@true(
+    "size: a prior that the likelihood drowns", X, Y, classes=HIDDEN_ALIKE, signs=1, evaluated=True
+)
 def drowned(x, y):
     cov = jnp.asarray(np.eye(4) + 0.1 * (1 - np.eye(4)))
     w1 = numpyro.sample("w1", dist.MultivariateNormal(jnp.zeros(4), cov).expand([5]).to_event(1))
@@ -245,12 +264,16 @@ def drowned(x, y):
 @true("size: weights that agree", classes=W4)
 def equal_weights():
     w, y = normal("w", 4), np.linspace(-2, 2, 400)
-    numpyro.factor("y", logsumexp(jnp.log(jnp.full(4, 0.25)) - 0.5 * (y[:, None] - w) ** 2, -1).sum())
+    numpyro.factor(
+        "y", logsumexp(jnp.log(jnp.full(4, 0.25)) - 0.5 * (y[:, None] - w) ** 2, -1).sum()
+    )
 
 
 @true("size: degrees of freedom", classes=W3)
 def degrees_of_freedom():
-    observe(numpyro.sample("w", dist.StudentT(jnp.full(3, 3.5)).to_event(1)).sum() * jnp.ones(2), SUM3)
+    observe(
+        numpyro.sample("w", dist.StudentT(jnp.full(3, 3.5)).to_event(1)).sum() * jnp.ones(2), SUM3
+    )
 
 
 @true("size: concentrations", classes=W3)
@@ -261,7 +284,10 @@ def concentrations():
 
 @true("size: the mean of every entry", classes=W4)
 def one_mean():
-    observe(numpyro.sample("w", dist.Normal(jnp.full(4, 0.02), 1.0).to_event(1)).sum() * jnp.ones(2), SUM3)
+    observe(
+        numpyro.sample("w", dist.Normal(jnp.full(4, 0.02), 1.0).to_event(1)).sum() * jnp.ones(2),
+        SUM3,
+    )
 
 
 @true("size: a leak of every unit", X, Y, classes=HIDDEN_ALIKE)
@@ -289,7 +315,7 @@ def censored():
     observe(normal("w", 3), jnp.full(3, 1.01))
 
 
-# Single precision ----------------------------------------------------------------------------------
+# Single precision ---------------------------------------------------------------------------------
 
 NARROW_COV = (0.5 + np.eye(4)).astype(np.float32)
 
@@ -319,7 +345,9 @@ def narrow_network(x, y):
 def narrow_carry(x, y):
     w1, w2 = normal("w1", 5, 4), normal("w2", 4)
     last, _ = jax.lax.scan(
-        lambda h, row: (jnp.tanh(h + row @ w1).astype(jnp.float32), None), jnp.zeros(4, jnp.float32), x
+        lambda h, row: (jnp.tanh(h + row @ w1).astype(jnp.float32), None),
+        jnp.zeros(4, jnp.float32),
+        x,
     )
     observe(last @ w2 * jnp.ones(7, jnp.float32), y)
 
@@ -330,7 +358,7 @@ def half_network(x, y):
     observe(h.astype(float) @ normal("w2", 4), y)
 
 
-# Models that are the same twice, whatever they draw --------------------------------------------------
+# Models that are the same twice, whatever they draw -----------------------------------------------
 
 
 @true("pure: a counter that only counts", classes=W3)
@@ -364,7 +392,7 @@ def random_features(x, y):
     observe(units_of(jnp.cos(x @ jax.random.normal(numpyro.prng_key(), (5, 3)))), y)
 
 
-# What no random point meets, for all alike ---------------------------------------------------------------
+# What no random point meets, for all alike --------------------------------------------------------
 
 
 @true("region: far out", classes=W3)
@@ -382,7 +410,9 @@ def behind_a_branch():
 @true("region: behind a jitted branch", classes=W3)
 def behind_a_jitted_branch():
     w, z = normal("w", 3), numpyro.sample("z", dist.Normal(1.0))
-    numpyro.factor("y", jax.jit(lambda w, z: jax.lax.cond(z > 50.0, jnp.sum, lambda w: jnp.sum(w**4), w))(w, z))
+    numpyro.factor(
+        "y", jax.jit(lambda w, z: jax.lax.cond(z > 50.0, jnp.sum, lambda w: jnp.sum(w**4), w))(w, z)
+    )
 
 
 @true("region: where a ramp begins", classes=W3)
@@ -404,7 +434,7 @@ def callback_far_out():
     numpyro.factor("y", jax.pure_callback(host, jax.ShapeDtypeStruct((), w.dtype), w))
 
 
-# Supports ------------------------------------------------------------------------------------------
+# Supports -----------------------------------------------------------------------------------------
 
 
 @true("support: bounds", classes=W3)
@@ -415,7 +445,9 @@ def bounds():
 
 @true("support: an improper interval", classes=W3)
 def improper_interval():
-    w = numpyro.sample("w", dist.ImproperUniform(dist.constraints.interval(0.0, jnp.full(3, 5.0)), (3,), ()))
+    w = numpyro.sample(
+        "w", dist.ImproperUniform(dist.constraints.interval(0.0, jnp.full(3, 5.0)), (3,), ())
+    )
     numpyro.factor("y", -jnp.sum(w**2))
 
 
@@ -445,7 +477,7 @@ def simplex():
     numpyro.factor("y", jnp.sum(jnp.cos(3 * w)))
 
 
-# The whole, seen through handlers ----------------------------------------------------------------------
+# The whole, seen through handlers -----------------------------------------------------------------
 
 
 @true("part: a likelihood in two parts", X, Y, classes=HIDDEN)
@@ -469,7 +501,7 @@ def scoped(x, y):
     observe(f, y)
 
 
-# Parameters ----------------------------------------------------------------------------------------
+# Parameters ---------------------------------------------------------------------------------------
 
 
 @true("parameter: one for all", classes=W4)
@@ -484,7 +516,7 @@ def parameters_of_inputs(x, y):
     observe(jnp.tanh(x @ normal("w1", 5, 4, scale=scale)) @ normal("w2", 4), y)
 
 
-# Hierarchies ---------------------------------------------------------------------------------------
+# Hierarchies --------------------------------------------------------------------------------------
 
 
 @true("hierarchy: a scale a unit", X, Y, classes=[(4, "signed", {"tau": 0, "w1": 1, "w2": 0})])
@@ -500,14 +532,23 @@ def equal_groups():
     numpyro.sample("y", dist.Binomial(45, logits=w).to_event(1), obs=jnp.full(3, 15))
 
 
-@true("heads: gates of a mixture of experts", X, Y, classes=[(3, "permutation", {"gate": 1, "expert": 1})])
+@true(
+    "heads: gates of a mixture of experts",
+    X,
+    Y,
+    classes=[(3, "permutation", {"gate": 1, "expert": 1})],
+)
 def experts(x, y):
     gates = jax.nn.softmax(x @ normal("gate", 5, 3), -1)
     observe((gates * (x @ normal("expert", 5, 3))).sum(-1), y)
 
 
 @true(
-    "heads: one array cut in two", X, Y, classes=[(4, "signed", {"w": [(1, 0, 1, 1), (1, 4, 1, 1)], "w2": 0})], signs=1
+    "heads: one array cut in two",
+    X,
+    Y,
+    classes=[(4, "signed", {"w": [(1, 0, 1, 1), (1, 4, 1, 1)], "w2": 0})],
+    signs=1,
 )
 def two_halves(x, y):
     w = normal("w", 5, 8)

@@ -17,10 +17,21 @@ SIZED = [name for name, case in ASYMMETRIC.items() if case.sized]
 
 
 def moves(sym, claim):
-    """Whether any of the units moves entries of one axis that the claim moves, by more than signs."""
-    mine = {(s, a.axis, int(p)) for s, axes in claim.placements for a in axes for p in a.positions(claim.n).ravel()}
+    """Whether any of the units moves entries of one axis that the claim moves, by more
+    than signs.
+    """
+    mine = {
+        (s, a.axis, int(p))
+        for s, axes in claim.placements
+        for a in axes
+        for p in a.positions(claim.n).ravel()
+    }
     for u in sym:
-        for site, axes in u.placements if (u.n > 1 and claim.kind == "permutation") or u.kind == claim.kind else ():
+        for site, axes in (
+            u.placements
+            if (u.n > 1 and claim.kind == "permutation") or u.kind == claim.kind
+            else ()
+        ):
             for a in axes:
                 if len({(site, a.axis, int(p)) for p in a.positions(u.n).ravel()} & mine) > 1:
                     return True

@@ -21,7 +21,10 @@ from numpyro_sym.models.numpyro_model import read_numpyro_model
 
 
 def cases(zoo):
-    return [pytest.param(name, marks=[pytest.mark.slow] if case.slow else []) for name, case in zoo.items()]
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if case.slow else [])
+        for name, case in zoo.items()
+    ]
 
 
 def written(sym):
@@ -37,7 +40,9 @@ def test_batches_are_found(name):
     case = BATCHED[name]
     sym = find_symmetry(case.model, *case.args)
     if case.units:
-        assert written(sym) == sorted((n, batch, kind, sorted(at.items())) for n, batch, kind, at in case.units)
+        assert written(sym) == sorted(
+            (n, batch, kind, sorted(at.items())) for n, batch, kind, at in case.units
+        )
     if case.order is not None:
         assert sym.order == case.order
     batched = [u for u in sym if u.batch]
@@ -51,7 +56,8 @@ def test_sets_that_are_not_independent_have_no_batch(name):
     """Neither evaluation nor, without it, the proof takes one permutation for many."""
     case = SHARED[name]
     sym = find_symmetry(case.model, *case.args)
-    # Entries of what is only averaged over an axis have batches along that axis; the units have none.
+    # Entries of what is only averaged over an axis have batches along that axis; the units have
+    # none.
     units = [u for u in sym if u.n in {n for n, _ in case.units} or not case.units]
     assert [(u.n, u.kind, u.batch) for u in units] == [(n, kind, ()) for n, kind in case.units]
     with jax.enable_x64(True):
@@ -59,7 +65,10 @@ def test_sets_that_are_not_independent_have_no_batch(name):
         for u in units:
             for axes in _axes_beside(u, view.shapes):
                 larger = _over(u, axes, view.shapes)
-                assert [proved_for_one_set(view, larger, level) for level in (GENERAL, VALUES)] == [None, None]
+                assert [proved_for_one_set(view, larger, level) for level in (GENERAL, VALUES)] == [
+                    None,
+                    None,
+                ]
 
 
 def test_units_that_every_set_has_are_kept_where_the_batch_is_only_evaluated():
@@ -80,7 +89,9 @@ def test_a_guide_looks_for_proved_batches_alone():
     case = BATCHED["a prior summed over the layers first"]
     with jax.enable_x64(True):
         trial = Trial(read_numpyro_model(case.model, case.args, {}), 2, np.random.default_rng(0))
-        sym = symmetry_of(trial.view, lambda: trial, ("permutation", "signed"), any_data=True, evaluate=False)
+        sym = symmetry_of(
+            trial.view, lambda: trial, ("permutation", "signed"), any_data=True, evaluate=False
+        )
     assert [u.batch for u in sym] == [()]
     assert "each set along a further axis may have units of its own" in sym.explain()
 
@@ -90,7 +101,9 @@ def test_data_that_are_equal_by_chance_are_a_caveat_of_the_batch():
 
     def model(scale, y):
         mu = normal("mu", 4, 3, scale=scale)
-        numpyro.factor("y", logsumexp(dist.Normal(mu[:, None], 1.0).log_prob(y[..., None]), -1).sum())
+        numpyro.factor(
+            "y", logsumexp(dist.Normal(mu[:, None], 1.0).log_prob(y[..., None]), -1).sum()
+        )
 
     sym = find_symmetry(model, np.ones((4, 3)), np.random.default_rng(3).normal(size=(4, 9)))
     (units,) = sym
@@ -118,7 +131,12 @@ def grouped_convolution(x, y):
 
 def layer_after_layer(x, y):
     """What comes out of a layer goes into the next."""
-    first, w, b, last = normal("first", 5, 3), normal("w", 4, 3, 3), normal("b", 4, 3), normal("last", 3)
+    first, w, b, last = (
+        normal("first", 5, 3),
+        normal("w", 4, 3, 3),
+        normal("b", 4, 3),
+        normal("last", 3),
+    )
     h = jax.lax.scan(lambda h, s: (jnp.tanh(h @ s[0] + s[1]), None), jnp.tanh(x @ first), (w, b))[0]
     observe(h @ last, y)
 
@@ -183,10 +201,12 @@ def test_no_false_claim_of_one_set_in_many_programs(first):
     assert false == []
 
 
-#: Programs of an array ``x`` of shape (2, 3, 4), whose batch is its first axis and whose units lie on the second, in
-#: which slices of the batch meet: without its care a rule's claim is false.
+#: Programs of an array ``x`` of shape (2, 3, 4), whose batch is its first axis and whose units lie
+#: on the second, in which slices of the batch meet: without its care a rule's claim is false.
 MEETING = {
-    "a product over the batch": lambda x: jnp.sum(jnp.tanh(jnp.einsum("bij,bkj->ik", x, x)) * jnp.arange(3.0)),
+    "a product over the batch": lambda x: jnp.sum(
+        jnp.tanh(jnp.einsum("bij,bkj->ik", x, x)) * jnp.arange(3.0)
+    ),
     "a sum over the batch first": lambda x: jnp.sum(jnp.tanh(x.sum(0)) ** 2),
     "a maximum over the batch": lambda x: jnp.sum(x.max(0)),
     "a softmax over the batch": lambda x: jnp.sum(jax.nn.softmax(x, 0) * x**2),
@@ -195,13 +215,25 @@ MEETING = {
     "reversed along the batch": lambda x: jnp.sum(x[::-1] * x**2),
     "one set beside another": lambda x: jnp.sum(x[0] * x[1]),
     "a set looked up": lambda x: jnp.sum(x[jnp.array([1, 0])] * x**2),
-    "the batch in one axis with the units": lambda x: jnp.sum(jnp.tanh(x.reshape(6, 4).sum(1)) * jnp.arange(6.0)),
+    "the batch in one axis with the units": lambda x: jnp.sum(
+        jnp.tanh(x.reshape(6, 4).sum(1)) * jnp.arange(6.0)
+    ),
     "flat, and cut elsewhere": lambda x: jnp.sum(jnp.tanh(x.reshape(3, 8).sum(1)) ** 2),
-    "carried from set to set": lambda x: jnp.sum(jax.lax.scan(lambda c, r: (jnp.tanh(c + r), c), x[0] * 0, x)[0] ** 2),
-    "carried from a start": lambda x: jnp.sum(jax.lax.scan(lambda c, r: (c * r, c), jnp.ones((3, 4)), x)[0]),
-    "outputs of a carry": lambda x: jnp.sum(jax.lax.scan(lambda c, r: (c + r, c * r), x[0] * 0, x)[1]),
-    "in a loop that sees the whole": lambda x: jnp.sum(jax.lax.map(lambda r: jnp.tanh(x * r).sum(0), x) ** 2),
-    "one set in a scan, all beside": lambda x: jnp.sum(jax.lax.scan(lambda c, r: (c, jnp.sum(r * x)), 0.0, x)[1] ** 2),
+    "carried from set to set": lambda x: jnp.sum(
+        jax.lax.scan(lambda c, r: (jnp.tanh(c + r), c), x[0] * 0, x)[0] ** 2
+    ),
+    "carried from a start": lambda x: jnp.sum(
+        jax.lax.scan(lambda c, r: (c * r, c), jnp.ones((3, 4)), x)[0]
+    ),
+    "outputs of a carry": lambda x: jnp.sum(
+        jax.lax.scan(lambda c, r: (c + r, c * r), x[0] * 0, x)[1]
+    ),
+    "in a loop that sees the whole": lambda x: jnp.sum(
+        jax.lax.map(lambda r: jnp.tanh(x * r).sum(0), x) ** 2
+    ),
+    "one set in a scan, all beside": lambda x: jnp.sum(
+        jax.lax.scan(lambda c, r: (c, jnp.sum(r * x)), 0.0, x)[1] ** 2
+    ),
     "transposed against itself": lambda x: jnp.sum(x[:, :2, :2] * jnp.swapaxes(x[:, :2, :2], 0, 1)),
     "a branch that one set chooses": lambda x: jax.lax.cond(
         x[0, 0, 0] > 0, lambda v: jnp.sum(v**2), lambda v: -jnp.sum(v), x
@@ -211,7 +243,9 @@ MEETING = {
 
 def claims_of_first_axis(program):
     with jax.enable_x64(True):
-        return list(claims_along({"x": (2, 3, 4)}, lambda point: program(point["x"]), [{"x": (0,)}]))
+        return list(
+            claims_along({"x": (2, 3, 4)}, lambda point: program(point["x"]), [{"x": (0,)}])
+        )
 
 
 @pytest.mark.parametrize("name", MEETING)
@@ -235,5 +269,7 @@ APART = {
 @pytest.mark.parametrize("name", APART)
 def test_sets_that_never_meet_are_claimed(name):
     claims = claims_of_first_axis(APART[name])
-    assert ("x", 1) in [(s, a.axis) for units, _ in claims for s, axes in units.placements for a in axes]
+    assert ("x", 1) in [
+        (s, a.axis) for units, _ in claims for s, axes in units.placements for a in axes
+    ]
     assert {claim.verdict for claim in claims} == {"holds"}

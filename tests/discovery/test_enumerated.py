@@ -1,6 +1,7 @@
 """Models whose discrete sites are summed out: what is found is true, and what is true is found.
 
-The oracle knows nothing of funsor: it adds up the joint density over every value of every discrete site, one by one.
+The oracle knows nothing of funsor: it adds up the joint density over every value of every discrete
+site, one by one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ from numpyro_sym.discovery import find_symmetry
 from numpyro_sym.models.numpyro_model import read_numpyro_model
 
 #: What every run asks; the others are asked in the slow ones.
-QUICK = {"mixture", "hidden Markov model in a loop", "Dawid and Skene", "Dawid and Skene, informative"}
+QUICK = {
+    "mixture",
+    "hidden Markov model in a loop",
+    "Dawid and Skene",
+    "Dawid and Skene, informative",
+}
 TWINS = {n for n in ENUMERATED if n.startswith("twin")}
 
 
@@ -42,27 +48,42 @@ def sym_of(name):
 
 def placed(case):
     """Site -> the axes on which its labels lie, each with the position of the first label."""
-    every = {site: axes if isinstance(axes, list) else [axes] for site, axes in case.labels[1].items()}
-    return {site: [a if isinstance(a, tuple) else (a, 0) for a in axes] for site, axes in every.items()}
+    every = {
+        site: axes if isinstance(axes, list) else [axes] for site, axes in case.labels[1].items()
+    }
+    return {
+        site: [a if isinstance(a, tuple) else (a, 0) for a in axes] for site, axes in every.items()
+    }
 
 
 def summed_joint(case):
-    """The oracle: point -> log of the sum over all values of all discrete sites; and the shapes of the others."""
+    """The oracle: point -> log of the sum over all values of all discrete sites; and the shapes of
+    the others.
+    """
     start = handlers.substitute(handlers.seed(case.model, 0), substitute_fn=init_to_uniform)
     trace = handlers.trace(start).get_trace(*case.args)
     latent = {n: s for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
     discrete = {n: s for n, s in latent.items() if s["fn"].support.is_discrete}
-    sizes = [len(s["fn"].enumerate_support(expand=False)) for s in discrete.values() for _ in range(s["value"].size)]
+    sizes = [
+        len(s["fn"].enumerate_support(expand=False))
+        for s in discrete.values()
+        for _ in range(s["value"].size)
+    ]
     every = np.array(list(product(*map(range, sizes)))).T
     values, taken = {}, 0
     for name, site in discrete.items():
         rows = every[taken : taken + site["value"].size].T
-        values[name], taken = jnp.asarray(rows.reshape(-1, *site["value"].shape)), taken + site["value"].size
+        values[name], taken = (
+            jnp.asarray(rows.reshape(-1, *site["value"].shape)),
+            taken + site["value"].size,
+        )
     model = handlers.seed(case.model, 0)
 
     @jax.jit
     def joint(point):
-        return logsumexp(jax.vmap(lambda z: log_density(model, case.args, {}, {**point, **z})[0])(values))
+        return logsumexp(
+            jax.vmap(lambda z: log_density(model, case.args, {}, {**point, **z})[0])(values)
+        )
 
     return joint, [n for n in latent if n not in discrete]
 
@@ -88,7 +109,9 @@ def test_the_symmetry_is_what_the_sum_over_all_values_says(name):
     where = {}
     for site, axes in placed(case).items():
         is_whole = {axis: stop - start == shapes[site][axis] for axis, _ in axes}
-        where[site] = [(axis, None if is_whole[axis] else start + first, 1, 1) for axis, first in axes]
+        where[site] = [
+            (axis, None if is_whole[axis] else start + first, 1, 1) for axis, first in axes
+        ]
     assert found(sym_of(name)) == expected([(stop - start, "permutation", where)] if stop else [])
     with jax.enable_x64(True):
         joint, sites = summed_joint(case)
@@ -131,7 +154,10 @@ def test_it_is_that_of_the_model_with_the_sum_written_out(name):
 
 
 def test_what_was_summed_out_is_told():
-    assert "the discrete sites first (3 values), z (3 values)" in sym_of("hidden Markov model").explain()
+    assert (
+        "the discrete sites first (3 values), z (3 values)"
+        in sym_of("hidden Markov model").explain()
+    )
 
 
 def test_units_that_leave_a_labelled_site_out_are_refused():

@@ -18,9 +18,15 @@ def test_the_last_part_of_a_path_whatever_divides_it(divider):
     def sites(*paths):
         return [path.replace("/", divider, 1) for path in paths]
 
-    assert names(sites("net/a.kernel", "net/a.bias", "net/b.kernel"), sites("net/b.kernel")) == ["a", "b"]
+    assert names(sites("net/a.kernel", "net/a.bias", "net/b.kernel"), sites("net/b.kernel")) == [
+        "a",
+        "b",
+    ]
     assert names(sites("net/encoder.Dense_1.kernel")) == ["Dense_1"]
-    assert names(sites("net/layers.0.kernel"), sites("net/layers[1].weight")) == ["layers.0", "layers[1]"]
+    assert names(sites("net/layers.0.kernel"), sites("net/layers[1].weight")) == [
+        "layers.0",
+        "layers[1]",
+    ]
     assert names(sites("linear/weight", "linear/bias")) == ["linear"]
     assert names(sites("scope/w1", "scope/b1", "scope/w2")) == ["w1"]
 

@@ -31,7 +31,10 @@ def expected(classes):
         (
             n,
             kind,
-            sorted((s, sorted(map(written, a if isinstance(a, list) else [a]), key=str)) for s, a in where.items()),
+            sorted(
+                (s, sorted(map(written, a if isinstance(a, list) else [a]), key=str))
+                for s, a in where.items()
+            ),
         )
         for n, kind, where in classes
     )
@@ -42,7 +45,9 @@ def found(sym):
         return a.axis, a.start, a.outer, a.inner
 
     return sorted(
-        (u.n, u.kind, sorted((s, sorted(map(of, axes), key=str)) for s, axes in u.placements)) for u in sym if u.n > 1
+        (u.n, u.kind, sorted((s, sorted(map(of, axes), key=str)) for s, axes in u.placements))
+        for u in sym
+        if u.n > 1
     )
 
 
@@ -108,7 +113,7 @@ def test_twice_the_same():
     assert first.explain() == second.explain()
 
 
-# Kinds and names -----------------------------------------------------------------------------------
+# Kinds and names ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -123,7 +128,11 @@ def test_include(include, kind):
 def test_scales_in_place_of_signs():
     sym = find_symmetry(ZOO["mlp abs"].model, X, Y, include=("permutation", "scaled"))
     assert sym["w1"].kind == "scaled"
-    assert {s: [a.power for a in axs] for s, axs in sym["w1"].placements} == {"w1": [1], "b1": [1], "w2": [-1]}
+    assert {s: [a.power for a in axs] for s, axs in sym["w1"].placements} == {
+        "w1": [1],
+        "b1": [1],
+        "w2": [-1],
+    }
 
 
 @pytest.mark.parametrize(
@@ -140,23 +149,32 @@ def test_names(studied, name, names):
     assert [u.name for u in studied(name).sym] == names
 
 
-# Explanations --------------------------------------------------------------------------------------
+# Explanations -------------------------------------------------------------------------------------
 
 
 def test_the_prior_forbids_what_the_likelihood_allows(studied):
     text = studied("mlp scale per unit").sym.explain()
-    assert "w1[1] b1[0] w2[0]: the likelihood lets its 4 positions be permuted, but the prior of 'w1'" in text
+    assert (
+        "w1[1] b1[0] w2[0]: the likelihood lets its 4 positions be permuted, but the prior of 'w1'"
+        in text
+    )
     assert "a constant of shape (1, 4) varies along its axis 1" in text
 
 
 def test_the_data_tell_inputs_apart(studied):
     text = studied("mlp tanh").sym.explain()
-    assert "w1[0]: not exchangeable: a constant of shape (7, 5) varies along its axis 1 (dot_general at zoo.py:" in text
+    assert (
+        "w1[0]: not exchangeable: a constant of shape (7, 5) varies along its axis 1 (dot_general "
+        "at zoo.py:" in text
+    )
 
 
 def test_could_not_prove_is_not_forbidden(studied):
     assert "mu[0]: the likelihood lets" in studied("mixture ordered support").sym.explain()
-    assert "that the prior of 'mu' does too could not be proved" in studied("mixture ordered support").sym.explain()
+    assert (
+        "that the prior of 'mu' does too could not be proved"
+        in studied("mixture ordered support").sym.explain()
+    )
 
 
 def test_found_by_evaluation_is_marked(studied):
@@ -172,7 +190,7 @@ def test_notes_survive_adjusting():
     assert Symmetry(sym.units).explain() == "declared by hand"
 
 
-# Evaluation ----------------------------------------------------------------------------------------
+# Evaluation ---------------------------------------------------------------------------------------
 
 
 def test_what_a_cholesky_factor_hides():
@@ -193,7 +211,9 @@ def test_unrolled_components_over_several_sites():
     def model(y):
         mu, tau = normal("mu", 4), numpyro.sample("tau", dist.HalfNormal(1).expand([4]).to_event(1))
         other = normal("other", 4)
-        parts = jnp.stack([dist.Normal(mu[k], tau[k]).log_prob(y) + other[k] * 0.0 for k in range(4)])
+        parts = jnp.stack(
+            [dist.Normal(mu[k], tau[k]).log_prob(y) + other[k] * 0.0 for k in range(4)]
+        )
         numpyro.factor("y", logsumexp(parts, 0).sum() + sum(other[k] * (k + 1.0) for k in range(4)))
 
     assert found(find_symmetry(model, Y)) == expected([(4, "permutation", {"mu": 0, "tau": 0})])
@@ -202,14 +222,18 @@ def test_unrolled_components_over_several_sites():
 def test_unrolled_components_told_apart_in_part():
     def model(y):
         mu = normal("mu", 4)
-        parts = jnp.stack([(1.0 if k < 3 else 2.0) * dist.Normal(mu[k], 1).log_prob(y) for k in range(4)])
+        parts = jnp.stack(
+            [(1.0 if k < 3 else 2.0) * dist.Normal(mu[k], 1).log_prob(y) for k in range(4)]
+        )
         numpyro.factor("y", logsumexp(parts, 0).sum())
 
     assert found(find_symmetry(model, Y)) == expected([(3, "permutation", {"mu": (0, 0, 1, 1)})])
 
 
 def test_an_order_told_by_a_step_is_seen():
-    """Almost nowhere does the density see the order: evaluation must not be fooled by where it looks."""
+    """Almost nowhere does the density see the order: evaluation must not be fooled by where it
+    looks.
+    """
 
     def model(y):
         mu = normal("mu", 7)
@@ -219,7 +243,7 @@ def test_an_order_told_by_a_step_is_seen():
     assert len(find_symmetry(model, Y)) == 0
 
 
-# Primitives that nobody knows ----------------------------------------------------------------------
+# Primitives that nobody knows ---------------------------------------------------------------------
 
 
 def primitive(name, f, differentiable=True, shape=lambda x: x.shape):
@@ -248,12 +272,16 @@ def test_unknown_primitive_claims_nothing_false(differentiable):
     assert "no rule says what 'ranked' does with its axes (ranked at test_find.py:" in sym.explain()
 
 
-@pytest.mark.parametrize(("f", "kind"), [(lambda x: x / (1 + jnp.abs(x)), "signed"), (jax.nn.softplus, "permutation")])
+@pytest.mark.parametrize(
+    ("f", "kind"), [(lambda x: x / (1 + jnp.abs(x)), "signed"), (jax.nn.softplus, "permutation")]
+)
 def test_evaluation_finds_what_an_unknown_primitive_hides(f, kind):
     sym = find_symmetry(through(primitive(f"hidden_{kind}", f)), X, Y)
     assert found(sym) == expected([(4, kind, {"w1": 1, "w2": 0})])
     assert "by evaluation" in sym.explain()
-    without_signs = find_symmetry(through(primitive(f"hidden_{kind}", f)), X, Y, include="permutation")
+    without_signs = find_symmetry(
+        through(primitive(f"hidden_{kind}", f)), X, Y, include="permutation"
+    )
     assert found(without_signs) == expected([(4, "permutation", {"w1": 1, "w2": 0})])
 
 
@@ -290,7 +318,7 @@ def test_a_wrong_rule_is_caught_by_the_numerical_check():
     assert "did not pass the numerical check" in sym.explain()
 
 
-# Errors --------------------------------------------------------------------------------------------
+# Errors -------------------------------------------------------------------------------------------
 
 
 def raising():
@@ -300,12 +328,22 @@ def raising():
 @pytest.mark.parametrize(
     ("model", "args", "options", "message"),
     [
-        (lambda: numpyro.sample("k", dist.Bernoulli(0.5)), (), {}, r"latent sites are all discrete \(k\)"),
+        (
+            lambda: numpyro.sample("k", dist.Bernoulli(0.5)),
+            (),
+            {},
+            r"latent sites are all discrete \(k\)",
+        ),
         (raising, (), {}, "The model 'raising' raised KeyError"),
         (lambda: numpyro.sample("y", dist.Normal(), obs=0.0), (), {}, "no latent sample sites"),
         (ZOO["mlp tanh"].model, (), {}, "missing 1 required positional argument: 'x'"),
         ("model", (), {}, "find_symmetry: model must be a NumPyro model"),
-        (ZOO["mlp tanh"].model, (X, Y), {"include": "rotation"}, "include must be one or several of"),
+        (
+            ZOO["mlp tanh"].model,
+            (X, Y),
+            {"include": "rotation"},
+            "include must be one or several of",
+        ),
         (
             lambda: numpyro.factor("f", numpyro.sample("x", dist.Normal()) * jnp.nan),
             (),

@@ -21,7 +21,9 @@ CORRELATED[0, 1] = CORRELATED[1, 0] = 0.1
 
 def drowned_prior(x, y):
     """The prior ties units 0 and 1, and 2 and 3; the likelihood is a billion times larger."""
-    w1 = numpyro.sample("w1", dist.MultivariateNormal(jnp.zeros(4), CORRELATED).expand([5]).to_event(1))
+    w1 = numpyro.sample(
+        "w1", dist.MultivariateNormal(jnp.zeros(4), CORRELATED).expand([5]).to_event(1)
+    )
     numpyro.sample("y", dist.Normal(jnp.tanh(x @ w1) @ normal("w2", 4), 1e-5).to_event(1), obs=y)
 
 
@@ -68,7 +70,10 @@ def test_a_reshape_that_transposes():
     """vmap over a convolution's kernels reshapes with an order of its own."""
 
     def model(x, y):
-        k, w = normal("k", 3, 2, 1, 1, 2), normal("w", 3)  # members, channels out, channels in, space
+        k, w = (
+            normal("k", 3, 2, 1, 1, 2),
+            normal("w", 3),
+        )  # members, channels out, channels in, space
         run = jax.vmap(lambda kernel: jax.lax.conv(x, kernel, (1, 1), "VALID"))
         observe((run(k) ** 2).sum((2, 3, 4)).T @ w, y)
 
@@ -123,7 +128,9 @@ def test_supports_that_hold_arrays(high):
 def test_a_carry_that_fixes_single_precision():
     def model(x, y):
         w1, w2 = normal("w1", 5, 4), normal("w2", 4)
-        last, _ = jax.lax.scan(lambda h, row: (jnp.tanh(h + row @ w1), None), jnp.zeros(4, jnp.float32), x)
+        last, _ = jax.lax.scan(
+            lambda h, row: (jnp.tanh(h + row @ w1), None), jnp.zeros(4, jnp.float32), x
+        )
         observe(last @ w2 * jnp.ones(7, jnp.float32), y)
 
     data = X.astype(np.float32), Y.astype(np.float32)
@@ -140,10 +147,14 @@ def test_a_carry_that_fixes_single_precision():
 def test_a_program_without_derivatives_keeps_what_is_proved():
     def model(x, y):
         mu = normal("mu", 3)
-        halved = jax.lax.while_loop(lambda s: s.max() > 1.0, lambda s: s / 2, jnp.stack([mu[k] ** 2 for k in range(3)]))
+        halved = jax.lax.while_loop(
+            lambda s: s.max() > 1.0, lambda s: s / 2, jnp.stack([mu[k] ** 2 for k in range(3)])
+        )
         observe(jnp.tanh(x @ normal("w1", 5, 4)) @ normal("w2", 4) + halved.sum(), y)
 
-    assert (4, "signed", [("w1", [(1, None, 1, 1)]), ("w2", [(0, None, 1, 1)])]) in found(find_symmetry(model, X, Y))
+    assert (4, "signed", [("w1", [(1, None, 1, 1)]), ("w2", [(0, None, 1, 1)])]) in found(
+        find_symmetry(model, X, Y)
+    )
 
 
 def test_weights_as_a_vector_and_components_one_by_one():
@@ -173,4 +184,6 @@ def test_tiled_units():
         h = jnp.tile(jnp.tanh(x @ normal("w1", 5, 4)), (1, 2))
         observe(h @ jnp.concatenate([normal("w2", 4), normal("w3", 4)]), y)
 
-    assert found(find_symmetry(model, X, Y)) == expected([(4, "signed", {"w1": 1, "w2": 0, "w3": 0})])
+    assert found(find_symmetry(model, X, Y)) == expected(
+        [(4, "signed", {"w1": 1, "w2": 0, "w3": 0})]
+    )

@@ -1,4 +1,6 @@
-"""How often a model is run in Python: once to read it, and more only where a symmetry is claimed."""
+"""How often a model is run in Python: once to read it, and more only where a symmetry
+is claimed.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +43,11 @@ def discrete(y):
 
 
 def no_symmetry(y):
-    observe(numpyro.sample("m", dist.Normal(0, 1)) * numpyro.sample("s", dist.HalfNormal(1)) + jnp.zeros(4), y)
+    observe(
+        numpyro.sample("m", dist.Normal(0, 1)) * numpyro.sample("s", dist.HalfNormal(1))
+        + jnp.zeros(4),
+        y,
+    )
 
 
 def data_of_its_own(y):
@@ -56,7 +62,9 @@ def subsampled(y):
 
 
 def in_steps(y):
-    """Sites in the steps of a scan, which are a program of their own: its inputs are known after a first run."""
+    """Sites in the steps of a scan, which are a program of their own: its inputs are known after a
+    first run.
+    """
 
     def step(x, y):
         x = numpyro.sample("x", dist.Normal(x, 1))
@@ -113,7 +121,9 @@ def test_one_run_more_than_numpyros_where_there_is_nothing_to_do(model):
 
     def guides(make):
         counted = Counted(model)
-        SVI(counted, make(counted), numpyro.optim.Adam(0.1), Trace_ELBO()).init(jax.random.key(0), Y)
+        SVI(counted, make(counted), numpyro.optim.Adam(0.1), Trace_ELBO()).init(
+            jax.random.key(0), Y
+        )
         return counted.runs
 
     assert kernels(nsym.FoldedNUTS) == kernels(NUTS) + 1

@@ -17,7 +17,8 @@ from numpyro_sym import SymmetryError, find_symmetry
 from numpyro_sym.discovery.in_use import SymmetryInUse
 
 MODELS = {**{name: case for name, case in ZOO.items() if case.classes or case.signs}, **SYMMETRIC}
-#: A guide and a kernel are made of one twin, and in the slow tests of every third model: each compiles much.
+#: A guide and a kernel are made of one twin, and in the slow tests of every third model: each
+#: compiles much.
 FIRST = "size: a large constant"
 #: Given whole, they are refused; found, they are reduced to the part that has a section.
 NO_SECTION = {"attention fused"}
@@ -59,7 +60,9 @@ def test_it_passes_the_check(name):
     assert sym.check(case.model, *case.args, **case.kwargs)
 
 
-@pytest.mark.parametrize("name", [FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in MANY)])
+@pytest.mark.parametrize(
+    "name", [FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in MANY)]
+)
 def test_guides_and_kernels_take_it(name):
     """Given, and verified anew: a guide is set up and a kernel prepared, and neither refuses."""
     case, kwargs = MODELS[name], kwargs_of(name)
@@ -67,7 +70,9 @@ def test_guides_and_kernels_take_it(name):
     sym = sym.unconditional("evaluated")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert error_of(nsym.AutoSymmetrizedNormal(case.model, sym), name) == error_of(AutoNormal(case.model), name)
+        assert error_of(nsym.AutoSymmetrizedNormal(case.model, sym), name) == error_of(
+            AutoNormal(case.model), name
+        )
         if name in NO_SECTION:
             with pytest.raises(SymmetryError, match="no exact section"):
                 nsym.FoldedNUTS(case.model, sym)._prepared_anew(case.args, kwargs)
@@ -76,7 +81,9 @@ def test_guides_and_kernels_take_it(name):
 
 
 def error_of(guide, name):
-    """What kind of error NumPyro raises where a model has no gradient, or none at its own starts."""
+    """What kind of error NumPyro raises where a model has no gradient, or none at its
+    own starts.
+    """
     try:
         with handlers.seed(rng_seed=0):
             guide(*MODELS[name].args, **kwargs_of(name))

@@ -54,7 +54,7 @@ def observe(mean: Any, y: Any) -> None:
     numpyro.sample("y", dist.Normal(mean, 0.3).to_event(1), obs=y)
 
 
-# Networks ------------------------------------------------------------------------------------------
+# Networks -----------------------------------------------------------------------------------------
 
 ONE_LAYER = {"w1": 1, "b1": 0, "w2": 0}
 SINGLE = {
@@ -165,7 +165,10 @@ def minibatch(x, y):
 
 
 @case(
-    "mlp twice the width inside", X, Y, classes=[(4, "signed", {"w1": 1, "v": 0, "w2": [(0, 0, 1, 1), (0, 4, 1, 1)]})]
+    "mlp twice the width inside",
+    X,
+    Y,
+    classes=[(4, "signed", {"w1": 1, "v": 0, "w2": [(0, 0, 1, 1), (0, 4, 1, 1)]})],
 )
 def skip_by_concatenation(x, y):
     h = jax.nn.gelu(x @ normal("w1", 5, 4))
@@ -173,7 +176,10 @@ def skip_by_concatenation(x, y):
 
 
 @case(
-    "linen mlp", X, Y, classes=[(4, "signed", {"nn/Dense_1.kernel": 1, "nn/Dense_1.bias": 0, "nn/Dense_0.kernel": 0})]
+    "linen mlp",
+    X,
+    Y,
+    classes=[(4, "signed", {"nn/Dense_1.kernel": 1, "nn/Dense_1.bias": 0, "nn/Dense_0.kernel": 0})],
 )
 def linen(x, y):
     from flax import linen
@@ -187,7 +193,12 @@ def linen(x, y):
     observe(net(x)[:, 0], y)
 
 
-@case("nnx mlp", X, Y, classes=[(4, "signed", {"nn/l1.kernel": 1, "nn/l1.bias": 0, "nn/l2.kernel": 0})])
+@case(
+    "nnx mlp",
+    X,
+    Y,
+    classes=[(4, "signed", {"nn/l1.kernel": 1, "nn/l1.bias": 0, "nn/l2.kernel": 0})],
+)
 def nnx_mlp(x, y):
     from flax import nnx
 
@@ -212,7 +223,9 @@ def nnx_mlp(x, y):
 def eqx_mlp(x, y):
     import equinox as eqx
 
-    net = random_eqx_module("nn", eqx.nn.MLP(5, "scalar", 4, 2, key=jax.random.key(0)), dist.Normal(0, 1))
+    net = random_eqx_module(
+        "nn", eqx.nn.MLP(5, "scalar", 4, 2, key=jax.random.key(0)), dist.Normal(0, 1)
+    )
     observe(jax.vmap(net)(x), y)
 
 
@@ -225,7 +238,9 @@ def eqx_mlp(x, y):
 )  # fmt: skip
 def cnn(x, y):
     k, c = normal("k", 3, 3, 1, 4), normal("c", 4)
-    h = jax.lax.conv_general_dilated(x, k, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    h = jax.lax.conv_general_dilated(
+        x, k, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
     h = jax.nn.relu(h + c)
     h = jax.lax.reduce_window(h, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
     h = h.reshape(3, -1)
@@ -242,7 +257,9 @@ def cnn(x, y):
 )  # fmt: skip
 def resnet_block(x, y):
     def conv(x, k):
-        return jax.lax.conv_general_dilated(x, k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return jax.lax.conv_general_dilated(
+            x, k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
 
     h = conv(x, normal("k0", 3, 3, 3, 4))
     z = (h - h.mean(-1, keepdims=True)) / jnp.sqrt(h.var(-1, keepdims=True) + 1e-5)
@@ -267,7 +284,9 @@ def attention(x, y):
     observe(jnp.einsum("bthd,hdo->bo", out, normal("o", 3, 2, 2)) @ jnp.array([1.0, 2.0]), y)
 
 
-@case("rnn", RNG.normal(size=(6, 3)), Y[:6], classes=[(4, "signed", {"wx": 1, "wh": [0, 1], "wo": 0})])
+@case(
+    "rnn", RNG.normal(size=(6, 3)), Y[:6], classes=[(4, "signed", {"wx": 1, "wh": [0, 1], "wo": 0})]
+)
 def rnn(x, y):
     wx, wh, wo = normal("wx", 3, 4), normal("wh", 4, 4), normal("wo", 4)
 
@@ -278,7 +297,7 @@ def rnn(x, y):
     observe(jax.lax.scan(step, jnp.zeros(4), x)[1], y)
 
 
-# Mixtures, states, factors -------------------------------------------------------------------------
+# Mixtures, states, factors ------------------------------------------------------------------------
 
 
 @case("mixture 1-D", Y, classes=[(3, "permutation", {"weights": 0, "mu": 0, "sigma": 0})])
@@ -288,7 +307,9 @@ def mixture(y):
         mu = numpyro.sample("mu", dist.Normal(0, 3))
         sigma = numpyro.sample("sigma", dist.HalfNormal(1))
     with numpyro.plate("data", len(y)):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=y)
+        numpyro.sample(
+            "y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=y
+        )
 
 
 @case(
@@ -370,7 +391,7 @@ def factor_triangular(y):
     numpyro.sample("y", dist.Normal(z @ jnp.tril(W).T, 0.5).to_event(2), obs=y)
 
 
-# None ----------------------------------------------------------------------------------------------
+# None ---------------------------------------------------------------------------------------------
 
 
 @case("eight schools", RNG.normal(size=8), RNG.uniform(1, 2, size=8))
@@ -394,7 +415,7 @@ def ard_gp(x, y):
     numpyro.sample("y", dist.MultivariateNormal(jnp.zeros(7), K), obs=y)
 
 
-# Fused and structured arrays -----------------------------------------------------------------------
+# Fused and structured arrays ----------------------------------------------------------------------
 
 
 @case(
@@ -416,7 +437,12 @@ def attention_fused(x, y):
 GATES = [(1, 0, 2, 1), (1, 8, 1, 1), (1, 12, 1, 1)]  # signs act on the third alone
 
 
-@case("lstm", RNG.normal(size=(6, 3)), Y[:6], classes=[(4, "signed", {"wx": GATES, "wh": [0, *GATES], "wo": 0})])
+@case(
+    "lstm",
+    RNG.normal(size=(6, 3)),
+    Y[:6],
+    classes=[(4, "signed", {"wx": GATES, "wh": [0, *GATES], "wo": 0})],
+)
 def lstm(x, y):
     wx, wh, wo = normal("wx", 3, 16), normal("wh", 4, 16), normal("wo", 4)
 
@@ -432,7 +458,9 @@ def lstm(x, y):
 
 @functools.cache
 def eqx_conv_net():
-    """The class, made once: the model is run many times, and its net is of one structure each time."""
+    """The class, made once: the model is run many times, and its net is of one
+    structure each time.
+    """
     import equinox as eqx
 
     class Net(eqx.Module):
@@ -445,7 +473,11 @@ def eqx_conv_net():
 
         def __call__(self, x):
             h = jax.nn.relu(self.conv(x))
-            return self.out(jax.lax.reduce_window(h, 0.0, jax.lax.add, (1, 2, 2), (1, 2, 2), "VALID").reshape(-1))
+            return self.out(
+                jax.lax.reduce_window(h, 0.0, jax.lax.add, (1, 2, 2), (1, 2, 2), "VALID").reshape(
+                    -1
+                )
+            )
 
     return Net
 
@@ -459,7 +491,12 @@ def eqx_cnn(x, y):
     observe(jax.vmap(net)(x), y)
 
 
-@case("depthwise", RNG.normal(size=(3, 8, 2)), RNG.normal(size=3), classes=[(4, "scaled", {"k": 2, "d": 2, "w": 0})])
+@case(
+    "depthwise",
+    RNG.normal(size=(3, 8, 2)),
+    RNG.normal(size=3),
+    classes=[(4, "scaled", {"k": 2, "d": 2, "w": 0})],
+)
 def depthwise(x, y):
     def conv(h, k, groups):
         return jax.lax.conv_general_dilated(h, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=groups)  # fmt: skip # noqa: E501

@@ -30,7 +30,10 @@ CASES = {
     "two layers, signs": layers([3, 2], "signed"),
     "three layers": layers([2, 3, 2], "permutation"),
     "three layers, signs": layers([2, 2, 2], "signed"),
-    "both axes of a matrix": (hmm(4, transition="a", emissions={"mu": 0}), {"a": (4, 4), "mu": (4,)}),
+    "both axes of a matrix": (
+        hmm(4, transition="a", emissions={"mu": 0}),
+        {"a": (4, 4), "mu": (4,)},
+    ),
     "block of a vector": (
         Symmetry([Units("u", 3, axes={"x": (Axis(0, start=1, outer=2),)})]),
         {"x": (9,)},
@@ -41,35 +44,54 @@ CASES = {
 def normals(shapes, separation=1.0, seed=0, spread=0.3):
     """Normals whose locations are that many scales apart, scales unequal."""
     keys = iter(jax.random.split(jax.random.key(seed), 2 * len(shapes)))
-    loc = {name: separation * jax.random.normal(next(keys), shape) for name, shape in shapes.items()}
-    variance = {name: jnp.exp(spread * jax.random.normal(next(keys), shape)) for name, shape in shapes.items()}
+    loc = {
+        name: separation * jax.random.normal(next(keys), shape) for name, shape in shapes.items()
+    }
+    variance = {
+        name: jnp.exp(spread * jax.random.normal(next(keys), shape))
+        for name, shape in shapes.items()
+    }
     return Gaussian(loc, variance)
 
 
 def mean_field(q):
     """The same Normals as a base guide."""
-    return Factorised({name: dist.Normal(q.loc[name], jnp.sqrt(q.variance[name])) for name in q.loc})
+    return Factorised(
+        {name: dist.Normal(q.loc[name], jnp.sqrt(q.variance[name])) for name in q.loc}
+    )
 
 
 def draw(rng_key, q):
     keys = jax.random.split(rng_key, len(q.loc))
-    noise = {name: jax.random.normal(k, x.shape) for k, (name, x) in zip(keys, q.loc.items(), strict=True)}
+    noise = {
+        name: jax.random.normal(k, x.shape)
+        for k, (name, x) in zip(keys, q.loc.items(), strict=True)
+    }
     return {name: x + jnp.sqrt(q.variance[name]) * noise[name] for name, x in q.loc.items()}
 
 
 def log_density(q, x):
     """Summed Normal densities, written out."""
     return sum(
-        -0.5 * jnp.sum((x[name] - q.loc[name]) ** 2 / q.variance[name] + jnp.log(2 * jnp.pi * q.variance[name]))
+        -0.5
+        * jnp.sum(
+            (x[name] - q.loc[name]) ** 2 / q.variance[name] + jnp.log(2 * jnp.pi * q.variance[name])
+        )
         for name in q.loc
     )
 
 
 def every_element(sym):
-    """The group from itertools, stacked along a leading dimension; its order is not the library's."""
+    """The group from itertools, stacked along a leading dimension; its order is not the
+    library's.
+    """
     each = []
     for u in sym:
-        signs = list(itertools.product((1.0, -1.0), repeat=u.n)) if u.kind == "signed" else [(1.0,) * u.n]
+        signs = (
+            list(itertools.product((1.0, -1.0), repeat=u.n))
+            if u.kind == "signed"
+            else [(1.0,) * u.n]
+        )
         each.append([(p, s) for s in signs for p in itertools.permutations(range(u.n))])
     group = list(itertools.product(*each))
     return {

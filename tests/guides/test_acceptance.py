@@ -1,4 +1,6 @@
-"""What NumPyro asks of its own guides: known posteriors under every ELBO, modules, forward mode; and ArviZ."""
+"""What NumPyro asks of its own guides: known posteriors under every ELBO, modules, forward mode;
+and ArviZ.
+"""
 
 import arviz as az
 import flax.linen as nn
@@ -22,21 +24,29 @@ ELBOS = {
 
 
 def two_coins(heads, tosses):
-    """Which coin gave which count is not known: the posterior is half one product of Betas, half the other."""
+    """Which coin gave which count is not known: the posterior is half one product of Betas, half
+    the other.
+    """
     bias = numpyro.sample("bias", dist.Beta(1.5, 1.5).expand([2]).to_event(1))
     either = [dist.Binomial(tosses, b).log_prob(heads).sum() for b in (bias, bias[::-1])]
     numpyro.factor("heads", jnp.logaddexp(*either))
 
 
-@pytest.mark.parametrize("elbo", ["trace", *(pytest.param(e, marks=pytest.mark.slow) for e in list(ELBOS)[1:])])
+@pytest.mark.parametrize(
+    "elbo", ["trace", *(pytest.param(e, marks=pytest.mark.slow) for e in list(ELBOS)[1:])]
+)
 def test_beta_binomial_with_lost_labels(elbo):
     guide = nsym.AutoSymmetrizedNormal(two_coins, nsym.mixture(2, {"bias": 0}))
     svi = SVI(two_coins, guide, numpyro.optim.Adam(0.02), ELBOS[elbo])
     data = np.array([30, 8]), 40
     params = svi.run(jax.random.key(1), 1500, *data, progress_bar=False).params
-    draws = np.sort(guide.sample_posterior(jax.random.key(2), params, sample_shape=(4000,))["bias"], axis=1)
+    draws = np.sort(
+        guide.sample_posterior(jax.random.key(2), params, sample_shape=(4000,))["bias"], axis=1
+    )
     np.testing.assert_allclose(draws.mean(0), [9.5 / 43, 31.5 / 43], atol=0.02)
-    deviations = [np.sqrt(a * b / (a + b) ** 2 / (a + b + 1)) for a, b in ((9.5, 33.5), (31.5, 11.5))]
+    deviations = [
+        np.sqrt(a * b / (a + b) ** 2 / (a + b + 1)) for a, b in ((9.5, 33.5), (31.5, 11.5))
+    ]
     np.testing.assert_allclose(draws.std(0), deviations, rtol=0.15)
     median = guide.median(params)["bias"]
     np.testing.assert_allclose(median[0], median[1], atol=1e-4)
@@ -79,7 +89,9 @@ def test_module_whose_symmetry_is_found_and_forward_mode():
     guide = nsym.AutoSymmetrizedNormal(module)
     svi = SVI(module, guide, numpyro.optim.Adam(0.01), Trace_ELBO())
     run = [
-        svi.run(jax.random.key(0), 5, X, Y, progress_bar=False, forward_mode_differentiation=forward)
+        svi.run(
+            jax.random.key(0), 5, X, Y, progress_bar=False, forward_mode_differentiation=forward
+        )
         for forward in (True, False)
     ]
     assert guide.sym.order == 24 * 16

@@ -45,14 +45,19 @@ def _moments(seed):
     rng = np.random.default_rng(seed)
     shapes = {"w2": (N, 1), "rate": (3,), "w1": (2, N), "other": ()}
     loc = {s: jnp.asarray(rng.normal(size=shape), jnp.float32) for s, shape in shapes.items()}
-    return loc, {s: jnp.asarray(np.exp(rng.normal(size=shape)), jnp.float32) for s, shape in shapes.items()}
+    return loc, {
+        s: jnp.asarray(np.exp(rng.normal(size=shape)), jnp.float32) for s, shape in shapes.items()
+    }
 
 
 def _params(guide, loc, scale):
     """What SVI would hand over, written down by each guide's own naming."""
     if isinstance(guide, autoguide.AutoDiagonalNormal):
         # NumPyro flattens sites in the model's order.
-        rows = (jnp.concatenate([jnp.ravel(m[s]) for s in ("w2", "rate", "w1", "other")]) for m in (loc, scale))
+        rows = (
+            jnp.concatenate([jnp.ravel(m[s]) for s in ("w2", "rate", "w1", "other")])
+            for m in (loc, scale)
+        )
         return dict(zip(("auto_loc", "auto_scale"), rows, strict=True))
     prefix = guide.prefix
     return {f"{s}_{prefix}_{what}": m[s] for what, m in (("loc", loc), ("scale", scale)) for s in m}
@@ -94,7 +99,9 @@ def test_geodesic_leads_from_the_first_to_the_moved_second():
     for site in first[0]:
         np.testing.assert_allclose(loc[site][0], first[0][site], rtol=1e-6)
         np.testing.assert_allclose(scale[site][2], found.gaussian.scale[site], rtol=1e-6)
-        np.testing.assert_allclose(loc[site][1], (first[0][site] + found.gaussian.loc[site]) / 2, atol=1e-6)
+        np.testing.assert_allclose(
+            loc[site][1], (first[0][site] + found.gaussian.loc[site]) / 2, atol=1e-6
+        )
     squares = sum(
         np.square(m[s] - r[s]).sum()
         for m, r in ((found.gaussian.loc, first[0]), (found.gaussian.scale, first[1]))
@@ -110,7 +117,9 @@ def test_only_the_standard_deviations_tell_the_units_apart():
     loc = {s: jnp.zeros_like(x) for s, x in scale.items()}
     order = jnp.array([2, 0, 3, 1])
     shuffled = {**scale, "w1": scale["w1"][:, order], "w2": scale["w2"][order]}
-    found = align_guides(guide, _params(guide, loc, scale), guide, _params(guide, loc, shuffled), SYM)
+    found = align_guides(
+        guide, _params(guide, loc, scale), guide, _params(guide, loc, shuffled), SYM
+    )
     np.testing.assert_allclose(found.params["w1_q_scale"], scale["w1"], rtol=1e-6)
 
 

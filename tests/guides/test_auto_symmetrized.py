@@ -23,7 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:UnpackTransform")
 
 
 def mixture(y=None):
-    """Two components: weights on a simplex, locations, positive scales; a scale outside the symmetry."""
+    """Two components: weights on a simplex, locations, positive scales; a scale outside the
+    symmetry.
+    """
     weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(2)))
     with numpyro.plate("component", 2):
         mu = numpyro.sample("mu", dist.Normal(0, 3))
@@ -31,7 +33,11 @@ def mixture(y=None):
     shift = numpyro.sample("shift", dist.LogNormal(0, 1))
     spread = numpyro.deterministic("spread", mu.max() - mu.min())
     normals = dist.Normal(mu, sigma + shift)
-    numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), normals).expand([6]).to_event(1), obs=y)
+    numpyro.sample(
+        "y",
+        dist.MixtureSameFamily(dist.Categorical(weights), normals).expand([6]).to_event(1),
+        obs=y,
+    )
     return spread
 
 
@@ -49,8 +55,16 @@ def by_hand(y=None):
 
 def parts():
     guide = autoguide.AutoGuideList(mixture)
-    guide.append(autoguide.AutoNormal(handlers.block(mixture, expose=["component", "mu", "sigma", "y"]), prefix="a"))
-    guide.append(autoguide.AutoMultivariateNormal(handlers.block(mixture, expose=["weights", "shift"]), prefix="b"))
+    guide.append(
+        autoguide.AutoNormal(
+            handlers.block(mixture, expose=["component", "mu", "sigma", "y"]), prefix="a"
+        )
+    )
+    guide.append(
+        autoguide.AutoMultivariateNormal(
+            handlers.block(mixture, expose=["weights", "shift"]), prefix="b"
+        )
+    )
     return guide
 
 
@@ -79,20 +93,32 @@ def log_density(base, params, sites):
     """Log density that the base's own trace has at these sites."""
     for part in base if isinstance(base, autoguide.AutoGuideList) else [base]:
         if isinstance(part, autoguide.AutoContinuous):
-            free = {n: biject_to(part.prototype_trace[n]["fn"].support).inv(sites[n]) for n in part._init_locs}
+            free = {
+                n: biject_to(part.prototype_trace[n]["fn"].support).inv(sites[n])
+                for n in part._init_locs
+            }
             sites = {n: x for n, x in sites.items() if n not in free}
             sites[f"_{part.prefix}_latent"] = jnp.concatenate([jnp.ravel(x) for x in free.values()])
-    with handlers.seed(rng_seed=0), handlers.substitute(data={**params, **sites}), handlers.trace() as trace:
+    with (
+        handlers.seed(rng_seed=0),
+        handlers.substitute(data={**params, **sites}),
+        handlers.trace() as trace,
+    ):
         base(Y)
     return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "iaf" else n for n in BASES])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "iaf" else n for n in BASES]
+)
 def test_density_is_the_average_over_both_labellings(name, x64):
     """The base's density from its own trace, at the draw and at the draw relabelled by hand."""
     base = BASES[name]()
     trace = traced(AutoSymmetrized(base, SYM, model=mixture, check=False, bound="exact"), Y)
-    site, params = trace["_auto_orbit"], {n: s["value"] for n, s in trace.items() if s["type"] == "param"}
+    site, params = (
+        trace["_auto_orbit"],
+        {n: s["value"] for n, s in trace.items() if s["type"] == "param"},
+    )
     point = site["fn"].unravel(site["value"])
 
     swapped = {n: x[::-1] if n in SYM.sites else x for n, x in point.items()}
@@ -101,7 +127,9 @@ def test_density_is_the_average_over_both_labellings(name, x64):
     log_base = jax.jit(partial(log_density, base))
     expected = jnp.logaddexp(log_base(params, point), log_base(params, swapped)) - np.log(2)
     if name == "normal":
-        shift = dist.TransformedDistribution(dist.Normal(base._init_locs["shift"], 0.5), dist.transforms.ExpTransform())
+        shift = dist.TransformedDistribution(
+            dist.Normal(base._init_locs["shift"], 0.5), dist.transforms.ExpTransform()
+        )
         expected -= shift.log_prob(1.0)
     log_prob = jax.jit(site["fn"].log_prob)
     np.testing.assert_allclose(log_prob(site["value"]), expected, rtol=1e-9)
@@ -126,7 +154,10 @@ def test_batched_guides_are_averaged_over_every_labelling_and_train(make, x64, r
     sym = Symmetry([Units("component", 3, axes={"mu": 0, "sigma": 0})])
     base = make(components, batch_ndim=1, init_scale=0.5)
     trace = traced(AutoSymmetrized(base, sym, check=False, bound="exact"), Y)
-    site, params = trace["_auto_orbit"], {n: s["value"] for n, s in trace.items() if s["type"] == "param"}
+    site, params = (
+        trace["_auto_orbit"],
+        {n: s["value"] for n, s in trace.items() if s["type"] == "param"},
+    )
     point = site["fn"].unravel(site["value"])
     orders = [np.array(p) for p in permutations(range(3))]
     each = [log_density(base, params, {n: x[p] for n, x in point.items()}) for p in orders]
@@ -134,7 +165,12 @@ def test_batched_guides_are_averaged_over_every_labelling_and_train(make, x64, r
     log_prob = jax.jit(site["fn"].log_prob)
     np.testing.assert_allclose(log_prob(site["value"]), expected, rtol=1e-9)
     np.testing.assert_allclose(log_prob(site["value"], site["intermediates"]), expected, rtol=1e-9)
-    svi = SVI(components, AutoSymmetrized(base, sym, bound="guess"), numpyro.optim.Adam(0.02), Trace_ELBO())
+    svi = SVI(
+        components,
+        AutoSymmetrized(base, sym, bound="guess"),
+        numpyro.optim.Adam(0.02),
+        Trace_ELBO(),
+    )
     losses = svi.run(rng_key, 200, Y, progress_bar=False).losses
     assert losses[-20:].mean() < losses[:20].mean()
 
@@ -154,9 +190,12 @@ def spread_out(n, scale=0.4):
     traced(guide, n)
     keys = jax.random.split(jax.random.key(3), 3)
     params = {
-        f"{s}_auto_loc": jax.random.normal(k, (n - (s == "share"),)) for s, k in zip(sym.sites, keys, strict=True)
+        f"{s}_auto_loc": jax.random.normal(k, (n - (s == "share"),))
+        for s, k in zip(sym.sites, keys, strict=True)
     }
-    return guide, params | {name.replace("loc", "scale"): scale * jnp.ones_like(x) for name, x in params.items()}
+    return guide, params | {
+        name.replace("loc", "scale"): scale * jnp.ones_like(x) for name, x in params.items()
+    }
 
 
 @pytest.mark.slow
@@ -173,18 +212,29 @@ def test_simplex_and_scales_are_bounded_against_a_sum_in_numpy(x64):
         jacobian = np.log(stick * (1 - stick) * rest[:-1]).sum()
         total = stats.norm.logpdf(free, p["share_auto_loc"], p["share_auto_scale"]).sum() - jacobian
         total += stats.norm.logpdf(mu, p["mu_auto_loc"], p["mu_auto_scale"]).sum()
-        return total + stats.lognorm.logpdf(sigma, p["sigma_auto_scale"], scale=np.exp(p["sigma_auto_loc"])).sum()
+        return (
+            total
+            + stats.lognorm.logpdf(
+                sigma, p["sigma_auto_scale"], scale=np.exp(p["sigma_auto_loc"])
+            ).sum()
+        )
 
     with handlers.seed(rng_seed=0), handlers.substitute(data=params), handlers.trace() as trace:
         guide(n)
     fn = trace["_auto_orbit"]["fn"]
-    values, held = jax.jit(jax.vmap(fn.sample_with_intermediates))(jax.random.split(jax.random.key(1), 100))
+    values, held = jax.jit(jax.vmap(fn.sample_with_intermediates))(
+        jax.random.split(jax.random.key(1), 100)
+    )
     bounds = np.asarray(jax.jit(jax.vmap(fn.log_prob))(values, held))
     sites = jax.tree.map(np.asarray, fn.unravel(values))
     orders = [np.array(o) for o in permutations(range(n))]
     exact = np.array(
         [
-            logsumexp(np.array([log_q(*(sites[s][i][o] for s in ("share", "mu", "sigma"))) for o in orders]))
+            logsumexp(
+                np.array(
+                    [log_q(*(sites[s][i][o] for s in ("share", "mu", "sigma"))) for o in orders]
+                )
+            )
             for i in range(len(values))
         ]
     ) - np.log(len(orders))
@@ -197,16 +247,22 @@ def test_simplex_and_scales_are_bounded_against_a_sum_in_numpy(x64):
 def test_simplex_and_scales_of_many_units_are_bracketed(x64, rng_key):
     guide, params = spread_out(40)
     information = guide.symmetry_information(rng_key, params, 40, num_samples=64)
-    assert information.lower < information.upper + 3 * (information.lower_error + information.upper_error)
+    assert information.lower < information.upper + 3 * (
+        information.lower_error + information.upper_error
+    )
     assert information.upper - information.lower < 0.01 * information.lower
     assert 40 < information.lower < information.log_order
 
 
 @pytest.mark.parametrize("name", ["multivariate", pytest.param("by hand", marks=pytest.mark.slow)])
 def test_guess_is_a_bound_for_any_base(name, x64):
-    """On the same draws the guess has at least the exact log density in the mean, importance weights less so."""
+    """On the same draws the guess has at least the exact log density in the mean, importance
+    weights less so.
+    """
     base = BASES[name]()
-    exact, guess = (AutoSymmetrized(base, SYM, model=mixture, check=False, bound=b) for b in ("exact", "guess"))
+    exact, guess = (
+        AutoSymmetrized(base, SYM, model=mixture, check=False, bound=b) for b in ("exact", "guess")
+    )
     fn = orbit_of(exact, Y)["fn"]
     guess_fn = orbit_of(guess, Y)["fn"]
     keys = jax.random.split(jax.random.key(0), 400)
@@ -222,22 +278,29 @@ def test_guess_is_a_bound_for_any_base(name, x64):
 
 @pytest.mark.slow
 def test_training_and_what_it_returns(rng_key):
-    """A multivariate Normal: parameters keep their names, draws are of both labellings, one component's of one."""
+    """A multivariate Normal: parameters keep their names, draws are of both labellings, one
+    component's of one.
+    """
     guide = AutoSymmetrized(autoguide.AutoMultivariateNormal(mixture), SYM)
     svi = SVI(mixture, guide, numpyro.optim.Adam(0.02), Trace_ELBO())
     result = svi.run(rng_key, 600, Y, progress_bar=False, stable_update=True)
     assert set(result.params) == {"auto_loc", "auto_scale_tril"}
     draws = guide.sample_posterior(rng_key, result.params, Y, sample_shape=(2, 300))
     assert draws["weights"].shape == (2, 300, 2)
-    np.testing.assert_allclose(draws["spread"], abs(draws["mu"][..., 0] - draws["mu"][..., 1]), rtol=1e-4)
+    np.testing.assert_allclose(
+        draws["spread"], abs(draws["mu"][..., 0] - draws["mu"][..., 1]), rtol=1e-4
+    )
     first_is_larger = (draws["mu"][..., 0] > draws["mu"][..., 1]).mean()
     assert 0.4 < first_is_larger < 0.6
-    np.testing.assert_allclose(guide.median(result.params)["mu"][0], guide.median(result.params)["mu"][1], atol=1e-5)
+    np.testing.assert_allclose(
+        guide.median(result.params)["mu"][0], guide.median(result.params)["mu"][1], atol=1e-5
+    )
     predicted = Predictive(mixture, guide=guide, params=result.params, num_samples=10)(rng_key)
     assert predicted["y"].shape == (10, 6)
     again = pickle.loads(pickle.dumps(guide))
     np.testing.assert_array_equal(
-        again.sample_posterior(rng_key, result.params, Y)["mu"], guide.sample_posterior(rng_key, result.params, Y)["mu"]
+        again.sample_posterior(rng_key, result.params, Y)["mu"],
+        guide.sample_posterior(rng_key, result.params, Y)["mu"],
     )
     information = guide.symmetry_information(rng_key, result.params, Y, num_samples=64)
     assert information.lower == pytest.approx(information.upper)
@@ -271,7 +334,10 @@ def test_quantiles_of_signed_units_from_draws_are_those_in_closed_form():
 
     sym = Symmetry([Units("u", 3, incoming={"x": 0}, kind="signed")])
     loc, scale = jnp.array([1.0, 2.0, -3.0]), jnp.array([0.3, 0.5, 0.4])
-    drawn, closed = AutoSymmetrized(autoguide.AutoDiagonalNormal(signed), sym), AutoSymmetrizedNormal(signed, sym)
+    drawn, closed = (
+        AutoSymmetrized(autoguide.AutoDiagonalNormal(signed), sym),
+        AutoSymmetrizedNormal(signed, sym),
+    )
     orbit_of(drawn), orbit_of(closed)
     ours = drawn.quantiles({"auto_loc": loc, "auto_scale": scale}, [0.1, 0.5, 0.8])["x"]
     expected = closed.quantiles({"x_auto_loc": loc, "x_auto_scale": scale}, [0.1, 0.5, 0.8])["x"]
@@ -292,7 +358,9 @@ def test_found_units_of_subsampled_sites_are_left_out(rng_key):
             numpyro.sample("y", dist.Normal(scores @ loadings + shift.sum(), 1), obs=batch)
 
     guide = AutoSymmetrizedNormal(factors)
-    result = SVI(factors, guide, numpyro.optim.Adam(0.01), Trace_ELBO()).run(rng_key, 2, Y, progress_bar=False)
+    result = SVI(factors, guide, numpyro.optim.Adam(0.01), Trace_ELBO()).run(
+        rng_key, 2, Y, progress_bar=False
+    )
     assert [u.sites for u in guide.sym] == [("shift",)]
     assert np.isfinite(result.losses).all()
 
@@ -300,20 +368,30 @@ def test_found_units_of_subsampled_sites_are_left_out(rng_key):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [autoguide.AutoNormal, autoguide.AutoDiagonalNormal])
 def test_units_that_start_alike_are_told_apart(make, rng_key):
-    alike = init_to_value(values={"weights": jnp.full(2, 0.5), "mu": jnp.zeros(2), "sigma": jnp.ones(2), "shift": 1.0})
+    alike = init_to_value(
+        values={"weights": jnp.full(2, 0.5), "mu": jnp.zeros(2), "sigma": jnp.ones(2), "shift": 1.0}
+    )
     base = make(mixture, init_loc_fn=alike)
     orbit_of(AutoSymmetrized(base, SYM, check=False), Y)
     assert abs(base._init_locs["mu"][0] - base._init_locs["mu"][1]) > 1e-3
-    np.testing.assert_allclose(base._init_locs["shift"], 0.0, atol=1e-6)  # outside the symmetry: as it was
+    np.testing.assert_allclose(
+        base._init_locs["shift"], 0.0, atol=1e-6
+    )  # outside the symmetry: as it was
     if hasattr(base, "_init_latent"):
-        np.testing.assert_allclose(base._unpack_latent(base._init_latent)["mu"], base._init_locs["mu"])
+        np.testing.assert_allclose(
+            base._unpack_latent(base._init_latent)["mu"], base._init_locs["mu"]
+        )
     three = init_to_value(values={"x": jnp.array([0.0, 0.0, 1.0])})
-    base = make(lambda: numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1)), init_loc_fn=three)
+    base = make(
+        lambda: numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1)), init_loc_fn=three
+    )
     orbit_of(AutoSymmetrized(base, Symmetry([Units("u", 3, axes={"x": 0})]), check=False))
     assert abs(base._init_locs["x"][0] - base._init_locs["x"][1]) > 1e-3  # two of three
     apart = make(mixture, init_loc_fn=init_to_value(values={"mu": jnp.array([0.0, 1.0])}))
     orbit_of(AutoSymmetrized(apart, SYM, check=False), Y)
-    np.testing.assert_allclose(apart._init_locs["mu"], [0.0, 1.0], atol=1e-6)  # no tie: nothing is changed
+    np.testing.assert_allclose(
+        apart._init_locs["mu"], [0.0, 1.0], atol=1e-6
+    )  # no tie: nothing is changed
 
 
 @pytest.mark.slow
@@ -337,10 +415,14 @@ def amortised(y):
 
 
 REFUSED = {
-    "AutoDelta has no tractable density": lambda: AutoSymmetrized(autoguide.AutoDelta(mixture), SYM),
+    "AutoDelta has no tractable density": lambda: AutoSymmetrized(
+        autoguide.AutoDelta(mixture), SYM
+    ),
     "AutoDAIS has no tractable density": lambda: AutoSymmetrized(autoguide.AutoDAIS(mixture), SYM),
     "must be a NumPyro guide": lambda: AutoSymmetrized("guide", SYM),
-    "are scaled": lambda: AutoSymmetrized(by_hand, Symmetry([Units("u", 2, incoming={"mu": 0}, kind="scaled")])),
+    "are scaled": lambda: AutoSymmetrized(
+        by_hand, Symmetry([Units("u", 2, incoming={"mu": 0}, kind="scaled")])
+    ),
     "'nu', which is not there": lambda: orbit_of(
         AutoSymmetrized(by_hand, Symmetry([Units("u", 2, axes={"nu": 0})])), Y
     ),

@@ -45,13 +45,22 @@ def of_normals(**shapes):
     return model
 
 
-#: Arrays that two Units share, and one that the same Units act on along both axes: their places hang together.
+#: Arrays that two Units share, and one that the same Units act on along both axes: their places
+#: hang together.
 HANGING = [
-    Case("two-layers", nsym.mlp(["a", "b", "c"], [3, 2]), of_normals(a=(2, 3), b=(3, 2), c=(2, 1)), ()),
+    Case(
+        "two-layers",
+        nsym.mlp(["a", "b", "c"], [3, 2]),
+        of_normals(a=(2, 3), b=(3, 2), c=(2, 1)),
+        (),
+    ),
     Case("both-axes", Symmetry([Units("u", 3, axes={"m": (0, 1)})]), of_normals(m=(3, 3)), ()),
 ]
 SMALL = [BY_NAME[name] for name in ("young", "global-sign")]
-SMALL += [pytest.param(BY_NAME[name], marks=pytest.mark.slow) for name in ("mlp-1-tanh", "hmm", "factor", "attention")]
+SMALL += [
+    pytest.param(BY_NAME[name], marks=pytest.mark.slow)
+    for name in ("mlp-1-tanh", "hmm", "factor", "attention")
+]
 SMALL += HANGING
 
 
@@ -107,9 +116,13 @@ def _every_element(sym):
     lists = []
     for u in sym:
         signs = (
-            np.stack(np.meshgrid(*[[1.0, -1.0]] * u.n), -1).reshape(-1, u.n) if u.kind == "signed" else [np.ones(u.n)]
+            np.stack(np.meshgrid(*[[1.0, -1.0]] * u.n), -1).reshape(-1, u.n)
+            if u.kind == "signed"
+            else [np.ones(u.n)]
         )
-        lists.append([nsym.Element(np.array(p), s) for p in permutations(range(u.n)) for s in signs])
+        lists.append(
+            [nsym.Element(np.array(p), s) for p in permutations(range(u.n)) for s in signs]
+        )
     stack = [{}]
     for u, each in zip(sym, lists, strict=True):
         stack = [{**g, u.name: e} for g in stack for e in each]
@@ -125,7 +138,9 @@ def test_elbo_gains_the_information(distance, information, x64):
     losses = []
     for guide in (nsym.AutoSymmetrizedNormal(wide, pair()), AutoNormal(wide)):
         started(guide)
-        losses.append(Trace_ELBO(num_particles=200_000).loss(jax.random.key(1), params, wide, guide))
+        losses.append(
+            Trace_ELBO(num_particles=200_000).loss(jax.random.key(1), params, wide, guide)
+        )
 
     def integrand(z):
         return stats.norm.pdf(z) * (np.log(2) - np.logaddexp(0, -distance * z - distance**2 / 2))
@@ -138,7 +153,9 @@ def test_elbo_gains_the_information(distance, information, x64):
 @pytest.mark.slow
 def test_infonce_is_a_lower_bound_that_saturates_at_log_k(x64):
     """Slots far apart: I is log 120, K = 20 elements can tell 2.889 of it (known value)."""
-    guide = nsym.AutoSymmetrizedNormal(wide, pair(5), bound="infonce", num_importance=20, check=False)
+    guide = nsym.AutoSymmetrizedNormal(
+        wide, pair(5), bound="infonce", num_importance=20, check=False
+    )
     base = AutoNormal(wide)
     for g in (guide, base):
         started(g, 5)
@@ -158,7 +175,9 @@ def test_a_bound_with_k_elements_tightens(x64):
     for options in ({"bound": "infonce", "num_importance": k} for k in (1, 4, 64)):
         guide = nsym.AutoSymmetrizedNormal(wide, pair(3), **options)
         started(guide, 3)
-        losses.append(float(Trace_ELBO(num_particles=20_000).loss(jax.random.key(0), params, wide, guide, 3)))
+        losses.append(
+            float(Trace_ELBO(num_particles=20_000).loss(jax.random.key(0), params, wide, guide, 3))
+        )
     guide = nsym.AutoSymmetrizedNormal(wide, pair(3), bound="exact")
     started(guide, 3)
     exact = float(Trace_ELBO(num_particles=20_000).loss(jax.random.key(0), params, wide, guide, 3))
@@ -181,10 +200,16 @@ def two_bumps(distance):
     [("plain", 4, 0.0), ("plain", 6, 0.5), ("symmetrised", 4, 0.5), ("symmetrised", 6, 0.5)],
 )
 def test_interpolation(guide, distance, place, x64):
-    """Two modes at a = 4: the plain guide settles between them, ours on one; at a = 6 both on one."""
+    """Two modes at a = 4: the plain guide settles between them, ours on one; at a = 6
+    both on one.
+    """
 
     def make(model):
-        return AutoNormal(model) if guide == "plain" else nsym.AutoSymmetrizedNormal(model, pair(1, "signed"))
+        return (
+            AutoNormal(model)
+            if guide == "plain"
+            else nsym.AutoSymmetrizedNormal(model, pair(1, "signed"))
+        )
 
     svi = SVI(two_bumps, make(two_bumps), numpyro.optim.Adam(0.02), Trace_ELBO(num_particles=200))
     result = svi.run(jax.random.key(0), 1500, distance, progress_bar=False)
@@ -200,7 +225,9 @@ def test_renyi_gradient_is_traces_on_the_plus_minus_toy(x64, rng_key):
     a reparameterisation would lose the gradient of the location."""
 
     def toy():
-        bumps = dist.MixtureSameFamily(dist.Categorical(jnp.ones(2) / 2), dist.Normal(jnp.array([-2.0, 2.0]), 1.0))
+        bumps = dist.MixtureSameFamily(
+            dist.Categorical(jnp.ones(2) / 2), dist.Normal(jnp.array([-2.0, 2.0]), 1.0)
+        )
         numpyro.sample("x", bumps.expand([1]).to_event(1))
 
     guide = nsym.AutoSymmetrizedNormal(toy, pair(1, "signed"), check=False)
@@ -209,8 +236,12 @@ def test_renyi_gradient_is_traces_on_the_plus_minus_toy(x64, rng_key):
     keys = jax.random.split(rng_key, 20_000)
     means = {}
     for name, elbo in (("trace", Trace_ELBO()), ("renyi", RenyiELBO(alpha=0.5, num_particles=1))):
-        draws = jax.jit(jax.vmap(jax.grad(lambda p, k, e=elbo: e.loss(k, p, toy, guide)), in_axes=(None, 0)))
-        means[name] = {n: (g.mean(), g.std() / np.sqrt(len(keys))) for n, g in draws(params, keys).items()}
+        draws = jax.jit(
+            jax.vmap(jax.grad(lambda p, k, e=elbo: e.loss(k, p, toy, guide)), in_axes=(None, 0))
+        )
+        means[name] = {
+            n: (g.mean(), g.std() / np.sqrt(len(keys))) for n, g in draws(params, keys).items()
+        }
     for name in params:
         (trace, error), (renyi, other_error) = means["trace"][name], means["renyi"][name]
         assert abs(trace - renyi) < 4 * np.hypot(error, other_error)
@@ -238,7 +269,11 @@ Y = np.sin(X[:, 0])
 def fitted():
     guide = nsym.AutoSymmetrizedNormal(regression, REGRESSION)
     svi = SVI(regression, guide, numpyro.optim.Adam(0.01), Trace_ELBO())
-    return guide, svi, svi.run(jax.random.key(0), 1500, X, Y, progress_bar=False, stable_update=True)
+    return (
+        guide,
+        svi,
+        svi.run(jax.random.key(0), 1500, X, Y, progress_bar=False, stable_update=True),
+    )
 
 
 def test_parameters_have_autonormals_names_and_start(fitted):
@@ -250,14 +285,18 @@ def test_parameters_have_autonormals_names_and_start(fitted):
 
 
 @pytest.mark.parametrize("elbo", ELBOS)
-@pytest.mark.parametrize("precision", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    "precision", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["float32", "float64"]
+)
 def test_every_elbo_has_finite_gradients_in_every_parameter(elbo, precision, rng_key):
     with jax.enable_x64(precision):
         guide = nsym.AutoSymmetrizedNormal(regression, REGRESSION)
         x, y = jnp.asarray(X, float), jnp.asarray(Y, float)
         _, params = started(guide, x, y)
         loss, gradient = jax.jit(
-            jax.value_and_grad(lambda p: ELBOS[elbo](num_particles=3).loss(rng_key, p, regression, guide, x, y))
+            jax.value_and_grad(
+                lambda p: ELBOS[elbo](num_particles=3).loss(rng_key, p, regression, guide, x, y)
+            )
         )(params)
         assert loss.dtype == (np.float64 if precision else np.float32)
         for name, g in gradient.items():
@@ -284,7 +323,9 @@ def test_predictive(fitted, rng_key):
         "b1": (50, 3),
         "w2": (50, 3),
     }
-    predicted = Predictive(regression, guide=guide, params=result.params, num_samples=200)(rng_key, X)
+    predicted = Predictive(regression, guide=guide, params=result.params, num_samples=200)(
+        rng_key, X
+    )
     assert predicted["y"].shape == (200, 20)
     assert np.abs(predicted["f"].mean(0) - Y).max() < 0.4
 
@@ -314,7 +355,9 @@ def test_quantiles_are_those_of_the_draws(fitted, rng_key):
     for name in ("w1", "b1", "w2", "noise"):
         below = (draws[name][:, None] <= quantiles[name]).mean(0)
         np.testing.assert_allclose(
-            below, np.broadcast_to(np.reshape(levels, (3,) + (1,) * (below.ndim - 1)), below.shape), atol=0.02
+            below,
+            np.broadcast_to(np.reshape(levels, (3,) + (1,) * (below.ndim - 1)), below.shape),
+            atol=0.02,
         )
     median = guide.median(result.params)
     np.testing.assert_allclose(median["w1"], quantiles["w1"][1], atol=1e-6)
@@ -333,7 +376,9 @@ def test_quantiles_of_a_simplex_and_of_both_axes_of_a_matrix(rng_key):
         below = (draws[name][:, None] <= quantiles[name]).mean(0)
         np.testing.assert_allclose(below[0], 0.25, atol=0.02)
         np.testing.assert_allclose(below[1], 0.75, atol=0.02)
-    assert not np.allclose(quantiles["trans"][0, 0, 0], quantiles["trans"][0, 0, 1])  # diagonal, and not
+    assert not np.allclose(
+        quantiles["trans"][0, 0, 0], quantiles["trans"][0, 0, 1]
+    )  # diagonal, and not
 
 
 def test_pickle(fitted, rng_key):
@@ -350,11 +395,15 @@ def test_auto_guide_list():
     weights = list(REGRESSION.sites)
     guide = AutoGuideList(regression)
     seeded = handlers.seed(regression, 1)
-    guide.append(nsym.AutoSymmetrizedNormal(handlers.block(seeded, expose=[*weights, "y"]), REGRESSION))
+    guide.append(
+        nsym.AutoSymmetrizedNormal(handlers.block(seeded, expose=[*weights, "y"]), REGRESSION)
+    )
     guide.append(AutoDelta(handlers.block(seeded, expose=["noise"])))
     svi = SVI(regression, guide, numpyro.optim.Adam(0.01), Trace_ELBO())
     result = svi.run(jax.random.key(0), 10, X, Y, progress_bar=False)
-    assert set(result.params) == {"noise_auto_loc"} | {f"{n}_auto_{p}" for n in weights for p in ("loc", "scale")}
+    assert set(result.params) == {"noise_auto_loc"} | {
+        f"{n}_auto_{p}" for n in weights for p in ("loc", "scale")
+    }
     assert set(guide.sample_posterior(jax.random.key(0), result.params)) >= {*weights, "noise"}
 
 
@@ -379,7 +428,9 @@ def test_minibatches_and_local_latents_outside_the_symmetry():
 
 
 def test_options_of_autonormal_pass_through():
-    guide = nsym.AutoSymmetrizedNormal(regression, REGRESSION, prefix="q", init_loc_fn=init_to_median, init_scale=0.3)
+    guide = nsym.AutoSymmetrizedNormal(
+        regression, REGRESSION, prefix="q", init_loc_fn=init_to_median, init_scale=0.3
+    )
     _, params = started(guide, X, Y)
     np.testing.assert_allclose(params["w1_q_scale"], 0.3, rtol=1e-5)
 
@@ -421,12 +472,16 @@ def started_with(model, sym, *args, **kwargs):
 REFUSED = {
     "Units 'unit' are scaled": lambda: nsym.AutoSymmetrizedNormal(wide, pair(kind="scaled")),
     "bound must be": lambda: nsym.AutoSymmetrizedNormal(wide, pair(), bound="best"),
-    "num_importance must be an int of at least 1": lambda: nsym.AutoSymmetrizedNormal(wide, pair(), num_importance=0),
+    "num_importance must be an int of at least 1": lambda: nsym.AutoSymmetrizedNormal(
+        wide, pair(), num_importance=0
+    ),
     "prior of site 'x' tells its 2 entries apart": lambda: started_with(unequal, pair()),
     "'z', which is not there": lambda: started_with(wide, nsym.mixture(2, {"z": 0})),
     "length 2; expected 3": lambda: started_with(wide, pair(3)),
     "subsampled plate 'rows'": lambda: started_with(subsampled, pair(20), np.zeros(20)),
-    "length 20; expected 5.*read at their full size": lambda: started_with(subsampled, pair(5), np.zeros(20)),
+    "length 20; expected 5.*read at their full size": lambda: started_with(
+        subsampled, pair(5), np.zeros(20)
+    ),
 }
 
 

@@ -1,4 +1,6 @@
-"""Batches of units and wreath products: densities against the whole group listed, guesses against their law."""
+"""Batches of units and wreath products: densities against the whole group listed, guesses against
+their law.
+"""
 
 import batch_cases as cases
 import guess_cases
@@ -59,7 +61,9 @@ def test_negative_control_evidence_that_sees_the_order_inside_is_not_normalised(
 def test_sum_of_orders_is_near_the_permanent_and_the_same_for_every_order(n):
     log_weights = 3 * jax.random.normal(jax.random.key(0), (n, n))
     ours = jax.jit(outer.log_sum_of_orders)(log_weights)
-    assert 0 <= outer.log_permanent(log_weights) - ours <= n / 2 * np.log(2)  # Anari and Rezaei 2019
+    assert (
+        0 <= outer.log_permanent(log_weights) - ours <= n / 2 * np.log(2)
+    )  # Anari and Rezaei 2019
     turned = log_weights[np.random.default_rng(0).permutation(n)]
     np.testing.assert_allclose(jax.jit(outer.log_sum_of_orders)(turned), ours, rtol=1e-12)
 
@@ -75,19 +79,27 @@ def test_guides_of_models_have_the_density_of_the_group_listed(name):
     params = cases.params_of(guide, case.args, jax.random.key(5))
     orbit = guide._orbit(jax.random.key(0), params, case.args, {})
     value = orbit.sample(jax.random.key(1))
-    listed = cases.over_group(orbit.base_log_prob, case.sym, orbit.unravel(value)) - case.sym.log_order
+    listed = (
+        cases.over_group(orbit.base_log_prob, case.sym, orbit.unravel(value)) - case.sym.log_order
+    )
     np.testing.assert_allclose(jax.jit(orbit.log_prob)(value), listed, rtol=0, atol=1e-10)
 
 
 def test_any_number_of_sets_is_exact():
     """A group of 10**77,815 elements; what 100,000 sets tell is the sum of what each does."""
     shapes = {"mu": (100_000, 3)}
-    sym = nsym.Symmetry([nsym.Units("component", 3, batch=100_000, axes={"mu": nsym.Axis(1, batch=0)})])
+    sym = nsym.Symmetry(
+        [nsym.Units("component", 3, batch=100_000, axes={"mu": nsym.Axis(1, batch=0)})]
+    )
     q = guess_cases.normals(shapes)
     x = guess_cases.draw(jax.random.key(1), q)
-    log_q_sym = jax.jit(Orbit(guess_cases.mean_field(q), sym, choose_bound("exact", None)).log_prob)(x["mu"].ravel())
+    log_q_sym = jax.jit(
+        Orbit(guess_cases.mean_field(q), sym, choose_bound("exact", None)).log_prob
+    )(x["mu"].ravel())
     every = np.array([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
-    each = jax.scipy.stats.norm.logpdf(x["mu"][:, every], q.loc["mu"][:, None], jnp.sqrt(q.variance["mu"])[:, None])
+    each = jax.scipy.stats.norm.logpdf(
+        x["mu"][:, every], q.loc["mu"][:, None], jnp.sqrt(q.variance["mu"])[:, None]
+    )
     expected = (jax.nn.logsumexp(each.sum(-1), axis=1) - jnp.log(6)).sum()
     np.testing.assert_allclose(log_q_sym, expected, rtol=1e-12)
 
@@ -120,14 +132,20 @@ def large_sets():
 def test_exact_says_what_is_out_of_reach():
     sym, x, q = large_sets()
     orbit = Orbit(guess_cases.mean_field(q), sym, choose_bound("exact", None))
-    with pytest.raises(nsym.SymmetryError, match=r"10\*\*143.7 elements .* out of reach .* in each set of a batch"):
+    with pytest.raises(
+        nsym.SymmetryError, match=r"10\*\*143.7 elements .* out of reach .* in each set of a batch"
+    ):
         orbit.log_prob(x["x"].ravel())
 
 
 @pytest.mark.slow
 def test_guess_of_a_batch_is_that_of_each_set():
     sym, x, q = large_sets()
-    guessed = jax.jit(Orbit(guess_cases.mean_field(q), sym, choose_bound("auto", None)).log_prob)(x["x"].ravel())
+    guessed = jax.jit(Orbit(guess_cases.mean_field(q), sym, choose_bound("auto", None)).log_prob)(
+        x["x"].ravel()
+    )
     one = nsym.Symmetry([nsym.Units("unit", 40, axes={"x": 0})])
     alone = jax.jit(jax.vmap(lambda x, q: log_tau(one, x, q)))(x, q)
-    np.testing.assert_allclose(guessed, guess_cases.log_density(q, x) - alone.sum() - sym.log_order, rtol=1e-10)
+    np.testing.assert_allclose(
+        guessed, guess_cases.log_density(q, x) - alone.sum() - sym.log_order, rtol=1e-10
+    )

@@ -1,4 +1,6 @@
-"""Symmetrised guides of models with a batch of units: what a user calls, from training to quantiles."""
+"""Symmetrised guides of models with a batch of units: what a user calls, from training to
+quantiles.
+"""
 
 import batch_cases as cases
 import jax
@@ -21,7 +23,9 @@ DATA = np.random.default_rng(0).normal(size=(SUBJECTS, ROWS))
 
 
 def in_subjects(data, subsample_size=None):
-    """A mixture in each subject, whose plate is the batch; components that overlap, so that labels are costly."""
+    """A mixture in each subject, whose plate is the batch; components that overlap, so that labels
+    are costly.
+    """
     with numpyro.plate("subjects", SUBJECTS, subsample_size=subsample_size) as subject:
         mu = numpyro.sample("mu", dist.Normal(0, 3).expand([COMPONENTS]).to_event(1))
         mixing = dist.Categorical(jnp.ones((len(subject), ROWS, COMPONENTS)) / COMPONENTS)
@@ -40,7 +44,9 @@ def elbo(guide, params):
 
 @pytest.mark.slow
 def test_in_a_plate_the_elbo_gains_what_the_guide_says_it_does():
-    """Trained from the same start; the plain guide's ELBO plus the information is the symmetrised one."""
+    """Trained from the same start; the plain guide's ELBO plus the information is the symmetrised
+    one.
+    """
     guide = nsym.AutoSymmetrizedNormal(in_subjects, SYM)
     params, plain = trained(guide), trained(AutoNormal(in_subjects))
     base = AutoNormal(in_subjects)
@@ -55,16 +61,26 @@ def test_in_a_plate_the_elbo_gains_what_the_guide_says_it_does():
 @pytest.mark.slow
 def test_draws_permute_within_subjects_each_by_its_own():
     guide = nsym.AutoSymmetrizedNormal(in_subjects, SYM)
-    params = cases.params_of(guide, (DATA,), jax.random.key(0)) | {"mu_auto_scale": jnp.full((4, 3), 1e-3)}
+    params = cases.params_of(guide, (DATA,), jax.random.key(0)) | {
+        "mu_auto_scale": jnp.full((4, 3), 1e-3)
+    }
     draws = guide.sample_posterior(jax.random.key(1), params, sample_shape=(200,))["mu"]
     order = jnp.argsort(jnp.argsort(params["mu_auto_loc"], axis=1), axis=1)
     seen = np.asarray(jnp.argsort(jnp.argsort(draws, axis=-1), axis=-1))
-    np.testing.assert_allclose(jnp.sort(draws, axis=-1)[0], jnp.sort(params["mu_auto_loc"], axis=-1), atol=0.01)
+    np.testing.assert_allclose(
+        jnp.sort(draws, axis=-1)[0], jnp.sort(params["mu_auto_loc"], axis=-1), atol=0.01
+    )
     assert (seen == np.asarray(order)).all(-1).mean() < 0.3  # one in six keeps its order
-    assert len(np.unique(seen.reshape(200, -1), axis=0)) > 100  # of 6**4 = 1296; a permutation that is shared has 6
+    assert (
+        len(np.unique(seen.reshape(200, -1), axis=0)) > 100
+    )  # of 6**4 = 1296; a permutation that is shared has 6
     one_labelling = guide.sample_component(jax.random.key(1), params, sample_shape=(50,))["mu"]
-    np.testing.assert_allclose(one_labelling, jnp.broadcast_to(params["mu_auto_loc"], (50, 4, 3)), atol=0.01)
-    np.testing.assert_allclose(guide.component(params).dists["mu"].mean, params["mu_auto_loc"], rtol=1e-6)
+    np.testing.assert_allclose(
+        one_labelling, jnp.broadcast_to(params["mu_auto_loc"], (50, 4, 3)), atol=0.01
+    )
+    np.testing.assert_allclose(
+        guide.component(params).dists["mu"].mean, params["mu_auto_loc"], rtol=1e-6
+    )
 
 
 @pytest.mark.slow
@@ -101,7 +117,9 @@ def test_orbits_where_one_entry_belongs_to_two_sets():
 @pytest.mark.parametrize("bound", ["auto", "infonce"])
 @pytest.mark.slow
 def test_other_bases_have_a_valid_bound(base, bound):
-    """6**4 elements are too many to list here: a guess, whose ELBO lies below that of the group listed."""
+    """6**4 elements are too many to list here: a guess, whose ELBO lies below that of the group
+    listed.
+    """
     guide = AutoSymmetrized(base(in_subjects, init_scale=0.3), SYM, bound=bound)
     params = cases.params_of(guide, (DATA,), jax.random.key(0), spread=0.2)
     orbit = guide._orbit(jax.random.key(0), params, (DATA,), {})
@@ -111,7 +129,11 @@ def test_other_bases_have_a_valid_bound(base, bound):
     def both(key):
         value, held = orbit.sample_with_intermediates(key)
         listed = jax.vmap(lambda g: orbit.base_log_prob(SYM.act(g, held[0])))(SYM.elements())
-        return orbit.log_prob(value, held), jax.nn.logsumexp(listed) - SYM.log_order, orbit.base_log_prob(held[0])
+        return (
+            orbit.log_prob(value, held),
+            jax.nn.logsumexp(listed) - SYM.log_order,
+            orbit.base_log_prob(held[0]),
+        )
 
     bounded, exact, plain = both(jax.random.split(jax.random.key(1), 400))
     slack = bounded - exact

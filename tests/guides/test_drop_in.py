@@ -1,4 +1,6 @@
-"""A guide stands where NumPyro's stood: nothing else changes, and where there is no symmetry nothing at all."""
+"""A guide stands where NumPyro's stood: nothing else changes, and where there is no symmetry
+nothing at all.
+"""
 
 import pickle
 import warnings
@@ -51,7 +53,11 @@ def line(x, y=None):
 
 def symmetrised(kind):
     """What stands for a kind of NumPyro's, with the arguments of that one."""
-    return AutoSymmetrizedNormal if kind is autoguide.AutoNormal else lambda *a, **kw: AutoSymmetrized(kind(*a, **kw))
+    return (
+        AutoSymmetrizedNormal
+        if kind is autoguide.AutoNormal
+        else lambda *a, **kw: AutoSymmetrized(kind(*a, **kw))
+    )
 
 
 def svi_of(model, guide, loss=None):
@@ -87,9 +93,16 @@ def test_without_a_symmetry_it_is_the_base_guide_to_the_last_bit(kind):
     same(expected.losses, result.losses)
     same(expected.params, result.params)
     key, p = jax.random.key(1), result.params
-    same(plain.sample_posterior(key, p, sample_shape=(2, 3)), ours.sample_posterior(key, p, sample_shape=(2, 3)))
+    same(
+        plain.sample_posterior(key, p, sample_shape=(2, 3)),
+        ours.sample_posterior(key, p, sample_shape=(2, 3)),
+    )
     assert len(ours.sym) == 0
-    for of in (lambda g: g.median(p), lambda g: g.quantiles(p, [0.2, 0.9]), lambda g: g.quantiles(p, 0.3)):
+    for of in (
+        lambda g: g.median(p),
+        lambda g: g.quantiles(p, [0.2, 0.9]),
+        lambda g: g.quantiles(p, 0.3),
+    ):
         try:
             told = of(plain)
         except NotImplementedError:
@@ -104,20 +117,28 @@ EXAMPLES = [name for name in cases.PLAIN if name != "observed only"]
 
 
 @pytest.mark.parametrize(
-    "name", [n if n in ("baseball", "neutra") else pytest.param(n, marks=pytest.mark.slow) for n in EXAMPLES]
+    "name",
+    [
+        n if n in ("baseball", "neutra") else pytest.param(n, marks=pytest.mark.slow)
+        for n in EXAMPLES
+    ],
 )
 def test_numpyros_examples_without_a_symmetry_loss_for_loss(name):
     model, *args = cases.PLAIN[name]
     plain, ours = autoguide.AutoNormal(model), AutoSymmetrizedNormal(model)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sites without a plate; of both alike, as another test shows
+        warnings.simplefilter(
+            "ignore"
+        )  # sites without a plate; of both alike, as another test shows
         expected, result = (trained(g, *args, model=model) for g in (plain, ours))
     same(expected.losses, result.losses)
     same(expected.params, result.params)
     assert len(ours.sym) == 0
 
 
-@pytest.mark.parametrize("name", [n if n == "gmm" else pytest.param(n, marks=pytest.mark.slow) for n in cases.FOLDED])
+@pytest.mark.parametrize(
+    "name", [n if n == "gmm" else pytest.param(n, marks=pytest.mark.slow) for n in cases.FOLDED]
+)
 def test_numpyros_examples_with_one(name, caplog):
     """The same symmetry as a kernel finds, told once, and a bound that is finite."""
     model, args, expected = cases.FOLDED[name]
@@ -185,7 +206,9 @@ def test_what_numpyro_says_reaches_the_user(kind, model):
 
 
 def without_observations(x, y):
-    """What it holds are signs and orders of its latents alone, which are not for a guide to take."""
+    """What it holds are signs and orders of its latents alone, which are not for a
+    guide to take.
+    """
     numpyro.sample("u", dist.Normal(0, 1).expand([2]).to_event(1))
 
 
@@ -280,7 +303,9 @@ def test_a_guide_used_again_finds_what_holds_there():
     assert len(guide.sym) == 0
     same(
         svi.run(jax.random.key(0), 2, X, Y, unequal, progress_bar=False).losses,
-        svi_of(network, guide.base).run(jax.random.key(0), 2, X, Y, unequal, progress_bar=False).losses,
+        svi_of(network, guide.base)
+        .run(jax.random.key(0), 2, X, Y, unequal, progress_bar=False)
+        .losses,
     )
     svi.init(jax.random.key(0), X, Y)
     assert guide.sym.sites == ("w", "v")
@@ -321,7 +346,8 @@ def make(request):
 def test_many_seeds_at_once_and_one_compiled_run(make):
     """One run, however it is transformed.
 
-    NumPyro's own AutoDiagonalNormal starts elsewhere where its first run is traced; AutoNormal does not.
+    NumPyro's own AutoDiagonalNormal starts elsewhere where its first run is traced; AutoNormal does
+    not.
     """
     keys = jax.random.split(jax.random.key(0), 2)
 
@@ -359,14 +385,18 @@ def test_a_guide_that_is_restored_goes_on_where_it_was(make):
     expected = guide.sample_posterior(key, result.params, sample_shape=(2,))
     params, state = pickle.loads(saved)
     fresh = make()
-    drawn = Predictive(network, guide=fresh, params=params, num_samples=3)(key, X, Y)  # the first call is traced
+    drawn = Predictive(network, guide=fresh, params=params, num_samples=3)(
+        key, X, Y
+    )  # the first call is traced
     assert drawn["mean"].shape == (3, 6)
     fresh = make()
     svi = svi_of(network, fresh)
     svi.init(key, X, Y)
     same(fresh.sample_posterior(key, params, sample_shape=(2,)), expected)
     assert np.isfinite(svi.update(state, X, Y)[1])
-    same(pickle.loads(pickle.dumps(guide)).sample_posterior(key, params, sample_shape=(2,)), expected)
+    same(
+        pickle.loads(pickle.dumps(guide)).sample_posterior(key, params, sample_shape=(2,)), expected
+    )
 
 
 def test_a_checkpoint_of_orbax_goes_into_a_fresh_guide(make, tmp_path):
@@ -393,15 +423,25 @@ def test_neutra_takes_it_and_moves_to_the_bases_unconstrained_values(x64):
     params = trained(normal, X, Y, steps=2).params
     trained(diagonal, X, Y, steps=1)
     row = {
-        f"auto_{what}": jnp.concatenate([jnp.ravel(params[f"{s}_auto_{what}"]) for s in ("w", "v", "noise")])
+        f"auto_{what}": jnp.concatenate(
+            [jnp.ravel(params[f"{s}_auto_{what}"]) for s in ("w", "v", "noise")]
+        )
         for what in ("loc", "scale")
     }
     z = jnp.linspace(-1, 1, 10).reshape(2, 5)
     told = []
     for guide, p in ((normal, params), (diagonal, row), (diagonal.base, row)):
         neutra = NeuTraReparam(guide, p)
-        density = log_density(handlers.seed(neutra.reparam(network), 0), (X, Y), {}, {"auto_shared_latent": z[0]})[0]
-        told.append((density, neutra.transform_sample(z), guide.get_posterior(p).log_prob(z).reshape(2, -1).sum(-1)))
+        density = log_density(
+            handlers.seed(neutra.reparam(network), 0), (X, Y), {}, {"auto_shared_latent": z[0]}
+        )[0]
+        told.append(
+            (
+                density,
+                neutra.transform_sample(z),
+                guide.get_posterior(p).log_prob(z).reshape(2, -1).sum(-1),
+            )
+        )
     for other in told[1:]:
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), told[0], other)
     with pytest.raises(ValueError, match="NeuTraReparam only supports guides"):
@@ -421,7 +461,13 @@ def test_one_labelling_is_drawn_from_the_base():
     params = trained(guide, X, Y, steps=1).params | {"w_auto_loc": jnp.array([5.0, -5.0])}
     draws = Predictive(guide.base, params=params, num_samples=20)(jax.random.key(0), X, Y)["w"]
     assert (draws[:, 0] > draws[:, 1]).all()
-    assert 0 < (guide.sample_posterior(jax.random.key(0), params, sample_shape=(20,))["w"][:, 0] > 0).mean() < 1
+    assert (
+        0
+        < (
+            guide.sample_posterior(jax.random.key(0), params, sample_shape=(20,))["w"][:, 0] > 0
+        ).mean()
+        < 1
+    )
 
 
 @pytest.mark.slow
@@ -434,7 +480,9 @@ def test_numbers_of_quantiles_are_as_in_the_base():
         for levels in (0.3, [0.3], [0.3, 0.6], np.full((2, 2), 0.3)):
             shapes = [jax.tree.map(np.shape, g.quantiles(params, levels)) for g in (plain, ours)]
             assert shapes[0] == shapes[1]
-        assert jax.tree.map(np.shape, plain.median(params)) == jax.tree.map(np.shape, ours.median(params))
+        assert jax.tree.map(np.shape, plain.median(params)) == jax.tree.map(
+            np.shape, ours.median(params)
+        )
 
 
 def batched(x, y=None):
@@ -445,7 +493,11 @@ def batched(x, y=None):
 
 @pytest.mark.parametrize("low_rank", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_batched_guides_have_medians_and_quantiles(low_rank):
-    kind = autoguide.AutoBatchedLowRankMultivariateNormal if low_rank else autoguide.AutoBatchedMultivariateNormal
+    kind = (
+        autoguide.AutoBatchedLowRankMultivariateNormal
+        if low_rank
+        else autoguide.AutoBatchedMultivariateNormal
+    )
     guide = AutoSymmetrized(kind(batched, batch_ndim=1), SYM)
     params = trained(guide, X, Y, steps=1, model=batched).params
     low, middle, high = guide.quantiles(params, [0.1, 0.5, 0.9])["w"]
@@ -476,13 +528,23 @@ def test_parts_of_a_list_outside_the_symmetry_may_be_of_any_kind():
 
 def test_numpyros_restrictions_of_lists_hold():
     guide = autoguide.AutoGuideList(network)
-    guide.append(AutoSymmetrizedNormal(handlers.block(network, hide=["noise"]), Symmetry([SYM["unit"]]), check=False))
+    guide.append(
+        AutoSymmetrizedNormal(
+            handlers.block(network, hide=["noise"]), Symmetry([SYM["unit"]]), check=False
+        )
+    )
     guide.append(autoguide.AutoNormal(handlers.block(network, expose=["noise"])))
-    with pytest.raises(ValueError, match="deterministic site 'mean' in sub-guide at position 0 should not be exposed"):
+    with pytest.raises(
+        ValueError,
+        match="deterministic site 'mean' in sub-guide at position 0 should not be exposed",
+    ):
         svi_of(network, guide).init(jax.random.key(0), X, Y)
     inner = autoguide.AutoGuideList(network)
     inner.append(autoguide.AutoNormal(network))
-    with pytest.raises(ValueError, match="deterministic site 'mean' in sub-guide at position 0 should not be exposed"):
+    with pytest.raises(
+        ValueError,
+        match="deterministic site 'mean' in sub-guide at position 0 should not be exposed",
+    ):
         svi_of(network, AutoSymmetrized(inner, SYM)).init(jax.random.key(0), X, Y)
 
 
@@ -491,7 +553,12 @@ def test_guides_without_a_density_are_refused():
         def _sample_latent(self, *args, **kwargs):
             return super()._sample_latent(*args, **kwargs)
 
-    kinds = (autoguide.AutoDelta, autoguide.AutoDAIS, autoguide.AutoLaplaceApproximation, AutoRejecting)
+    kinds = (
+        autoguide.AutoDelta,
+        autoguide.AutoDAIS,
+        autoguide.AutoLaplaceApproximation,
+        AutoRejecting,
+    )
     bases = [kind(network) for kind in kinds]
     bases.append(autoguide.AutoSemiDAIS(network, network, autoguide.AutoNormal(network)))
     for base in bases:
@@ -513,11 +580,20 @@ def test_guides_without_a_density_are_refused():
 @pytest.mark.filterwarnings("ignore:Found auxiliary vars")
 def test_stein_mixtures_of_symmetrised_guides():
     guide = AutoSymmetrizedNormal(network, SYM)
-    stein = SteinVI(network, guide, numpyro.optim.Adam(0.01), RBFKernel(), num_stein_particles=2, num_elbo_particles=2)
+    stein = SteinVI(
+        network,
+        guide,
+        numpyro.optim.Adam(0.01),
+        RBFKernel(),
+        num_stein_particles=2,
+        num_elbo_particles=2,
+    )
     result = stein.run(jax.random.key(0), 2, X, Y, progress_bar=False)
     assert result.params["w_auto_loc"].shape == (2, 2)
     assert np.isfinite(result.losses).all()
-    predict = MixtureGuidePredictive(network, guide, result.params, stein.guide_sites, num_samples=3)
+    predict = MixtureGuidePredictive(
+        network, guide, result.params, stein.guide_sites, num_samples=3
+    )
     assert predict(jax.random.key(0), X)["y"].shape == (3, 6)
 
 
@@ -527,7 +603,10 @@ def test_an_empty_site_beside_the_symmetry(rng_key):
         numpyro.sample("none", dist.Normal(0, 1).expand([0, 3]).to_event(2))
         network(x, y)
 
-    for guide in (AutoSymmetrizedNormal(model), AutoSymmetrized(autoguide.AutoDiagonalNormal(model))):
+    for guide in (
+        AutoSymmetrizedNormal(model),
+        AutoSymmetrized(autoguide.AutoDiagonalNormal(model)),
+    ):
         result = trained(guide, X, Y, model=model)
         assert np.isfinite(result.losses).all()
         assert guide.sample_posterior(rng_key, result.params)["none"].shape == (0, 3)
@@ -535,7 +614,10 @@ def test_an_empty_site_beside_the_symmetry(rng_key):
 
 
 def test_other_losses_see_the_base_guide_where_there_is_nothing_to_average():
-    losses = [trained_by(TraceGraph_ELBO(), make(line)) for make in (AutoSymmetrizedNormal, autoguide.AutoNormal)]
+    losses = [
+        trained_by(TraceGraph_ELBO(), make(line))
+        for make in (AutoSymmetrizedNormal, autoguide.AutoNormal)
+    ]
     same(*losses)
 
 

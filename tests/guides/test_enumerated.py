@@ -1,4 +1,6 @@
-"""Guides of models whose discrete sites are summed out: they cover the other sites, as of the sum written out."""
+"""Guides of models whose discrete sites are summed out: they cover the other sites, as of the sum
+written out.
+"""
 
 import jax
 import numpy as np
@@ -15,7 +17,9 @@ CASE = ENUMERATED["mixture"]
 
 
 def trained(model, guide, loss):
-    return SVI(model, guide, Adam(0.05), loss).run(jax.random.key(0), 30, *CASE.args, progress_bar=False)
+    return SVI(model, guide, Adam(0.05), loss).run(
+        jax.random.key(0), 30, *CASE.args, progress_bar=False
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Latents of TensorFlow Probability: supports and transforms that say that they are trees of arrays and are none."""
+"""Latents of TensorFlow Probability: supports and transforms that say that they are trees of arrays
+and are none.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -129,10 +131,14 @@ def test_a_symmetry_is_found_and_values_outside_are_outside(model, site):
     assert sym.order == 6
     assert site in sym.sites
     with pytest.raises(SymmetryError, match=f"move the value of site '{site}' out of its support"):
-        nsym.Symmetry([nsym.Units("u", 1, axes={site: nsym.Axis(0, power=1, outer=3)}, kind="signed")]).check(model, Y)
+        nsym.Symmetry(
+            [nsym.Units("u", 1, axes={site: nsym.Axis(0, power=1, outer=3)}, kind="signed")]
+        ).check(model, Y)
 
 
-@pytest.mark.parametrize("model", [on_a_simplex, pytest.param(on_an_interval, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "model", [on_a_simplex, pytest.param(on_an_interval, marks=pytest.mark.slow)]
+)
 def test_a_guide_averages(model):
     guide = nsym.AutoSymmetrizedNormal(model)
     svi = SVI(model, guide, numpyro.optim.Adam(0.01), Trace_ELBO())
@@ -145,9 +151,15 @@ def test_a_guide_averages(model):
 @pytest.mark.parametrize("where", ["draws", "transition", "reparam"])
 def test_draws_are_folded(where):
     sym = nsym.find_symmetry(on_a_simplex, Y)
-    key = "w" if where == "reparam" else "m"  # the site that the model samples first settles the units
+    key = (
+        "w" if where == "reparam" else "m"
+    )  # the site that the model samples first settles the units
     if where == "reparam":
-        kernel = NUTS(numpyro.handlers.reparam(on_a_simplex, config=nsym.ReferenceSetReparam(sym, keys={"w": key})))
+        kernel = NUTS(
+            numpyro.handlers.reparam(
+                on_a_simplex, config=nsym.ReferenceSetReparam(sym, keys={"w": key})
+            )
+        )
     else:
         kernel = nsym.Folded(NUTS(on_a_simplex), sym, keys={"w": key}, where=where)
     mcmc = MCMC(kernel, num_warmup=10, num_samples=10, progress_bar=False)
@@ -169,6 +181,8 @@ def test_tensorflow_probabilitys_own():
 
     assert nsym.find_symmetry(model, Y).order == 6
     guide = nsym.AutoSymmetrizedNormal(model)
-    result = SVI(model, guide, numpyro.optim.Adam(0.01), Trace_ELBO()).run(jax.random.key(0), 3, Y, progress_bar=False)
+    result = SVI(model, guide, numpyro.optim.Adam(0.01), Trace_ELBO()).run(
+        jax.random.key(0), 3, Y, progress_bar=False
+    )
     assert guide.sym.order == 6
     assert np.isfinite(result.losses).all()

@@ -1,4 +1,6 @@
-"""NumPyro's examples, anew and small: those without a symmetry to use, and those with one, and which."""
+"""NumPyro's examples, anew and small: those without a symmetry to use, and those with one, and
+which.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +20,13 @@ def normal(name, *shape, scale=1.0):
     return numpyro.sample(name, dist.Normal(0, scale).expand(shape).to_event(len(shape)))
 
 
-# Without -------------------------------------------------------------------------------------------
+# Without ------------------------------------------------------------------------------------------
 
 
 def baseball(at_bats, hits):
-    """Players with equal counts are exchangeable by coincidence: who reads player 5 goes on reading player 5."""
+    """Players with equal counts are exchangeable by coincidence: who reads player 5 goes on reading
+    player 5.
+    """
     m = numpyro.sample("m", dist.Uniform(0, 1))
     kappa = numpyro.sample("kappa", dist.Pareto(1.0, 1.5))
     with numpyro.plate("players", len(at_bats)):
@@ -61,7 +65,9 @@ def horseshoe(x, y):
 
 
 def lotka_volterra(y):
-    a, b, c, d = numpyro.sample("theta", dist.LogNormal(jnp.array([-1.0, -3.0, -1.0, -3.0]), 0.5).to_event(1))
+    a, b, c, d = numpyro.sample(
+        "theta", dist.LogNormal(jnp.array([-1.0, -3.0, -1.0, -3.0]), 0.5).to_event(1)
+    )
 
     def step(logs, _):
         hare, lynx = jnp.exp(logs)
@@ -73,7 +79,10 @@ def lotka_volterra(y):
 
 def eight_schools(y):
     mu, tau = normal("mu", scale=5.0), numpyro.sample("tau", dist.HalfCauchy(5))
-    with numpyro.plate("school", 12), numpyro.handlers.reparam(config={"theta": LocScaleReparam(0)}):
+    with (
+        numpyro.plate("school", 12),
+        numpyro.handlers.reparam(config={"theta": LocScaleReparam(0)}),
+    ):
         theta = numpyro.sample("theta", dist.Normal(mu, tau))
     numpyro.sample("y", dist.Normal(theta, jnp.arange(1, 13)).to_event(1), obs=y)
 
@@ -84,7 +93,11 @@ def volatility(y):
 
 
 def covtype(x, y):
-    numpyro.sample("y", dist.Bernoulli(logits=x @ normal("coefs", 3) + normal("intercept")).to_event(1), obs=y > 0)
+    numpyro.sample(
+        "y",
+        dist.Bernoulli(logits=x @ normal("coefs", 3) + normal("intercept")).to_event(1),
+        obs=y > 0,
+    )
 
 
 def ucbadmit(department, applied, admitted):
@@ -97,12 +110,16 @@ def ucbadmit(department, applied, admitted):
 
 
 def var2(y):
-    """Coefficients that run over the series twice, as rows and as columns; data tell the series apart."""
+    """Coefficients that run over the series twice, as rows and as columns; data tell the series
+    apart.
+    """
     phi, c = normal("phi", 2, 3, 3, scale=0.5), normal("c", 3)
     sd = numpyro.sample("sd", dist.HalfNormal(1).expand([3]).to_event(1))
     corr = numpyro.sample("corr", dist.LKJCholesky(3, 1.0))
     mean = c + y[1:-1] @ phi[0].T + y[:-2] @ phi[1].T
-    numpyro.sample("y", dist.MultivariateNormal(mean, scale_tril=sd[:, None] * corr).to_event(1), obs=y[2:])
+    numpyro.sample(
+        "y", dist.MultivariateNormal(mean, scale_tril=sd[:, None] * corr).to_event(1), obs=y[2:]
+    )
 
 
 def zero_inflated_poisson(x, y):
@@ -135,20 +152,26 @@ PLAIN = {
     "covtype": (covtype, X, Y),
     "ucbadmit": (ucbadmit, np.arange(6) // 2, np.full(6, 50), np.array([20, 25, 11, 9, 40, 33])),
     "var2": (var2, X),
-    "zero-inflated poisson": (zero_inflated_poisson, X, np.array([0, 0, 3, 1, 0, 0, 2, 7, 0, 1, 0, 4])),
+    "zero-inflated poisson": (
+        zero_inflated_poisson,
+        X,
+        np.array([0, 0, 3, 1, 0, 0, 2, 7, 0, 1, 0, 4]),
+    ),
     "neutra": (neutra,),
     "observed only": (observed_only, Y),
 }
 
 
-# With ----------------------------------------------------------------------------------------------
+# With ---------------------------------------------------------------------------------------------
 
 
 def gmm(y):
     w = numpyro.sample("w", dist.Dirichlet(jnp.ones(2)))
     mu = normal("mu", 2, scale=5.0)
     with numpyro.plate("n", len(y)):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(w), dist.Normal(mu, 1.0)), obs=y)
+        numpyro.sample(
+            "y", dist.MixtureSameFamily(dist.Categorical(w), dist.Normal(mu, 1.0)), obs=y
+        )
 
 
 def bnn(x, y):
@@ -163,7 +186,9 @@ def hmm(y):
     def step(alpha, y):
         return logsumexp(alpha[:, None] + jnp.log(A), 0) + dist.Normal(mu, 1.0).log_prob(y), None
 
-    numpyro.factor("y", logsumexp(jax.lax.scan(step, dist.Normal(mu, 1.0).log_prob(y[0]), y[1:])[0]))
+    numpyro.factor(
+        "y", logsumexp(jax.lax.scan(step, dist.Normal(mu, 1.0).log_prob(y[0]), y[1:])[0])
+    )
 
 
 def annotation_marginalised(labels):
@@ -173,7 +198,9 @@ def annotation_marginalised(labels):
 
 
 def stein_bnn(x, y):
-    """Precisions of the weights and of the noise have priors of their own; a minibatch of the rows."""
+    """Precisions of the weights and of the noise have priors of their own; a minibatch
+    of the rows.
+    """
     precision = numpyro.sample("precision", dist.Gamma(1, 0.1))
     scale = 1 / jnp.sqrt(numpyro.sample("precision_w", dist.Gamma(1, 0.1)))
     w1, b1 = normal("w1", 3, 3, scale=scale), normal("b1", 3, scale=scale)

@@ -62,7 +62,9 @@ def test_a_sorted_section_has_one_representative(name):
         _assert_one_representative(sym, sorted_section(sym, _shapes(name)), *_on_orbit(name, 1))
 
 
-@pytest.mark.parametrize("name", ["subjects", "scanned", "ensemble-small", "attention-inner", "signed-groups"])
+@pytest.mark.parametrize(
+    "name", ["subjects", "scanned", "ensemble-small", "attention-inner", "signed-groups"]
+)
 def test_the_nearest_point_is_the_same_for_a_whole_orbit(name):
     with jax.enable_x64(True):
         sym = BY_NAME[name].sym
@@ -82,7 +84,9 @@ def test_towards_a_reference_a_point_stays_on_its_orbit_and_never_moves_away(nam
             element, out = jax.jit(section.settle)(copy)
             for site, x in sym.act(element, copy).items():
                 np.testing.assert_allclose(x, out[site], atol=1e-12)
-            before, after = (sum(((x[s] - reference[s]) ** 2).sum() for s in reference) for x in (copy, out))
+            before, after = (
+                sum(((x[s] - reference[s]) ** 2).sum() for s in reference) for x in (copy, out)
+            )
             assert after < before
 
 
@@ -99,7 +103,9 @@ def test_a_separating_section_has_one_representative(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["subjects", "ensemble-small", "attention-inner", "signed-groups"])
 def test_a_reparameterised_model_has_the_same_density_and_sites_in_order(name):
-    """The potential of the latents is the model's own, and its gradient that of the unfolded model."""
+    """The potential of the latents is the model's own, and its gradient that of the
+    unfolded model.
+    """
     with jax.enable_x64(True):
         case = BY_NAME[name]
         folded = handlers.reparam(case.model, config=ReferenceSetReparam(case.sym))
@@ -109,7 +115,9 @@ def test_a_reparameterised_model_has_the_same_density_and_sites_in_order(name):
         rest = {site: x for site, x in random_point(name, 1).items() if site not in case.sym.sites}
         latents = {f"{site}_base": x for site, x in point.items()} | rest
         seeded = handlers.seed(folded, 0)
-        value, slope = jax.value_and_grad(lambda z: potential_energy(seeded, case.args, {}, z))(latents)
+        value, slope = jax.value_and_grad(lambda z: potential_energy(seeded, case.args, {}, z))(
+            latents
+        )
         plain = jax.value_and_grad(lambda z: potential_energy(case.model, case.args, {}, z))
         expected, plain_slope = plain({**point, **rest})
         np.testing.assert_allclose(value, expected, rtol=1e-10)
@@ -122,7 +130,9 @@ def test_a_reparameterised_model_has_the_same_density_and_sites_in_order(name):
 def _assert_density_kept(case, folded, point, copies):
     values = []
     for copy in (point, *copies):
-        seeded = handlers.seed(handlers.substitute(folded, {f"{s}_base": x for s, x in copy.items()}), 0)
+        seeded = handlers.seed(
+            handlers.substitute(folded, {f"{s}_base": x for s, x in copy.items()}), 0
+        )
         trace = handlers.trace(seeded).get_trace(*case.args)
         values.append({site: trace[site]["value"] for site in case.sym.sites})
     for other in values[1:]:
@@ -158,7 +168,9 @@ def _exact_means():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["FoldedNUTS", "transition", "OrderedReparam", "ReferenceSetReparam"])
+@pytest.mark.parametrize(
+    "how", ["FoldedNUTS", "transition", "OrderedReparam", "ReferenceSetReparam"]
+)
 def test_draws_are_those_of_the_restricted_posterior(how):
     model = two_subjects
     keys = {"component": "mu"}
@@ -167,9 +179,20 @@ def test_draws_are_those_of_the_restricted_posterior(how):
     elif how == "transition":
         kernel = Folded(NUTS(model), TWO, keys=keys, where="transition")
     else:
-        reparam = OrderedReparam(TWO, keys=keys) if how == "OrderedReparam" else ReferenceSetReparam(TWO, keys=keys)
+        reparam = (
+            OrderedReparam(TWO, keys=keys)
+            if how == "OrderedReparam"
+            else ReferenceSetReparam(TWO, keys=keys)
+        )
         kernel = NUTS(handlers.reparam(model, config=reparam))
-    mcmc = MCMC(kernel, num_warmup=500, num_samples=10_000, num_chains=2, chain_method="vectorized", progress_bar=False)
+    mcmc = MCMC(
+        kernel,
+        num_warmup=500,
+        num_samples=10_000,
+        num_chains=2,
+        chain_method="vectorized",
+        progress_bar=False,
+    )
     mcmc.run(jax.random.key(1), DATA)
     mu = np.asarray(mcmc.get_samples(group_by_chain=True)["mu"])
     assert (mu[..., 0] <= mu[..., 1]).all()
@@ -179,9 +202,13 @@ def test_draws_are_those_of_the_restricted_posterior(how):
 
 @pytest.mark.slow
 def test_an_ordered_latent_has_the_density_of_the_order_statistics():
-    """Against the model's own density: n! a subject more, and the slope of the map from the latents."""
+    """Against the model's own density: n! a subject more, and the slope of the map from the
+    latents.
+    """
     with jax.enable_x64(True):
-        reparam = handlers.reparam(two_subjects, config=OrderedReparam(TWO, keys={"component": "mu"}))
+        reparam = handlers.reparam(
+            two_subjects, config=OrderedReparam(TWO, keys={"component": "mu"})
+        )
 
         def value(u):
             seeded = handlers.seed(handlers.substitute(reparam, {"mu_ordered": u}), 0)
@@ -190,7 +217,9 @@ def test_an_ordered_latent_has_the_density_of_the_order_statistics():
         u = jax.random.normal(jax.random.key(0), (2, 2))
         x = value(u)
         assert (x[:, 0] < x[:, 1]).all()
-        slope = jnp.linalg.slogdet(jax.jacobian(lambda u: value(u.reshape(2, 2)).ravel())(u.ravel()))[1]
+        slope = jnp.linalg.slogdet(
+            jax.jacobian(lambda u: value(u.reshape(2, 2)).ravel())(u.ravel())
+        )[1]
         ordered, _ = log_density(handlers.seed(reparam, 0), (DATA,), {}, {"mu_ordered": u})
         plain, _ = log_density(two_subjects, (DATA,), {}, {"mu": x})
         np.testing.assert_allclose(ordered, plain + slope + 2 * np.log(2), rtol=1e-10)
@@ -198,7 +227,12 @@ def test_an_ordered_latent_has_the_density_of_the_order_statistics():
 
 @pytest.mark.slow
 def test_the_permutation_sampler_visits_all_copies_of_each_subject():
-    mcmc = MCMC(PermutationSampler(NUTS(two_subjects), TWO), num_warmup=300, num_samples=2000, progress_bar=False)
+    mcmc = MCMC(
+        PermutationSampler(NUTS(two_subjects), TWO),
+        num_warmup=300,
+        num_samples=2000,
+        progress_bar=False,
+    )
     mcmc.run(jax.random.key(0), DATA)
     mu = mcmc.get_samples()["mu"]
     upper = np.asarray(mu[..., 0] < mu[..., 1])
@@ -214,7 +248,9 @@ def test_symmetry_is_removed_set_by_set(kind):
     batched = Symmetry([Units("unit", 3, batch=2, incoming={"w": Axis(1, batch=0)}, kind=kind)])
     alone = Symmetry([Units("unit", 3, incoming={"w": 0}, kind=kind)])
     draws = rng.normal(size=(40, 2, 3, 2)) + np.array([[-4.0, 1.0], [1.0, 1.0], [4.0, 1.0]])
-    elements = {n: Element(*map(np.asarray, e)) for n, e in batched.sample(jax.random.key(0), (40,)).items()}
+    elements = {
+        n: Element(*map(np.asarray, e)) for n, e in batched.sample(jax.random.key(0), (40,)).items()
+    }
     moved = batched.act(elements, {"w": draws})
     removed = remove_symmetry(moved, batched, num_neighbours=16)
     np.testing.assert_allclose(batched.act(removed.elements, moved)["w"], removed.sites["w"])
@@ -225,7 +261,10 @@ def test_symmetry_is_removed_set_by_set(kind):
 
 def test_removal_refuses_sets_that_are_permuted():
     sym = BY_NAME["ensemble-small"].sym
-    draws = {site: np.random.default_rng(0).normal(size=(20, *x)) for site, x in _shapes("ensemble-small").items()}
+    draws = {
+        site: np.random.default_rng(0).normal(size=(20, *x))
+        for site, x in _shapes("ensemble-small").items()
+    }
     with pytest.raises(SymmetryError, match="'member' permute the sets of Units 'hidden'"):
         remove_symmetry(draws, sym)
 

@@ -1,4 +1,5 @@
-"""Simulation-based calibration: the truth's rank among posterior draws is uniform, or the sampler is wrong.
+"""Simulation-based calibration: the truth's rank among posterior draws is uniform, or the sampler
+is wrong.
 
 Talts et al. 2018, arXiv 1804.06788. All data sets at once, one chain each.
 """
@@ -29,7 +30,9 @@ def mixture(y=None):
     mu = numpyro.sample("mu", dist.Normal(0, 2).expand([2]).to_event(1))
     weights = numpyro.sample("weights", dist.Dirichlet(2 * jnp.ones(2)))
     with numpyro.plate("rows", 8):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, 1)), obs=y)
+        numpyro.sample(
+            "y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, 1)), obs=y
+        )
 
 
 X = jnp.linspace(-2, 2, 8)
@@ -66,7 +69,12 @@ _BY_SUBJECT = dict.fromkeys(("mu", "weights"), nsym.Axis(1, batch=0))
 SUBJECTS = nsym.Symmetry([nsym.Units("component", 2, batch=2, axes=_BY_SUBJECT)])
 # By name: model, symmetry, sites' shapes, what is ranked: numbers of a folded point.
 PROBLEMS = {
-    "mixture": (mixture, MIXTURE, {"mu": (2,), "weights": (2,)}, lambda p: [p["mu"][0], p["mu"][1], p["weights"][0]]),
+    "mixture": (
+        mixture,
+        MIXTURE,
+        {"mu": (2,), "weights": (2,)},
+        lambda p: [p["mu"][0], p["mu"][1], p["weights"][0]],
+    ),
     "subjects": (
         subjects,
         SUBJECTS,
@@ -91,7 +99,9 @@ def ranks(problem, kernel, spoil=None):
     """
     model, sym, shapes, numbers = PROBLEMS[problem]
     truth = Predictive(model, num_samples=SETS)(jax.random.key(1))
-    kernel.init(jax.random.key(0), WARMUP, None, (truth["y"][0],), {})  # the symmetry is verified here
+    kernel.init(
+        jax.random.key(0), WARMUP, None, (truth["y"][0],), {}
+    )  # the symmetry is verified here
     if spoil is not None:
         spoil(kernel)
     fold = sorted_section(sym, shapes).fold
@@ -135,7 +145,8 @@ KERNELS = {
         handlers.reparam(model, config=ReferenceSetReparam(sym)), max_tree_depth=6
     ),
     "ordered reparameterisation": lambda model, sym: NUTS(
-        ordered(model, sym, {"mixture": "mu", "subjects": "mu", "network": "w1"}[model.__name__]), max_tree_depth=6
+        ordered(model, sym, {"mixture": "mu", "subjects": "mu", "network": "w1"}[model.__name__]),
+        max_tree_depth=6,
     ),
 }
 
@@ -150,7 +161,9 @@ def test_calibrated(problem, kernel):
 
 
 def uneven():
-    """A fold in each transition with a mass matrix of its own for either unit: coordinates mu, then weights."""
+    """A fold in each transition with a mass matrix of its own for either unit: coordinates mu, then
+    weights.
+    """
     inner = HMC(
         mixture,
         inverse_mass_matrix=np.array([0.01, 2.0, 1.0]),
@@ -178,6 +191,8 @@ def without_random_element(kernel):
 
 
 def test_a_wrong_kernel_is_found_out():
-    """Negative control: without the random element before each step; with it, the same kernel passes."""
+    """Negative control: without the random element before each step; with it, the same kernel
+    passes.
+    """
     assert smallest_p(ranks("mixture", uneven(), spoil=without_random_element)) < 1e-4
     assert smallest_p(ranks("mixture", uneven())) > 0.01

@@ -1,4 +1,6 @@
-"""The kernel's name is the only change: nothing to fold changes nothing, and every kernel of NumPyro is served."""
+"""The kernel's name is the only change: nothing to fold changes nothing, and every kernel of
+NumPyro is served.
+"""
 
 import logging
 import warnings
@@ -44,7 +46,9 @@ def run(kernel, *args, chains=1, chain_method="sequential", start=None, fields=(
 @pytest.mark.parametrize(
     "name",
     [
-        n if n in ("baseball", "neutra", "observed only") else pytest.param(n, marks=pytest.mark.slow)
+        n
+        if n in ("baseball", "neutra", "observed only")
+        else pytest.param(n, marks=pytest.mark.slow)
         for n in cases.PLAIN
     ],
 )
@@ -73,7 +77,9 @@ def test_with_one_the_chain_is_numpyros_and_it_is_told_what_is_folded(name, capl
     plain, folded = (run(kernel(model), *args, fields=fields) for kernel in (NUTS, nsym.FoldedNUTS))
     # The fold is compiled into the same program, which then may round otherwise in its last bits.
     for key in fields:
-        np.testing.assert_allclose(folded.get_extra_fields()[key], plain.get_extra_fields()[key], rtol=1e-3)
+        np.testing.assert_allclose(
+            folded.get_extra_fields()[key], plain.get_extra_fields()[key], rtol=1e-3
+        )
     told = [record for record in caplog.records if record.name == "numpyro_sym"]
     assert len(told) == 1
     assert told[0].levelno == logging.WARNING
@@ -122,7 +128,9 @@ def test_what_numpyro_says_reaches_the_user(model):
 def simplex_parameter(y):
     p = numpyro.param("p", jnp.ones(3) / 3)
     z = numpyro.sample("z", dist.Normal(0, 1))
-    numpyro.factor("y", logsumexp(jnp.log(p) - 0.5 * (y[:, None] - z * jnp.arange(3)) ** 2, -1).sum())
+    numpyro.factor(
+        "y", logsumexp(jnp.log(p) - 0.5 * (y[:, None] - z * jnp.arange(3)) ** 2, -1).sum()
+    )
 
 
 def in_a_guides_coordinates():
@@ -135,13 +143,15 @@ def in_a_guides_coordinates():
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [lambda: simplex_parameter, in_a_guides_coordinates])
 def test_parameters_and_other_coordinates_change_nothing(model):
-    plain, folded = (run(kernel(model()), cases.Y).get_samples() for kernel in (NUTS, nsym.FoldedNUTS))
+    plain, folded = (
+        run(kernel(model()), cases.Y).get_samples() for kernel in (NUTS, nsym.FoldedNUTS)
+    )
     assert plain.keys() == folded.keys()
     for name in plain:
         np.testing.assert_array_equal(folded[name], plain[name])
 
 
-# Every kernel --------------------------------------------------------------------------------------
+# Every kernel -------------------------------------------------------------------------------------
 
 
 def two_means(y):
@@ -178,7 +188,12 @@ MEANS = nsym.mixture(2, {"mu": 0})
 ENSEMBLE = {"chains": 8, "chain_method": "vectorized"}
 SERVED = {
     "HMC": (lambda: nsym.Folded(HMC(two_means)), {}),
-    "dense": (lambda: nsym.FoldedNUTS(two_means, dense_mass=[("mu", "s")], adapt_step_size=False, step_size=0.1), {}),
+    "dense": (
+        lambda: nsym.FoldedNUTS(
+            two_means, dense_mass=[("mu", "s")], adapt_step_size=False, step_size=0.1
+        ),
+        {},
+    ),
     "SA": (lambda: nsym.Folded(SA(two_means)), {}),
     "BarkerMH": (lambda: nsym.Folded(BarkerMH(two_means)), {}),
     "AIES": (lambda: nsym.Folded(AIES(two_means)), ENSEMBLE),
@@ -193,7 +208,11 @@ SERVED = {
 
 
 @pytest.mark.parametrize(
-    "name", [n if n in ("SA", "HMCGibbs around") else pytest.param(n, marks=pytest.mark.slow) for n in SERVED]
+    "name",
+    [
+        n if n in ("SA", "HMCGibbs around") else pytest.param(n, marks=pytest.mark.slow)
+        for n in SERVED
+    ],
 )
 def test_every_kernel_is_served(name):
     kernel, options = SERVED[name]
@@ -209,10 +228,14 @@ def squares(z):
 
 def test_potential_functions():
     start = {"mu": jnp.zeros(2)}
-    plain, swapped = (run(kernel(potential_fn=squares), start=start) for kernel in (NUTS, nsym.FoldedNUTS))
+    plain, swapped = (
+        run(kernel(potential_fn=squares), start=start) for kernel in (NUTS, nsym.FoldedNUTS)
+    )
     np.testing.assert_array_equal(swapped.get_samples()["mu"], plain.get_samples()["mu"])
     folded = run(nsym.FoldedNUTS(potential_fn=squares, sym=MEANS), start=start)
-    np.testing.assert_allclose(folded.get_samples()["mu"], np.sort(plain.get_samples()["mu"]), rtol=1e-4)
+    np.testing.assert_allclose(
+        folded.get_samples()["mu"], np.sort(plain.get_samples()["mu"]), rtol=1e-4
+    )
     with pytest.raises(SymmetryError, match="no symmetry of this model"):
         run(nsym.FoldedNUTS(potential_fn=lambda z: squares(z) + z["mu"][0], sym=MEANS), start=start)
 
@@ -237,8 +260,14 @@ def test_kernels_that_hold_others_meet_what_they_ask_for():
 )
 def test_labels_that_are_drawn_are_left_with_their_parameters(wrap):
     kernel = wrap()
-    inside = HMC(labelled, trajectory_length=1.0) if isinstance(kernel, MixedHMC) else NUTS(labelled)
-    plain = MixedHMC(inside, num_discrete_updates=3) if isinstance(kernel, MixedHMC) else DiscreteHMCGibbs(inside)
+    inside = (
+        HMC(labelled, trajectory_length=1.0) if isinstance(kernel, MixedHMC) else NUTS(labelled)
+    )
+    plain = (
+        MixedHMC(inside, num_discrete_updates=3)
+        if isinstance(kernel, MixedHMC)
+        else DiscreteHMCGibbs(inside)
+    )
     before, after = (run(k, cases.Y).get_samples() for k in (plain, kernel))
     for name in before:
         np.testing.assert_array_equal(after[name], before[name])
@@ -263,7 +292,7 @@ def test_units_that_another_kernel_samples_too():
     assert mcmc.get_samples()["mu"].shape == (15, 2)
 
 
-# Other arguments, tracing --------------------------------------------------------------------------
+# Other arguments, tracing -------------------------------------------------------------------------
 
 
 def scaled(s):
@@ -289,10 +318,15 @@ def test_data_that_are_traced():
         return mcmc.get_samples()["mu"]
 
     keys = jax.random.split(jax.random.key(0), 2)
-    one, two = jax.jit(means)(keys[0], cases.Y), jax.vmap(means)(keys, jnp.stack([cases.Y, -cases.Y]))
+    one, two = (
+        jax.jit(means)(keys[0], cases.Y),
+        jax.vmap(means)(keys, jnp.stack([cases.Y, -cases.Y])),
+    )
     for draws in (one, *two):
         assert (draws[:, 0] <= draws[:, 1]).all()
-    again = run(nsym.FoldedNUTS(two_means), cases.Y).get_samples()["mu"]  # no tracer was left behind
+    again = run(nsym.FoldedNUTS(two_means), cases.Y).get_samples()[
+        "mu"
+    ]  # no tracer was left behind
     assert again.shape == (15, 2)
 
 
@@ -310,6 +344,8 @@ def test_arguments_of_a_compiled_run():
 def test_before_a_chain_was_started():
     kernel = nsym.FoldedNUTS(two_means)
     assert repr(kernel) == "<FoldedNUTS: the symmetry is found when a chain starts>"
-    assert repr(nsym.Folded(HMC(two_means), MEANS)).startswith("<Folded: component (2 exchangeable: mu[0])")
+    assert repr(nsym.Folded(HMC(two_means), MEANS)).startswith(
+        "<Folded: component (2 exchangeable: mu[0])"
+    )
     assert kernel.postprocess_fn((), {})(1) == 1
     assert run(PermutationSampler(NUTS(cases.observed_only)), cases.Y).get_samples() == {}

@@ -1,4 +1,6 @@
-"""Kernels on models whose discrete sites are summed out: NUTS does that by itself, and draws are folded as ever."""
+"""Kernels on models whose discrete sites are summed out: NUTS does that by itself, and draws are
+folded as ever.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -23,18 +25,24 @@ def run(kernel, **options):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Some algorithms will automatically enumerate:FutureWarning")
 def test_draws_are_those_of_the_sum_written_out(x64):
-    """The same draws from the same key, as many leapfrogs as NUTS, and labels that go with the folded draws."""
+    """The same draws from the same key, as many leapfrogs as NUTS, and labels that go with the
+    folded draws.
+    """
     kernel = nsym.FoldedNUTS(CASE.model)
     ours = run(kernel)
     draws = ours.get_samples()
     for name, x in run(nsym.FoldedNUTS(CASE.by_hand)).get_samples().items():
         np.testing.assert_allclose(draws[name], x, atol=1e-5)
     plain = run(NUTS(CASE.model))
-    np.testing.assert_array_equal(ours.get_extra_fields()["num_steps"], plain.get_extra_fields()["num_steps"])
+    np.testing.assert_array_equal(
+        ours.get_extra_fields()["num_steps"], plain.get_extra_fields()["num_steps"]
+    )
     sym = kernel.sym
     assert sym == nsym.find_symmetry(CASE.model, *CASE.args).without_values()
     np.testing.assert_array_equal(kernel.section.settle(plain.get_samples())[1]["mu"], draws["mu"])
-    labels = Predictive(config_enumerate(CASE.model), draws, infer_discrete=True)(jax.random.key(1), *CASE.args)["z"]
+    labels = Predictive(config_enumerate(CASE.model), draws, infer_discrete=True)(
+        jax.random.key(1), *CASE.args
+    )["z"]
     assert labels.shape == (10, 5)
 
 
@@ -52,5 +60,11 @@ def test_other_kernels_find_it_too(make):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Some algorithms will automatically enumerate:FutureWarning")
 def test_chains_begin_in_good_starts():
-    starts = good_starts(jax.random.key(0), CASE.model, jnp.asarray(Y), num_chains=2, num_tries=8, num_steps=50)
-    assert {name: x.shape for name, x in starts.items()} == {"mu": (2, 3), "sigma": (2, 3), "weights": (2, 2)}
+    starts = good_starts(
+        jax.random.key(0), CASE.model, jnp.asarray(Y), num_chains=2, num_tries=8, num_steps=50
+    )
+    assert {name: x.shape for name, x in starts.items()} == {
+        "mu": (2, 3),
+        "sigma": (2, 3),
+        "weights": (2, 2),
+    }

@@ -1,4 +1,6 @@
-"""What each way of sampling must do, whichever it is: chain methods, both precisions, going on, pickling."""
+"""What each way of sampling must do, whichever it is: chain methods, both precisions, going on,
+pickling.
+"""
 
 import pickle
 
@@ -24,9 +26,15 @@ def exchangeable():
 SYM = nsym.Symmetry([Units("unit", 3, axes={"x": 0})])
 KERNELS = {
     "draws": lambda: nsym.FoldedNUTS(exchangeable, SYM),
-    "nearest": lambda: nsym.FoldedNUTS(exchangeable, SYM, keys=Nearest({"x": jnp.array([-1.0, 0.0, 1.0])})),
-    "transition": lambda: nsym.Folded(HMC(exchangeable, num_steps=3, trajectory_length=None), SYM, where="transition"),
-    "fold reparameterisation": lambda: NUTS(handlers.reparam(exchangeable, config=ReferenceSetReparam(SYM))),
+    "nearest": lambda: nsym.FoldedNUTS(
+        exchangeable, SYM, keys=Nearest({"x": jnp.array([-1.0, 0.0, 1.0])})
+    ),
+    "transition": lambda: nsym.Folded(
+        HMC(exchangeable, num_steps=3, trajectory_length=None), SYM, where="transition"
+    ),
+    "fold reparameterisation": lambda: NUTS(
+        handlers.reparam(exchangeable, config=ReferenceSetReparam(SYM))
+    ),
     "ordered reparameterisation": lambda: NUTS(
         handlers.reparam(exchangeable, config=OrderedReparam(SYM, keys={"unit": "x"}))
     ),
@@ -35,7 +43,9 @@ KERNELS = {
 
 
 def run(name, **options):
-    mcmc = MCMC(KERNELS[name](), **{"num_warmup": 100, "num_samples": 10, "progress_bar": False, **options})
+    mcmc = MCMC(
+        KERNELS[name](), **{"num_warmup": 100, "num_samples": 10, "progress_bar": False, **options}
+    )
     mcmc.run(jax.random.key(0))
     return mcmc
 
@@ -44,8 +54,12 @@ def in_its_set(name, x):
     return bool((np.diff(x) < 0).any()) if name == "permuted" else bool((np.diff(x) >= 0).all())
 
 
-@pytest.mark.parametrize("chain_method", ["vectorized", pytest.param("sequential", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", [n if n == "draws" else pytest.param(n, marks=pytest.mark.slow) for n in KERNELS])
+@pytest.mark.parametrize(
+    "chain_method", ["vectorized", pytest.param("sequential", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize(
+    "name", [n if n == "draws" else pytest.param(n, marks=pytest.mark.slow) for n in KERNELS]
+)
 def test_chain_methods(name, chain_method):
     draws = run(name, num_chains=2, chain_method=chain_method).get_samples(group_by_chain=True)
     assert draws["x"].shape == (2, 10, 3)
@@ -54,7 +68,9 @@ def test_chain_methods(name, chain_method):
     np.testing.assert_array_equal(draws["smallest"], draws["x"][..., 0])
 
 
-@pytest.mark.parametrize("name", [n if n == "draws" else pytest.param(n, marks=pytest.mark.slow) for n in KERNELS])
+@pytest.mark.parametrize(
+    "name", [n if n == "draws" else pytest.param(n, marks=pytest.mark.slow) for n in KERNELS]
+)
 def test_double_precision_pickling_and_going_on(name):
     with jax.enable_x64(True):
         mcmc = run(name)

@@ -49,7 +49,8 @@ def kinds_of(sym):
     return {u.name: u.kind for u in sym}
 
 
-# In double precision: the two chains are compiled apart, and in single their last bits grow from draw to draw.
+# In double precision: the two chains are compiled apart, and in single their last bits grow from
+# draw to draw.
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", ["gram", pytest.param("fused attention", marks=pytest.mark.slow)])
 def test_the_part_with_an_exact_section_is_folded_and_said(name, caplog):
@@ -57,7 +58,9 @@ def test_the_part_with_an_exact_section_is_folded_and_said(name, caplog):
     whole = nsym.find_symmetry(model, *args)
     assert kinds_of(whole) == found
     with pytest.raises(SymmetryError, match="no exact section"):
-        MCMC(nsym.FoldedNUTS(model, whole), num_warmup=1, num_samples=1).run(jax.random.key(0), *args)
+        MCMC(nsym.FoldedNUTS(model, whole), num_warmup=1, num_samples=1).run(
+            jax.random.key(0), *args
+        )
 
     draws = {}
     for make in (NUTS, nsym.FoldedNUTS):
@@ -72,13 +75,16 @@ def test_the_part_with_an_exact_section_is_folded_and_said(name, caplog):
     assert all(f"{unit} (" in first for unit in found)
     assert second == f"FoldedNUTS: found in the model and used: {told_of(kernel)}."
 
-    # A fold is constant on orbits: of each draw of NUTS, of its copies, and of the draw as it came out.
+    # A fold is constant on orbits: of each draw of NUTS, of its copies, and of the draw as it came
+    # out.
     settle = jax.jit(jax.vmap(lambda sites: kernel.section.settle(sites)[1]))
     for copy in (draws[NUTS], draws[nsym.FoldedNUTS], *copies(kernel.sym, draws[NUTS])):
         again = settle(copy)
         for site, x in draws[nsym.FoldedNUTS].items():
             np.testing.assert_allclose(again[site], x, rtol=1e-9, atol=1e-9)
-    moved = {site: np.abs(x - draws[NUTS][site]).max() for site, x in draws[nsym.FoldedNUTS].items()}
+    moved = {
+        site: np.abs(x - draws[NUTS][site]).max() for site, x in draws[nsym.FoldedNUTS].items()
+    }
     assert max(moved.values()) > 0.1
 
 

@@ -27,7 +27,8 @@ WEIGHTS = ("w1", "b1", "w2")
 
 def test_positive_control(sine_nuts, sine_folded):
     """The chains differ by order and signs only: weights look hopeless, folded ones agree."""
-    # Rank-normalised R-hat sees the order of draws, not how far apart they lie: the classic one shows the gulf.
+    # Rank-normalised R-hat sees the order of draws, not how far apart they lie: the classic one
+    # shows the gulf.
     assert min(rhat(sine_nuts.draws, name, "split") for name in WEIGHTS) > 3
     assert max(rhat(sine_folded.draws, name) for name in WEIGHTS) <= 1.05
     assert rhat(sine_folded.draws, "f") <= 1.02
@@ -63,7 +64,10 @@ def test_draws_are_the_folded_draws(sine_nuts, sine_folded):
 
 def canonical(draws):
     """One point of each orbit, whichever was drawn: units in the order of |w1|, w1 positive."""
-    order, sign = np.argsort(np.abs(draws["w1"][..., 0, :]), axis=-1), np.sign(draws["w1"][..., 0, :])
+    order, sign = (
+        np.argsort(np.abs(draws["w1"][..., 0, :]), axis=-1),
+        np.sign(draws["w1"][..., 0, :]),
+    )
     units = {"w1": draws["w1"][..., 0, :], "b1": draws["b1"], "w2": draws["w2"]}
     return {name: np.take_along_axis(sign * x, order, -1) for name, x in units.items()}
 
@@ -84,7 +88,9 @@ EXCHANGEABLE = nsym.Symmetry([Units("unit", 3, axes={"x": 0})])
 @pytest.mark.parametrize("kernel", [NUTS, HMC, BarkerMH], ids=lambda k: k.__name__)
 def test_law_is_that_of_order_statistics(kernel):
     """Without data the reference set holds sorted prior draws, whose law is known."""
-    assert min(runs.order_statistics_p_values(nsym.Folded(kernel(exchangeable), EXCHANGEABLE))) > 1e-3
+    assert (
+        min(runs.order_statistics_p_values(nsym.Folded(kernel(exchangeable), EXCHANGEABLE))) > 1e-3
+    )
 
 
 @pytest.mark.slow
@@ -94,7 +100,14 @@ def test_chain_methods(chain_method):
     """Each gives the draws of the plain kernel under the same method, sorted."""
     chains = 1 if chain_method == "parallel" else 2
     plain, folded = (
-        MCMC(k, num_warmup=50, num_samples=20, num_chains=chains, chain_method=chain_method, progress_bar=False)
+        MCMC(
+            k,
+            num_warmup=50,
+            num_samples=20,
+            num_chains=chains,
+            chain_method=chain_method,
+            progress_bar=False,
+        )
         for k in (NUTS(exchangeable), nsym.FoldedNUTS(exchangeable, EXCHANGEABLE))
     )
     for mcmc in (plain, folded):
@@ -127,7 +140,12 @@ assert x.shape == (2, 10, 3) and (x[..., 0] <= x[..., 1]).all() and (x[0] != x[1
 
 
 def test_resume_and_pickle(sine_folded):
-    mcmc = MCMC(nsym.FoldedNUTS(exchangeable, EXCHANGEABLE), num_warmup=50, num_samples=20, progress_bar=False)
+    mcmc = MCMC(
+        nsym.FoldedNUTS(exchangeable, EXCHANGEABLE),
+        num_warmup=50,
+        num_samples=20,
+        progress_bar=False,
+    )
     mcmc.run(jax.random.key(0))
     first = mcmc.get_samples()["x"]
     mcmc.post_warmup_state = mcmc.last_state
@@ -145,7 +163,9 @@ def test_resume_and_pickle(sine_folded):
 def test_arviz_and_loo(sine_nuts, sine_folded):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a Pareto k above 0.7 is no error here
-        plain, folded = (az.loo(az.from_numpyro(r.mcmc, log_likelihood=True)) for r in (sine_nuts, sine_folded))
+        plain, folded = (
+            az.loo(az.from_numpyro(r.mcmc, log_likelihood=True)) for r in (sine_nuts, sine_folded)
+        )
     elpd = "elpd_loo" if hasattr(plain, "elpd_loo") else "elpd"
     assert getattr(folded, elpd) == pytest.approx(getattr(plain, elpd), rel=1e-3)
 
@@ -153,7 +173,12 @@ def test_arviz_and_loo(sine_nuts, sine_folded):
 @pytest.mark.parametrize("precision", [False, True])
 def test_precisions(precision):
     with jax.enable_x64(precision):
-        mcmc = MCMC(nsym.FoldedNUTS(exchangeable, EXCHANGEABLE), num_warmup=20, num_samples=10, progress_bar=False)
+        mcmc = MCMC(
+            nsym.FoldedNUTS(exchangeable, EXCHANGEABLE),
+            num_warmup=20,
+            num_samples=10,
+            progress_bar=False,
+        )
         mcmc.run(jax.random.key(0))
         assert mcmc.get_samples()["x"].dtype == (np.float64 if precision else np.float32)
 
@@ -162,7 +187,9 @@ def test_kernel_options_and_models_arguments_pass_through():
     def model(scale, n=3):
         numpyro.sample("x", dist.Normal(0, scale).expand([n]).to_event(1))
 
-    kernel = nsym.FoldedNUTS(model, EXCHANGEABLE, init_strategy=init_to_value(values={"x": jnp.array([9.0, 8.0, 7.0])}))
+    kernel = nsym.FoldedNUTS(
+        model, EXCHANGEABLE, init_strategy=init_to_value(values={"x": jnp.array([9.0, 8.0, 7.0])})
+    )
     mcmc = MCMC(kernel, num_warmup=0, num_samples=1, progress_bar=False)
     mcmc.run(jax.random.key(0), 1e-6, n=3)
     assert kernel.model is model
@@ -177,7 +204,9 @@ def test_symmetry_left_out_is_found():
     """Deterministic under the same key, and the same draws as with the symmetry by hand."""
     draws = []
     for sym in (None, EXCHANGEABLE):
-        mcmc = MCMC(nsym.FoldedNUTS(on_a_sphere, sym), num_warmup=20, num_samples=20, progress_bar=False)
+        mcmc = MCMC(
+            nsym.FoldedNUTS(on_a_sphere, sym), num_warmup=20, num_samples=20, progress_bar=False
+        )
         mcmc.run(jax.random.key(0))
         draws.append(mcmc.get_samples()["x"])
         assert mcmc.sampler.sym.order == (48 if sym is None else 6)
@@ -196,9 +225,15 @@ def run(kernel):
 SCALED = nsym.Symmetry([Units("unit", 3, incoming={"x": 0}, kind="scaled")])
 REFUSED = {
     "Units 'unit' are scaled": lambda: nsym.FoldedNUTS(exchangeable, SCALED),
-    "speaks of named sites": lambda: run(nsym.Folded(NUTS(potential_fn=lambda x: (x**2).sum()), EXCHANGEABLE)),
-    "prior of site 'x' tells its 3 entries apart": lambda: run(nsym.FoldedNUTS(scaled_away, EXCHANGEABLE)),
-    "'y', which is not there": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(3, {"y": 0}))),
+    "speaks of named sites": lambda: run(
+        nsym.Folded(NUTS(potential_fn=lambda x: (x**2).sum()), EXCHANGEABLE)
+    ),
+    "prior of site 'x' tells its 3 entries apart": lambda: run(
+        nsym.FoldedNUTS(scaled_away, EXCHANGEABLE)
+    ),
+    "'y', which is not there": lambda: run(
+        nsym.FoldedNUTS(exchangeable, nsym.mixture(3, {"y": 0}))
+    ),
     "length 3; expected 4": lambda: run(nsym.FoldedNUTS(exchangeable, nsym.mixture(4, {"x": 0}))),
     "one is found when a chain starts": lambda: nsym.FoldedNUTS(exchangeable).sym,
     "no chain was started": lambda: nsym.FoldedNUTS(exchangeable, EXCHANGEABLE).section,

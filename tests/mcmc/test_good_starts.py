@@ -21,7 +21,10 @@ SIX = nsym.mixture(6, {"weights": 0, "mu": 0, "sigma": 0})
 def plane():
     """Six clusters in the plane, each of its own scale, told apart by their first coordinate."""
     rng = np.random.default_rng(3)
-    centres, scales = np.stack([np.linspace(-8, 8, 6), rng.normal(0, 5, 6)], 1), rng.uniform(0.4, 1.2, 6)
+    centres, scales = (
+        np.stack([np.linspace(-8, 8, 6), rng.normal(0, 5, 6)], 1),
+        rng.uniform(0.4, 1.2, 6),
+    )
     which = rng.integers(6, size=300)
     return (centres[which] + scales[which][:, None] * rng.normal(size=(300, 2))).astype(np.float32)
 
@@ -37,17 +40,26 @@ def mixture(y):
 
 KERNELS = {
     "folded": (mixture, lambda model: nsym.FoldedNUTS(model, SIX, keys={"component": ("mu", 0)})),
-    "ordered": (handlers.reparam(mixture, config=OrderedReparam(SIX, keys={"component": ("mu", 0)})), NUTS),
+    "ordered": (
+        handlers.reparam(mixture, config=OrderedReparam(SIX, keys={"component": ("mu", 0)})),
+        NUTS,
+    ),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "given"), [("folded", True), ("folded", False), ("ordered", True)])
+@pytest.mark.parametrize(
+    ("name", "given"), [("folded", True), ("folded", False), ("ordered", True)]
+)
 def test_six_components_in_the_plane(name, given):
-    """The control: from NumPyro's own starts chains end in modes that are no copies of each other."""
+    """The control: from NumPyro's own starts chains end in modes that are no copies of
+    each other.
+    """
     model, kernel = KERNELS[name]
     start = good_starts(jax.random.key(1), model, plane()) if given else None
-    draws = runs.sample(kernel(model), plane(), num_warmup=150, num_samples=150, init_params=start).draws
+    draws = runs.sample(
+        kernel(model), plane(), num_warmup=150, num_samples=150, init_params=start
+    ).draws
     rhat = max(float(np.max(split_gelman_rubin(draws[site]))) for site in SIX.sites)
     assert rhat < 1.1 if given else rhat > 1.5
 
@@ -55,7 +67,9 @@ def test_six_components_in_the_plane(name, given):
 def lopsided():
     """A peak at 1.5, and one at -1.5 that is three nats lower."""
     two = dist.Normal(jnp.array([1.5, -1.5]), 0.3)
-    numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(logits=jnp.array([0.0, -3.0])), two))
+    numpyro.sample(
+        "x", dist.MixtureSameFamily(dist.Categorical(logits=jnp.array([0.0, -3.0])), two)
+    )
 
 
 @pytest.mark.parametrize(("within", "expected"), [(2.0, {1.5}), (4.0, {-1.5, 1.5})])
@@ -71,7 +85,9 @@ def test_one_chain_has_no_leading_dimension():
     mcmc.run(jax.random.key(0), init_params=start)
 
 
-@pytest.mark.parametrize("wrong", [{"num_chains": 0}, {"num_tries": 0}, {"num_steps": 0}, {"within": -1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"num_chains": 0}, {"num_tries": 0}, {"num_steps": 0}, {"within": -1.0}]
+)
 def test_refused(wrong):
     with pytest.raises(SymmetryError, match=f"{next(iter(wrong))} must be"):
         good_starts(jax.random.key(0), lopsided, **wrong)
@@ -80,4 +96,11 @@ def test_refused(wrong):
 @pytest.mark.parametrize(("num_tries", "within"), [(2, 5.0), (4, 0.0)])
 def test_no_two_chains_share_a_start(num_tries, within):
     with pytest.raises(SymmetryError, match=r"start of their own|share starts"):
-        good_starts(jax.random.key(0), lopsided, num_chains=4, num_tries=num_tries, within=within, num_steps=1)
+        good_starts(
+            jax.random.key(0),
+            lopsided,
+            num_chains=4,
+            num_tries=num_tries,
+            within=within,
+            num_steps=1,
+        )

@@ -19,7 +19,9 @@ Y = jnp.array([-1.4, -0.7, 0.2, 1.1, 1.3])
 
 
 def two_groups(y):
-    """A mixture of two, its weights known to be equal; what a unit adds up to is a deterministic site."""
+    """A mixture of two, its weights known to be equal; what a unit adds up to is a deterministic
+    site.
+    """
     mu = numpyro.sample("mu", dist.Normal(0, 2).expand([2]).to_event(1))
     with numpyro.plate("data", len(y)):
         z = numpyro.sample("z", dist.Categorical(logits=jnp.zeros(2)))
@@ -41,7 +43,9 @@ def run(kernel, draws=400, warmup=20):
 KERNELS = {
     "DiscreteHMCGibbs": lambda: DiscreteHMCGibbs(NUTS(two_groups)),
     "MixedHMC": lambda: MixedHMC(HMC(two_groups, trajectory_length=1.0), num_discrete_updates=5),
-    "Gibbs": lambda: Gibbs([(DiscreteGibbs(two_groups), discrete_latent_sites), (NUTS(two_groups), None)]),
+    "Gibbs": lambda: Gibbs(
+        [(DiscreteGibbs(two_groups), discrete_latent_sites), (NUTS(two_groups), None)]
+    ),
 }
 
 
@@ -57,7 +61,9 @@ def joint(mu, z):
     [
         pytest.param("MixedHMC", MEANS, id="MixedHMC, given"),
         pytest.param("DiscreteHMCGibbs", None, id="DiscreteHMCGibbs, found"),
-        pytest.param("DiscreteHMCGibbs", MEANS, id="DiscreteHMCGibbs, given", marks=pytest.mark.slow),
+        pytest.param(
+            "DiscreteHMCGibbs", MEANS, id="DiscreteHMCGibbs, given", marks=pytest.mark.slow
+        ),
         pytest.param("MixedHMC", None, id="MixedHMC, found", marks=pytest.mark.slow),
         pytest.param("Gibbs", None, id="Gibbs, found", marks=pytest.mark.slow),
     ],
@@ -79,13 +85,19 @@ def test_every_draw_keeps_its_complete_data_joint(name, sym):
     np.testing.assert_array_equal(folded["in_first"], (folded["z"] == 0).sum(-1))
     with jax.enable_x64(True):
         mu, moved_mu = np.asarray(plain["mu"], float), np.asarray(folded["mu"], float)
-        before, after, left = joint(mu, plain["z"]), joint(moved_mu, folded["z"]), joint(moved_mu, plain["z"])
+        before, after, left = (
+            joint(mu, plain["z"]),
+            joint(moved_mu, folded["z"]),
+            joint(moved_mu, plain["z"]),
+        )
     np.testing.assert_allclose(after, before, atol=1e-6)
     # Negative control: with labels that stay, the joint is another one.
     assert np.median(np.abs(left - before)[moved]) > 0.1
 
 
-@pytest.mark.parametrize("name", [pytest.param("DiscreteHMCGibbs", marks=pytest.mark.slow), "MixedHMC"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("DiscreteHMCGibbs", marks=pytest.mark.slow), "MixedHMC"]
+)
 def test_the_permutation_sampler_takes_labels_along(name):
     mcmc = run(PermutationSampler(KERNELS[name](), MEANS), 60)
     draws = mcmc.get_samples()
@@ -109,7 +121,9 @@ def test_labels_are_found_for_a_symmetry_that_does_not_name_them():
     mcmc = run(nsym.Folded(KERNELS["MixedHMC"](), MEANS.without_values()), 20)
     draws = mcmc.get_samples()
     assert mcmc.sampler.section is not None
-    np.testing.assert_allclose(np.take_along_axis(np.asarray(draws["mu"]), np.asarray(draws["z"]), 1), draws["fitted"])
+    np.testing.assert_allclose(
+        np.take_along_axis(np.asarray(draws["mu"]), np.asarray(draws["z"]), 1), draws["fitted"]
+    )
     assert (draws["mu"][:, 0] <= draws["mu"][:, 1]).all()
 
 
@@ -129,10 +143,12 @@ def test_a_site_with_as_many_values_need_not_hold_labels():
 
 
 REFUSED = {
-    r"'z'. are discrete and stay as they are drawn, .* Name those that hold labels": lambda: nsym.Folded(
-        KERNELS["DiscreteHMCGibbs"](), MEANS.without_values(), check=False
+    r"'z'. are discrete and stay as they are drawn, .* Name those that hold labels": lambda: (
+        nsym.Folded(KERNELS["DiscreteHMCGibbs"](), MEANS.without_values(), check=False)
     ),
-    r"which the kernel around this one samples": lambda: DiscreteHMCGibbs(nsym.FoldedNUTS(two_groups, MEANS)),
+    r"which the kernel around this one samples": lambda: DiscreteHMCGibbs(
+        nsym.FoldedNUTS(two_groups, MEANS)
+    ),
     r"'z'. are discrete and stay as they are drawn, .* Fold outside": lambda: DiscreteHMCGibbs(
         nsym.FoldedNUTS(two_groups, MEANS.without_values(), check=False)
     ),
@@ -157,13 +173,17 @@ def exact_shares():
         return -0.5 * ((x - at) / sd) ** 2 - np.log(sd)
 
     first, second = (np.exp(logpdf(np.asarray(Y)[:, None, None], m, 1.0)) for m in (a, b))
-    density = np.exp(logpdf(a, 0.0, 2.0) + logpdf(b, 0.0, 2.0)) * np.prod(first + second, 0) * (a < b)
+    density = (
+        np.exp(logpdf(a, 0.0, 2.0) + logpdf(b, 0.0, 2.0)) * np.prod(first + second, 0) * (a < b)
+    )
     density /= density.sum()
     return (density * second / (first + second)).sum((1, 2)), [(density * m).sum() for m in (a, b)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel", [KERNELS["DiscreteHMCGibbs"], KERNELS["MixedHMC"]], ids=["Gibbs", "mixed"])
+@pytest.mark.parametrize(
+    "kernel", [KERNELS["DiscreteHMCGibbs"], KERNELS["MixedHMC"]], ids=["Gibbs", "mixed"]
+)
 def test_shares_of_labels_are_those_of_the_restricted_posterior(kernel):
     """The posterior restricted to ordered means, exactly; draws with labels that stayed fail."""
     draws = run(nsym.Folded(kernel(), MEANS), 8000, warmup=500).get_samples()

@@ -38,8 +38,14 @@ def test_folds_are_the_same(options):
 
 
 def test_reparameterised_models_are_the_same():
-    one, two = (numpyro.handlers.reparam(summed, config=nsym.ReferenceSetReparam(sym)) for sym in (NAMED, BARE))
-    values = [numpyro.handlers.trace(numpyro.handlers.seed(m, 0)).get_trace(Y)["mu"]["value"] for m in (one, two)]
+    one, two = (
+        numpyro.handlers.reparam(summed, config=nsym.ReferenceSetReparam(sym))
+        for sym in (NAMED, BARE)
+    )
+    values = [
+        numpyro.handlers.trace(numpyro.handlers.seed(m, 0)).get_trace(Y)["mu"]["value"]
+        for m in (one, two)
+    ]
     np.testing.assert_array_equal(*values)
 
 

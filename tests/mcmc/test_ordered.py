@@ -20,7 +20,9 @@ K = 3
 
 def ordered(model, n=K, **keys):
     axes = {"mu": 0, "weights": 0}
-    return handlers.reparam(model, config=OrderedReparam(nsym.mixture(n, axes), keys=keys or {"component": "mu"}))
+    return handlers.reparam(
+        model, config=OrderedReparam(nsym.mixture(n, axes), keys=keys or {"component": "mu"})
+    )
 
 
 def plated(y=None):
@@ -28,7 +30,9 @@ def plated(y=None):
         mu = numpyro.sample("mu", dist.Normal(1, 5))
     weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(K)))
     with numpyro.plate("rows", 9):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, 1)), obs=y)
+        numpyro.sample(
+            "y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, 1)), obs=y
+        )
 
 
 PRIORS = {
@@ -59,16 +63,24 @@ def test_density_is_the_priors_times_n_factorial(prior):
 
     u = jax.random.normal(jax.random.key(0), (K, 2))
     jacobian = jax.jacfwd(lambda z: value(z.reshape(K, 2)).ravel())(u.ravel())
-    expected = log_density(model, (), {}, {"mu": value(u)})[0] + np.linalg.slogdet(jacobian)[1] + np.log(6)
-    np.testing.assert_allclose(log_density(reparam, (), {}, {"mu_ordered": u})[0], expected, rtol=1e-12)
+    expected = (
+        log_density(model, (), {}, {"mu": value(u)})[0] + np.linalg.slogdet(jacobian)[1] + np.log(6)
+    )
+    np.testing.assert_allclose(
+        log_density(reparam, (), {}, {"mu_ordered": u})[0], expected, rtol=1e-12
+    )
     assert (np.diff(value(u)[:, row]) > 0).all()
     start = handlers.substitute(handlers.seed(reparam, 0), data={"mu": value(u)})
-    np.testing.assert_allclose(handlers.trace(start).get_trace()["mu_ordered"]["value"], u, rtol=1e-8)
+    np.testing.assert_allclose(
+        handlers.trace(start).get_trace()["mu_ordered"]["value"], u, rtol=1e-8
+    )
 
 
 @pytest.mark.slow
 def test_prior_draws_and_prior_only_chain_are_order_statistics():
-    """Sorted-prior quantiles, from draws and from a chain: the normaliser is no matter of a constant."""
+    """Sorted-prior quantiles, from draws and from a chain: the normaliser is no matter of a
+    constant.
+    """
 
     def model():
         numpyro.sample("mu", dist.Normal(1, 2).expand([K]).to_event(1))
@@ -78,7 +90,9 @@ def test_prior_draws_and_prior_only_chain_are_order_statistics():
     mcmc.run(jax.random.key(0))
     for draws in (Predictive(model, num_samples=1000)(jax.random.key(0)), mcmc.get_samples()):
         for i in range(K):
-            uniform = stats.beta(i + 1, K - i).cdf(stats.norm(1, 2).cdf(np.asarray(draws["mu"])[:, i]))
+            uniform = stats.beta(i + 1, K - i).cdf(
+                stats.norm(1, 2).cdf(np.asarray(draws["mu"])[:, i])
+            )
             assert stats.kstest(uniform, "uniform").pvalue > 1e-3
 
 
@@ -88,12 +102,18 @@ def test_original_names():
     point = {"mu": np.array([-2.0, 0.5, 3.0]), "weights": np.array([0.2, 0.3, 0.5])}
     y = np.arange(9.0)
     start = initialize_model(
-        jax.random.key(0), model, model_args=(y,), init_strategy=init_to_value(values=point), validate_grad=False
+        jax.random.key(0),
+        model,
+        model_args=(y,),
+        init_strategy=init_to_value(values=point),
+        validate_grad=False,
     )
     at = start.postprocess_fn(start.param_info.z)
     np.testing.assert_allclose(at["mu"], point["mu"], rtol=1e-4)
     draws = {name: x[None] for name, x in point.items()}
-    np.testing.assert_allclose(log_likelihood(model, draws, y)["y"], log_likelihood(plated, draws, y)["y"], rtol=1e-5)
+    np.testing.assert_allclose(
+        log_likelihood(model, draws, y)["y"], log_likelihood(plated, draws, y)["y"], rtol=1e-5
+    )
     trace = handlers.trace(handlers.seed(model, 0)).get_trace(y)
     assert {n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"]} == {"y"}
 
@@ -107,7 +127,9 @@ def test_starts_lie_within_the_prior(n):
         numpyro.sample("mu", dist.Normal(0, 5).expand([n, 2]).to_event(2))
 
     config = OrderedReparam(nsym.mixture(n, {"mu": 0}), keys={"component": "mu"})
-    start = initialize_model(jax.random.key(0), handlers.reparam(model, config=config), validate_grad=False)
+    start = initialize_model(
+        jax.random.key(0), handlers.reparam(model, config=config), validate_grad=False
+    )
     mu = start.postprocess_fn(start.param_info.z)["mu"]
     assert np.abs(mu).max() < 3 * 5
     assert np.ptp(mu[:, 0]) > 5
@@ -142,10 +164,14 @@ REFUSED = {
     "'weights' is no array of single numbers": run(ordered(plated, component="weights")),
     "length 3; expected 4": run(ordered(plated, n=4)),
     "'mu' is not in the order of its key": run(unordered()),
-    "'mu' is conditioned on": run(handlers.condition(ordered(plated), {"mu": np.array([0.0, 1.0, 2.0])})),
+    "'mu' is conditioned on": run(
+        handlers.condition(ordered(plated), {"mu": np.array([0.0, 1.0, 2.0])})
+    ),
     "the key 'mu' is scaled": run(handlers.reparam(minibatch, config=configured(component="mu")())),
     "the key 'mu' is observed": run(
-        handlers.reparam(handlers.condition(plated, {"mu": np.zeros(3)}), config=configured(component="mu")())
+        handlers.reparam(
+            handlers.condition(plated, {"mu": np.zeros(3)}), config=configured(component="mu")()
+        )
     ),
 }
 

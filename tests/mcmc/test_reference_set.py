@@ -1,4 +1,6 @@
-"""ReferenceSetReparam: the model's own potential, sites in the reference set, every NumPyro tool."""
+"""ReferenceSetReparam: the model's own potential, sites in the reference set, every
+NumPyro tool.
+"""
 
 import pickle
 import warnings
@@ -12,7 +14,16 @@ import numpyro.distributions as dist
 import pytest
 import runs
 from numpyro import handlers
-from numpyro.infer import HMC, MCMC, NUTS, SVI, Predictive, Trace_ELBO, init_to_value, log_likelihood
+from numpyro.infer import (
+    HMC,
+    MCMC,
+    NUTS,
+    SVI,
+    Predictive,
+    Trace_ELBO,
+    init_to_value,
+    log_likelihood,
+)
 from numpyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
 from numpyro.infer.util import initialize_model, log_density
 from registry import POSTERIOR, moving
@@ -25,7 +36,9 @@ from numpyro_sym.mcmc import OrderedReparam, ReferenceSetReparam, ScaleReparam
 
 #: One case of each way to act; compilation dominates.
 NAMES = ("mlp-3-tanh", "hmm", "attention", "rnn", "young", "flat-vector", "product-axis")
-over_cases = pytest.mark.parametrize("case", [c for c in POSTERIOR if c.name in NAMES], ids=lambda c: c.name)
+over_cases = pytest.mark.parametrize(
+    "case", [c for c in POSTERIOR if c.name in NAMES], ids=lambda c: c.name
+)
 
 
 def folded(model, sym, **options):
@@ -34,7 +47,9 @@ def folded(model, sym, **options):
 
 def latents(model, *args, seed=0):
     trace = handlers.trace(handlers.seed(model, seed)).get_trace(*args)
-    return {n: s["value"] for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
+    return {
+        n: s["value"] for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]
+    }
 
 
 def sites(model, args, z, names):
@@ -49,13 +64,17 @@ def renamed(z, sym):
 @over_cases
 @pytest.mark.usefixtures("x64")
 def test_laws_of_the_fold_reparameterisation(case, rng_key):
-    """At two points of an orbit: the potential is the model's own, with its gradient; the sites are the same."""
+    """At two points of an orbit: the potential is the model's own, with its gradient; the sites are
+    the same.
+    """
     model, names = folded(case.model, case.sym), case.sym.sites
 
     @jax.jit
     def look(point):
         own = jax.value_and_grad(lambda z: log_density(case.model, case.args, {}, z)[0])(point)
-        mine = jax.value_and_grad(lambda z: log_density(model, case.args, {}, z)[0])(renamed(point, case.sym))
+        mine = jax.value_and_grad(lambda z: log_density(model, case.args, {}, z)[0])(
+            renamed(point, case.sym)
+        )
         at = sites(model, case.args, renamed(point, case.sym), names)
         return own, mine, at, log_density(case.model, case.args, {}, {**point, **at})[0]
 
@@ -91,7 +110,9 @@ MIXTURE = nsym.mixture(K, {"mu": 0, "sigma": 0, "weights": 0})
 
 
 def mixture(y=None):
-    """Locations given scales, in a plate, bounded by scales of their own: all a site can depend on."""
+    """Locations given scales, in a plate, bounded by scales of their own: all a site
+    can depend on.
+    """
     with numpyro.plate("component", K):
         sigma = numpyro.sample("sigma", dist.LogNormal(0, 0.5))
         mu = numpyro.sample("mu", dist.Uniform(-20 * sigma, 20 * sigma))
@@ -99,7 +120,9 @@ def mixture(y=None):
     total = numpyro.deterministic("total", mu.sum())
     numpyro.deterministic("first", mu[0] + 0 * total)
     with numpyro.plate("rows", len(Y)):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=y)
+        numpyro.sample(
+            "y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, sigma)), obs=y
+        )
 
 
 FOLDED_MIXTURE = folded(mixture, MIXTURE)
@@ -113,24 +136,34 @@ ORDER = np.array([1, 2, 0])
 
 @pytest.mark.usefixtures("x64")
 def test_supports_that_depend_on_folded_sites():
-    """Scales settle the order; the locations' bounds go with their units, in the latent space too."""
+    """Scales settle the order; the locations' bounds go with their units, in the latent
+    space too.
+    """
     z = renamed(POINT, MIXTURE)
     own, folded_ = (
         initialize_model(
-            jax.random.key(0), m, model_args=(Y,), init_strategy=init_to_value(values=v), validate_grad=False
+            jax.random.key(0),
+            m,
+            model_args=(Y,),
+            init_strategy=init_to_value(values=v),
+            validate_grad=False,
         )
         for m, v in ((mixture, POINT), (FOLDED_MIXTURE, z))
     )
     for name, x in own.param_info.z.items():
         np.testing.assert_allclose(folded_.param_info.z[f"{name}_base"], x, rtol=1e-12)
-    np.testing.assert_allclose(folded_.param_info.potential_energy, own.param_info.potential_energy, rtol=1e-12)
+    np.testing.assert_allclose(
+        folded_.param_info.potential_energy, own.param_info.potential_energy, rtol=1e-12
+    )
     out = folded_.postprocess_fn(folded_.param_info.z)
     for name, x in POINT.items():
         np.testing.assert_allclose(out[name], x[ORDER], rtol=1e-12)
 
 
 def test_prior_draws_are_folded_prior_draws():
-    """Against draws of the model itself, folded by hand: the same law, sites that depend on others too."""
+    """Against draws of the model itself, folded by hand: the same law, sites that depend on others
+    too.
+    """
     draws = Predictive(FOLDED_MIXTURE, num_samples=4000)(jax.random.key(0))
     plain = Predictive(mixture, num_samples=4000)(jax.random.key(1))
     order = np.argsort(plain["sigma"], axis=1)
@@ -180,7 +213,10 @@ def test_predictive_and_log_likelihood_by_original_names():
     np.testing.assert_allclose(mine["total"], own["total"], rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(mine["first"], mine["mu"][:, 0])
     np.testing.assert_allclose(
-        log_likelihood(FOLDED_MIXTURE, draws, Y)["y"], log_likelihood(mixture, draws, Y)["y"], rtol=1e-5, atol=1e-5
+        log_likelihood(FOLDED_MIXTURE, draws, Y)["y"],
+        log_likelihood(mixture, draws, Y)["y"],
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
@@ -237,7 +273,9 @@ def test_law_is_that_of_order_statistics(kernel):
     def model():
         numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
 
-    assert min(runs.order_statistics_p_values(kernel(folded(model, nsym.mixture(3, {"x": 0}))))) > 1e-3
+    assert (
+        min(runs.order_statistics_p_values(kernel(folded(model, nsym.mixture(3, {"x": 0}))))) > 1e-3
+    )
 
 
 def factors(x=None):
@@ -261,7 +299,9 @@ def test_svi_has_the_models_own_elbo(family):
     )
     results = [svi.run(jax.random.key(0), 5, X, progress_bar=False) for svi in (own, mine)]
     np.testing.assert_allclose(results[1].losses, results[0].losses, rtol=1e-4)
-    draws = Predictive(mine.model, guide=mine.guide, params=results[1].params, num_samples=50)(jax.random.key(1), X)
+    draws = Predictive(mine.model, guide=mine.guide, params=results[1].params, num_samples=50)(
+        jax.random.key(1), X
+    )
     assert (draws["loadings"][:, 0] >= 0).all()
     assert (np.diff(draws["loadings"][:, 0]) >= 0).all()
 
@@ -275,7 +315,9 @@ def test_signs_that_a_later_site_tells():
         v = numpyro.sample("v", dist.Normal(0, 1).expand([3]).to_event(1))
         numpyro.deterministic("f", w @ v)
 
-    sym = Symmetry([Units("unit", 3, kind="signed", incoming={"w": 1}, outgoing={"v": 0}, axes={"tau": 0})])
+    sym = Symmetry(
+        [Units("unit", 3, kind="signed", incoming={"w": 1}, outgoing={"v": 0}, axes={"tau": 0})]
+    )
     draws = Predictive(folded(model, sym), num_samples=50)(jax.random.key(0))
     assert (np.diff(draws["tau"]) >= 0).all()
     assert (draws["w"][:, 0] >= 0).all()
@@ -347,13 +389,19 @@ REFUSED = {
         Symmetry([Units("component", 3, incoming={"mu": 0}, kind="scaled")])
     ),
     "no Units called 'unit'": lambda: ReferenceSetReparam(MIXTURE, keys={"unit": "mu"}),
-    "first site of Units .'component'. that the model samples.*cannot be sorted by site 'mu'": lambda: latents(
-        folded(mixture, MIXTURE, keys={"component": "mu"})
+    "first site of Units .'component'. that the model samples.*cannot be sorted by site 'mu'": lambda: (
+        latents(folded(mixture, MIXTURE, keys={"component": "mu"}))
     ),
-    "'w' is the first site of Units .'left', 'right'.*no exact section": lambda: latents(folded(between, BETWEEN)),
-    "site 'y' of the symmetry is observed": lambda: latents(folded(mixture, nsym.mixture(60, {"y": 0})), Y),
+    "'w' is the first site of Units .'left', 'right'.*no exact section": lambda: latents(
+        folded(between, BETWEEN)
+    ),
+    "site 'y' of the symmetry is observed": lambda: latents(
+        folded(mixture, nsym.mixture(60, {"y": 0})), Y
+    ),
     "length 3; expected 4": lambda: latents(folded(mixture, nsym.mixture(4, {"mu": 0}))),
-    "site 'mu' is conditioned on": lambda: latents(handlers.condition(FOLDED_MIXTURE, {"mu": POINT["mu"]}), Y),
+    "site 'mu' is conditioned on": lambda: latents(
+        handlers.condition(FOLDED_MIXTURE, {"mu": POINT["mu"]}), Y
+    ),
     "Unconstrained starts .* here 'sigma_base'": lambda: MCMC(
         NUTS(FOLDED_MIXTURE), num_warmup=1, num_samples=1, progress_bar=False
     ).run(jax.random.key(0), Y, init_params=POINT),
@@ -368,8 +416,12 @@ def test_refused(message):
 
 ABSENT = {
     "ReferenceSetReparam": lambda: ReferenceSetReparam(nsym.mixture(3, {"absent": 0})),
-    "ReferenceSetReparam: one of two": lambda: ReferenceSetReparam(nsym.mixture(3, {"x": 0, "absent": 0})),
-    "OrderedReparam": lambda: OrderedReparam(nsym.mixture(3, {"absent": 0}), keys={"component": "absent"}),
+    "ReferenceSetReparam: one of two": lambda: ReferenceSetReparam(
+        nsym.mixture(3, {"x": 0, "absent": 0})
+    ),
+    "OrderedReparam": lambda: OrderedReparam(
+        nsym.mixture(3, {"absent": 0}), keys={"component": "absent"}
+    ),
     "ScaleReparam": lambda: ScaleReparam(nsym.mlp(["absent", "away"], [3], kind="scaled")),
 }
 
@@ -380,10 +432,15 @@ def test_sites_that_the_model_does_not_have(what):
         numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
         numpyro.sample("y", dist.Normal(0, 1))
 
-    with pytest.raises(SymmetryError, match=f"{what.split(':')[0]}: the model has no site 'absent'; it has"):
-        MCMC(NUTS(handlers.reparam(model, config=ABSENT[what]())), num_warmup=1, num_samples=1, progress_bar=False).run(
-            jax.random.key(0)
-        )
+    with pytest.raises(
+        SymmetryError, match=f"{what.split(':')[0]}: the model has no site 'absent'; it has"
+    ):
+        MCMC(
+            NUTS(handlers.reparam(model, config=ABSENT[what]())),
+            num_warmup=1,
+            num_samples=1,
+            progress_bar=False,
+        ).run(jax.random.key(0))
 
 
 def test_nothing_to_do_is_refused():

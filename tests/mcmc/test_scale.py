@@ -1,4 +1,6 @@
-"""ScaleReparam: an exact bijection that the likelihood of a ReLU network does not see the norm through."""
+"""ScaleReparam: an exact bijection that the likelihood of a ReLU network does not see the norm
+through.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +30,9 @@ def run(model, data, *args):
 
 def latents(seed=0):
     trace = handlers.trace(handlers.seed(MODEL, seed)).get_trace(X, Y)
-    return {n: s["value"] for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
+    return {
+        n: s["value"] for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]
+    }
 
 
 @pytest.mark.usefixtures("x64")
@@ -61,7 +65,9 @@ def test_norm_of_incoming_weights_leaves_the_likelihood():
         np.testing.assert_allclose(run(MODEL, stretched, X, Y)["f"]["value"], f, rtol=1e-12)
     # Without the reparameterisation it does not.
     sites = {name: run(MODEL, z, X, Y)[name]["value"] for name in LATENT}
-    plain = run(DEEP.model, {**sites, "w1": 3 * sites["w1"], "b1": 3 * sites["b1"]}, X, Y)["f"]["value"]
+    plain = run(DEEP.model, {**sites, "w1": 3 * sites["w1"], "b1": 3 * sites["b1"]}, X, Y)["f"][
+        "value"
+    ]
     assert not np.allclose(plain, f)
 
 
@@ -77,7 +83,9 @@ RELU = nsym.mlp(["w1", "w2"], [4], kind="scaled")
 
 
 def test_prior_draws_are_the_models():
-    draws = Predictive(handlers.reparam(relu, config=ScaleReparam(RELU)), num_samples=2000)(jax.random.key(0), X)
+    draws = Predictive(handlers.reparam(relu, config=ScaleReparam(RELU)), num_samples=2000)(
+        jax.random.key(0), X
+    )
     assert stats.kstest(np.asarray(draws["w2"]).ravel(), "norm").pvalue > 1e-3
     norms = np.linalg.norm(draws["w1"], axis=1)
     np.testing.assert_allclose(draws["w2_scaled"], draws["w2"] * norms, rtol=1e-4)
@@ -87,7 +95,11 @@ def test_plates_and_starts_by_original_names():
     model = handlers.reparam(relu, config=ScaleReparam(RELU))
     point = {"w1": np.full((3, 4), 2.0), "w2": np.arange(1.0, 5.0)}
     start = initialize_model(
-        jax.random.key(0), model, model_args=(X, Y), init_strategy=init_to_value(values=point), validate_grad=False
+        jax.random.key(0),
+        model,
+        model_args=(X, Y),
+        init_strategy=init_to_value(values=point),
+        validate_grad=False,
     )
     norm = np.sqrt(12.0)
     np.testing.assert_allclose(start.param_info.z["w2_scaled"], point["w2"] * norm, rtol=1e-5)
@@ -134,7 +146,9 @@ def seeded(model, config):
     return lambda: handlers.seed(handlers.reparam(model, config=config), 0)()
 
 
-RECURRENT = nsym.Symmetry([Units("h", 4, axes={"w": (nsym.Axis(0, power=-1), nsym.Axis(1, power=1))}, kind="scaled")])
+RECURRENT = nsym.Symmetry(
+    [Units("h", 4, axes={"w": (nsym.Axis(0, power=-1), nsym.Axis(1, power=1))}, kind="scaled")]
+)
 REFUSED = {
     "with Units of kind 'scaled'": lambda: ScaleReparam(nsym.mixture(3, {"mu": 0})),
     "each site on one side": lambda: ScaleReparam(RECURRENT),

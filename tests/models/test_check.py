@@ -81,7 +81,9 @@ def test_even_activation_has_no_sign_on_the_way_out():
 
     with pytest.raises(SymmetryError, match="Site 'w2', axis 0: name it in axes"):
         nsym.mlp(["w1", "w2"], [4], kind="signed").check(model, X, Y)
-    Symmetry([Units("hidden", 4, incoming={"w1": 1}, axes={"w2": 0}, kind="signed")]).check(model, X, Y)
+    Symmetry([Units("hidden", 4, incoming={"w1": 1}, axes={"w2": 0}, kind="signed")]).check(
+        model, X, Y
+    )
 
 
 def test_a_value_that_leaves_its_support_is_no_symmetry():

@@ -58,11 +58,25 @@ def with_counts(y):
 ROWS = np.arange(6.0).reshape(3, 2)
 MODELS = {
     "mixture": (mixture, (Y,), nsym.mixture(3, {"weights": 0, "mu": 0}, assignments="z")),
-    "states": (markov_model, (Y,), nsym.hmm(2, transition="trans", emissions={"mu": 0}, states=["z0", "z1", "z2"])),
+    "states": (
+        markov_model,
+        (Y,),
+        nsym.hmm(2, transition="trans", emissions={"mu": 0}, states=["z0", "z1", "z2"]),
+    ),
     "subjects": (
         in_subjects,
         (ROWS,),
-        Symmetry([Units("component", 2, batch=2, axes={"mu": Axis(0, batch=1)}, values={"z": Axis(batch=1)})]),
+        Symmetry(
+            [
+                Units(
+                    "component",
+                    2,
+                    batch=2,
+                    axes={"mu": Axis(0, batch=1)},
+                    values={"z": Axis(batch=1)},
+                )
+            ]
+        ),
     ),
 }
 
@@ -76,7 +90,9 @@ def test_the_view_is_the_joint_of_numpyro(name):
         point = view.draw(np.random.default_rng(seed))
         latent, observed, _ = view.evaluate(point)
         expected, _ = log_density(model, args, {}, point)
-        np.testing.assert_allclose(sum(latent.values()) + sum(observed.values()), expected, rtol=1e-12)
+        np.testing.assert_allclose(
+            sum(latent.values()) + sum(observed.values()), expected, rtol=1e-12
+        )
     assert set(view.shapes) == set(point)
 
 
@@ -88,7 +104,9 @@ def test_labels_that_move_with_their_units_pass(name):
 
 
 def test_labels_of_others_are_refused():
-    """A mixture whose components are told apart by the weights' prior; labels said to be of other units."""
+    """A mixture whose components are told apart by the weights' prior; labels said to be of other
+    units.
+    """
 
     def told_apart(y):
         weights = numpyro.sample("weights", dist.Dirichlet(jnp.array([1.0, 2.0, 3.0])))
@@ -113,7 +131,17 @@ REFUSED = {
         Symmetry([Units("pair", 2, axes={"mu": Axis(0, start=0)}, values=("z",))])
     ),
     "there is no axis 1 for the batch": (
-        Symmetry([Units("component", 3, batch=1, axes={"mu": Axis(0, batch=1)}, values={"z": Axis(batch=1)})])
+        Symmetry(
+            [
+                Units(
+                    "component",
+                    3,
+                    batch=1,
+                    axes={"mu": Axis(0, batch=1)},
+                    values={"z": Axis(batch=1)},
+                )
+            ]
+        )
     ),
 }
 
@@ -129,7 +157,9 @@ def test_a_model_that_has_summed_its_labels_is_checked_without_them():
         weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(3)))
         mu = numpyro.sample("mu", dist.Normal(0, 3).expand([3]).to_event(1))
         with numpyro.plate("data", len(y)):
-            numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, 1.0)), obs=y)
+            numpyro.sample(
+                "y", dist.MixtureSameFamily(dist.Categorical(weights), dist.Normal(mu, 1.0)), obs=y
+            )
 
     nsym.mixture(3, {"weights": 0, "mu": 0}, assignments="z").check(summed, Y)
 

@@ -43,7 +43,9 @@ REFUSED = {
     "a MultinomialProbs has no finite list": with_label(dist.Multinomial(3, jnp.ones(2) / 2)),
     "values of its DiscreteUniform are not 0 to 2": with_label(dist.DiscreteUniform(1, 3)),
     "an array of shape": with_label(dist.Bernoulli(jnp.ones(2) / 2).to_event(1)),
-    "marked infer={'enumerate': 'sequential'}": with_label(dist.Bernoulli(0.5), enumerate="sequential"),
+    "marked infer={'enumerate': 'sequential'}": with_label(
+        dist.Bernoulli(0.5), enumerate="sequential"
+    ),
     r"Site 'mu' has 2 entries along dimension -1 of its batch and no plate": without_a_plate,
     "has an array of 10,000,000,000 terms": too_many_states,
     "too many to sum out at once": too_many_sites,

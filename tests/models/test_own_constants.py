@@ -1,4 +1,6 @@
-"""Data of NumPy's in double precision that models close over: read in double, used in single precision elsewhere."""
+"""Data of NumPy's in double precision that models close over: read in double, used in single
+precision elsewhere.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +17,9 @@ from numpyro_sym.models.own_constants import with_own_arrays, with_own_constants
 
 
 class Problem:
-    """A network and the data that it closes over, new ones each time: JAX remembers arrays by identity."""
+    """A network and the data that it closes over, new ones each time: JAX remembers arrays by
+    identity.
+    """
 
     def __init__(self):
         rng = np.random.default_rng(0)
@@ -50,7 +54,9 @@ USES = {
     "eager": lambda p: p.x @ jnp.ones((2, 3)),
     "argument": lambda p: jax.jit(lambda x, w: x @ w)(p.x, jnp.ones((2, 3))),
     "closure": lambda p: jax.jit(lambda w, v: p.f(w, v) - p.shift)(jnp.ones((2, 3)), jnp.ones(3)),
-    "traced": lambda p: jax.make_jaxpr(lambda w, v: p.f(w, v) - p.shift)(jnp.ones((2, 3)), jnp.ones(3)),
+    "traced": lambda p: jax.make_jaxpr(lambda w, v: p.f(w, v) - p.shift)(
+        jnp.ones((2, 3)), jnp.ones(3)
+    ),
     "trace": trace_of,
     "gathered": lambda p: jnp.zeros(3)[p.rows],
     "nuts": run_of(NUTS),
@@ -104,7 +110,9 @@ SHIFT = {
 def test_constants_are_copies_in_the_precision_in_which_they_are_used(name):
     c = np.random.default_rng(1).normal(size=(4, 4))
     x = np.random.default_rng(2).normal(size=(4, 4))
-    kept = jax.make_jaxpr(lambda x: SHIFT[name](x, c))(jnp.ones((4, 4)))  # in single precision, and still there
+    kept = jax.make_jaxpr(lambda x: SHIFT[name](x, c))(
+        jnp.ones((4, 4))
+    )  # in single precision, and still there
     with jax.enable_x64(True):
         program = with_own_constants(jax.make_jaxpr(lambda x: SHIFT[name](x, c))(x))
         (found,) = jax.jit(jaxpr_as_fun(program))(x)
@@ -117,7 +125,9 @@ def test_constants_are_copies_in_the_precision_in_which_they_are_used(name):
 def test_a_constant_that_is_single_stays_so():
     c = np.ones(3, np.float32)
     with jax.enable_x64(True):
-        program = with_own_constants(jax.make_jaxpr(lambda x: x + jnp.asarray(c).astype(float))(np.ones(3)))
+        program = with_own_constants(
+            jax.make_jaxpr(lambda x: x + jnp.asarray(c).astype(float))(np.ones(3))
+        )
         assert [x.dtype for x in program.consts] == [np.float32]
         (found,) = jaxpr_as_fun(program)(np.ones(3))
         assert found.dtype == jnp.float64

@@ -45,12 +45,16 @@ def test_traces(data, aligned):
 
 def test_one_number_a_draw_needs_no_index(data, aligned):
     axes = plots.plot_traces(data, aligned, "shift")
-    np.testing.assert_array_equal(axes[0].get_lines()[2].get_ydata(), dataset(data)["shift"].values[2])
+    np.testing.assert_array_equal(
+        axes[0].get_lines()[2].get_ydata(), dataset(data)["shift"].values[2]
+    )
     assert axes[0].get_ylabel() == "shift"
 
 
 def test_draws_of_a_guide_are_one_chain():
-    draws = xr.Dataset({"mu": (("sample", "component"), np.random.default_rng(0).normal(size=(30, 2)))})
+    draws = xr.Dataset(
+        {"mu": (("sample", "component"), np.random.default_rng(0).normal(size=(30, 2)))}
+    )
     guide = xr.DataTree.from_dict({"posterior": draws})
     axes = plots.plot_traces(guide, guide, ("mu", 1))
     (line,) = axes[0].get_lines()
@@ -62,7 +66,9 @@ def test_pairs(data, aligned):
     for ax, shown in zip(axes, (data, aligned), strict=True):
         for i, line in enumerate(ax.get_lines()):
             np.testing.assert_array_equal(line.get_xdata(), dataset(shown)["mu"].values[i, :, 0])
-            np.testing.assert_array_equal(line.get_ydata(), dataset(shown)["weights"].values[i, :, 2])
+            np.testing.assert_array_equal(
+                line.get_ydata(), dataset(shown)["weights"].values[i, :, 2]
+            )
     assert (axes[0].get_xlabel(), axes[0].get_ylabel()) == ("mu[0]", "weights[2]")
 
 
@@ -79,7 +85,10 @@ def test_forest(data):
         assert np.abs(line.get_ydata() - y).max(initial=0.0) < 0.3
     (diamonds,) = [line for line in ax.get_lines() if line.get_marker() == "D"]
     np.testing.assert_array_equal(diamonds.get_xdata(), found.invariant["rhat"].values)
-    assert [t.get_text() for t in ax.get_yticklabels()] == [*sites, *map(str, found.invariant["function"].values)]
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        *sites,
+        *map(str, found.invariant["function"].values),
+    ]
     assert ax.get_title(loc="left") == "\n".join(found.verdicts)
     assert ax.get_title(loc="left").startswith("label switching only\n")
     assert texts(ax.get_legend()) == ["raw", "aligned", "invariant"]
@@ -125,7 +134,9 @@ def test_transpositions(n):
 
 def test_pruning():
     curve = PruningCurve(np.array([0.0, 0.5, 1.0]), np.array([0.9, 0.8, 0.1]), "sd")
-    ax = plots.plot_pruning({"by sd": curve, "by size": curve._replace(score=curve.score / 2)}, ylabel="accuracy")
+    ax = plots.plot_pruning(
+        {"by sd": curve, "by size": curve._replace(score=curve.score / 2)}, ylabel="accuracy"
+    )
     first, second = ax.get_lines()
     np.testing.assert_array_equal(first.get_xdata(), [0, 50, 100])
     np.testing.assert_array_equal(first.get_ydata(), curve.score)
@@ -135,7 +146,9 @@ def test_pruning():
 
 
 def test_assignment(aligned):
-    """Unit j of the second chain is the first's unit [2, 0, 1][j]; elsewhere one changes its own half-way."""
+    """Unit j of the second chain is the first's unit [2, 0, 1][j]; elsewhere one changes its own
+    half-way.
+    """
     mu = np.random.default_rng(0).normal([-4.0, 0.0, 4.0], 0.1, (2, 30, 3))
     mu[1] = mu[1][:, [2, 0, 1]]
     found = nsym.align({"mu": mu}, {"mu": np.array([0.0, 4.0, -4.0])}, LOCATIONS, sample_ndim=2)
@@ -196,7 +209,9 @@ def test_cards_of_units_inside_an_axis_and_on_two_axes():
         own = fused["qkv"].reshape(10, 4, 3, 3, 2)[:, :, :, h]
         np.testing.assert_allclose(np.sort(card.mean), np.sort(own.mean(0).ravel()))
     hmm = {"A": rng.normal(size=(10, 3, 3))}
-    for s, (rows, columns) in enumerate(plots.unit_cards(hmm, nsym.hmm(3, transition="A"), "state")):
+    for s, (rows, columns) in enumerate(
+        plots.unit_cards(hmm, nsym.hmm(3, transition="A"), "state")
+    ):
         np.testing.assert_allclose(rows.mean, hmm["A"][:, s].mean(0))
         np.testing.assert_allclose(columns.mean, hmm["A"][:, :, s].mean(0))
 
@@ -207,7 +222,9 @@ def test_axes_of_the_caller_are_used(data, aligned, network):
     _, one = plt.subplots()
     assert plots.plot_barrier(BARRIERS, ax=one) is one
     _, six = plt.subplots(2, 3)
-    assert list(plots.plot_unit_cards(network, TWO_LAYERS, "hidden1", axes=six)) == list(six.ravel())
+    assert list(plots.plot_unit_cards(network, TWO_LAYERS, "hidden1", axes=six)) == list(
+        six.ravel()
+    )
 
 
 def test_nothing_is_drawn_on_other_figures(data, aligned):
@@ -240,8 +257,12 @@ REFUSED = {
     ),
     "has 0 to 2 transpositions": lambda d: plots.plot_transpositions([3], 3),
     "no Units called 'unit'": lambda d: plots.plot_unit_cards(d, MIXTURE, "unit"),
-    "columns must be an int of at least 1": lambda d: plots.plot_unit_cards(d, MIXTURE, "component", columns=0),
-    "has length 3; expected 4": lambda d: plots.plot_unit_cards(d, nsym.mixture(4, {"mu": 0}), "component"),
+    "columns must be an int of at least 1": lambda d: plots.plot_unit_cards(
+        d, MIXTURE, "component", columns=0
+    ),
+    "has length 3; expected 4": lambda d: plots.plot_unit_cards(
+        d, nsym.mixture(4, {"mu": 0}), "component"
+    ),
 }
 
 

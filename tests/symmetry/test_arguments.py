@@ -30,12 +30,16 @@ INSTEAD = {
     "sym must be a Symmetry; got 'mlp'": lambda: nsym.align(DRAWS, "first", "mlp"),
     r"Wrap it: Symmetry\(\[units\]\)": lambda: nsym.align(DRAWS, "first", PAIR["component"]),
     r"Find it first: find_symmetry\(model": lambda: nsym.FoldedNUTS(model, model),
-    r"reference and sym have changed places.* Write align\(sites, reference, sym\)": lambda: nsym.align(
-        DRAWS, PAIR, "mean"
+    r"reference and sym have changed places.* Write align\(sites, reference, sym\)": lambda: (
+        nsym.align(DRAWS, PAIR, "mean")
     ),
     r"That is a kernel: pass the model itself, model": lambda: nsym.FoldedNUTS(NUTS(model)),
-    r"That is a guide: pass the model itself, model": lambda: nsym.AutoSymmetrizedNormal(AutoNormal(model)),
-    r"kernel must be a NumPyro kernel; got the function model. Write NUTS\(model\)": lambda: nsym.Folded(model),
+    r"That is a guide: pass the model itself, model": lambda: nsym.AutoSymmetrizedNormal(
+        AutoNormal(model)
+    ),
+    r"kernel must be a NumPyro kernel; got the function model. Write NUTS\(model\)": lambda: (
+        nsym.Folded(model)
+    ),
     r"It goes inside: MCMC": lambda: nsym.Folded(MCMC(NUTS(model), num_warmup=1, num_samples=1)),
     r"model must be .* got 3": lambda: nsym.find_symmetry(3),
     r"weights must be a list of names of sites; got 'w'. Write \['w'\]": lambda: nsym.mlp("w", []),
@@ -45,7 +49,9 @@ INSTEAD = {
     r"metric must be a metric.* Write Euclidean\(\)": lambda: nsym.align(
         DRAWS, "first", PAIR, metric=nsym.alignment.Euclidean
     ),
-    r"num_threads must be an int of at least 1; got True": lambda: nsym.align(DRAWS, "first", PAIR, num_threads=True),
+    r"num_threads must be an int of at least 1; got True": lambda: nsym.align(
+        DRAWS, "first", PAIR, num_threads=True
+    ),
 }
 
 
@@ -104,7 +110,11 @@ def test_what_does_not_fit_is_named(name, n, rest):
 
 def _element(permutation, factor=None):
     permutation = np.asarray(permutation)
-    return {"component": Element(permutation, np.ones(permutation.shape) if factor is None else np.asarray(factor))}
+    return {
+        "component": Element(
+            permutation, np.ones(permutation.shape) if factor is None else np.asarray(factor)
+        )
+    }
 
 
 NO_ELEMENTS = {

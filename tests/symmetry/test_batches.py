@@ -40,7 +40,9 @@ def test_known_orders(case):
 def test_the_orbit_of_a_random_point_has_as_many_points_as_the_group(case):
     every, point = case.sym.elements(), random_point(case.name)
     count = case.sym.order
-    images = case.sym.act(every, {s: np.broadcast_to(x, (count, *np.shape(x))) for s, x in point.items()})
+    images = case.sym.act(
+        every, {s: np.broadcast_to(x, (count, *np.shape(x))) for s, x in point.items()}
+    )
     flat = np.concatenate([np.asarray(x).reshape(count, -1) for x in images.values()], -1)
     assert len(np.unique(flat, axis=0)) == count
 
@@ -48,7 +50,9 @@ def test_the_orbit_of_a_random_point_has_as_many_points_as_the_group(case):
 @pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("name", ["two-batch-axes", "ensemble-small", "subjects-hmm"])
 def test_the_group_is_closed_and_composes_as_it_acts(name, rng_key):
-    """Every pair of a sample of the group with the whole group: the composition acts as one after the other."""
+    """Every pair of a sample of the group with the whole group: the composition acts as one after
+    the other.
+    """
     sym, point = BY_NAME[name].sym, random_point(name)
     every = jax.tree.map(np.asarray, sym.elements())
     count = sym.order
@@ -64,7 +68,9 @@ def test_the_group_is_closed_and_composes_as_it_acts(name, rng_key):
             one, two = acted(composed, spread), acted(first, acted(second, spread))
             for site in point:
                 np.testing.assert_allclose(one[site], two[site], rtol=1e-13)
-            listed = np.concatenate([np.asarray(a).reshape(count, -1) for e in composed.values() for a in e], -1)
+            listed = np.concatenate(
+                [np.asarray(a).reshape(count, -1) for e in composed.values() for a in e], -1
+            )
             assert len(np.unique(listed, axis=0)) == count
     back = acted(sym.inverse(every), acted(every, spread))
     for site in point:
@@ -86,9 +92,13 @@ def test_composition_is_associative_and_inverts(case, rng_key):
 @pytest.mark.parametrize("kind", ["permutation", "signed", "scaled"])
 @pytest.mark.usefixtures("x64")
 def test_action_is_its_definition(kind, rng_key):
-    """``new[b, i] = factor[b, i]**power * old[b, permutation[b, i]]``, entry by entry: batch axes on either side."""
+    """``new[b, i] = factor[b, i]**power * old[b, permutation[b, i]]``, entry by entry: batch axes
+    on either side.
+    """
     axis = Axis(1, start=1, outer=2, inner=2, power=-1, batch=(2, 0))
-    units = Units("u", 3, axes={"x": axis}, incoming={"y": Axis(2, batch=(0, 1))}, kind=kind, batch=(4, 2))
+    units = Units(
+        "u", 3, axes={"x": axis}, incoming={"y": Axis(2, batch=(0, 1))}, kind=kind, batch=(4, 2)
+    )
     sym = Symmetry([units])
     x, y = jax.random.normal(rng_key, (5, 2, 14, 4)), jax.random.normal(rng_key, (5, 4, 2, 3))
     g = sym.sample(rng_key, (5,))
@@ -100,7 +110,10 @@ def test_action_is_its_definition(kind, rng_key):
         for o, k in itertools.product(range(2), range(2)):
             new, old = 1 + (o * 3 + i) * 2 + k, 1 + (o * 3 + j) * 2 + k
             new_x[s, c, new, b] = x[s, c, old, b] / factor[s, b, c, i]
-    for moved in (sym.act(g, {"x": x, "y": y}), sym.act(*jax.tree.map(np.asarray, (g, {"x": x, "y": y})))):
+    for moved in (
+        sym.act(g, {"x": x, "y": y}),
+        sym.act(*jax.tree.map(np.asarray, (g, {"x": x, "y": y}))),
+    ):
         np.testing.assert_allclose(moved["x"], new_x, rtol=1e-14)
         np.testing.assert_allclose(moved["y"], new_y, rtol=1e-14)
 
@@ -122,8 +135,15 @@ def test_blocks_of_an_axis(name, xp, rng_key):
     blocks = axis.blocks(x, 4, 1)
     batch = tuple(shape[b] for b in axis.batch_axes)
     assert isinstance(blocks, type(x))
-    assert blocks.shape == (2, *batch, 4, axis.length(4) * x.size // (8 * int(np.prod(batch)) * shape[axis.axis]))
-    in_front = np.moveaxis(x, [1 + a % len(shape) for a in (*axis.batch_axes, axis.axis)], range(1, len(batch) + 2))
+    assert blocks.shape == (
+        2,
+        *batch,
+        4,
+        axis.length(4) * x.size // (8 * int(np.prod(batch)) * shape[axis.axis]),
+    )
+    in_front = np.moveaxis(
+        x, [1 + a % len(shape) for a in (*axis.batch_axes, axis.axis)], range(1, len(batch) + 2)
+    )
     for place in np.ndindex(2, *batch):
         for i in range(4):
             expected = in_front[place][axis.positions(4)[:, i, :]].reshape(-1)
@@ -131,7 +151,9 @@ def test_blocks_of_an_axis(name, xp, rng_key):
     np.testing.assert_array_equal(axis.with_blocks(x, blocks, 4, 1), x)
     units = Units("u", 4, axes={"x": axis}, batch=batch)
     g = Symmetry([units]).sample(rng_key, (2,))["u"]
-    moved = axis.with_blocks(x, np.take_along_axis(np.asarray(blocks), np.asarray(g.permutation)[..., None], -2), 4, 1)
+    moved = axis.with_blocks(
+        x, np.take_along_axis(np.asarray(blocks), np.asarray(g.permutation)[..., None], -2), 4, 1
+    )
     np.testing.assert_array_equal(Symmetry([units]).act({"u": g}, {"x": x})["x"], moved)
 
 
@@ -139,7 +161,11 @@ def test_values_tables_and_pickles():
     sym = BY_NAME["ensemble"].sym
     hidden = sym["hidden"]
     assert (hidden.shape, hidden.sets, hidden.describe_size()) == ((5, 6), 5, "5 x 6")
-    assert (sym["member"].shape, sym["member"].sets, sym["member"].describe_size()) == ((5,), 1, "5")
+    assert (sym["member"].shape, sym["member"].sets, sym["member"].describe_size()) == (
+        (5,),
+        1,
+        "5",
+    )
     assert hidden.describe_axes() == "w1[2 over 0] b1[1 over 0] w2[1 over 0]"
     assert str(Axis(2, batch=(0, 1))) == "[2 over 0 and 1]"
     assert "5 x 6" in str(sym)
@@ -166,7 +192,10 @@ def test_inner_units_act_first_and_either_may_go():
     assert sym.without("unit").order == 12
     assert sym.without("row").outer_of(sym["unit"]) == ((1, sym["column"]),)
     renamed = sym.rename({"row": "unit", "unit": "row"})
-    assert [(k, u.name) for k, u in renamed.outer_of(renamed["row"])] == [(0, "unit"), (1, "column")]
+    assert [(k, u.name) for k, u in renamed.outer_of(renamed["row"])] == [
+        (0, "unit"),
+        (1, "column"),
+    ]
     groups = BY_NAME["signed-groups"].sym.select("permutation")
     assert groups.order == 2**3 * 6
     assert groups.outer_of(groups["hidden"]) == ((0, groups["group"]),)
@@ -183,11 +212,15 @@ def inner_and(**outer):
 
 
 REFUSED = {
-    "batch must be a positive int or a tuple": lambda: Units("u", 2, axes={"x": Axis(1, batch=0)}, batch=0),
+    "batch must be a positive int or a tuple": lambda: Units(
+        "u", 2, axes={"x": Axis(1, batch=0)}, batch=0
+    ),
     "batch must be an int or a tuple of ints": lambda: Axis(1, batch="0"),
     "must all differ; got axis 1 and batch \\(1,\\)": lambda: Axis(1, batch=1),
     "must all differ; got axis 2 and batch \\(0, 0\\)": lambda: Axis(2, batch=(0, 0)),
-    "needs 1 axes of the array; axis \\[1\\] names 0": lambda: Units("u", 2, axes={"x": 1}, batch=4),
+    "needs 1 axes of the array; axis \\[1\\] names 0": lambda: Units(
+        "u", 2, axes={"x": 1}, batch=4
+    ),
     "needs 2 axes of the array; axis \\[1 over 0\\] names 1": lambda: Units(
         "u", 2, axes={"x": Axis(1, batch=0)}, batch=(4, 2)
     ),
@@ -199,8 +232,12 @@ REFUSED = {
     "does not run over the same dimensions of that batch": inner_and(
         axes={"x": Axis(0, batch=2), "y": Axis(0, batch=2)}, batch=5
     ),
-    "permute 2 units \\[0, from 0\\] of it": inner_and(n=2, axes={"x": Axis(0, start=0), "y": Axis(0, start=0)}),
-    "permute 3 units \\[0, 2 each\\] of it": inner_and(axes={"x": Axis(0, inner=2), "y": Axis(0, inner=2)}),
+    "permute 2 units \\[0, from 0\\] of it": inner_and(
+        n=2, axes={"x": Axis(0, start=0), "y": Axis(0, start=0)}
+    ),
+    "permute 3 units \\[0, 2 each\\] of it": inner_and(
+        axes={"x": Axis(0, inner=2), "y": Axis(0, inner=2)}
+    ),
     "both move axis 1 of site 'x' and do not commute": inner_and(axes={"x": 1}),
     "permute 2 dimensions of the batch": lambda: Symmetry(
         [
@@ -219,8 +256,13 @@ def test_refused(message):
 
 
 def test_what_commutes_is_a_direct_product():
-    """Batches over one axis on disjoint blocks; a sign of the whole batch; another axis; each other's axis never."""
-    blocks = [Units(name, 2, batch=3, axes={"x": Axis(1, start, batch=0)}) for name, start in (("a", 0), ("b", 2))]
+    """Batches over one axis on disjoint blocks; a sign of the whole batch; another axis; each
+    other's axis never.
+    """
+    blocks = [
+        Units(name, 2, batch=3, axes={"x": Axis(1, start, batch=0)})
+        for name, start in (("a", 0), ("b", 2))
+    ]
     sign = Units("sign", 1, kind="signed", incoming={"x": Axis(0, inner=3)})
     other = Units("other", 4, batch=3, axes={"x": Axis(2, batch=0)})
     sym = Symmetry([*blocks, sign, other])
@@ -228,7 +270,10 @@ def test_what_commutes_is_a_direct_product():
     assert all(sym.outer_of(u) == () for u in sym)
     with pytest.raises(SymmetryError, match="does not run over the same dimensions of that batch"):
         Symmetry(
-            [Units("a", 3, batch=3, axes={"x": Axis(1, batch=0)}), Units("b", 3, batch=3, axes={"x": Axis(0, batch=1)})]
+            [
+                Units("a", 3, batch=3, axes={"x": Axis(1, batch=0)}),
+                Units("b", 3, batch=3, axes={"x": Axis(0, batch=1)}),
+            ]
         )
 
 
@@ -269,7 +314,9 @@ def test_elements_must_have_the_batch():
 
 
 def shared_components(x):
-    """Four subjects whose components share their weights: one permutation for all of them, none of each."""
+    """Four subjects whose components share their weights: one permutation for all of them, none of
+    each.
+    """
     weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(2)))
     mu = normal("mu", 4, 2)
     mixing = dist.Categorical(jnp.broadcast_to(weights, (4, 2)))
@@ -293,10 +340,14 @@ def two_share(x):
 
 def test_a_batch_is_as_long_as_what_moves_by_itself():
     x = X[:2, :2]
-    right = Units("component", 2, batch=2, axes={"weights": Axis(1, batch=0), "mu": Axis(2, batch=0)})
+    right = Units(
+        "component", 2, batch=2, axes={"weights": Axis(1, batch=0), "mu": Axis(2, batch=0)}
+    )
     Symmetry([right]).check(two_share, x)
     with pytest.raises(SymmetryError, match="are no symmetry of this model"):
-        Symmetry([Units("component", 2, batch=(2, 2), axes={"mu": Axis(2, batch=(0, 1))})]).check(two_share, x)
+        Symmetry([Units("component", 2, batch=(2, 2), axes={"mu": Axis(2, batch=(0, 1))})]).check(
+            two_share, x
+        )
 
 
 def test_a_shared_prior_is_named_with_its_remedy():
@@ -305,7 +356,9 @@ def test_a_shared_prior_is_named_with_its_remedy():
         numpyro.sample("y", dist.Normal(jnp.prod(mu.sum(0)), 1.0), obs=y)
 
     claim = Symmetry([Units("column", 2, batch=3, axes={"mu": Axis(1, batch=0)})])
-    with pytest.raises(SymmetryError, match=r"Without batch=\(3,\) it holds: all sets move together"):
+    with pytest.raises(
+        SymmetryError, match=r"Without batch=\(3,\) it holds: all sets move together"
+    ):
         claim.check(model, 1.0)
 
 
@@ -325,7 +378,12 @@ def test_members_that_are_told_apart_are_not_exchanged():
         observe(f[0] + 2 * f[1], y)
 
     hidden = Units(
-        "hidden", 2, batch=2, kind="signed", incoming={"w1": Axis(2, batch=0)}, outgoing={"w2": Axis(1, batch=0)}
+        "hidden",
+        2,
+        batch=2,
+        kind="signed",
+        incoming={"w1": Axis(2, batch=0)},
+        outgoing={"w2": Axis(1, batch=0)},
     )
     Symmetry([hidden]).check(model, X, Y)
     with pytest.raises(SymmetryError, match="Units 'member' are no symmetry"):

@@ -39,26 +39,35 @@ def test_density_and_predictions_are_invariant(case, rng_key):
     model, scaled = view(case.name), any(u.kind == "scaled" for u in case.sym)
     point = random_point(case.name)
     moved = case.sym.act(moving(case.sym, rng_key), point)
-    (latent, observed), (latent_moved, observed_moved) = model.evaluate(point)[:2], model.evaluate(moved)[:2]
+    (latent, observed), (latent_moved, observed_moved) = (
+        model.evaluate(point)[:2],
+        model.evaluate(moved)[:2],
+    )
     np.testing.assert_allclose(sum(observed_moved.values()), sum(observed.values()), rtol=1e-11)
     joint, joint_moved = sum(latent.values()), sum(latent_moved.values())
     if scaled:
         assert abs(joint - joint_moved) > 1e-3, "a Gaussian prior is not invariant under scales"
     else:
         np.testing.assert_allclose(joint_moved, joint, rtol=1e-11)
-    np.testing.assert_allclose(predictions(case, moved), predictions(case, point), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        predictions(case, moved), predictions(case, point), rtol=1e-10, atol=1e-12
+    )
 
 
 @over_cases
 def test_acting_on_one_site_alone_is_no_symmetry(case, rng_key):
-    """Negative control: a class that loses a site changes the density, so the law above can fail."""
+    """Negative control: a class that loses a site changes the density, so the law above
+    can fail.
+    """
     model = view(case.name)
     point = random_point(case.name)
     moved = case.sym.act(moving(case.sym, rng_key), point)
     site = case.sym.sites[0]
     if case.sym.sites == (site,):
         pytest.skip("there is only one site")
-    before, after = (sum(model.evaluate(p)[1].values()) for p in (point, {**point, site: moved[site]}))
+    before, after = (
+        sum(model.evaluate(p)[1].values()) for p in (point, {**point, site: moved[site]})
+    )
     assert abs(before - after) > 1e-6
 
 
@@ -130,5 +139,7 @@ def test_listed_elements_are_the_group(case):
     flat = np.concatenate(arrays, -1)
     assert len(np.unique(flat, axis=0)) == len(flat) == case.sym.order
     identity = jax.tree.map(lambda a: a[0], every)
-    assert all((e.permutation == np.arange(e.permutation.shape[-1])).all() for e in identity.values())
+    assert all(
+        (e.permutation == np.arange(e.permutation.shape[-1])).all() for e in identity.values()
+    )
     assert all((e.factor == 1).all() for e in identity.values())

@@ -34,7 +34,9 @@ def test_a_symmetry_is_a_static_value(case):
     assert again == case.sym
     assert hash(again) == hash(case.sym)
     assert jax.tree.leaves(case.sym) == []
-    traced = jax.jit(lambda sym, key: sym.act(sym.sample(key), {}) if not sym.units else sym.sample(key))
+    traced = jax.jit(
+        lambda sym, key: sym.act(sym.sample(key), {}) if not sym.units else sym.sample(key)
+    )
     assert set(traced(case.sym, jax.random.key(0))) == {u.name for u in case.sym}
     assert all(u.name in str(case.sym) for u in case.sym)
 
@@ -53,7 +55,11 @@ def test_select_without_rename():
             Units("c", 4, axes={"z": 0}),
         ]
     )
-    assert [u.kind for u in sym.select(("permutation", "signed"))] == ["signed", "permutation", "permutation"]
+    assert [u.kind for u in sym.select(("permutation", "signed"))] == [
+        "signed",
+        "permutation",
+        "permutation",
+    ]
     assert [u.name for u in sym.select("scaled")] == ["b"]
     assert sym.select("permutation").order == 2 * 6 * 24
     assert [u.name for u in sym.without("a", "c")] == ["b"]
@@ -80,8 +86,12 @@ REFUSED = {
         "u", 2, incoming={"w": 1}, outgoing={"w": 1}, kind="signed"
     ),
     "axis 0 of site 'w' is used twice": lambda: Units("u", 2, axes={"w": (0, Axis(0, start=1))}),
-    "two Units are called 'u'": lambda: Symmetry([Units("u", 2, axes={"x": 0}), Units("u", 2, axes={"y": 0})]),
-    "do not commute": lambda: Symmetry([Units("u", 3, axes={"x": 0}), Units("v", 2, axes={"x": Axis(0, start=0)})]),
+    "two Units are called 'u'": lambda: Symmetry(
+        [Units("u", 2, axes={"x": 0}), Units("u", 2, axes={"y": 0})]
+    ),
+    "do not commute": lambda: Symmetry(
+        [Units("u", 3, axes={"x": 0}), Units("v", 2, axes={"x": Axis(0, start=0)})]
+    ),
     "units must be Units": lambda: Symmetry(["u"]),
     "3 hidden layers need 4 weight sites": lambda: nsym.mlp(["a", "b"], [2, 2, 2]),
     "need 1 or 2 bias sites": lambda: nsym.mlp(["a", "b"], [2], biases=[]),
@@ -133,7 +143,9 @@ def test_samples_must_agree():
         sym.act({}, {"mu": np.zeros(3)})
 
 
-@pytest.mark.parametrize("axis", [Axis(1), Axis(1, start=2, outer=2, inner=3), Axis(0, start=0, inner=2, power=-1)])
+@pytest.mark.parametrize(
+    "axis", [Axis(1), Axis(1, start=2, outer=2, inner=3), Axis(0, start=0, inner=2, power=-1)]
+)
 def test_axis_of_its_entries(axis):
     positions, length = axis.positions(4), axis.length(4) + (0 if axis.start is None else 5)
     shuffled = positions[::-1]  # blocks may come in any order
@@ -142,7 +154,10 @@ def test_axis_of_its_entries(axis):
 
 def test_entries_in_runs_that_are_apart():
     positions = Axis(0, start=1, outer=3, inner=2).positions(2)
-    assert Axis.of_entries(0, positions[[0, 2]], 20) == [Axis(0, start=1, inner=2), Axis(0, start=9, inner=2)]
+    assert Axis.of_entries(0, positions[[0, 2]], 20) == [
+        Axis(0, start=1, inner=2),
+        Axis(0, start=9, inner=2),
+    ]
     assert Axis.of_entries(0, positions[:, ::-1], 20) is None
 
 
@@ -151,7 +166,11 @@ def test_one_element_moves_every_draw_alike(sample):
     sym = Symmetry([Units("unit", 3, incoming={"w": 1, "b": 0}, kind="signed")])
     g = sym.sample(jax.random.key(0))
     rng = np.random.default_rng(0)
-    draws = {"w": rng.normal(size=(*sample, 2, 3)), "b": rng.normal(size=(*sample, 3)), "other": np.arange(5.0)}
+    draws = {
+        "w": rng.normal(size=(*sample, 2, 3)),
+        "b": rng.normal(size=(*sample, 3)),
+        "other": np.arange(5.0),
+    }
     moved = sym.act(g, draws, sample_ndim=len(sample))
     assert moved["other"] is draws["other"]
     for index in np.ndindex(*sample):
@@ -163,7 +182,9 @@ def test_one_element_moves_every_draw_alike(sample):
 def test_an_element_for_each_draw_is_for_as_many_draws():
     sym = nsym.mixture(2, {"mu": 0})
     g = sym.sample(jax.random.key(0), (4,))
-    with pytest.raises(SymmetryError, match=r"sample_ndim is 2, and the element has sample shape \(4,\)"):
+    with pytest.raises(
+        SymmetryError, match=r"sample_ndim is 2, and the element has sample shape \(4,\)"
+    ):
         sym.act(g, {"mu": np.zeros((3, 4, 2))}, sample_ndim=2)
     with pytest.raises(SymmetryError, match="Units 'component'"):
         sym.act(sym.identity(), {"mu": np.zeros((3, 4, 2))})

@@ -1,4 +1,6 @@
-"""Labels of units: moved with their units, against the definition, brute force and conditional laws."""
+"""Labels of units: moved with their units, against the definition, brute force and conditional
+laws.
+"""
 
 import itertools
 import pickle
@@ -22,20 +24,29 @@ TIMES = 5
 
 
 def with_labels(sym):
-    """The same symmetry with a site of labels for every Units, the batch behind the labels of one set."""
-    values = {u.name: {f"z of {u.name}": Axis(batch=tuple(range(1, 1 + len(u.batch))))} for u in sym}
+    """The same symmetry with a site of labels for every Units, the batch behind the labels of one
+    set.
+    """
+    values = {
+        u.name: {f"z of {u.name}": Axis(batch=tuple(range(1, 1 + len(u.batch))))} for u in sym
+    }
     along = {u.name: {} for u in sym}
     for u in sym:
         for _, outer in sym.outer_of(u):
             sets = sym.axis_of_sets(outer, u)
             batch = tuple(1 + b for b in sets.batch_axes)
             along[outer.name][f"z of {u.name}"] = (Axis(1 + sets.axis, power=0, batch=batch),)
-    return Symmetry([u.with_values(values[u.name]).with_axes({**u.axes, **along[u.name]}) for u in sym])
+    return Symmetry(
+        [u.with_values(values[u.name]).with_axes({**u.axes, **along[u.name]}) for u in sym]
+    )
 
 
 def random_labels(sym, seed, sample=(), dtype=np.int32):
     rng = np.random.default_rng(seed)
-    return {f"z of {u.name}": rng.integers(u.n, size=(*sample, TIMES, *u.batch)).astype(dtype) for u in sym}
+    return {
+        f"z of {u.name}": rng.integers(u.n, size=(*sample, TIMES, *u.batch)).astype(dtype)
+        for u in sym
+    }
 
 
 def alike(a, b):
@@ -58,7 +69,9 @@ def test_group_laws_hold_of_labels(case, rng_key):
 
 @over_cases
 def test_what_a_label_picks_is_picked_by_its_image(case, rng_key):
-    """A number for each unit, and the labels: old[z] is new[g z], at every place, whatever else moves."""
+    """A number for each unit, and the labels: old[z] is new[g z], at every place, whatever else
+    moves.
+    """
     sym = with_labels(case.sym)
     g = moving(sym, rng_key)
     labels = random_labels(sym, 1)
@@ -70,7 +83,10 @@ def test_what_a_label_picks_is_picked_by_its_image(case, rng_key):
         for outer in sym.in_order_of_action:  # a set that moves takes its labels along
             sets = sym.axis_of_sets(outer, u)
             if sets is not None:
-                new, picked = (act_on_axis(outer, g[outer.name], a, replace(sets, power=0), 0) for a in (new, picked))
+                new, picked = (
+                    act_on_axis(outer, g[outer.name], a, replace(sets, power=0), 0)
+                    for a in (new, picked)
+                )
         after = np.take_along_axis(new, np.moveaxis(np.asarray(moved[f"z of {u.name}"]), 0, -1), -1)
         np.testing.assert_array_equal(after, picked)
 
@@ -93,9 +109,13 @@ def test_jit_vmap_and_numpy_agree_on_labels(name, rng_key):
 
 
 def test_the_action_on_labels_is_its_definition(rng_key):
-    """``new[b, t] = the slot i whose permutation[b, i] is old[b, t]``, entry by entry; batch axes around the labels."""
+    """``new[b, t] = the slot i whose permutation[b, i] is old[b, t]``, entry by entry; batch axes
+    around the labels.
+    """
     sym = Symmetry([Units("u", 4, batch=(2, 3), values={"z": Axis(batch=(-1, 0))})])
-    z = np.random.default_rng(0).integers(4, size=(5, 3, 7, 2)).astype(np.int16)  # draw, second, time, first
+    z = (
+        np.random.default_rng(0).integers(4, size=(5, 3, 7, 2)).astype(np.int16)
+    )  # draw, second, time, first
     g = jax.tree.map(np.asarray, sym.sample(rng_key, (5,)))
     expected = np.empty_like(z)
     for s, b, t, a in itertools.product(*map(range, z.shape)):
@@ -157,7 +177,11 @@ def simplex(rng, *shape):
 
 
 def mixture_point(rng):
-    return {"weights": simplex(rng, 3), "mu": rng.normal(size=3), "sigma": rng.uniform(0.5, 2.0, size=3)}
+    return {
+        "weights": simplex(rng, 3),
+        "mu": rng.normal(size=3),
+        "sigma": rng.uniform(0.5, 2.0, size=3),
+    }
 
 
 def hmm_point(rng):
@@ -187,7 +211,9 @@ def conditional_law(joint, theta):
 
 @pytest.mark.parametrize("name", LATENT)
 def test_the_law_of_labels_given_moved_parameters_is_that_of_moved_labels(name):
-    """p(z | g theta, y) = g p(z | theta, y), exactly, for every g; with labels that stay it is another law."""
+    """p(z | g theta, y) = g p(z | theta, y), exactly, for every g; with labels that stay it is
+    another law.
+    """
     sym, joint, draw = LATENT[name]
     theta = jax.tree.map(jnp.asarray, draw(np.random.default_rng(0)))
     every, law = conditional_law(joint, theta)
@@ -214,7 +240,9 @@ REFUSED = {
     "values are names of sites in a tuple, or a dict": lambda: labelled(values=3),
     "a site is named twice in values": lambda: labelled(values=("z", "z")),
     "sites are named by strings; got 3 in values": lambda: labelled(values=(3,)),
-    "site 'x' holds labels of these units .values., and they lie along it": lambda: labelled(values=("x",)),
+    "site 'x' holds labels of these units .values., and they lie along it": lambda: labelled(
+        values=("x",)
+    ),
     r"expected Axis\(batch=...\), the axes on which the batch runs, and nothing else; got Axis\(axis=0": lambda: (
         labelled(values={"z": Axis(0)})
     ),
@@ -237,9 +265,13 @@ REFUSED = {
             Units("subject", 2, axes={"x": 0}),
         ]
     ),
-    "lie along no site but labels": lambda: Symmetry([Units("u", 3, values=("z",))]).without_values(),
+    "lie along no site but labels": lambda: Symmetry(
+        [Units("u", 3, values=("z",))]
+    ).without_values(),
     "acts on no site 'y'": lambda: Symmetry([labelled()]).rename_sites({"y": "x"}),
-    "two sites would be called 'z'": lambda: Symmetry([labelled(values=("z",))]).rename_sites({"x": "z"}),
+    "two sites would be called 'z'": lambda: Symmetry([labelled(values=("z",))]).rename_sites(
+        {"x": "z"}
+    ),
 }
 
 
@@ -252,7 +284,9 @@ def test_refused(message):
 NO_LABELS = {
     r"its numbers run from 1 to 3. They seem to count from 1": np.array([1, 2, 3]),
     r"its numbers run from -1 to 2\.$": np.array([2, -1, 0]),
-    r"an array \(ndarray of shape \(3,\) and dtype float64\); expected integers 0 .. 2": np.array([0.0, 1.0, 2.0]),
+    r"an array \(ndarray of shape \(3,\) and dtype float64\); expected integers 0 .. 2": np.array(
+        [0.0, 1.0, 2.0]
+    ),
 }
 
 
@@ -262,7 +296,10 @@ def test_labels_are_looked_at(message, xp):
     sym = Symmetry([labelled(values=("z",))])
     message = message if xp is np else message.replace("ndarray", ".*")
     with pytest.raises(SymmetryError, match=message):
-        sym.act(sym.identity(), {"x": np.zeros(3), "z": xp.asarray(NO_LABELS[message if xp is np else _key(message)])})
+        sym.act(
+            sym.identity(),
+            {"x": np.zeros(3), "z": xp.asarray(NO_LABELS[message if xp is np else _key(message)])},
+        )
 
 
 def _key(message):
@@ -270,7 +307,9 @@ def _key(message):
 
 
 def test_a_batch_of_labels_must_fit():
-    sym = Symmetry([Units("u", 3, batch=4, axes={"x": Axis(1, batch=0)}, values={"z": Axis(batch=1)})])
+    sym = Symmetry(
+        [Units("u", 3, batch=4, axes={"x": Axis(1, batch=0)}, values={"z": Axis(batch=1)})]
+    )
     sym.check_shapes({"x": (4, 3), "z": (7, 4)})
     sym.check_shapes({"x": (4, 3)})
     with pytest.raises(SymmetryError, match=r"axis 1 has length 7; the batch of 4 x 3 needs 4"):
@@ -292,7 +331,12 @@ def test_tables_values_and_pickles():
     assert sym.label_sites == ("z",)
     assert str(sym).splitlines()[1].endswith("mu[0], labels z")
     assert sym.without_values() == Symmetry([plain])
-    kept = [sym.select("permutation"), sym.rename({"component": "k"}), sym.unconditional(), sym.without()]
+    kept = [
+        sym.select("permutation"),
+        sym.rename({"component": "k"}),
+        sym.unconditional(),
+        sym.without(),
+    ]
     assert all(other.label_sites == ("z",) for other in kept)
     renamed = sym.rename_sites({"z": "state", "mu": "loc"})
     assert (renamed.sites, renamed.label_sites) == (("loc",), ("state",))
@@ -307,10 +351,14 @@ def test_subjects_that_are_exchanged_take_their_labels_along():
     sym = Symmetry([outer, inner])
     assert sym.outer_of(inner) == ((0, outer),)
     assert (sym.sites, sym.label_sites) == (("x",), ("z",))
-    assert sym.without_values().outer_of(sym.without_values()["u"]) == ((0, Units("subject", 3, axes={"x": 0})),)
+    assert sym.without_values().outer_of(sym.without_values()["u"]) == (
+        (0, Units("subject", 3, axes={"x": 0})),
+    )
     every = jax.tree.map(np.asarray, sym.elements())
     x, z = np.arange(6.0).reshape(3, 2), np.array([[0, 1], [1, 1], [0, 0]])
-    moved = sym.act(every, {"x": np.broadcast_to(x, (48, 3, 2)), "z": np.broadcast_to(z, (48, 3, 2))})
+    moved = sym.act(
+        every, {"x": np.broadcast_to(x, (48, 3, 2)), "z": np.broadcast_to(z, (48, 3, 2))}
+    )
     picked = np.take_along_axis(moved["x"], moved["z"], -1)
     rows = {tuple(map(tuple, p)) for p in picked}
     assert rows == set(itertools.permutations(tuple(map(tuple, np.take_along_axis(x, z, -1)))))

@@ -1,1 +1,3 @@
-"""What is maximised when draws are matched, and how: sweeps, starts, listing, and the sets of a batch."""
+"""What is maximised when draws are matched, and how: sweeps, starts, listing, and the sets of a
+batch.
+"""

@@ -52,7 +52,9 @@ class SetsAsDraws:
         return prod(self.shape)
 
     def sites(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Arrays ``(batch, *site)`` with the sets among the draws, a draw's own after each other."""
+        """Arrays ``(batch, *site)`` with the sets among the draws, a draw's own after
+        each other.
+        """
         return {site: in_rows(arrays[site], axes) for site, axes in self.axes.items()}
 
     def sites_back(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -61,11 +63,17 @@ class SetsAsDraws:
 
     def elements(self, elements: Mapping[str, Element]) -> dict[str, Element]:
         """Elements of the family as such of the sets."""
-        return {name: Element(*(in_rows(a, own) for a in elements[name])) for name, own in self.dimensions.items()}
+        return {
+            name: Element(*(in_rows(a, own) for a in elements[name]))
+            for name, own in self.dimensions.items()
+        }
 
     def elements_back(self, elements: Mapping[str, Element]) -> dict[str, Element]:
         """The inverse of :meth:`elements`."""
-        return {name: Element(*(self._back(a, own) for a in elements[name])) for name, own in self.dimensions.items()}
+        return {
+            name: Element(*(self._back(a, own) for a in elements[name]))
+            for name, own in self.dimensions.items()
+        }
 
     def objective(self, objective: Objective) -> Objective:
         """The family's objective, with a reference for each set."""
@@ -82,7 +90,9 @@ class SetsAsDraws:
 
 
 def sets_as_draws(sym: Symmetry, shapes: Shapes) -> SetsAsDraws | None:
-    """A family with its batch taken for draws; ``None`` where its units have no dimension in common."""
+    """A family with its batch taken for draws; ``None`` where its units have no dimension in
+    common.
+    """
     first = sym.units[0]
     common = [c for j in range(len(first.batch)) if (c := _common_dimension(sym, shapes, j))]
     if not common:
@@ -94,8 +104,11 @@ def sets_as_draws(sym: Symmetry, shapes: Shapes) -> SetsAsDraws | None:
     return SetsAsDraws(rest, shape, axes, dimensions)
 
 
-def _common_dimension(sym: Symmetry, shapes: Shapes, dimension: int) -> tuple[dict[str, int], dict[str, int]] | None:
-    """Where a dimension of the first units' batch runs on each site, and which it is of each units' batch.
+def _common_dimension(
+    sym: Symmetry, shapes: Shapes, dimension: int
+) -> tuple[dict[str, int], dict[str, int]] | None:
+    """Where a dimension of the first units' batch runs on each site, and which it is of each units'
+    batch.
 
     ``None`` where some units lie on its sites and have no batch along it.
     """
@@ -113,7 +126,11 @@ def _common_dimension(sym: Symmetry, shapes: Shapes, dimension: int) -> tuple[di
         for v in sym:
             for site in set(v.sites) & set(where):
                 for b in v.axes[site]:
-                    runs = [k for k, axis in enumerate(b.batch_axes) if axis % len(shapes[site]) == where[site]]
+                    runs = [
+                        k
+                        for k, axis in enumerate(b.batch_axes)
+                        if axis % len(shapes[site]) == where[site]
+                    ]
                     if not runs or own.get(v.name, runs[0]) != runs[0]:
                         return None
                     if v.name not in own:
@@ -123,18 +140,23 @@ def _common_dimension(sym: Symmetry, shapes: Shapes, dimension: int) -> tuple[di
 
 
 def lone_outer(sym: Symmetry, shapes: Shapes) -> Units | None:
-    """The units that permute the sets of all others, where there are such and they lie once on each array."""
+    """The units that permute the sets of all others, where there are such and they lie once on each
+    array.
+    """
     for s in sym:
         others = [u for u in sym if u != s]
         permutes_all = all(any(t == s for _, t in sym.outer_of(u)) for u in others)
-        once = all(len({a.axis % len(shapes[site]) for a in axs}) == 1 for site, axs in s.placements)
+        once = all(
+            len({a.axis % len(shapes[site]) for a in axs}) == 1 for site, axs in s.placements
+        )
         if others and permutes_all and once and not s.has_scales:
             return s
     return None
 
 
 def wreaths(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
-    """The units that permute the sets of others, each with those, where the two are matched together.
+    """The units that permute the sets of others, each with those, where the two are matched
+    together.
 
     Where outer units lie twice on one array, or sets are permuted by several, they stand alone.
     """
@@ -151,24 +173,35 @@ def _outer_units(sym: Symmetry) -> list[Units]:
     return [u for u in sym if u.name in names]
 
 
-def _without(u: Units, dimensions: Sequence[int], axes: Mapping[str, tuple[int, ...]], shapes: Shapes) -> Units:
+def _without(
+    u: Units, dimensions: Sequence[int], axes: Mapping[str, tuple[int, ...]], shapes: Shapes
+) -> Units:
     """The units of one set."""
-    placed = {site: tuple(without_axes(a, axes[site], len(shapes[site])) for a in axs) for site, axs in u.placements}
+    placed = {
+        site: tuple(without_axes(a, axes[site], len(shapes[site])) for a in axs)
+        for site, axs in u.placements
+    }
     batch = tuple(m for k, m in enumerate(u.batch) if k not in dimensions)
     return Units(u.name, u.n, axes=placed, kind=u.kind, batch=batch)
 
 
 def without_axes(axis: Axis, removed: Sequence[int], ndim: int) -> Axis:
-    """The same axis of an array from which others were taken; a batch that ran over them is gone."""
+    """The same axis of an array from which others were taken; a batch that ran over
+    them is gone.
+    """
     own = axis.resolved(ndim)
 
     def moved(a: int) -> int:
         return a - sum(r < a for r in removed)
 
-    return replace(own, axis=moved(own.axis), batch=tuple(moved(b) for b in own.batch_axes if b not in removed))
+    return replace(
+        own, axis=moved(own.axis), batch=tuple(moved(b) for b in own.batch_axes if b not in removed)
+    )
 
 
 def in_rows(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
-    """An array ``(batch, *site)`` whose axes ``axes`` of ``site`` became rows: ``(batch * sets, *rest)``."""
+    """An array ``(batch, *site)`` whose axes ``axes`` of ``site`` became rows: ``(batch * sets,
+    *rest)``.
+    """
     front = namespace(x).moveaxis(x, [1 + a for a in axes], range(1, 1 + len(axes)))
     return front.reshape(-1, *front.shape[1 + len(axes) :])

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from ...symmetry import Element, Symmetry
 
 
-def after(sym: Symmetry, step: Mapping[str, Element], before: Mapping[str, Element]) -> dict[str, Element]:
+def after(
+    sym: Symmetry, step: Mapping[str, Element], before: Mapping[str, Element]
+) -> dict[str, Element]:
     """What some units did first and others then, as one element of those that moved.
 
     Units that commute keep what they did. Where the step is one of units whose sets others have

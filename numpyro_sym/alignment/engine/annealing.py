@@ -17,7 +17,9 @@ _HOT, _COLD, _STEPS, _BALANCINGS = 0.7, 5.0, 12, 3
 
 
 class Soft(NamedTuple):
-    """Doubly stochastic matrices and the mean factor of each pair, both ``[draw, *batch, slot, unit]``."""
+    """Doubly stochastic matrices and the mean factor of each pair, both ``[draw, *batch, slot,
+    unit]``.
+    """
 
     weight: np.ndarray
     factor: np.ndarray
@@ -65,7 +67,9 @@ def _gibbs(units: Units, parts: Parts, beta: float) -> Soft:
 
 
 def _balanced(log_weight: np.ndarray) -> np.ndarray:
-    """Sinkhorn's iteration, columns last, on weights no smaller than exp(-80) of their row's largest."""
+    """Sinkhorn's iteration, columns last, on weights no smaller than exp(-80) of their row's
+    largest.
+    """
     floor = -80.0
     kernel = np.exp(np.maximum(log_weight - log_weight.max(-1, keepdims=True), floor))
     column = np.ones((*kernel.shape[:-2], 1, kernel.shape[-1]), kernel.dtype)
@@ -76,7 +80,9 @@ def _balanced(log_weight: np.ndarray) -> np.ndarray:
 
 
 def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
-    """The coefficient where the draws are expected to have their units, shape ``(batch, *site)``."""
+    """The coefficient where the draws are expected to have their units, shape ``(batch,
+    *site)``.
+    """
     moved = pairing.coefficient
     for units, axis in pairing.others:
         matrix = soft[units.name].matrix(units.factor_power(axis, pairing.term.moment))

@@ -34,7 +34,9 @@ def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndar
     """:func:`assign`, given the best column of each row and its score."""
     n = best.shape[-1]
     if best.ndim != 2:
-        return assign_from(score.reshape(-1, n, n), best.reshape(-1, n), top.reshape(-1, n)).reshape(best.shape)
+        return assign_from(
+            score.reshape(-1, n, n), best.reshape(-1, n), top.reshape(-1, n)
+        ).reshape(best.shape)
     batch = len(best)
     taken = np.zeros(batch * n, bool)
     taken[(best + np.arange(batch)[:, None] * n).ravel()] = True
@@ -43,7 +45,8 @@ def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndar
         return best
     rows = slice(None) if doubtful.all() else np.flatnonzero(doubtful)
     permutation = best.copy()
-    # The same problem with nothing to pay for a row's best: solvers take less to it than to ``-score``.
+    # The same problem with nothing to pay for a row's best: solvers take less to it than to
+    # ``-score``.
     permutation[rows] = _solve(top[rows][..., None] - score[rows])
     return permutation
 
@@ -51,7 +54,9 @@ def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndar
 def _solve(cost: np.ndarray) -> np.ndarray:
     # One thread here: whoever has several splits the draws among them.
     if hasattr(lap, "lapjvh_batch"):
-        return np.concatenate(lap.lapjvh_batch(cost, return_cost=False, n_threads=1)[1]).reshape(cost.shape[:2])
+        return np.concatenate(lap.lapjvh_batch(cost, return_cost=False, n_threads=1)[1]).reshape(
+            cost.shape[:2]
+        )
     return np.stack([linear_sum_assignment(c)[1] for c in cost])
 
 

@@ -19,8 +19,8 @@ class Descent(NamedTuple):
 
     :param elements: units name -> :class:`Element` of shape ``(batch, *units.shape)``.
     :param loss: by how much the cheapest single change would lower the score, shape ``(batch,)``.
-    :param settled: whether every unit is the best of all for its slot, or the nearest: a match without
-        conflict; or the one assignment is the optimum.
+    :param settled: whether every unit is the best of all for its slot, or the nearest: a match
+        without conflict; or the one assignment is the optimum.
     """
 
     elements: dict[str, Element]
@@ -33,10 +33,10 @@ def descend(scores: Scores, start: Elements, max_sweeps: int = 1000) -> Descent:
 
     A draw's ``Units`` is visited again only when units that touch it have moved.
 
-    :param start: units name -> elements of shape ``(batch, *units.shape)``. Units that are not there are first
-        placed by the arrays that only they and those before them move. From an empty start a
-        network is thus matched layer by layer: right for exact copies, where a descent from the
-        identity begins with noise.
+    :param start: units name -> elements of shape ``(batch, *units.shape)``. Units that are not
+        there are first placed by the arrays that only they and those before them move. From an
+        empty start a network is thus matched layer by layer: right for exact copies, where a
+        descent from the identity begins with noise.
     """
     state = _State(scores, start)
     for _ in range(max_sweeps):
@@ -67,7 +67,9 @@ class _State:
         self.odd: dict[str, np.ndarray] = {}
         # Scores of a visit to all draws, and the others they account for, until one of these moves.
         self.known: dict[str, tuple[Parts, set[str]]] = {}
-        self.true_loss = {u.name: np.empty(batch, scores.dtype) for u in sym if self.objective.is_quadratic(u)}
+        self.true_loss = {
+            u.name: np.empty(batch, scores.dtype) for u in sym if self.objective.is_quadratic(u)
+        }
 
     def visit(self, units: Units, rows: np.ndarray) -> None:
         """Improve one ``Units`` of some draws, and let whom that touches wait again."""
@@ -109,9 +111,16 @@ class _State:
             if moved.size and name in self.known.get(other, ({}, set()))[1]:
                 del self.known[other]
 
-    def _truly_better(self, units: Units, parts: Parts, rows, old: Element, new: Element, better, size):
-        """The assignment where it is better in truth, else the best single change, where that is."""
-        tried = {**self.elements, units.name: Element(*(a.copy() for a in self.elements[units.name]))}
+    def _truly_better(
+        self, units: Units, parts: Parts, rows, old: Element, new: Element, better, size
+    ):
+        """The assignment where it is better in truth, else the best single change,
+        where that is.
+        """
+        tried = {
+            **self.elements,
+            units.name: Element(*(a.copy() for a in self.elements[units.name])),
+        }
         for whole, values in zip(tried[units.name], new, strict=True):
             whole[rows] = values
         gain = self.scores.value(units, tried, rows) - self.scores.value(units, self.elements, rows)
@@ -125,7 +134,10 @@ class _State:
         self.true_loss[units.name][rows] = loss.reshape(len(rows), -1).min(-1)
         step = Element(*(a.reshape(old.permutation.shape) for a in changed(in_row, i, k)))
         pick = better[..., None]
-        new = Element(np.where(pick, new.permutation, step.permutation), np.where(pick, new.factor, step.factor))
+        new = Element(
+            np.where(pick, new.permutation, step.permutation),
+            np.where(pick, new.factor, step.factor),
+        )
         return new, better | (-loss > tolerance)
 
     def result(self) -> Descent:
@@ -133,16 +145,22 @@ class _State:
         losses = []
         for units in self.objective.sym:
             name, permutation = units.name, self.elements[units.name].permutation
-            if not self.objective.is_linear:  # there the assignment is the optimum, whatever else it is
+            if (
+                not self.objective.is_linear
+            ):  # there the assignment is the optimum, whatever else it is
                 settled &= self._is_settled(units, permutation)
             if name in self.true_loss:
                 losses.append(self.true_loss[name])
             else:
-                losses.append(smallest_loss(units, self.best[name], self.odd.get(name), permutation))
+                losses.append(
+                    smallest_loss(units, self.best[name], self.odd.get(name), permutation)
+                )
         return Descent(self.elements, np.maximum(np.min(losses, axis=0), 0), settled)
 
     def _is_settled(self, units: Units, permutation: np.ndarray) -> np.ndarray:
-        """Where each slot's unit has the largest inner product with it of all, or is the nearest of all."""
+        """Where each slot's unit has the largest inner product with it of all, or is the nearest of
+        all.
+        """
         best = self.best[units.name]
         settled = _all(chosen(best, permutation) >= self.top[units.name])
         rows = np.flatnonzero(~settled)
@@ -166,6 +184,8 @@ def _all(holds: np.ndarray) -> np.ndarray:
 
 
 def _evaluated(parts: Parts, element: Element) -> np.ndarray:
-    """The score of one element of each set: ``sum_i sum_q factor[i]**q parts[q][i, permutation[i]]``."""
+    """The score of one element of each set: ``sum_i sum_q factor[i]**q parts[q][i,
+    permutation[i]]``.
+    """
     terms = ((chosen(part, element.permutation), q) for q, part in parts.items())
     return np.sum([term * element.factor**q if q else term for term, q in terms], axis=(0, -1))

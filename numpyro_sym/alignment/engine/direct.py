@@ -33,7 +33,9 @@ def match_directly(
     draws, objective = problem
     if starts is None:
         recurrent = [u.n for u in objective.sym if objective.is_quadratic(u)]
-        starts = ("forward", "annealed", "identity") + ("random",) * (64 if recurrent and max(recurrent) <= 16 else 0)
+        starts = ("forward", "annealed", "identity") + ("random",) * (
+            64 if recurrent and max(recurrent) <= 16 else 0
+        )
     if isinstance(starts, Mapping):
         return _from_one(draws, objective, starts, 0, num_threads)
     found = _from_one(draws, objective, starts[0], 0, num_threads)
@@ -41,7 +43,9 @@ def match_directly(
         return found
     # A match without conflict proves less where units' own moves change their scores, or where no
     # array tells any units by itself, so that the start is blind: two starts must agree.
-    is_proof = objective.has_array_of_its_own and not any(objective.is_quadratic(u) for u in objective.sym)
+    is_proof = objective.has_array_of_its_own and not any(
+        objective.is_quadratic(u) for u in objective.sym
+    )
     doubtful = np.full(len(found.settled), not is_proof)
     if listing is not None:
         rows = np.flatnonzero(~found.settled | doubtful)
@@ -59,8 +63,12 @@ def match_directly(
     return found
 
 
-def _improve(found: Match, where: np.ndarray, problem: Problem, name: str, seed: int, num_threads: int) -> np.ndarray:
-    """Replace matches by those of another start where these are nearer, in place; which rows agree."""
+def _improve(
+    found: Match, where: np.ndarray, problem: Problem, name: str, seed: int, num_threads: int
+) -> np.ndarray:
+    """Replace matches by those of another start where these are nearer, in place; which
+    rows agree.
+    """
     rows = np.flatnonzero(where)
     if not rows.size:
         return rows
@@ -72,10 +80,14 @@ def _improve(found: Match, where: np.ndarray, problem: Problem, name: str, seed:
     return agree
 
 
-def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: int, num_threads: int) -> Match:
+def _from_one(
+    draws: Arrays, objective: Objective, start: str | Elements, seed: int, num_threads: int
+) -> Match:
     """One descent for every draw."""
     batch = len(next(iter(draws.values())))
-    per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(u.sets * u.n**2 for u in objective.sym)
+    per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(
+        u.sets * u.n**2 for u in objective.sym
+    )
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
     chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
@@ -85,8 +97,12 @@ def _from_one(draws: Arrays, objective: Objective, start: str | Elements, seed: 
 
     def run(chunk: slice) -> None:
         some = {name: a[chunk] for name, a in draws.items()}
-        given = {n: take(e, chunk) for n, e in start.items()} if isinstance(start, Mapping) else start
-        done = _match_chunk(some, objective.of_rows(np.arange(batch)[chunk]), given, seed + chunk.start)
+        given = (
+            {n: take(e, chunk) for n, e in start.items()} if isinstance(start, Mapping) else start
+        )
+        done = _match_chunk(
+            some, objective.of_rows(np.arange(batch)[chunk]), given, seed + chunk.start
+        )
         for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
             whole[chunk] = values
 
@@ -107,7 +123,9 @@ def _blank(draws: Arrays, objective: Objective) -> Match:
     def floats(*shape: int) -> np.ndarray:
         return np.empty((batch, *shape), some.dtype)
 
-    elements = {u.name: Element(np.empty((batch, *u.shape), int), floats(*u.shape)) for u in objective.sym}
+    elements = {
+        u.name: Element(np.empty((batch, *u.shape), int), floats(*u.shape)) for u in objective.sym
+    }
     sites = {name: np.empty(x.shape, x.dtype) for name, x in draws.items()}
     settled, exact, starts = (np.empty(batch, kind) for kind in (bool, bool, int))
     return Match(elements, sites, floats(), floats(), floats(), settled, exact, starts)

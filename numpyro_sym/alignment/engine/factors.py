@@ -33,8 +33,12 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
         size = np.abs(parts[1])
         return parts[0] + size if 0 in parts else size, np.copysign(one, parts[1])
     if not set(parts) <= {-2, -1, 0, 1, 2}:
-        raise SymmetryError(f"Scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}.")
-    score, factor = _best_scales([np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)])
+        raise SymmetryError(
+            f"Scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}."
+        )
+    score, factor = _best_scales(
+        [np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)]
+    )
     return score.astype(some.dtype), factor.astype(some.dtype)
 
 
@@ -42,16 +46,19 @@ def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarr
     """The best factor of each unit in the slot where a permutation puts it."""
     if not units.has_factors:
         return np.ones(permutation.shape, parts[0].dtype)
-    return np.array(best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1])
+    return np.array(
+        best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1]
+    )
 
 
 def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Maximise ``m2 / d**2 + m1 / d + zero + p1 d + p2 d**2`` over d > 0, where ``m2, p2 <= 0``.
 
-    With ``d = s e`` and ``s = (m2 / p2)**(1/4)`` the stationary points are the roots of
-    ``e**4 - a e**3 + c e - 1``, by Ferrari those of ``e**2 - u e + w`` and ``e**2 - v e + z`` with
-    ``u + v = a``, ``w z = -1``, and ``y = w + z = -u v`` the largest root of a cubic without square. Then
-    ``w`` is the product of the two largest of three positive roots, of which the middle one is a minimum.
+    With ``d = s e`` and ``s = (m2 / p2)**(1/4)`` the stationary points are the roots of ``e**4 - a
+    e**3 + c e - 1``, by Ferrari those of ``e**2 - u e + w`` and ``e**2 - v e + z`` with ``u + v =
+    a``, ``w z = -1``, and ``y = w + z = -u v`` the largest root of a cubic without square. Then
+    ``w`` is the product of the two largest of three positive roots, of which the middle one is a
+    minimum.
     """
     m2, m1, zero, p1, p2 = coefficients
     tiny = np.finfo(float).tiny ** 0.5

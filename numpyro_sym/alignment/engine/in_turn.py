@@ -1,4 +1,6 @@
-"""Units that permute the sets of others and share arrays with more: matched part by part, again and again."""
+"""Units that permute the sets of others and share arrays with more: matched part by part, again and
+again.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ _MAX_SWEEPS = 100
 def match_in_turn(
     problem: Problem, starts: Starts, solve: Solve, listing: Callable[[Problem], dict] | None = None
 ) -> Match:
-    """Sweep over parts of the symmetry, each matched with all else held, until no draw comes nearer.
+    """Sweep over parts of the symmetry, each matched with all else held, until no draw comes
+    nearer.
 
     A part is some outer units with the units whose sets they permute, which is exact by itself,
     or all units that permute no sets.
@@ -35,7 +38,9 @@ def match_in_turn(
         return found._replace(exact=np.ones(problem.batch, bool))
     best = None
     for seed, name in enumerate(starts or _STARTS):
-        start = start_without_scores(name, problem.sym, problem.draws, problem.objective.reference, seed)
+        start = start_without_scores(
+            name, problem.sym, problem.draws, problem.objective.reference, seed
+        )
         found = _swept(problem, start, solve)
         if best is None:
             best = found
@@ -68,7 +73,9 @@ def _swept(problem: Problem, start: Elements, solve: Solve) -> Match:
                 continue
             still = unmoved(sym, moved.size, found.distance.dtype)
             step = {name: take(e, better) for name, e in found.elements.items()}
-            total = sym.compose({**still, **step}, {name: take(e, moved) for name, e in elements.items()})
+            total = sym.compose(
+                {**still, **step}, {name: take(e, moved) for name, e in elements.items()}
+            )
             for name, e in total.items():
                 for whole, values in zip(elements[name], e, strict=True):
                     whole[moved] = values
@@ -88,7 +95,9 @@ def _swept(problem: Problem, start: Elements, solve: Solve) -> Match:
 
 
 def _parts(problem: Problem) -> list[Symmetry]:
-    """Outer units with those whose sets they permute, then all units that permute no sets and stand in no part."""
+    """Outer units with those whose sets they permute, then all units that permute no sets and stand
+    in no part.
+    """
     sym = problem.sym
     parts = wreaths(sym, problem.objective.shapes)
     outer = {part.units[0].name for part in parts}

@@ -21,7 +21,8 @@ _MOST_UNITS = 8
 
 
 def cover(sym: Symmetry, shapes: Shapes) -> tuple[str, ...] | None:
-    """The units to list, of the fewest elements together, so that one assignment for each of the others is exact.
+    """The units to list, of the fewest elements together, so that one assignment for each of the
+    others is exact.
 
     :returns: their names; ``None`` where that is nowhere near.
     """
@@ -45,7 +46,9 @@ def is_exact(sym: Symmetry, shapes: Shapes) -> bool:
 def _is_exact_family(sym: Symmetry, shapes: Shapes) -> bool:
     sets = sets_as_draws(sym, shapes)
     if sets is not None:
-        return is_exact(sets.sym, {site: _rest(shapes[site], axes) for site, axes in sets.axes.items()})
+        return is_exact(
+            sets.sym, {site: _rest(shapes[site], axes) for site, axes in sets.axes.items()}
+        )
     outer = lone_outer(sym, shapes)
     if outer is not None:
         return is_exact(sym.without(outer.name), shapes)
@@ -69,16 +72,26 @@ def listed(problem: Problem, *, names: tuple[str, ...], solve: Solve) -> dict[st
     return in_chunks(problem, None, int(some.order), work).elements
 
 
-def _listed(problem: Problem, starts: Starts, *, some: Symmetry, every: dict[str, Element], solve: Solve) -> Match:
+def _listed(
+    problem: Problem, starts: Starts, *, some: Symmetry, every: dict[str, Element], solve: Solve
+) -> Match:
     sym, batch, copies = problem.sym, problem.batch, int(some.order)
     rest = sym.without(*(u.name for u in some))
     tried = problem.repeated(copies)
     dtype = next(iter(problem.draws.values())).dtype
     at = {
-        name: Element(*(np.tile(a, (batch, *[1] * (a.ndim - 1))) for a in (e.permutation, e.factor.astype(dtype))))
+        name: Element(
+            *(
+                np.tile(a, (batch, *[1] * (a.ndim - 1)))
+                for a in (e.permutation, e.factor.astype(dtype))
+            )
+        )
         for name, e in every.items()
     }
-    moved = {**tried.draws, **act_on_draws(some, at, {site: tried.draws[site] for site in some.sites})}
+    moved = {
+        **tried.draws,
+        **act_on_draws(some, at, {site: tried.draws[site] for site in some.sites}),
+    }
     still = unmoved(sym, len(tried.draws[sym.sites[0]]), dtype)
     step = {}
     if rest.units:
@@ -87,9 +100,19 @@ def _listed(problem: Problem, starts: Starts, *, some: Symmetry, every: dict[str
     square = tried.objective.squared_distance(moved)
     row = square.reshape(batch, copies).argmin(-1) + copies * np.arange(batch)
     first, second = (
-        {name: Element(*(a[row] for a in e)) for name, e in {**still, **elements}.items()} for elements in (at, step)
+        {name: Element(*(a[row] for a in e)) for name, e in {**still, **elements}.items()}
+        for elements in (at, step)
     )
     elements = sym.compose(second, first)
     distance = np.sqrt(square[row])
     blank = np.zeros(batch)
-    return Match(elements, {site: moved[site][row] for site in sym.sites}, distance, blank, blank, blank, blank, blank)
+    return Match(
+        elements,
+        {site: moved[site][row] for site in sym.sites},
+        distance,
+        blank,
+        blank,
+        blank,
+        blank,
+        blank,
+    )

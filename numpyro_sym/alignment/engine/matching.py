@@ -21,7 +21,9 @@ def match(draws: Arrays, objective: Objective, starts: Starts, num_threads: int)
 
     :param draws: site name -> array of shape ``(batch, *site)``.
     """
-    return _match(Problem({site: draws[site] for site in objective.sym.sites}, objective), starts, num_threads)
+    return _match(
+        Problem({site: draws[site] for site in objective.sym.sites}, objective), starts, num_threads
+    )
 
 
 def _match(problem: Problem, starts: Starts, num_threads: int) -> Match:
@@ -50,8 +52,12 @@ def _match_family(problem: Problem, starts: Starts, num_threads: int) -> Match:
 
 def _match_sets(sets: SetsAsDraws, problem: Problem, starts: Starts, num_threads: int) -> Match:
     of_sets = Problem(sets.sites(problem.draws), sets.objective(problem.objective))
-    found = _match(of_sets, sets.elements(starts) if isinstance(starts, Mapping) else starts, num_threads)
-    distance, before = (np.sqrt(sets.of_draw(np.square(d)).sum(-1)) for d in (found.distance, found.distance_before))
+    found = _match(
+        of_sets, sets.elements(starts) if isinstance(starts, Mapping) else starts, num_threads
+    )
+    distance, before = (
+        np.sqrt(sets.of_draw(np.square(d)).sum(-1)) for d in (found.distance, found.distance_before)
+    )
     return Match(
         sets.elements_back(found.elements),
         sets.sites_back(found.sites),

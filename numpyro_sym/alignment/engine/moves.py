@@ -12,21 +12,29 @@ from ...symmetry import Axis, Element, Symmetry, Units, act_on_axis
 Elements = Mapping[str, Element]
 
 
-def act_on_draws(sym: Symmetry, elements: Elements, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def act_on_draws(
+    sym: Symmetry, elements: Elements, draws: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """``sym.act`` for one leading dimension, faster."""
     out = dict(draws)
     for site in sym.sites:
-        moves = [(u, elements[u.name], axis) for u in sym.in_order_of_action for axis in u.axes.get(site, ())]
+        moves = [
+            (u, elements[u.name], axis)
+            for u in sym.in_order_of_action
+            for axis in u.axes.get(site, ())
+        ]
         out[site] = move(draws[site], moves)
     return out
 
 
-def move(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: int = 1) -> np.ndarray:
+def move(
+    x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: int = 1
+) -> np.ndarray:
     """An array moved along several of its axes.
 
     :param x: ``(batch, *site)``, or ``(1, *site)`` for one array moved in many ways.
-    :param moves: units, their element ``(batch, *units.shape)``, and the axis of ``site`` on which it acts, in the
-        order in which they act.
+    :param moves: units, their element ``(batch, *units.shape)``, and the axis of ``site`` on which
+        it acts, in the order in which they act.
     :param moment: the array holds this power of the values: so act the factors.
     :returns: an array ``(batch, *site)``.
     """
@@ -50,8 +58,12 @@ def move(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: in
     return out
 
 
-def _moved_in_turn(x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: int) -> np.ndarray:
-    """One axis after the other: where units have a batch, an entry's move on one depends on its place on others."""
+def _moved_in_turn(
+    x: np.ndarray, moves: Sequence[tuple[Units, Element, Axis]], moment: int
+) -> np.ndarray:
+    """One axis after the other: where units have a batch, an entry's move on one depends on its
+    place on others.
+    """
     for units, element, axis in moves:
         x = act_on_axis(units, Element(element.permutation, element.factor**moment), x, axis, 1)
     return x

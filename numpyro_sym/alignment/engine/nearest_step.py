@@ -18,7 +18,8 @@ Elements = dict[str, Element]
 
 
 def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
-    """The element of greatest inner product with the reference: signs within, order by one assignment a set.
+    """The element of greatest inner product with the reference: signs within, order by one
+    assignment a set.
 
     The nearest one, but where the units lie on two axes of one array: there of the linearisation.
 
@@ -29,7 +30,9 @@ def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
     even = odd = jnp.zeros((*u.shape, u.n), dtype)
     for site, axs in u.placements:
         for axis in axs:
-            score = axis.blocks(reference[site], u.n) @ axis.blocks(sites[site], u.n).swapaxes(-1, -2)
+            score = axis.blocks(reference[site], u.n) @ axis.blocks(sites[site], u.n).swapaxes(
+                -1, -2
+            )
             is_turned = u.turns(axis)
             even, odd = (even, odd + score) if is_turned else (even + score, odd)
     permutation = assigned(even + jnp.abs(odd))
@@ -38,7 +41,9 @@ def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
 
 
 def assigned(score: jax.Array) -> jax.Array:
-    """The permutations of largest total score ``(*batch, n, n)``, by Optax's Hungarian algorithm."""
+    """The permutations of largest total score ``(*batch, n, n)``, by Optax's Hungarian
+    algorithm.
+    """
 
     def one(score: jax.Array) -> jax.Array:
         rows, columns = hungarian_algorithm(-score)
@@ -66,13 +71,17 @@ def _nearest_in_sets(part: Symmetry, shapes: Shapes, reference: Sites, sites: Si
     """Of a wreath product at each place of a batch: each by itself, as if it were a draw."""
     sets = sets_as_draws(part, shapes)
     assert sets is not None
-    at, rows = (sets.sites({site: given[site][None] for site in part.sites}) for given in (reference, sites))
+    at, rows = (
+        sets.sites({site: given[site][None] for site in part.sites}) for given in (reference, sites)
+    )
     each = jax.vmap(lambda r, x: nearest_elements(sets.sym, r, x))(at, rows)
     return {name: Element(*(a[0] for a in e)) for name, e in sets.elements_back(each).items()}
 
 
 def parts(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
-    """What is settled together: some outer units with all whose sets they permute; else every ``Units`` alone."""
+    """What is settled together: some outer units with all whose sets they permute; else every
+    ``Units`` alone.
+    """
     found = {part.units[0].name: part for part in wreaths(sym, shapes)}
     inside = {u.name for part in found.values() for u in part.units[1:]}
     return [found.get(u.name, Symmetry([u])) for u in sym if u.name not in inside]
@@ -81,13 +90,17 @@ def parts(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
 def settled(
     sym: Symmetry, part: Symmetry, reference: Sites, sites: Sites, total: Elements
 ) -> tuple[Elements, dict[str, Any]]:
-    """A part brought nearest with all else held: what moved the point until now and does so here, and the point."""
+    """A part brought nearest with all else held: what moved the point until now and does so here,
+    and the point.
+    """
     step = nearest_elements(part, reference, sites)
     moved = part.act(step, {site: sites[site] for site in part.sites})
     return after(sym, step, total), {**sites, **moved}
 
 
-def _nearest_wreath(part: Symmetry, outer: Units, reference: Sites, sites: Sites) -> dict[str, Element]:
+def _nearest_wreath(
+    part: Symmetry, outer: Units, reference: Sites, sites: Sites
+) -> dict[str, Element]:
     """As :func:`~numpyro_sym.alignment.engine.wreath.match_wreath` does it, for one point."""
     alone, inner = Symmetry([outer]), part.without(outer.name).units
     n, signs = outer.n, _signs(outer)
@@ -97,11 +110,15 @@ def _nearest_wreath(part: Symmetry, outer: Units, reference: Sites, sites: Sites
         moved = alone.act({outer.name: element}, sites)
         _, moved = _in_turn(inner, reference, moved)
         squares = {site: jnp.square(moved[site] - reference[site]) for site in outer.sites}
-        by_slot = [axis.blocks(squares[site], n).sum(-1) for site, axs in outer.placements for axis in axs]
+        by_slot = [
+            axis.blocks(squares[site], n).sum(-1) for site, axs in outer.placements for axis in axs
+        ]
         return sum(by_slot[1:], start=by_slot[0])
 
     # [sign, shift, slot], then the member (slot + shift) % n instead of the shift.
-    cost = jax.vmap(lambda sign: jax.vmap(lambda shift: tried(shift, sign))(jnp.arange(n)))(jnp.asarray(signs))
+    cost = jax.vmap(lambda sign: jax.vmap(lambda shift: tried(shift, sign))(jnp.arange(n)))(
+        jnp.asarray(signs)
+    )
     slot = jnp.arange(n)[:, None]
     by_member = cost[:, (jnp.arange(n)[None, :] - slot) % n, slot]
     member = assigned(-by_member.min(0))
@@ -112,7 +129,9 @@ def _nearest_wreath(part: Symmetry, outer: Units, reference: Sites, sites: Sites
     return part.compose({**still, **steps}, {**still, **best})
 
 
-def _in_turn(units: Sequence[Units], reference: Sites, sites: Sites) -> tuple[dict[str, Element], dict[str, Any]]:
+def _in_turn(
+    units: Sequence[Units], reference: Sites, sites: Sites
+) -> tuple[dict[str, Element], dict[str, Any]]:
     """Each of some units settled in turn, and the point moved."""
     out, steps = dict(sites), {}
     for u in units:

@@ -22,7 +22,9 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """<coefficient, g x**moment> for one site; coefficients ``(k, *site)``, one for all draws or one for each."""
+    """<coefficient, g x**moment> for one site; coefficients ``(k, *site)``, one for all draws or
+    one for each.
+    """
 
     site: str
     coefficient: np.ndarray
@@ -56,7 +58,8 @@ class Objective:
     references then lie along a leading dimension and the draws have them in turn.
 
     :param sym: the symmetry; its units commute with one another wherever terms are used.
-    :param reference: site name -> array ``(k, *site)``, ``k = 1`` where there is one reference for all draws.
+    :param reference: site name -> array ``(k, *site)``, ``k = 1`` where there is one reference for
+        all draws.
     :param weights: site name -> weights of the squares, of the reference's shapes; ``None``: 1.
     """
 
@@ -85,7 +88,9 @@ class Objective:
         return Objective(sym, self.reference, self.weights)
 
     def of_rows(self, rows: np.ndarray) -> Objective:
-        """One reference for each of some draws, which have them in turn; itself where there is one for all."""
+        """One reference for each of some draws, which have them in turn; itself where there is one
+        for all.
+        """
         count = self.num_references
         return self if count == 1 else self.mapped(lambda x: x[rows % count])
 
@@ -96,11 +101,17 @@ class Objective:
     def mapped(self, change: Callable[[np.ndarray], np.ndarray]) -> Objective:
         """The same objective with its arrays changed one by one."""
         reference = {site: change(x) for site, x in self.reference.items()}
-        weights = None if self.weights is None else {site: change(self.weights[site]) for site in reference}
+        weights = (
+            None
+            if self.weights is None
+            else {site: change(self.weights[site]) for site in reference}
+        )
         return Objective(self.sym, reference, weights)
 
     def is_quadratic(self, units: Units) -> bool:
-        """Whether these units lie on two axes of one array, so that their own moves change their scores."""
+        """Whether these units lie on two axes of one array, so that their own moves change their
+        scores.
+        """
         return units.name in self.touching[units.name]
 
     @property
@@ -110,7 +121,9 @@ class Objective:
 
     @property
     def has_array_of_its_own(self) -> bool:
-        """Whether some units lie on an array that nothing else moves: what a forward start begins with."""
+        """Whether some units lie on an array that nothing else moves: what a forward start begins
+        with.
+        """
         return any(not p.others for some in self.pairings.values() for p in some)
 
     def squared_distance(self, draws: Arrays) -> np.ndarray:
@@ -120,7 +133,11 @@ class Objective:
         for site, r in self.reference.items():
             rounds = draws[site].reshape(-1, len(r), r[0].size)  # draws have the references in turn
             difference = rounds - r.reshape(len(r), -1)
-            weighted = difference if self.weights is None else difference * self.weights[site].reshape(len(r), -1)
+            weighted = (
+                difference
+                if self.weights is None
+                else difference * self.weights[site].reshape(len(r), -1)
+            )
             out += (weighted[..., None, :] @ difference[..., :, None]).reshape(len(some))
         return out
 
@@ -128,14 +145,18 @@ class Objective:
 def to_reference(sym: Symmetry, reference: Arrays, weights: Arrays | None = None) -> Objective:
     """The objective of one reference for all draws, site name -> array of shape ``site``."""
     at = {site: reference[site][None] for site in sym.sites}
-    return Objective(sym, at, None if weights is None else {site: weights[site][None] for site in sym.sites})
+    return Objective(
+        sym, at, None if weights is None else {site: weights[site][None] for site in sym.sites}
+    )
 
 
 def _terms(sym: Symmetry, reference: Arrays, weights: Arrays | None) -> Iterator[Term]:
     for site, r in reference.items():
         yield Term(site, 2 * r if weights is None else 2 * weights[site] * r, 1)
         # Without weights and scales a sum of squares is the same for every element.
-        if weights is not None or any(u.has_scales and a.power for u in sym for a in u.axes.get(site, ())):
+        if weights is not None or any(
+            u.has_scales and a.power for u in sym for a in u.axes.get(site, ())
+        ):
             yield Term(site, -np.ones_like(r) if weights is None else -weights[site], 2)
 
 
@@ -146,23 +167,37 @@ def _pairings(sym: Symmetry, units: Units, terms: tuple[Term, ...]) -> Iterator[
             coefficient = term.coefficient
             if others:
                 where = others[0][1].axis % (coefficient.ndim - 1) + 1
-                coefficient = np.moveaxis(np.ascontiguousarray(np.moveaxis(coefficient, where, 0)), 0, where)
+                coefficient = np.moveaxis(
+                    np.ascontiguousarray(np.moveaxis(coefficient, where, 0)), 0, where
+                )
             yield Pairing(term, units, axis, others, coefficient)
 
 
 def touching(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, set[str]]:
-    """Units name -> names of those that move entries which these move too; their own where they lie on two axes."""
+    """Units name -> names of those that move entries which these move too; their own where they lie
+    on two axes.
+    """
     return {
         u.name: {
-            v.name for site, axs in u.placements for a in axs for v, _ in _others(sym, u, a, site, len(shapes[site]))
+            v.name
+            for site, axs in u.placements
+            for a in axs
+            for v, _ in _others(sym, u, a, site, len(shapes[site]))
         }
         for u in sym
     }
 
 
-def _others(sym: Symmetry, u: Units, a: Axis, site: str, ndim: int) -> tuple[tuple[Units, Axis], ...]:
+def _others(
+    sym: Symmetry, u: Units, a: Axis, site: str, ndim: int
+) -> tuple[tuple[Units, Axis], ...]:
     """What else moves the entries of units on an axis."""
-    return tuple((v, b) for v in sym for b in v.axes.get(site, ()) if (v, b) != (u, a) and _meet(a, u.n, b, v.n, ndim))
+    return tuple(
+        (v, b)
+        for v in sym
+        for b in v.axes.get(site, ())
+        if (v, b) != (u, a) and _meet(a, u.n, b, v.n, ndim)
+    )
 
 
 def _meet(a: Axis, n_a: int, b: Axis, n_b: int, ndim: int) -> bool:
@@ -177,6 +212,7 @@ def _refuse_sets_that_meet(units: Units, reference: Arrays) -> None:
         ndim = reference[site].ndim - 1
         if len({tuple(b % ndim for b in a.batch_axes) for a in axs}) > 1:
             raise SymmetryError(
-                f"Units {units.name!r} lie on several axes of site {site!r} whose batches run over different "
+                f"Units {units.name!r} lie on several axes of site {site!r} whose batches run "
+                "over different "
                 "axes; expected the same ones. Leave these units out: sym.without(...)."
             )

@@ -25,25 +25,37 @@ class Scores:
         self.objective = objective
         self.draws = draws
         self.batch, self.dtype = len(some), some.dtype
-        self._data = {t: draws[t.site] if t.moment == 1 else np.square(draws[t.site]) for t in objective.terms}
+        self._data = {
+            t: draws[t.site] if t.moment == 1 else np.square(draws[t.site]) for t in objective.terms
+        }
         self._fixed = {u.name: self._fixed_parts(u) for u in objective.sym}
 
     def in_single_precision(self) -> Scores:
         """The same scores in single precision."""
-        return Scores(self.objective.in_single_precision(), {n: x.astype(np.float32) for n, x in self.draws.items()})
+        return Scores(
+            self.objective.in_single_precision(),
+            {n: x.astype(np.float32) for n, x in self.draws.items()},
+        )
 
     def parts(
-        self, units: Units, elements: Elements, rows: np.ndarray | slice, known: tuple[Parts, set[str]] | None = None
+        self,
+        units: Units,
+        elements: Elements,
+        rows: np.ndarray | slice,
+        known: tuple[Parts, set[str]] | None = None,
     ) -> Parts:
         """Scores of some of the draws, with all else held at ``elements``.
 
         Units of which ``elements`` say nothing yet are left out of account.
 
-        :param known: scores of these draws and the others that they account for, where those did not move since.
+        :param known: scores of these draws and the others that they account for, where those did
+            not move since.
         """
         touching = self.objective.touching[units.name] & set(elements)
         done, counted = known or (None, set())
-        adjoints = {name: _adjoint(self.objective.sym[name], elements[name], rows) for name in touching}
+        adjoints = {
+            name: _adjoint(self.objective.sym[name], elements[name], rows) for name in touching
+        }
 
         def moved(p: Pairing) -> np.ndarray | None:
             others = {v.name for v, _ in p.others}
@@ -61,8 +73,14 @@ class Scores:
         rows: np.ndarray | slice,
         done: Parts | None = None,
     ) -> Parts:
-        """Scores, given how each pairing's coefficient is brought to where the draws have their units."""
-        parts = {q: fixed[rows] for q, fixed in self._fixed[units.name].items()} if done is None else done
+        """Scores, given how each pairing's coefficient is brought to where the draws have their
+        units.
+        """
+        parts = (
+            {q: fixed[rows] for q, fixed in self._fixed[units.name].items()}
+            if done is None
+            else done
+        )
         for p in self.objective.pairings[units.name]:
             coefficient = moved(p) if p.others else None
             if coefficient is not None:
@@ -77,7 +95,9 @@ class Scores:
         return parts
 
     def squares(self, units: Units, rows: np.ndarray) -> np.ndarray:
-        """Sums of squares of what belongs to each unit, shape ``(rows, *batch, n)``: only scales change them."""
+        """Sums of squares of what belongs to each unit, shape ``(rows, *batch, n)``: only scales
+        change them.
+        """
         out = np.zeros((len(rows), *units.shape), self.dtype)
         for p in self.objective.pairings[units.name]:
             if p.term.moment == 1:
@@ -85,7 +105,9 @@ class Scores:
         return out
 
     def value(self, units: Units, elements: Elements, rows: np.ndarray) -> np.ndarray:
-        """The sum of all terms of these units' sites, for each set of the batch: shape ``(rows, *batch)``."""
+        """The sum of all terms of these units' sites, for each set of the batch: shape ``(rows,
+        *batch)``.
+        """
         out = np.zeros((len(rows), *units.batch), self.dtype)
         for term in self.objective.terms:
             for axis in units.axes.get(term.site, ())[:1]:
@@ -98,15 +120,24 @@ class Scores:
     def moved_data(self, term, elements: Elements, rows: np.ndarray) -> np.ndarray:
         """The draws' powers in one term where the elements move them, shape ``(rows, *site)``."""
         sym = self.objective.sym
-        moves = [(v, take(elements[v.name], rows), axis) for v in sym for axis in v.axes.get(term.site, ())]
+        moves = [
+            (v, take(elements[v.name], rows), axis)
+            for v in sym
+            for axis in v.axes.get(term.site, ())
+        ]
         return move(self._data[term][rows], moves, term.moment)
 
     def _fixed_parts(self, units: Units) -> Parts:
-        """Scores of whatever no other units move: in one product for each exponent, where few features are to copy."""
+        """Scores of whatever no other units move: in one product for each exponent, where few
+        features are to copy.
+        """
         features: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         for p in self.objective.pairings[units.name]:
             if not p.others:
-                pair = tuple(p.axis.blocks(x, units.n, lead=1) for x in (p.term.coefficient, self._data[p.term]))
+                pair = tuple(
+                    p.axis.blocks(x, units.n, lead=1)
+                    for x in (p.term.coefficient, self._data[p.term])
+                )
                 features.setdefault(p.exponent, []).append(pair)
         parts: Parts = {}
         for q, pairs in features.items():

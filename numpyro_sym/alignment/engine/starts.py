@@ -29,7 +29,8 @@ class Start(Protocol):
         :param draws: site name -> array of shape ``(batch, *site)``.
         :param reference: site name -> array of shape ``(1, *site)`` or ``(batch, *site)``.
         :param rng: the one source of what is random.
-        :returns: units name -> :class:`~numpyro_sym.Element`, of NumPy arrays of shape ``(batch, *units.shape)``.
+        :returns: units name -> :class:`~numpyro_sym.Element`, of NumPy arrays of shape ``(batch,
+            *units.shape)``.
         """
         ...
 
@@ -55,7 +56,9 @@ def register_start(name: kinds.Name) -> Callable[[Start], Start]:
     """
     check_arguments(register_start, locals())
     if name in BUILT_IN:
-        raise SymmetryError(f"register_start: {name!r} is a start of this package's own; choose another name.")
+        raise SymmetryError(
+            f"register_start: {name!r} is a start of this package's own; choose another name."
+        )
 
     def register(start: Start) -> Start:
         if not callable(start):
@@ -73,7 +76,11 @@ def start_names() -> tuple[str, ...]:
 
 def _starts_fault(value: Any) -> str | None:
     is_list = isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
-    return None if is_list and set(map(str, value)) <= set(start_names()) else f"Known are {', '.join(start_names())}."
+    return (
+        None
+        if is_list and set(map(str, value)) <= set(start_names())
+        else f"Known are {', '.join(start_names())}."
+    )
 
 
 GivenStarts = Annotated[Sequence[str], kinds.Kind("a sequence of names of starts", _starts_fault)]
@@ -92,7 +99,9 @@ def make_start(name: str, scores: Scores, seed: int) -> Mapping[str, Element]:
     return start_without_scores(name, objective.sym, scores.draws, objective.reference, seed)
 
 
-def start_without_scores(name: str, sym: Symmetry, draws: Arrays, reference: Arrays, seed: int) -> dict[str, Element]:
+def start_without_scores(
+    name: str, sym: Symmetry, draws: Arrays, reference: Arrays, seed: int
+) -> dict[str, Element]:
     """The same where no scores are at hand: the draws as they came, for what needs some."""
     some = draws[sym.sites[0]]
     if name == "random":
@@ -102,12 +111,15 @@ def start_without_scores(name: str, sym: Symmetry, draws: Arrays, reference: Arr
     elements = dict(_registered[name](sym, draws, reference, np.random.default_rng(seed)))
     who = f"start {name!r}"
     if elements.keys() != {u.name for u in sym}:
-        raise SymmetryError(f"{who}: expected elements of {[u.name for u in sym]}; got {sorted(elements)}.")
+        raise SymmetryError(
+            f"{who}: expected elements of {[u.name for u in sym]}; got {sorted(elements)}."
+        )
     check_elements(who, sym.units, elements)
     for u in sym:
         if np.shape(elements[u.name].permutation) != (len(some), *u.shape):
             raise SymmetryError(
-                f"{who}: the element of {u.name!r} has shape {np.shape(elements[u.name].permutation)}; expected "
+                f"{who}: the element of {u.name!r} has shape "
+                f"{np.shape(elements[u.name].permutation)}; expected "
                 f"{(len(some), *u.shape)}, one for each draw."
             )
         permutation, factor = elements[u.name]
@@ -117,7 +129,10 @@ def start_without_scores(name: str, sym: Symmetry, draws: Arrays, reference: Arr
 
 def unmoved(sym: Symmetry, batch: int, dtype: np.dtype) -> dict[str, Element]:
     """The draws as they came."""
-    return {u.name: Element(_straight(u.n, (batch, *u.shape)), np.ones((batch, *u.shape), dtype)) for u in sym}
+    return {
+        u.name: Element(_straight(u.n, (batch, *u.shape)), np.ones((batch, *u.shape), dtype))
+        for u in sym
+    }
 
 
 def random(sym: Symmetry, batch: int, dtype: np.dtype, seed: int) -> dict[str, Element]:

@@ -14,7 +14,9 @@ from .objective import Pairing
 from .scores import Parts, Scores, of_rows
 
 
-def smallest_loss(units: Units, score: np.ndarray, odd: np.ndarray | None, permutation: np.ndarray) -> np.ndarray:
+def smallest_loss(
+    units: Units, score: np.ndarray, odd: np.ndarray | None, permutation: np.ndarray
+) -> np.ndarray:
     """How much the cheapest exchange of two units, or change of a sign, takes from a linear score.
 
     :param score: floats ``[draw, *batch, slot, unit]``, each pair with its best factor.
@@ -30,7 +32,8 @@ def smallest_loss(units: Units, score: np.ndarray, odd: np.ndarray | None, permu
     batch = permutation.size // n
     loss = np.full(batch, np.inf, score.dtype)
     if n > 1:
-        # What the slot of unit a would gain by having unit b; an exchange is one such gain each way.
+        # What the slot of unit a would gain by having unit b; an exchange is one such gain each
+        # way.
         here = inverse_permutation(permutation.reshape(batch, n)) + n * np.arange(batch)[:, None]
         gain = score.reshape(batch * n, n).take(here, axis=0)
         gain -= np.einsum("bii->bi", gain)[..., None].copy()
@@ -49,20 +52,25 @@ class Changes(NamedTuple):
     flip: np.ndarray
 
     def best(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The smallest loss, and the two slots it exchanges: twice the same one where it turns a sign."""
+        """The smallest loss, and the two slots it exchanges: twice the same one where it turns a
+        sign.
+        """
         n = self.flip.shape[-1]
         both = np.where(np.eye(n, dtype=bool), self.flip[..., None], self.swap).reshape(-1, n * n)
         place = both.argmin(-1)
         return both[np.arange(len(both)), place], place // n, place % n
 
 
-def true_changes(scores: Scores, units: Units, parts: Parts, element: Element, elements, rows: np.ndarray) -> Changes:
+def true_changes(
+    scores: Scores, units: Units, parts: Parts, element: Element, elements, rows: np.ndarray
+) -> Changes:
     """Losses for units that lie on two axes of one array, where both move at once.
 
     An exchange is ``1 - v v'`` with ``v = e_i - e_k``, a change of sign ``1 - 2 e_i e_i'``: on two
     axes of one array what the linear scores miss is one product of rank one.
 
-    :param parts: scores ``[set, slot, unit]``; sets are draws, or each draw's batch one after the other.
+    :param parts: scores ``[set, slot, unit]``; sets are draws, or each draw's batch one after the
+        other.
     :param element: the units' element on these rows, shape ``(sets, n)``.
     """
     linear = np.sum([_placed(part, element, q) for q, part in parts.items()], axis=0)
@@ -72,8 +80,12 @@ def true_changes(scores: Scores, units: Units, parts: Parts, element: Element, e
     if units.has_signs and 1 in parts:
         flip = 2 * chosen(parts[1], element.permutation) * element.factor
     for first, second in _doubled(scores.objective.pairings[units.name]):
-        coefficient = _two_axes(of_rows(first.term.coefficient, rows), first.axis, second.axis, units.n)
-        data = _two_axes(scores.moved_data(first.term, elements, rows), first.axis, second.axis, units.n)
+        coefficient = _two_axes(
+            of_rows(first.term.coefficient, rows), first.axis, second.axis, units.n
+        )
+        data = _two_axes(
+            scores.moved_data(first.term, elements, rows), first.axis, second.axis, units.n
+        )
         if 1 < len(coefficient) < len(data):  # one reference for all draws, but several sets
             coefficient = np.tile(coefficient, (len(data) // len(coefficient), 1, 1, 1))
         swap = swap - (_ends(coefficient) * _ends(data)).sum(-1)
@@ -84,7 +96,9 @@ def true_changes(scores: Scores, units: Units, parts: Parts, element: Element, e
 
 
 def changed(element: Element, i: np.ndarray, k: np.ndarray) -> Element:
-    """The element after slots ``i`` and ``k`` exchange their units; a sign turned where they are one."""
+    """The element after slots ``i`` and ``k`` exchange their units; a sign turned where they are
+    one.
+    """
     rows = np.arange(len(i))
     permutation, factor = element.permutation.copy(), element.factor.copy()
     for array, old in ((permutation, element.permutation), (factor, element.factor)):
@@ -113,7 +127,11 @@ def _two_axes(x: np.ndarray, a: Axis, b: Axis, n: int) -> np.ndarray:
     """An array ``(batch, *site)`` as ``(sets, n, n, features)``, by two of its axes."""
     if a.batch_axes:
         common = a.resolved(x.ndim - 1).batch_axes
-        x, a, b = in_rows(x, common), without_axes(a, common, x.ndim - 1), without_axes(b, common, x.ndim - 1)
+        x, a, b = (
+            in_rows(x, common),
+            without_axes(a, common, x.ndim - 1),
+            without_axes(b, common, x.ndim - 1),
+        )
     ndim = x.ndim - 1
     axes = {a.axis % ndim: a, b.axis % ndim: b}
     shape, fronts = [len(x)], {}

@@ -29,7 +29,9 @@ def match_wreath(problem: Problem, starts: Starts, solve: Solve) -> Match:
     assert outer is not None
     trials = _trials(outer)
     copies = len(trials.permutation)
-    return in_chunks(problem, starts, copies, partial(_matched, outer=outer, trials=trials, solve=solve))
+    return in_chunks(
+        problem, starts, copies, partial(_matched, outer=outer, trials=trials, solve=solve)
+    )
 
 
 def _trials(outer: Units) -> Element:
@@ -41,12 +43,17 @@ def _trials(outer: Units) -> Element:
     return Element(np.tile(orders, (len(signs), 1)), np.repeat(signs, n)[:, None] * np.ones(n))
 
 
-def _matched(problem: Problem, starts: Starts, *, outer: Units, trials: Element, solve: Solve) -> Match:
+def _matched(
+    problem: Problem, starts: Starts, *, outer: Units, trials: Element, solve: Solve
+) -> Match:
     sym, batch, n, copies = problem.sym, problem.batch, outer.n, len(trials.permutation)
     alone, inner = Symmetry([outer]), sym.without(outer.name)
     tried = problem.repeated(copies)
     at = {outer.name: Element(*(np.tile(a, (batch, 1)) for a in trials))}
-    moved = {**tried.draws, **act_on_draws(alone, at, {site: tried.draws[site] for site in outer.sites})}
+    moved = {
+        **tried.draws,
+        **act_on_draws(alone, at, {site: tried.draws[site] for site in outer.sites}),
+    }
     # Given elements are those of the draws as they came: no start for one in another order.
     names = None if isinstance(starts, Mapping) else starts
     found = solve(Problem(moved, tried.objective).of(inner), names)
@@ -63,7 +70,10 @@ def _matched(problem: Problem, starts: Starts, *, outer: Units, trials: Element,
     copy = sign * n + (member - np.arange(n)) % n
 
     best = {outer.name: Element(member, np.where(sign == 1, -1.0, 1.0).astype(by_slot.dtype))}
-    placed = {**problem.draws, **act_on_draws(alone, best, {site: problem.draws[site] for site in outer.sites})}
+    placed = {
+        **problem.draws,
+        **act_on_draws(alone, best, {site: problem.draws[site] for site in outer.sites}),
+    }
     settled = {}
     for u in inner:
         (dimension,) = (k for k, permuting in sym.outer_of(u) if permuting == outer)
@@ -104,7 +114,9 @@ def _squares_by_slot(outer: Units, moved: dict[str, np.ndarray], tried: Problem)
 
 
 def _chosen(element: Element, copy: np.ndarray, dimension: int) -> Element:
-    """Of trials ``(draws * copies, *batch, n)``, for each slot the set that the trial it was given to found."""
+    """Of trials ``(draws * copies, *batch, n)``, for each slot the set that the trial it was given
+    to found.
+    """
     draws, n = copy.shape
 
     def pick(a: np.ndarray) -> np.ndarray:

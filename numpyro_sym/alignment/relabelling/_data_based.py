@@ -26,10 +26,11 @@ def data_based(
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param data: floats ``(observations,)`` or ``(observations, features)``.
     :param n: number of components.
-    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
-        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
-    :returns: a :class:`Relabelling`; its pivot holds centres and deviations, ``(2, n, features)``, with groups
-        ``(2, m, n, features)``.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
+        subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
+        ``Units`` with ``batch=m``.
+    :returns: a :class:`Relabelling`; its pivot holds centres and deviations, ``(2, n, features)``,
+        with groups ``(2, m, n, features)``.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
 
     >>> data_based([[1, 1, 0]], [0.0, 0.2, 5.0], n=2).permutation
@@ -40,11 +41,16 @@ def data_based(
     y = as_floats(data, 1, "data_based: data").astype(float)
     y = y[:, None] if y.ndim == 1 else y
     if y.ndim != 2 or labels.shape[-1:] != y.shape[:1]:
-        raise SymmetryError(f"data_based: data has shape {np.shape(data)}; expected {labels.shape[-1]} observations.")
+        raise SymmetryError(
+            f"data_based: data has shape {np.shape(data)}; expected {labels.shape[-1]} "
+            "observations."
+        )
     if groups is not None:
         rows = rows_of_groups(groups, len(y), "data_based")
         return each_by_itself(
-            rows, lambda of_group: data_based(labels[..., of_group], y[of_group], n), by_observation=False
+            rows,
+            lambda of_group: data_based(labels[..., of_group], y[of_group], n),
+            by_observation=False,
         )
     moments = _moments(labels.reshape(-1, len(y)), y, n)
     spread = np.where(np.ptp(y, axis=0) > 0, np.ptp(y, axis=0), 1)
@@ -57,10 +63,14 @@ def data_based(
         if np.array_equal(before, permutation):
             return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, total, iteration)
         centre, deviation = _estimates(moments, permutation, centre, deviation)
-    raise SymmetryError(f"data_based: the labels have not come to rest after {_MAX_ITERATIONS} iterations.")
+    raise SymmetryError(
+        f"data_based: the labels have not come to rest after {_MAX_ITERATIONS} iterations."
+    )
 
 
-def _moments(labels: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(
+    labels: np.ndarray, y: np.ndarray, n: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Number, sum and sum of squares of each draw's observations under each label."""
     cells = (np.arange(len(labels))[:, None] * n + labels).ravel()
 
@@ -76,7 +86,9 @@ def _moments(labels: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.
     )
 
 
-def _cost(moments: tuple[np.ndarray, np.ndarray, np.ndarray], centre: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def _cost(
+    moments: tuple[np.ndarray, np.ndarray, np.ndarray], centre: np.ndarray, deviation: np.ndarray
+) -> np.ndarray:
     """``cost[k, l]``: what the observations of label l would cost under label k."""
     count, first, second = (m.swapaxes(-1, -2) if m.ndim == 3 else m for m in moments)
     weight = deviation**-2.0
@@ -85,14 +97,20 @@ def _cost(moments: tuple[np.ndarray, np.ndarray, np.ndarray], centre: np.ndarray
 
 
 def _estimates(moments, permutation: np.ndarray, centre: np.ndarray, deviation: np.ndarray):
-    """Means over draws of the relabelled components' means and deviations, where they have observations."""
-    count, first, second = (np.take_along_axis(m.reshape(*m.shape[:2], -1), permutation[..., None], 1) for m in moments)
+    """Means over draws of the relabelled components' means and deviations, where they have
+    observations.
+    """
+    count, first, second = (
+        np.take_along_axis(m.reshape(*m.shape[:2], -1), permutation[..., None], 1) for m in moments
+    )
     mean = first / np.maximum(count, 1)
     variance = np.maximum(second / np.maximum(count, 1) - mean**2, 0)
     present, spread = count > 0, (count > 1) & (variance > 0)
 
     def average(values: np.ndarray, where: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
         number = where.sum(0)
-        return np.where(number > 0, np.where(where, values, 0).sum(0) / np.maximum(number, 1), otherwise)
+        return np.where(
+            number > 0, np.where(where, values, 0).sum(0) / np.maximum(number, 1), otherwise
+        )
 
     return average(mean, present, centre), average(np.sqrt(variance), spread, deviation)

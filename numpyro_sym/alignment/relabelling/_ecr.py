@@ -13,7 +13,9 @@ from .result import Relabelling, as_labels, as_probabilities, cheapest, mean_rel
 _MAX_ITERATIONS = 1000
 
 
-def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None) -> Relabelling:
+def ecr(
+    allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None
+) -> Relabelling:
     """Labels that agree with those of a pivot for as many observations as possible.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``: each draw's component of
@@ -21,8 +23,9 @@ def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive, groups: Arr
     :param pivot: ints ``(observations,)``: the allocation to agree with, for instance that of the
         draw of highest posterior density.
     :param n: number of components.
-    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
-        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
+        subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
+        ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
 
@@ -40,15 +43,18 @@ def ecr(allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive, groups: Arr
     return Relabelling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0)
 
 
-def ecr_iterative(allocations: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None) -> Relabelling:
+def ecr_iterative(
+    allocations: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None
+) -> Relabelling:
     """ECR whose pivot is the commonest label of each observation, until it is still.
 
     Papastamoulis 2014 (ECR-ITERATIVE-1), begun with the first draw's labels.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param n: number of components.
-    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
-        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
+        subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
+        ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or groups do not fit.
 
@@ -66,22 +72,28 @@ def ecr_iterative(allocations: ArrayLike, n: kinds.Positive, groups: ArrayLike |
     for iteration in range(_MAX_ITERATIONS):
         permutation, disagreements = _match(flat, pivot, n)
         if disagreements >= best:
-            return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration)
+            return Relabelling(
+                permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration
+            )
         new = relabelled(flat, permutation)
         counts = np.bincount((new + observation * n).ravel(), minlength=len(observation) * n)
         best, pivot = disagreements, counts.reshape(-1, n).argmax(-1)
     raise _restless("ecr_iterative")
 
 
-def ecr_soft(allocations: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relabelling:
+def ecr_soft(
+    allocations: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None
+) -> Relabelling:
     """ECR whose pivot is the likeliest label under the mean of the relabelled probabilities.
 
     Papastamoulis 2014 (ECR-ITERATIVE-2), begun with the first draw's labels.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
-    :param probabilities: floats ``(*sample, observations, n)``: of each observation's component, given a draw.
-    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
-        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
+    :param probabilities: floats ``(*sample, observations, n)``: of each observation's component,
+        given a draw.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
+        subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
+        ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels or probabilities are none, or the shapes do not fit.
     """
@@ -89,28 +101,38 @@ def ecr_soft(allocations: ArrayLike, probabilities: ArrayLike, groups: ArrayLike
     n = p.shape[-1]
     labels = as_labels(allocations, n, "ecr_soft")
     if labels.shape != p.shape[:-1]:
-        raise SymmetryError(f"ecr_soft: allocations have shape {labels.shape}; expected {p.shape[:-1]}.")
+        raise SymmetryError(
+            f"ecr_soft: allocations have shape {labels.shape}; expected {p.shape[:-1]}."
+        )
     if groups is not None:
         rows = rows_of_groups(groups, labels.shape[-1], "ecr_soft")
-        return each_by_itself(rows, lambda of_group: ecr_soft(labels[..., of_group], p[..., of_group, :]))
+        return each_by_itself(
+            rows, lambda of_group: ecr_soft(labels[..., of_group], p[..., of_group, :])
+        )
     flat, soft = labels.reshape(-1, labels.shape[-1]), p.reshape(-1, *p.shape[-2:])
     pivot = flat[0]
     for iteration in range(_MAX_ITERATIONS):
         permutation, disagreements = _match(flat, pivot, n)
         before, pivot = pivot, mean_relabelled(soft, permutation).argmax(-1)
         if np.array_equal(before, pivot):
-            return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration)
+            return Relabelling(
+                permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration
+            )
     raise _restless("ecr_soft")
 
 
 def _restless(method: str) -> SymmetryError:
-    return SymmetryError(f"{method}: the labels have not come to rest after {_MAX_ITERATIONS} iterations.")
+    return SymmetryError(
+        f"{method}: the labels have not come to rest after {_MAX_ITERATIONS} iterations."
+    )
 
 
 def _match(labels: np.ndarray, pivot: np.ndarray, n: int) -> tuple[np.ndarray, float]:
     """Permutations of least disagreement, by the draws' contingency tables with the pivot."""
     draw = np.arange(len(labels))[:, None]
     cells = (draw * n + pivot) * n + labels
-    agreements = np.bincount(cells.ravel(), minlength=len(labels) * n * n).reshape(-1, n, n).astype(float)
+    agreements = (
+        np.bincount(cells.ravel(), minlength=len(labels) * n * n).reshape(-1, n, n).astype(float)
+    )
     permutation, cost = cheapest(-agreements)
     return permutation, labels.size + cost

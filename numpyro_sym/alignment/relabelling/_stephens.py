@@ -19,9 +19,11 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     probabilities from the draw's, by turns in the mean and in the labels, to a local minimum;
     the first draw is the first mean.
 
-    :param probabilities: floats ``(*sample, observations, n)``: of each observation's component, given a draw.
-    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a subject, say) has
-        labels of its own: permutations are then ``(*sample, m, n)``, for ``Units`` with ``batch=m``.
+    :param probabilities: floats ``(*sample, observations, n)``: of each observation's component,
+        given a draw.
+    :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
+        subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
+        ``Units`` with ``batch=m``.
     :returns: a :class:`Relabelling`; its pivot is the mean, its objective the summed divergence.
     :raises SymmetryError: where they are no probabilities, or groups do not fit.
 
@@ -42,7 +44,9 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
         if not divergence < best - 1e-9 * abs(divergence):
             return Relabelling(permutation.reshape(*p.shape[:-2], n), pivot, divergence, iteration)
         best, pivot = divergence, mean_relabelled(flat, permutation)
-    raise SymmetryError(f"stephens: the labels have not come to rest after {_MAX_ITERATIONS} iterations.")
+    raise SymmetryError(
+        f"stephens: the labels have not come to rest after {_MAX_ITERATIONS} iterations."
+    )
 
 
 def _relabelled(p: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float]:

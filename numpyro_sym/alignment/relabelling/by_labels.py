@@ -18,7 +18,8 @@ class ByLabels(NamedTuple):
 
     :param sites: the draws, moved: parameters and labels together.
     :param elements: units name -> the element of each draw that moved it.
-    :param disagreements: in how many entries the moved labels differ from the pivot's, summed over draws.
+    :param disagreements: in how many entries the moved labels differ from the pivot's, summed over
+        draws.
     """
 
     sites: dict[str, Any]
@@ -27,21 +28,28 @@ class ByLabels(NamedTuple):
 
 
 def align_by_labels(
-    sites: kinds.Sites, sym: Symmetry, *, pivot: kinds.Sites | None = None, sample_ndim: kinds.Positive = 1
+    sites: kinds.Sites,
+    sym: Symmetry,
+    *,
+    pivot: kinds.Sites | None = None,
+    sample_ndim: kinds.Positive = 1,
 ) -> ByLabels:
     """Relabel draws so that their labels agree as often as may be, and move everything with them.
 
-    :func:`ecr_iterative` over all sites that hold labels of a ``Units`` (``values``), taken together, each set of
-    a batch by itself: Papastamoulis and Iliopoulos 2010, Papastamoulis 2014. Parameters have no part in it: where these
-    are flat or overlap and the labels do not, it is the better match, and :func:`numpyro_sym.align` else.
+    :func:`ecr_iterative` over all sites that hold labels of a ``Units`` (``values``), taken
+    together, each set of a batch by itself: Papastamoulis and Iliopoulos 2010, Papastamoulis 2014.
+    Parameters have no part in it: where these are flat or overlap and the labels do not, it is the
+    better match, and :func:`numpyro_sym.align` else.
 
-    :param sites: site name -> array ``(*sample, *site)``, NumPy or JAX: labels, and whatever moves with them.
+    :param sites: site name -> array ``(*sample, *site)``, NumPy or JAX: labels, and whatever moves
+        with them.
     :param sym: permutations, each of whose ``Units`` names a site of labels that is there.
-    :param pivot: site name -> labels of one draw to agree with, of every site of labels; left out, the commonest
-        label of each entry, until it is still.
+    :param pivot: site name -> labels of one draw to agree with, of every site of labels; left out,
+        the commonest label of each entry, until it is still.
     :param sample_ndim: how many leading sample dimensions there are.
     :returns: a :class:`ByLabels`.
-    :raises SymmetryError: where units have factors or no labels, others permute their sets, or numbers are no labels.
+    :raises SymmetryError: where units have factors or no labels, others permute their sets, or
+        numbers are no labels.
 
     >>> from numpyro_sym import mixture
     >>> draws = {"mu": np.array([[0.0, 5.0], [5.0, 0.0]]), "z": np.array([[0, 0, 1], [1, 1, 0]])}
@@ -51,18 +59,26 @@ def align_by_labels(
     """
     check_arguments(align_by_labels, locals())
     if not len(sym):
-        raise SymmetryError("align_by_labels: the symmetry has no Units, so there is nothing to align by.")
+        raise SymmetryError(
+            "align_by_labels: the symmetry has no Units, so there is nothing to align by."
+        )
     _refuse_exchanged(sym)
     for u in sym:
         _refuse(u, sites)
     first = next(site for site in sym.label_sites if site in sites)
-    sym.check_shapes({site: np.shape(x) for site, x in sites.items()}, np.shape(sites[first])[:sample_ndim])
+    sym.check_shapes(
+        {site: np.shape(x) for site, x in sites.items()}, np.shape(sites[first])[:sample_ndim]
+    )
     elements, disagreements = {}, 0.0
     for u in sym:
         labels = _labels_of(u, sites, sample_ndim)
         sample = labels.shape[:sample_ndim]
         by_set = labels.reshape(int(np.prod(sample)), u.sets, labels.shape[-1])
-        at = None if pivot is None else _labels_of(u, _pivot_of(u, sites, pivot), 0).reshape(u.sets, -1)
+        at = (
+            None
+            if pivot is None
+            else _labels_of(u, _pivot_of(u, sites, pivot), 0).reshape(u.sets, -1)
+        )
         permutations = []
         for k in range(u.sets):
             one = by_set[:, k]
@@ -78,7 +94,8 @@ def _refuse_exchanged(sym: Symmetry) -> None:
     for u in sym:
         for _, outer in sym.outer_of(u):
             raise SymmetryError(
-                f"align_by_labels: Units {outer.name!r} permute the sets of Units {u.name!r}, which are matched one by "
+                f"align_by_labels: Units {outer.name!r} permute the sets of Units {u.name!r}, "
+                "which are matched one by "
                 f"one. Use numpyro_sym.align, or sym.without({outer.name!r})."
             )
 
@@ -86,12 +103,14 @@ def _refuse_exchanged(sym: Symmetry) -> None:
 def _refuse(u: Units, sites: Mapping[str, Any]) -> None:
     if u.has_factors:
         raise SymmetryError(
-            f"align_by_labels: Units {u.name!r} are {u.kind}, and labels tell no factors. Use numpyro_sym.align, or "
+            f"align_by_labels: Units {u.name!r} are {u.kind}, and labels tell no factors. Use "
+            "numpyro_sym.align, or "
             "sym.select('permutation')."
         )
     if not any(site in sites for site in u.values):
         raise SymmetryError(
-            f"align_by_labels: no site holds labels of Units {u.name!r}; they name {list(u.values)} in values, and "
+            f"align_by_labels: no site holds labels of Units {u.name!r}; they name "
+            f"{list(u.values)} in values, and "
             f"there are {sorted(sites)}. Use numpyro_sym.align, or sym.without({u.name!r})."
         )
 
@@ -103,7 +122,8 @@ def _pivot_of(u: Units, sites: Mapping[str, Any], pivot: Mapping[str, Any]) -> M
         shape = np.shape(sites[site])
         if site not in pivot or shape[len(shape) - np.ndim(pivot[site]) :] != np.shape(pivot[site]):
             raise SymmetryError(
-                f"align_by_labels: the pivot must have labels of site {site!r}, of its shape {shape} without sample "
+                f"align_by_labels: the pivot must have labels of site {site!r}, of its shape "
+                f"{shape} without sample "
                 f"dimensions; it has { {name: np.shape(x) for name, x in pivot.items()} }."
             )
     return {site: pivot[site] for site in there}

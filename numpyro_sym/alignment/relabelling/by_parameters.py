@@ -15,19 +15,25 @@ def pivotal(parameters: ArrayLike, pivot: ArrayLike) -> Relabelling:
     Marin, Mengersen and Robert 2005. For arrays of several sites at once, or of hidden Markov
     models, use :func:`numpyro_sym.align`, of which this is the case of one array.
 
-    :param parameters: floats ``(*sample, n, features)``, on scales that may be compared; with a batch
-        ``(*sample, *batch, n, features)``.
-    :param pivot: floats ``(n, features)`` or ``(*batch, n, features)``, for instance the draw of highest
-        posterior density.
+    :param parameters: floats ``(*sample, n, features)``, on scales that may be compared; with a
+        batch ``(*sample, *batch, n, features)``.
+    :param pivot: floats ``(n, features)`` or ``(*batch, n, features)``, for instance the draw of
+        highest posterior density.
     :returns: a :class:`Relabelling`; its objective is the sum of squared distances.
     :raises SymmetryError: where the shapes do not fit, or values are not finite.
 
     >>> pivotal([[[5.1], [0.2]]], [[0.0], [5.0]]).permutation
     array([[1, 0]])
     """
-    x, at = as_floats(parameters, 2, "pivotal: parameters"), as_floats(pivot, 2, "pivotal: the pivot")
+    x, at = (
+        as_floats(parameters, 2, "pivotal: parameters"),
+        as_floats(pivot, 2, "pivotal: the pivot"),
+    )
     if x.shape[x.ndim - at.ndim :] != at.shape:
-        raise SymmetryError(f"pivotal: the pivot has shape {at.shape}; expected {x.shape[-2:]}, after a batch if any.")
+        raise SymmetryError(
+            f"pivotal: the pivot has shape {at.shape}; expected {x.shape[-2:]}, after a batch if "
+            "any."
+        )
     flat = x.reshape(-1, *at.shape)
     squares = np.square(at).sum(-1)[..., :, None] + np.square(flat).sum(-1)[..., None, :]
     permutation, total = cheapest(squares - 2 * at @ flat.swapaxes(-1, -2))

@@ -18,7 +18,8 @@ Elements = dict[str, Element]
 
 
 class Nearest:
-    """Fold by the least Euclidean distance to a reference point: ``Folded(kernel, sym, keys=Nearest(point))``.
+    """Fold by the least Euclidean distance to a reference point: ``Folded(kernel, sym,
+    keys=Nearest(point))``.
 
     One assignment settles the order and the signs of one ``Units``, so the representative is the
     same for all points of an orbit: an exact section that uses all coordinates, where a sorted
@@ -40,9 +41,9 @@ class Nearest:
     def section(self, sym: Symmetry, shapes: kinds.Shapes) -> NearestSection:
         """The section for one symmetry.
 
-        :raises SymmetryError: where ``Units`` share arrays, or one acts on two axes of an array: the nearest point is
-            then a hard problem, and a local optimum is no section. Units whose sets others permute, as the
-            members of an ensemble do, are settled exactly.
+        :raises SymmetryError: where ``Units`` share arrays, or one acts on two axes of an array:
+            the nearest point is then a hard problem, and a local optimum is no section. Units whose
+            sets others permute, as the members of an ensemble do, are settled exactly.
         """
         check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
@@ -51,12 +52,14 @@ class Nearest:
             for site, axs in u.placements:
                 if len({a.axis % len(shapes[site]) for a in axs}) > 1:
                     raise SymmetryError(
-                        f"Nearest: Units {u.name!r} lie on several axes of site {site!r}, which no single "
+                        f"Nearest: Units {u.name!r} lie on several axes of site {site!r}, which "
+                        "no single "
                         "assignment settles. Fold by sorted keys, or say ApproximatelyNearest."
                     )
         if not is_exact(plain, shapes):
             raise SymmetryError(
-                f"Nearest: {len(sym)} Units {[u.name for u in sym]} are settled together by no single assignment, so "
+                f"Nearest: {len(sym)} Units {[u.name for u in sym]} are settled together by no "
+                "single assignment, so "
                 "the fold would not be exact. Fold by sorted keys, or say ApproximatelyNearest."
             )
         return NearestSection(sym, self.reference, sweeps=1)
@@ -69,15 +72,19 @@ class Nearest:
                 raise SymmetryError(f"{type(self).__name__}: the reference lacks site {site!r}.")
             if np.shape(self.reference[site]) != tuple(shapes[site]):
                 raise SymmetryError(
-                    f"{type(self).__name__}: site {site!r} has shape {np.shape(self.reference[site])} in the "
+                    f"{type(self).__name__}: site {site!r} has shape "
+                    f"{np.shape(self.reference[site])} in the "
                     f"reference; expected {tuple(shapes[site])}."
                 )
             if not np.isfinite(self.reference[site]).all():
-                raise SymmetryError(f"{type(self).__name__}: the reference has NaN or infinity at site {site!r}.")
+                raise SymmetryError(
+                    f"{type(self).__name__}: the reference has NaN or infinity at site {site!r}."
+                )
 
 
 class ApproximatelyNearest(Nearest):
-    """Fold several ``Units`` towards a reference, each in turn with the others held: a local optimum.
+    """Fold several ``Units`` towards a reference, each in turn with the others held: a local
+    optimum.
 
     Draws stay on their orbits, so invariant functions are what they were. But two points of one
     orbit may go to different representatives: what comes out need not follow the posterior
@@ -123,4 +130,6 @@ class NearestSection:
         return total, {**out, **self.sym.moved_labels(total, sites)}
 
     def __str__(self) -> str:
-        return "\n".join(f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym)
+        return "\n".join(
+            f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym
+        )

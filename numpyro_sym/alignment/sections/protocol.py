@@ -21,7 +21,9 @@ class Section(Protocol):
 
 
 class MakesSections(Protocol):
-    """Anything with a method :meth:`section`, as :class:`Nearest`: what ``Folded(kernel, sym, keys=...)`` takes."""
+    """Anything with a method :meth:`section`, as :class:`Nearest`: what ``Folded(kernel, sym,
+    keys=...)`` takes.
+    """
 
     def section(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Section:
         """The section for one symmetry.
@@ -40,13 +42,19 @@ def makes_sections(keys: Any) -> TypeGuard[MakesSections]:
 def _keys_fault(value: Any) -> str | None:
     if isinstance(value, Mapping) or makes_sections(value):
         return None
-    return f"Write {value.__name__}(...)." if isinstance(value, type) and hasattr(value, "section") else ""
+    return (
+        f"Write {value.__name__}(...)."
+        if isinstance(value, type) and hasattr(value, "section")
+        else ""
+    )
 
 
 #: By what to fold; what a mapping holds is looked at where the units are known.
 FoldKeys = Annotated[
     Mapping[str, SortKey] | MakesSections,
     kinds.Kind(
-        "a dict, units name -> what to sort by, or an object with a method section, as Nearest(point)", _keys_fault
+        "a dict, units name -> what to sort by, or an object with a method section, as "
+        "Nearest(point)",
+        _keys_fault,
     ),
 ]

@@ -49,7 +49,9 @@ class Slots:
 
     def element(self, sites: Mapping[str, Any], u: Units) -> Element:
         """The element of greatest density: signs within, order by one assignment."""
-        x = jnp.concatenate([key.read_all(sites, u.n) for key in self.keys], -1)[..., None, :, :]  # slot, unit, number
+        x = jnp.concatenate([key.read_all(sites, u.n) for key in self.keys], -1)[
+            ..., None, :, :
+        ]  # slot, unit, number
         mean, precision = self.mean[..., None, :], self.precision[..., None, :]
         misfit = (precision * jnp.where(self.odd, x**2, (x - mean) ** 2)).sum(-1)
         agreement = 2 * (precision * self.odd * x * mean).sum(-1)
@@ -90,10 +92,15 @@ class SeparatingSection:
         return elements, {**out, **self.sym.moved_labels(elements, sites)}
 
     def __str__(self) -> str:
-        return "\n".join(str(how) if isinstance(how, SortedSection) else f"{name}: {how}" for name, how in self.steps)
+        return "\n".join(
+            str(how) if isinstance(how, SortedSection) else f"{name}: {how}"
+            for name, how in self.steps
+        )
 
 
-def has_choice(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mapping[str, SortKey] | None) -> bool:
+def has_choice(
+    sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mapping[str, SortKey] | None
+) -> bool:
     """Whether there is more than one number to sort some units by."""
     sym = sym.without_values()
     for name, others in _in_turn(sorted_section(sym, shapes, keys)):
@@ -106,7 +113,9 @@ def has_choice(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], keys: Mappi
     return False
 
 
-def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] | None = None) -> SeparatingSection:
+def separating_section(
+    sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] | None = None
+) -> SeparatingSection:
     """Choose how to settle each ``Units`` by draws that lie near one mode of the posterior.
 
     :param sym: permutations and signs that have an exact section.
@@ -140,13 +149,18 @@ def separating_section(sym: Symmetry, draws: Draws, keys: Mapping[str, SortKey] 
 def _in_turn(section: SortedSection) -> list[tuple[str, list[Units]]]:
     """Each units' name, and the units that are settled after them."""
     names = [name for name, _, _ in section.steps]
-    return [(name, [section.sym[later] for later in names[i + 1 :]]) for i, name in enumerate(names)]
+    return [
+        (name, [section.sym[later] for later in names[i + 1 :]]) for i, name in enumerate(names)
+    ]
 
 
 def _rows(key: Key, draws: Draws, n: int) -> list[tuple[Key, np.ndarray]]:
     """Every key of one number that a key can be: with what it reads, ``(draws, *batch, n)``."""
     read = key.read_all(draws, n)
-    return [(replace(key, row=i), read[..., i * key.inside]) for i in range(read.shape[-1] // key.inside)]
+    return [
+        (replace(key, row=i), read[..., i * key.inside])
+        for i in range(read.shape[-1] // key.inside)
+    ]
 
 
 def _signs(u: Units, keys: list[Key], draws: Draws) -> tuple[Key | None, float, Draws]:
@@ -177,10 +191,13 @@ def _order(u: Units, keys: list[Key], draws: Draws) -> tuple[Key, float, Draws]:
 
 def _slots(u: Units, keys: list[Key], draws: Draws) -> Slots:
     x = np.concatenate([key.read_all(draws, u.n) for key in keys], -1)
-    odd = np.concatenate([np.full(key.read_all(draws, u.n).shape[-1], u.has_signs and key.odd) for key in keys])
+    odd = np.concatenate(
+        [np.full(key.read_all(draws, u.n).shape[-1], u.has_signs and key.odd) for key in keys]
+    )
     every = tuple(range(x.ndim - 1))  # draws, sets and units
     spread = x.std(every)
-    # What is the same for all units, a sum of probabilities, tells nothing and its scale is rounding.
+    # What is the same for all units, a sum of probabilities, tells nothing and its scale is
+    # rounding.
     telling = spread > 1e-5 * np.abs(x).max(every)
     precision = np.where(telling, 1 / (x.var(0) + (1e-3 * spread) ** 2 + np.finfo(float).tiny), 0)
     return Slots(tuple(keys), x.mean(0), precision, odd)

@@ -60,7 +60,9 @@ class Key:
 
     def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:
         """The key of each unit, shape ``(*batch, n)``."""
-        return self.read_all({self.site: jnp.asarray(sites[self.site])}, n)[..., self.row * self.inside]
+        return self.read_all({self.site: jnp.asarray(sites[self.site])}, n)[
+            ..., self.row * self.inside
+        ]
 
     def read_all(self, sites: Mapping[str, Any], n: int) -> Any:
         """Every number of each unit that the key could read in the first one's stead.
@@ -73,8 +75,12 @@ class Key:
         x = x**2 if self.squared else x
         lead = x.ndim - self.ndim
         if self.twin is not None:
-            x = xp.diagonal(x, axis1=lead + axis.axis, axis2=lead + self.twin)  # the diagonal goes last
-            axis = replace(without_axes(replace(axis, axis=-1), (axis.axis, self.twin), self.ndim), axis=-1)
+            x = xp.diagonal(
+                x, axis1=lead + axis.axis, axis2=lead + self.twin
+            )  # the diagonal goes last
+            axis = replace(
+                without_axes(replace(axis, axis=-1), (axis.axis, self.twin), self.ndim), axis=-1
+            )
         else:
             x = x.sum(tuple(lead + k for k in self.summed), keepdims=True)
         entries = axis.blocks(x, n, lead)
@@ -83,7 +89,13 @@ class Key:
         return entries.sum(-1) if self.whole else entries.reshape(*entries.shape[:-2], -1)
 
     def __str__(self) -> str:
-        what = "diagonal of " if self.twin is not None else "sum of " if self.summed or self.whole else ""
+        what = (
+            "diagonal of "
+            if self.twin is not None
+            else "sum of "
+            if self.summed or self.whole
+            else ""
+        )
         row = f", row {self.row}" if self.row else ""
         return f"{what}{self.site}{'**2' if self.squared else ''}{self.axis}{row}"
 
@@ -126,12 +138,15 @@ class SortedSection:
                 out = alone.act({name: Element(straight, sign)}, out)
             order = straight if sort_key is None else jnp.argsort(sort_key.read(out, u.n), -1)
             out = alone.act({name: Element(order, ones)}, out)
-            elements = after(plain, {name: Element(order, jnp.take_along_axis(sign, order, -1))}, elements)
+            elements = after(
+                plain, {name: Element(order, jnp.take_along_axis(sign, order, -1))}, elements
+            )
         return elements, {**out, **self.sym.moved_labels(elements, sites)}
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{name}: " + ", ".join([f"sorted by {sort}"] * bool(sort) + [f"{sign} made positive"] * bool(sign))
+            f"{name}: "
+            + ", ".join([f"sorted by {sort}"] * bool(sort) + [f"{sign} made positive"] * bool(sign))
             for name, sign, sort in self.steps
         )
 
@@ -143,17 +158,20 @@ STATISTICS = ("first", "sum", "norm")
 SortKey = str | tuple[str, str | int]
 
 
-def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortKey] | None = None) -> SortedSection:
+def sorted_section(
+    sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortKey] | None = None
+) -> SortedSection:
     """Choose keys for every ``Units`` of a symmetry.
 
     By default a key is one coordinate where one tells the units apart on every point of an orbit
-    alike, before a sum, before a sum of squares; among equals the site that the ``Units`` name first.
+    alike, before a sum, before a sum of squares; among equals the site that the ``Units`` name
+    first.
 
     :param sym: permutations and signs.
     :param shapes: site name -> shape.
     :param keys: units name -> what to sort these units by: a site; ``(site, statistic)`` with one
-        of ``"first"`` (one entry of each unit, the default), ``"sum"`` (of all its entries there) and ``"norm"``
-        (sum of their squares); or ``(site, row)``, the number of the entry to read.
+        of ``"first"`` (one entry of each unit, the default), ``"sum"`` (of all its entries there)
+        and ``"norm"`` (sum of their squares); or ``(site, row)``, the number of the entry to read.
     :returns: a :class:`SortedSection`; ``print`` it to see the keys.
     :raises SymmetryError: where units are scaled, shapes do not fit, a key does not name a site of
         its units, or no exact key exists.
@@ -168,18 +186,24 @@ def sorted_section(sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortK
     wanted = {name: _wanted(sym[name], key) for name, key in (keys or {}).items()}
     for u in sym.units:
         if u.has_scales:
-            raise SymmetryError(f"sorted_section: Units {u.name!r} are scaled; there is no order to put scales in.")
+            raise SymmetryError(
+                f"sorted_section: Units {u.name!r} are scaled; there is no order to put scales in."
+            )
     steps, stuck = _settled(sym, shapes, wanted)
     if stuck:
         raise SymmetryError(
-            f"sorted_section: no exact section for Units {[u.name for u in stuck]}: their signs can be read only off "
-            "arrays on which others of them turn signs too. Make them one Units, or align draws with numpyro_sym.align."
+            f"sorted_section: no exact section for Units {[u.name for u in stuck]}: their signs "
+            "can be read only off "
+            "arrays on which others of them turn signs too. Make them one Units, or align draws "
+            "with numpyro_sym.align."
         )
     return SortedSection(whole, steps)
 
 
 def _settled(
-    sym: Symmetry, shapes: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[str, str | int]]
+    sym: Symmetry,
+    shapes: Mapping[str, tuple[int, ...]],
+    wanted: Mapping[str, tuple[str, str | int]],
 ) -> tuple[tuple[tuple[str, Key | None, Key], ...], list[Units]]:
     """The steps of a section, and the units that no step can settle."""
     waiting = list(sym.units)
@@ -211,15 +235,19 @@ def _wanted(u: Units, given: SortKey) -> tuple[str, str | int]:
     """A key as its user gave it, validated: the site and what of it."""
     if not isinstance(given, str) and not (isinstance(given, tuple) and len(given) == 2):
         raise SymmetryError(
-            f"Units {u.name!r}: what to sort by is a site, (site, statistic) or (site, row); got {given!r}."
+            f"Units {u.name!r}: what to sort by is a site, (site, statistic) or (site, row); got "
+            f"{given!r}."
         )
     site, statistic = (given, "first") if isinstance(given, str) else given
     if site not in u.sites:
-        raise SymmetryError(f"Units {u.name!r} cannot be sorted by site {site!r}: they act on {list(u.sites)}.")
+        raise SymmetryError(
+            f"Units {u.name!r} cannot be sorted by site {site!r}: they act on {list(u.sites)}."
+        )
     is_name = isinstance(statistic, str) and statistic in STATISTICS
     if isinstance(statistic, bool) or not (isinstance(statistic, int) or is_name):
         raise SymmetryError(
-            f"Units {u.name!r}, sorted by site {site!r}: expected one of {STATISTICS} or the number of a row; "
+            f"Units {u.name!r}, sorted by site {site!r}: expected one of {STATISTICS} or the "
+            "number of a row; "
             f"got {statistic!r}."
         )
     return site, statistic
@@ -237,20 +265,27 @@ def _keys(
         sort_key = min(every, key=_key_cost)
     else:
         site, statistic = wanted
-        sort_key = _of(statistic, min((key for key in every if key.site == site), key=_key_cost), shapes[site])
+        sort_key = _of(
+            statistic, min((key for key in every if key.site == site), key=_key_cost), shapes[site]
+        )
     if not u.has_factors:
         return None, sort_key
     signs = [key for key in every if key.odd]
     return (min(signs, key=_key_cost), sort_key) if signs else None
 
 
-def exact_keys(u: Units, others: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> list[Key]:
-    """A key for each axis that units lie on, the same on all points of an orbit while ``others`` are not in order."""
+def exact_keys(
+    u: Units, others: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]
+) -> list[Key]:
+    """A key for each axis that units lie on, the same on all points of an orbit while ``others``
+    are not in order.
+    """
     return [_key(u, site, a, others, shapes[site]) for site, axs in u.placements for a in axs]
 
 
 def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry:
-    """The largest part of a symmetry that has an exact section; the symmetry itself where it has one.
+    """The largest part of a symmetry that has an exact section; the symmetry itself where it has
+    one.
 
     Only signs stand in the way, so signs of as few elements as may be are given up.
 
@@ -306,10 +341,15 @@ def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:
         squared = key.squared or key.twin is not None or statistic == "norm"
         return replace(key, twin=None, summed=tuple(rest), squared=squared, whole=True)
     if isinstance(statistic, int):
-        rows = 1 if key.twin is not None else int(np.prod([shape[k] for k in rest if k not in key.summed]))
+        rows = (
+            1
+            if key.twin is not None
+            else int(np.prod([shape[k] for k in rest if k not in key.summed]))
+        )
         if not 0 <= statistic < rows:
             raise SymmetryError(
-                f"Site {key.site!r} of shape {shape} has no row {statistic} to sort by: there are {rows} that the "
+                f"Site {key.site!r} of shape {shape} has no row {statistic} to sort by: there are "
+                f"{rows} that the "
                 "symmetry leaves in place."
             )
         return replace(key, row=statistic)

@@ -18,12 +18,15 @@ from .from_model import BATCH_SIZE, draws_for
 from .groups import ArvizData, posterior_of
 
 
-def label_probabilities(data: ArvizData, model: kinds.Model, *args: Any, site: kinds.Name, **kwargs: Any) -> np.ndarray:
-    """The probabilities of a discrete site's values in every draw, all other discrete sites summed out.
+def label_probabilities(
+    data: ArvizData, model: kinds.Model, *args: Any, site: kinds.Name, **kwargs: Any
+) -> np.ndarray:
+    """The probabilities of a discrete site's values in every draw, all other discrete sites summed
+    out.
 
-    What :func:`~numpyro_sym.alignment.relabelling.stephens` and ``ecr_soft`` ask for, of draws that hold the
-    parameters alone. With a term ``e[i, k]`` added to the log probability of value ``k`` at entry ``i``, the
-    derivative of the summed log joint is the probability, exactly.
+    What :func:`~numpyro_sym.alignment.relabelling.stephens` and ``ecr_soft`` ask for, of draws that
+    hold the parameters alone. With a term ``e[i, k]`` added to the log probability of value ``k``
+    at entry ``i``, the derivative of the summed log joint is the probability, exactly.
 
     :param data: an ArviZ object with a posterior.
     :param model: the NumPyro model of these draws.
@@ -31,8 +34,8 @@ def label_probabilities(data: ArvizData, model: kinds.Model, *args: Any, site: k
     :param site: the discrete site, of a model that sums it out.
     :param kwargs: the model's keyword arguments.
     :returns: float64 of shape ``(*sample, *site, values)``; sums over the last axis are 1.
-    :raises SymmetryError: where the model has no such site, it cannot be summed out or stands in a ``scan``, or the
-        draws do not fit the model.
+    :raises SymmetryError: where the model has no such site, it cannot be summed out or stands in a
+        ``scan``, or the draws do not fit the model.
 
     >>> import arviz as az, jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> def model(y):
@@ -50,10 +53,14 @@ def label_probabilities(data: ArvizData, model: kinds.Model, *args: Any, site: k
     read_numpyro_model(model, args, kwargs)  # refuses a model that cannot be run, or summed up
     there = discrete_sites(model, args, kwargs)
     if site not in there:
-        raise SymmetryError(f"label_probabilities: the model has no discrete site {site!r}; it has {sorted(there)}.")
+        raise SymmetryError(
+            f"label_probabilities: the model has no discrete site {site!r}; it has {sorted(there)}."
+        )
     states = there[site].states
     if states is None:
-        raise SymmetryError(f"label_probabilities: the values of site {site!r} are no list 0 .. n-1 to sum over.")
+        raise SymmetryError(
+            f"label_probabilities: the values of site {site!r} are no list 0 .. n-1 to sum over."
+        )
     nothing = np.zeros((*there[site].shape, states))
 
     def probabilities() -> np.ndarray:

@@ -16,7 +16,16 @@ from ...alignment.metrics import GivenMetric
 from ...symmetry import Symmetry, kinds
 from ...symmetry.arguments import check_arguments
 from ..scales import used_symmetry
-from .groups import ArvizData, get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups, with_sites
+from .groups import (
+    ArvizData,
+    get_group,
+    group_names,
+    posterior_of,
+    sample_dims,
+    site_arrays,
+    with_groups,
+    with_sites,
+)
 from .record import RECORDS, record_of, summary_of
 
 #: The groups whose draws are brought to the reference.
@@ -32,7 +41,11 @@ def _fault(value: Any) -> str | None:
 #: What :func:`rebasin` takes: a name, a draw, a point, or an ArviZ object.
 Reference = Annotated[
     Any,
-    kinds.Kind("a point (site name -> array), an aligned ArviZ object, 'first', 'mean' or the index of a draw", _fault),
+    kinds.Kind(
+        "a point (site name -> array), an aligned ArviZ object, 'first', 'mean' or the index of a "
+        "draw",
+        _fault,
+    ),
 ]
 
 
@@ -57,24 +70,26 @@ def rebasin(
     Draws that are dask arrays come back as such, aligned chunk by chunk when they are computed;
     :func:`rebasin_to_zarr` writes them so that an interrupted run can be taken up again.
 
-    :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x), of a sampler or
-        (``arviz.from_numpyro_svi``) of a guide.
-    :param sym: the model's :class:`~numpyro_sym.Symmetry`; of scaled ``Units`` the permutations are used.
+    :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x), of a
+        sampler or (``arviz.from_numpyro_svi``) of a guide.
+    :param sym: the model's :class:`~numpyro_sym.Symmetry`; of scaled ``Units`` the permutations are
+        used.
     :param reference: ``"mean"``: the mean of the aligned draws, repeated until it is still;
-        ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw (of a guide, its number); a dict
-        site name -> array, a point; or an aligned ArviZ object, whose mean it is: so several runs
-        come to one labelling.
+        ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw (of a guide,
+        its number); a dict site name -> array, a point; or an aligned ArviZ object, whose mean it
+        is: so several runs come to one labelling.
     :param metric: in what sense near, as in :func:`numpyro_sym.align`.
     :param starts: where the search for the nearest begins, as in :func:`numpyro_sym.align`.
-    :param scales: names of scaled ``Units`` whose scales are to be brought to the reference's too. Scales
-        are symmetries of the likelihood alone: what comes back are then no draws of the posterior, and
-        the attribute ``rebasin`` says so.
+    :param scales: names of scaled ``Units`` whose scales are to be brought to the reference's too.
+        Scales are symmetries of the likelihood alone: what comes back are then no draws of the
+        posterior, and the attribute ``rebasin`` says so.
     :param keep_elements: add a group ``rebasin`` (and ``warmup_rebasin``) with each draw's element,
         distances and gap, for :func:`numpyro_sym.diagnostics.elements_of`.
     :returns: an object of the same type. Posterior and warm-up draws of the symmetry's sites are
         aligned, and labels of units moved with them; dims, coords, attrs, dtypes and every other
         variable and group are as they were, and ``data`` is not changed. What was done is told by
-        the attribute ``rebasin`` of the groups that moved. Deterministics that name single units stay: see
+        the attribute ``rebasin`` of the groups that moved. Deterministics that name single units
+        stay: see
         :func:`numpyro_sym.diagnostics.act_on_group`.
     :raises SymmetryError: where there is no posterior, it is empty, holds NaN or infinite draws,
         lacks a site, or a shape does not fit; where ``scales`` names no scaled ``Units``.
@@ -99,14 +114,18 @@ def rebasin(
         found = align_dataset(dataset, point, sym, metric, starts, scales)
         point = found.reference
         changed[group] = with_sites(dataset, found.sites)
-        changed[group].attrs["rebasin"] = summary_of(found, sym, told, type(metric).__name__, scales)
+        changed[group].attrs["rebasin"] = summary_of(
+            found, sym, told, type(metric).__name__, scales
+        )
         # Elements of an earlier alignment are no longer what moved these draws.
         changed[RECORDS[group]] = record_of(found, dataset, used) if keep_elements else None
     return with_groups(data, changed)
 
 
 def point_of(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
-    """A reference as :func:`align` takes it, where an ArviZ object is the mean of its draws; and its name."""
+    """A reference as :func:`align` takes it, where an ArviZ object is the mean of its draws; and
+    its name.
+    """
     if isinstance(reference, (str, int, tuple)):
         return reference, str(reference)
     if "posterior" not in group_names(reference):
@@ -126,8 +145,14 @@ def align_dataset(
     starts: GivenStarts | None = None,
     scales: str | Sequence[str] = (),
 ) -> Alignment:
-    """The alignment of a group's draws, by scales only where named: of dask arrays where it holds such."""
+    """The alignment of a group's draws, by scales only where named: of dask arrays where it holds
+    such.
+    """
     sym = used_symmetry(sym, scales, "rebasin")
-    draws = site_arrays(dataset, (*sym.sites, *(site for site in sym.label_sites if site in dataset)))
+    draws = site_arrays(
+        dataset, (*sym.sites, *(site for site in sym.label_sites if site in dataset))
+    )
     work = align_chunked if dataset[list(draws)].chunks else partial(aligned, "rebasin")
-    return work(draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts)
+    return work(
+        draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts
+    )

@@ -21,7 +21,8 @@ NAME = "nsym"
 
 
 class SymmetryAccessor:
-    """Methods of this package on an ArviZ object: ``data.nsym.rebasin(sym)`` is ``rebasin(data, sym)``.
+    """Methods of this package on an ArviZ object: ``data.nsym.rebasin(sym)`` is ``rebasin(data,
+    sym)``.
 
     On xarray's DataTree (ArviZ 1.x) as a registered accessor, and on ArviZ 0.x's InferenceData.
 

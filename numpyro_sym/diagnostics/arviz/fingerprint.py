@@ -40,4 +40,6 @@ def of_symmetry(sym: Symmetry) -> str:
 
 def of_text(value: Any) -> str:
     """Of anything that is the same where its text is."""
-    return blake2b(json.dumps(value, default=repr, sort_keys=True).encode(), digest_size=8 * WORDS).hexdigest()
+    return blake2b(
+        json.dumps(value, default=repr, sort_keys=True).encode(), digest_size=8 * WORDS
+    ).hexdigest()

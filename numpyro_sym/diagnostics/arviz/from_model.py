@@ -15,27 +15,38 @@ from ...models import read_numpyro_model
 from ...models.view import ModelView, Point, in_double_precision
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
-from .groups import ArvizData, get_group, group_names, posterior_of, sample_dims, site_arrays, with_groups
+from .groups import (
+    ArvizData,
+    get_group,
+    group_names,
+    posterior_of,
+    sample_dims,
+    site_arrays,
+    with_groups,
+)
 
 #: Draws that are worked on at once.
 BATCH_SIZE = 64
 
 
 def with_log_joint(data: ArvizData, model: kinds.Model, *args: Any, **kwargs: Any) -> Any:
-    """Draws with their log joint density and log likelihood, both of the model, among the sample statistics.
+    """Draws with their log joint density and log likelihood, both of the model, among the sample
+    statistics.
 
     For :func:`diagnose`, which needs a function that the symmetry leaves as it is, where the file
-    has none: draws of another program, or a model whose discrete sites are summed out, of which NumPyro
-    computes no log likelihood. Discrete sites are summed out here, too, whether or not they were drawn.
+    has none: draws of another program, or a model whose discrete sites are summed out, of which
+    NumPyro computes no log likelihood. Discrete sites are summed out here, too, whether or not they
+    were drawn.
 
     :param data: an ArviZ object with a posterior.
     :param model: the NumPyro model of these draws.
     :param args: the model's arguments, observations among them.
     :param kwargs: the model's keyword arguments.
-    :returns: an object of the same type whose group ``sample_stats`` has ``log_joint`` and, where the model
-        observes something, ``log_likelihood``: float64 over chains and draws, of values on their own supports.
-    :raises SymmetryError: where the model cannot be run, or the draws lack one of its sites, do not fit it,
-        or are no finite floats.
+    :returns: an object of the same type whose group ``sample_stats`` has ``log_joint`` and, where
+        the model observes something, ``log_likelihood``: float64 over chains and draws, of values
+        on their own supports.
+    :raises SymmetryError: where the model cannot be run, or the draws lack one of its sites, do not
+        fit it, or are no finite floats.
 
     >>> import arviz as az, numpyro, numpyro.distributions as dist
     >>> def model(y):
@@ -57,20 +68,31 @@ def with_log_joint(data: ArvizData, model: kinds.Model, *args: Any, **kwargs: An
     found = in_double_precision(densities)
     dims = sample_dims(posterior)
     coords = {dim: posterior[dim] for dim in dims if dim in posterior.coords}
-    stats = get_group(data, "sample_stats") if "sample_stats" in group_names(data) else xr.Dataset(coords=coords)
-    return with_groups(data, {"sample_stats": stats.assign({name: (dims, x) for name, x in found.items()})})
+    stats = (
+        get_group(data, "sample_stats")
+        if "sample_stats" in group_names(data)
+        else xr.Dataset(coords=coords)
+    )
+    return with_groups(
+        data, {"sample_stats": stats.assign({name: (dims, x) for name, x in found.items()})}
+    )
 
 
-def draws_for(who: str, view: ModelView, posterior: xr.Dataset) -> tuple[dict[str, jax.Array], tuple[int, ...]]:
+def draws_for(
+    who: str, view: ModelView, posterior: xr.Dataset
+) -> tuple[dict[str, jax.Array], tuple[int, ...]]:
     """The draws of a model's sites in one row each, in double precision, and their sample shape.
 
-    :raises SymmetryError: where the draws lack a site, do not fit the model, or are no finite floats.
+    :raises SymmetryError: where the draws lack a site, do not fit the model, or are no finite
+        floats.
     """
     sites = {name: np.asarray(x) for name, x in site_arrays(posterior, tuple(view.shapes)).items()}
     lead = len(sample_dims(posterior))
     for name, x in sites.items():
         if not jnp.issubdtype(x.dtype, jnp.floating):
-            raise SymmetryError(f"{who}: draws of site {name!r} have dtype {x.dtype}; expected floats.")
+            raise SymmetryError(
+                f"{who}: draws of site {name!r} have dtype {x.dtype}; expected floats."
+            )
         refuse_not_finite(who, name, x, "the draws")
         if x.shape[lead:] != tuple(view.shapes[name]):
             raise SymmetryError(
@@ -78,13 +100,18 @@ def draws_for(who: str, view: ModelView, posterior: xr.Dataset) -> tuple[dict[st
                 f"{tuple(view.shapes[name])}."
             )
     sample = next(iter(sites.values())).shape[:lead]
-    return {name: jnp.asarray(np.array(x.reshape(-1, *x.shape[lead:]), float)) for name, x in sites.items()}, sample
+    return {
+        name: jnp.asarray(np.array(x.reshape(-1, *x.shape[lead:]), float))
+        for name, x in sites.items()
+    }, sample
 
 
 def _densities(view: ModelView, posterior: xr.Dataset) -> dict[str, np.ndarray]:
     """Sums over all sites and over the observed ones, of the shape of the draws."""
     rows, sample = draws_for("with_log_joint", view, posterior)
-    joint, likelihood = jax.jit(partial(jax.lax.map, partial(_sums, view), batch_size=BATCH_SIZE))(rows)
+    joint, likelihood = jax.jit(partial(jax.lax.map, partial(_sums, view), batch_size=BATCH_SIZE))(
+        rows
+    )
     found = {"log_joint": np.asarray(joint).reshape(sample)}
     if view.observed:
         found["log_likelihood"] = np.asarray(likelihood).reshape(sample)

@@ -14,7 +14,9 @@ def _arviz_fault(value: Any) -> str | None:
     if "posterior" in group_names(value):
         return None
     if isinstance(value, Mapping):
-        return "Draws in a dict go to numpyro_sym.align; for this, make an object by arviz.from_dict."
+        return (
+            "Draws in a dict go to numpyro_sym.align; for this, make an object by arviz.from_dict."
+        )
     if hasattr(value, "get_samples"):
         return "Write arviz.from_numpyro(mcmc)."
     there = group_names(value)
@@ -23,7 +25,8 @@ def _arviz_fault(value: Any) -> str | None:
 
 #: An ArviZ object of either generation.
 ArvizData = Annotated[
-    Any, kinds.Kind("an ArviZ object (InferenceData or DataTree) with a posterior group", _arviz_fault)
+    Any,
+    kinds.Kind("an ArviZ object (InferenceData or DataTree) with a posterior group", _arviz_fault),
 ]
 
 
@@ -41,15 +44,23 @@ def get_group(data: Any, group: str) -> xr.Dataset:
 
 
 def with_groups(data: Any, changed: dict[str, xr.Dataset | None]) -> Any:
-    """A copy of the same type with groups replaced, added or (where ``None``) dropped; all else as it was."""
+    """A copy of the same type with groups replaced, added or (where ``None``) dropped; all else as
+    it was.
+    """
     kept = {name: dataset for name, dataset in changed.items() if dataset is not None}
     if isinstance(data, xr.DataTree):
         children = {
-            name: xr.DataTree(kept[name], name=name, children=dict(node.children)) if name in kept else node
+            name: xr.DataTree(kept[name], name=name, children=dict(node.children))
+            if name in kept
+            else node
             for name, node in data.children.items()
             if name in kept or name not in changed
         }
-        children |= {name: xr.DataTree(dataset, name=name) for name, dataset in kept.items() if name not in children}
+        children |= {
+            name: xr.DataTree(dataset, name=name)
+            for name, dataset in kept.items()
+            if name not in children
+        }
         return xr.DataTree(data.to_dataset(), children=children, name=data.name)
     out = data.copy()
     for name in changed:
@@ -71,24 +82,34 @@ def posterior_of(data: Any) -> xr.Dataset:
     if "posterior" not in names:
         raise SymmetryError(
             f"Expected an ArviZ object (InferenceData or DataTree) with a posterior group; got a "
-            f"{type(data).__name__} with {names or 'no groups'}. Make one with arviz.from_numpyro(mcmc)."
+            f"{type(data).__name__} with {names or 'no groups'}. Make one with "
+            "arviz.from_numpyro(mcmc)."
         )
     posterior = get_group(data, "posterior")
     for dim in sample_dims(posterior):
         if dim not in posterior.sizes:
-            raise SymmetryError(f"The posterior has no dimension {dim!r}; it has {dict(posterior.sizes)}.")
+            raise SymmetryError(
+                f"The posterior has no dimension {dim!r}; it has {dict(posterior.sizes)}."
+            )
         if posterior.sizes[dim] == 0:
-            raise SymmetryError(f"The posterior has zero {dim}s; there is nothing to align. Run the sampler first.")
+            raise SymmetryError(
+                f"The posterior has zero {dim}s; there is nothing to align. Run the sampler first."
+            )
     return posterior
 
 
 def sample_dims(dataset: xr.Dataset) -> tuple[str, ...]:
     """The dimensions of draws: chains of a sampler, or the ``sample`` of a guide (ArviZ 1.x)."""
-    return ("sample",) if "sample" in dataset.sizes and "chain" not in dataset.sizes else ("chain", "draw")
+    return (
+        ("sample",)
+        if "sample" in dataset.sizes and "chain" not in dataset.sizes
+        else ("chain", "draw")
+    )
 
 
 def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
-    """Draws of the named sites as arrays ``(chain, draw, *site shape)``, of a guide ``(sample, *site shape)``.
+    """Draws of the named sites as arrays ``(chain, draw, *site shape)``, of a guide ``(sample,
+    *site shape)``.
 
     They are dask's where one of them is.
 
@@ -98,11 +119,14 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
         if site not in dataset:
             raise SymmetryError(
                 f"The symmetry acts on site {site!r}, which the draws do not hold; they hold "
-                f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when sampling."
+                f"{list(dataset.data_vars)}. Rename or leave out its Units, or keep the site when "
+                "sampling."
             )
     missing = [dim for dim in sample_dims(dataset) if dim not in dataset.sizes]
     if missing:
-        raise SymmetryError(f"The draws have no dimension {missing[0]!r}; they have {dict(dataset.sizes)}.")
+        raise SymmetryError(
+            f"The draws have no dimension {missing[0]!r}; they have {dict(dataset.sizes)}."
+        )
     some = dataset[list(sites)]
     some = some.chunk() if some.chunks else some
     return {site: some[site].transpose(*sample_dims(dataset), ...).data for site in sites}

@@ -1,4 +1,6 @@
-"""What was done to draws, kept beside them: the elements that moved them, as a group of their own."""
+"""What was done to draws, kept beside them: the elements that moved them, as a group of
+their own.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from ...alignment import Alignment
 from ...symmetry import Element, Symmetry, SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from ..scales import used_symmetry
-from .groups import ArvizData, get_group, group_names, sample_dims, site_arrays, with_groups, with_sites
+from .groups import (
+    ArvizData,
+    get_group,
+    group_names,
+    sample_dims,
+    site_arrays,
+    with_groups,
+    with_sites,
+)
 
 Elements = dict[str, Element]
 
@@ -28,7 +38,9 @@ def summary_of(
     metric: str,
     scales: str | Sequence[str] = (),
 ) -> str:
-    """One line of JSON for an attribute: what was done and, where that is known by now, how well it went."""
+    """One line of JSON for an attribute: what was done and, where that is known by now, how well it
+    went.
+    """
     used = used_symmetry(sym, scales, "rebasin")
     told: dict[str, Any] = {
         "by": "numpyro_sym.rebasin",
@@ -42,7 +54,10 @@ def summary_of(
     elif used != sym:
         told["scales"] = "left as they are"
     if isinstance(found.distance, np.ndarray):  # dask's are not computed yet
-        for name, x in (("mean_distance_before", found.distance_before), ("mean_distance", found.distance)):
+        for name, x in (
+            ("mean_distance_before", found.distance_before),
+            ("mean_distance", found.distance),
+        ):
             told[name] = round(float(np.mean(x)), 6)
         told["exact_share"] = round(float(np.mean(found.exact)), 6)
     return json.dumps(told)
@@ -55,7 +70,10 @@ def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
     for u in sym:
         sets = [_name(u.name, f"set_{i}") for i in range(len(u.batch))]
         dims = (*sample, *sets, _name(u.name, "slot"))
-        variables[_name(u.name, "permutation")] = (dims, np.asarray(found.elements[u.name].permutation))
+        variables[_name(u.name, "permutation")] = (
+            dims,
+            np.asarray(found.elements[u.name].permutation),
+        )
         variables[_name(u.name, "factor")] = (dims, np.asarray(found.elements[u.name].factor))
     for name in ("distance_before", "distance", "gap", "exact"):
         variables[name] = (sample, np.asarray(getattr(found, name)))
@@ -90,7 +108,8 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
     name = RECORDS.get(group)
     if name not in group_names(data):
         raise SymmetryError(
-            f"elements_of: no elements of group {group!r} are kept; there are groups {group_names(data)}. "
+            f"elements_of: no elements of group {group!r} are kept; there are groups "
+            f"{group_names(data)}. "
             "Use rebasin(data, sym, keep_elements=True)."
         )
     kept = get_group(data, name)
@@ -103,13 +122,16 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
         if any(shapes.get(name) != u.shape for name in names):
             there = {name: shape for name, shape in shapes.items() if name.endswith("_permutation")}
             raise SymmetryError(
-                f"elements_of: the elements kept are not of Units {u.name!r} of shape {u.shape}; there are {there}."
+                f"elements_of: the elements kept are not of Units {u.name!r} of shape {u.shape}; "
+                f"there are {there}."
             )
         out[u.name] = Element(*(kept[name].values for name in names))
     return out
 
 
-def act_on_group(data: ArvizData, sym: Symmetry, elements: kinds.Elements, group: str = "posterior") -> Any:
+def act_on_group(
+    data: ArvizData, sym: Symmetry, elements: kinds.Elements, group: str = "posterior"
+) -> Any:
     """Move the draws of one group by elements that are known.
 
     For undoing an alignment, for groups that were drawn beside the posterior, and for
@@ -126,7 +148,9 @@ def act_on_group(data: ArvizData, sym: Symmetry, elements: kinds.Elements, group
     """
     check_arguments(act_on_group, locals())
     if group not in group_names(data):
-        raise SymmetryError(f"act_on_group: there is no group {group!r}; there are {group_names(data)}.")
+        raise SymmetryError(
+            f"act_on_group: there is no group {group!r}; there are {group_names(data)}."
+        )
     dataset = get_group(data, group)
     labels = tuple(site for site in sym.label_sites if site in dataset)
     along = () if labels and dataset.data_vars.keys().isdisjoint(sym.sites) else sym.sites

@@ -31,7 +31,11 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
         arrays = {name: _numbers(name, x) for name, x in data.items()}
     else:
         raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))
-    chosen = list(sites) if sites is not None else [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+    chosen = (
+        list(sites)
+        if sites is not None
+        else [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+    )
     for name in chosen:
         if name not in arrays:
             raise SymmetryError(f"The draws do not hold site {name!r}; they hold {sorted(arrays)}.")
@@ -39,9 +43,13 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
         raise SymmetryError(f"The draws hold no site of floats; they hold {sorted(arrays)}.")
     lengths = {name: len(arrays[name]) if arrays[name].ndim else None for name in chosen}
     if len(set(lengths.values())) != 1 or None in lengths.values():
-        raise SymmetryError(f"Every site must have the same number of draws, along its first axis; got {lengths}.")
+        raise SymmetryError(
+            f"Every site must have the same number of draws, along its first axis; got {lengths}."
+        )
     if 0 in lengths.values():
-        raise SymmetryError(f"There are no draws; the sites have shapes { {n: arrays[n].shape for n in chosen} }.")
+        raise SymmetryError(
+            f"There are no draws; the sites have shapes { {n: arrays[n].shape for n in chosen} }."
+        )
     return {name: arrays[name] for name in chosen}
 
 
@@ -50,5 +58,7 @@ _EXPECTED = "an ArviZ object with a posterior, or a dict of draws, site name -> 
 
 def _numbers(name: str, x: Any) -> np.ndarray:
     if not isinstance(name, str) or not kinds.is_real(x):
-        raise SymmetryError(f"The draws of site {name!r} are {describe(x)}; expected an array (draw, *site).")
+        raise SymmetryError(
+            f"The draws of site {name!r} are {describe(x)}; expected an array (draw, *site)."
+        )
     return np.asarray(x)

@@ -33,24 +33,31 @@ _FORMAT: dict[str, Any] = {"zarr_format": 2, "consolidated": False}
 
 
 def rebasin_to_zarr(
-    data: ArvizData, store: str | Path, sym: Symmetry, *, reference: Reference = "mean", progress_bar: bool = True
+    data: ArvizData,
+    store: str | Path,
+    sym: Symmetry,
+    *,
+    reference: Reference = "mean",
+    progress_bar: bool = True,
 ) -> xr.DataTree:
-    """:func:`rebasin` into a zarr store: memory for a block of draws at a time, and nothing lost on the way.
+    """:func:`rebasin` into a zarr store: memory for a block of draws at a time, and nothing lost on
+    the way.
 
-    Blocks are the chunks of the draws. dask's scheduler reads, aligns and writes several at once: set it
-    as always, ``dask.config.set(scheduler="threads")`` or a ``distributed.Client``. Call it again with the
-    same store after an interruption: the reference is read back, blocks that are written are held against what was
-    read and written, and left alone.
+    Blocks are the chunks of the draws. dask's scheduler reads, aligns and writes several at once:
+    set it as always, ``dask.config.set(scheduler="threads")`` or a ``distributed.Client``. Call it
+    again with the same store after an interruption: the reference is read back, blocks that are
+    written are held against what was read and written, and left alone.
 
-    :param data: an ArviZ object whose draws are dask arrays, as ``xarray.open_datatree(file, chunks={})``
-        makes of netCDF or zarr; those of others go in blocks of 1000.
+    :param data: an ArviZ object whose draws are dask arrays, as ``xarray.open_datatree(file,
+        chunks={})`` makes of netCDF or zarr; those of others go in blocks of 1000.
     :param store: a directory: a new one, or that of an interrupted run with the same data.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`.
     :param reference: as in :func:`rebasin`; ``"mean"`` passes over all draws several times first.
     :param progress_bar: whether to show one; a ``distributed.Client`` has its own dashboard.
     :returns: the store, opened lazily.
-    :raises SymmetryError: as :func:`rebasin`; where the store was begun with other draws, another symmetry or another
-        reference; and where a part of it is damaged, naming the block, which the next call makes again.
+    :raises SymmetryError: as :func:`rebasin`; where the store was begun with other draws, another
+        symmetry or another reference; and where a part of it is damaged, naming the block, which
+        the next call makes again.
     :raises ImportError: without dask and zarr.
 
     >>> import tempfile, numpy as np, xarray as xr, numpyro_sym as nsym
@@ -67,22 +74,31 @@ def rebasin_to_zarr(
         import zarr
         from dask.diagnostics.progress import ProgressBar
     except ImportError as error:
-        raise ImportError("rebasin_to_zarr needs dask and zarr: pip install 'numpyro_sym[big]'.") from error
+        raise ImportError(
+            "rebasin_to_zarr needs dask and zarr: pip install 'numpyro_sym[big]'."
+        ) from error
     check_arguments(rebasin_to_zarr, locals())
     posterior_of(data)
-    groups = {name: _chunked(get_group(data, name)) for name in ALIGNED_GROUPS if name in group_names(data)}
+    groups = {
+        name: _chunked(get_group(data, name))
+        for name in ALIGNED_GROUPS
+        if name in group_names(data)
+    }
     blocks = {name: list(_blocks(dataset)) for name, dataset in groups.items()}
     asked = _fingerprints(groups, blocks, sym, reference)
     if not _is_prepared(store, asked):
         zarr.open_group(store, zarr_format=2).attrs[_STATE] = _BEGUN
         found = _prepare(data, groups, blocks, store, sym, reference)
         prepared = asked | {"point": found}
-        zarr.open_group(store, zarr_format=2).attrs[_STATE] = prepared | {"all": fingerprint.of_text(prepared)}
+        zarr.open_group(store, zarr_format=2).attrs[_STATE] = prepared | {
+            "all": fingerprint.of_text(prepared)
+        }
     point = _point(store)
     for name, dataset in groups.items():
         if _sizes(_open(store, name)) != _sizes(dataset):
             raise SymmetryError(
-                f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group {name!r}. Give a new "
+                f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group "
+                f"{name!r}. Give a new "
                 "directory, or the data of the run that was interrupted."
             )
     marks = {name: _marks(store, name, len(blocks[name])) for name in groups}
@@ -91,7 +107,9 @@ def rebasin_to_zarr(
     for name, dataset in groups.items():
         for i in np.flatnonzero(~marks[name].any(1)):
             block = dataset.isel(blocks[name][i])
-            tasks.append(dask.delayed(_write)(block, point, sym, str(store), name, blocks[name][i], int(i)))
+            tasks.append(
+                dask.delayed(_write)(block, point, sym, str(store), name, blocks[name][i], int(i))
+            )
     with ProgressBar() if progress_bar else nullcontext():
         dask.compute(*tasks)
     return xr.open_datatree(store, engine="zarr", chunks={}, consolidated=False)
@@ -106,13 +124,19 @@ def _write(
     where: Mapping[str, slice],
     i: int,
 ) -> None:
-    """Align one block, write it, and then only mark it: by what was read and by what was written."""
+    """Align one block, write it, and then only mark it: by what was read and by what
+    was written.
+    """
     import zarr
 
     block = block.load()
     aligned = _draws_of(with_sites(block, align_dataset(block, point, sym).sites))
-    aligned.drop_vars(list(aligned.coords)).to_zarr(store, group=group, region=dict(where), **_FORMAT)
-    mark = np.concatenate([fingerprint.of_dataset(_draws_of(block)), fingerprint.of_dataset(aligned)])
+    aligned.drop_vars(list(aligned.coords)).to_zarr(
+        store, group=group, region=dict(where), **_FORMAT
+    )
+    mark = np.concatenate(
+        [fingerprint.of_dataset(_draws_of(block)), fingerprint.of_dataset(aligned)]
+    )
     zarr.open_array(store, path=f"{_WRITTEN}/{group}", zarr_format=2)[i] = mark
 
 
@@ -129,7 +153,8 @@ def _prepare(
     sym: Symmetry,
     reference: Reference,
 ) -> str:
-    """All that is no aligned draw: other groups, coordinates, the point aligned to, and that no block is written.
+    """All that is no aligned draw: other groups, coordinates, the point aligned to, and that no
+    block is written.
 
     :returns: the point's fingerprint.
     """
@@ -140,13 +165,21 @@ def _prepare(
         if name in (_REFERENCE, _WRITTEN):
             continue
         if name in groups:
-            groups[name].assign_attrs(rebasin=done).to_zarr(store, group=name, mode="w", compute=False, **_FORMAT)
+            groups[name].assign_attrs(rebasin=done).to_zarr(
+                store, group=name, mode="w", compute=False, **_FORMAT
+            )
         else:
             _rechunked(get_group(data, name)).to_zarr(store, group=name, mode="w", **_FORMAT)
-    at = {name: (tuple(f"{name}_{i}" for i in range(np.ndim(x))), x) for name, x in found.reference.items()}
+    at = {
+        name: (tuple(f"{name}_{i}" for i in range(np.ndim(x))), x)
+        for name, x in found.reference.items()
+    }
     xr.Dataset(at).to_zarr(store, group=_REFERENCE, mode="w", **_FORMAT)
     # One chunk for each block: two of them may be written at once.
-    blank = {name: np.zeros((len(some), 2 * fingerprint.WORDS), np.uint64) for name, some in blocks.items()}
+    blank = {
+        name: np.zeros((len(some), 2 * fingerprint.WORDS), np.uint64)
+        for name, some in blocks.items()
+    }
     marks = {name: ((f"{name}_block", "word"), x) for name, x in blank.items()}
     one = {name: {"chunks": (1, x.shape[1])} for name, x in blank.items()}
     xr.Dataset(marks).to_zarr(store, group=_WRITTEN, mode="w", encoding=one, **_FORMAT)
@@ -157,17 +190,28 @@ def _prepare(
 
 
 def _fingerprints(
-    groups: Mapping[str, xr.Dataset], blocks: Mapping[str, list], sym: Symmetry, reference: Reference
+    groups: Mapping[str, xr.Dataset],
+    blocks: Mapping[str, list],
+    sym: Symmetry,
+    reference: Reference,
 ) -> dict[str, str]:
-    """What this call is about. Of the draws, the first and the last block of each group; blocks mark the rest."""
+    """What this call is about. Of the draws, the first and the last block of each group; blocks
+    mark the rest.
+    """
     ends = [
         fingerprint.of_dataset(_draws_of(groups[name].isel(some[i]))).tolist()
         for name, some in blocks.items()
         for i in (0, -1)
     ]
     point, _ = point_of(reference, sym)
-    asked = fingerprint.of_arrays(point) if isinstance(point, Mapping) else fingerprint.of_text(point)
-    return {"draws": fingerprint.of_text(ends), "symmetry": fingerprint.of_symmetry(sym), "reference": asked}
+    asked = (
+        fingerprint.of_arrays(point) if isinstance(point, Mapping) else fingerprint.of_text(point)
+    )
+    return {
+        "draws": fingerprint.of_text(ends),
+        "symmetry": fingerprint.of_symmetry(sym),
+        "reference": asked,
+    }
 
 
 def _is_prepared(store: str | Path, asked: Mapping[str, str]) -> bool:
@@ -184,16 +228,25 @@ def _is_prepared(store: str | Path, asked: Mapping[str, str]) -> bool:
     except Exception as error:
         raise _unreadable(store, "its attributes", error) from error
     if state is None:
-        raise SymmetryError(f"rebasin_to_zarr: {str(store)!r} holds something else. Give a new directory.")
+        raise SymmetryError(
+            f"rebasin_to_zarr: {str(store)!r} holds something else. Give a new directory."
+        )
     if state == _BEGUN:
         return False
-    told = {what: mark for what, mark in state.items() if what != "all"} if isinstance(state, Mapping) else {}
+    told = (
+        {what: mark for what, mark in state.items() if what != "all"}
+        if isinstance(state, Mapping)
+        else {}
+    )
     if not {*asked, "point"} <= set(told) or state["all"] != fingerprint.of_text(told):
-        raise SymmetryError(f"rebasin_to_zarr: attributes of {str(store)!r} are damaged. Give a new directory.")
+        raise SymmetryError(
+            f"rebasin_to_zarr: attributes of {str(store)!r} are damaged. Give a new directory."
+        )
     for what, mark in asked.items():
         if told[what] != mark:
             raise SymmetryError(
-                f"rebasin_to_zarr: {str(store)!r} was begun with {_OTHERS[what]}. Give a new directory, or what "
+                f"rebasin_to_zarr: {str(store)!r} was begun with {_OTHERS[what]}. Give a new "
+                "directory, or what "
                 "the run that was interrupted was given."
             )
     return True
@@ -207,14 +260,17 @@ def _point(store: str | Path) -> dict[str, np.ndarray]:
     point = {str(name): x.values for name, x in _open(store, _REFERENCE).items()}
     if fingerprint.of_arrays(point) != state["point"]:
         raise SymmetryError(
-            f"rebasin_to_zarr: the reference in {str(store)!r} is damaged, so blocks would be aligned to another "
+            f"rebasin_to_zarr: the reference in {str(store)!r} is damaged, so blocks would be "
+            "aligned to another "
             "point. Give a new directory."
         )
     return point
 
 
 def _marks(store: str | Path, group: str, number: int) -> np.ndarray:
-    """The mark of every block, ``(blocks, words)``; zeros where it is not written, ones where it cannot be read."""
+    """The mark of every block, ``(blocks, words)``; zeros where it is not written, ones where it
+    cannot be read.
+    """
     import zarr
 
     try:
@@ -223,7 +279,8 @@ def _marks(store: str | Path, group: str, number: int) -> np.ndarray:
         raise _unreadable(store, f"the marks of group {group!r}", error) from error
     if array.shape != (number, 2 * fingerprint.WORDS):
         raise SymmetryError(
-            f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group {group!r}. Give a new "
+            f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group "
+            f"{group!r}. Give a new "
             "directory, or the data of the run that was interrupted."
         )
     marks = np.ones(array.shape, np.uint64)
@@ -234,22 +291,30 @@ def _marks(store: str | Path, group: str, number: int) -> np.ndarray:
 
 
 def _refuse_damaged(
-    groups: Mapping[str, xr.Dataset], blocks: Mapping[str, list], marks: Mapping[str, np.ndarray], store: str | Path
+    groups: Mapping[str, xr.Dataset],
+    blocks: Mapping[str, list],
+    marks: Mapping[str, np.ndarray],
+    store: str | Path,
 ) -> None:
-    """Hold every block that is marked against its mark; take back the marks of those that do not agree."""
+    """Hold every block that is marked against its mark; take back the marks of those that do not
+    agree.
+    """
     import dask
     import zarr
 
     marked = [(name, int(i)) for name in groups for i in np.flatnonzero(marks[name].any(1))]
     tasks = [
-        dask.delayed(_faults)(groups[name].isel(blocks[name][i]), str(store), name, blocks[name][i], marks[name][i])
+        dask.delayed(_faults)(
+            groups[name].isel(blocks[name][i]), str(store), name, blocks[name][i], marks[name][i]
+        )
         for name, i in marked
     ]
     damaged = []
     for (name, i), fault in zip(marked, dask.compute(*tasks), strict=True):
         if fault == "draws":
             raise SymmetryError(
-                f"rebasin_to_zarr: {str(store)!r} was begun with other draws: {_where(name, blocks[name][i])} was "
+                f"rebasin_to_zarr: {str(store)!r} was begun with other draws: "
+                f"{_where(name, blocks[name][i])} was "
                 "written from others than these. Give a new directory."
             )
         if fault:
@@ -257,13 +322,18 @@ def _refuse_damaged(
             zarr.open_array(store, path=f"{_WRITTEN}/{name}", zarr_format=2)[i] = np.uint64(0)
     if damaged:
         raise SymmetryError(
-            f"rebasin_to_zarr: {str(store)!r} is damaged: {'; '.join(damaged)}. The marks of these blocks are taken "
+            f"rebasin_to_zarr: {str(store)!r} is damaged: {'; '.join(damaged)}. The marks of "
+            "these blocks are taken "
             "back: call again, and they are made again."
         )
 
 
-def _faults(block: xr.Dataset, store: str, group: str, where: Mapping[str, slice], mark: np.ndarray) -> str:
-    """``"draws"`` where a block was written from other draws, ``"block"`` where it is not what was written."""
+def _faults(
+    block: xr.Dataset, store: str, group: str, where: Mapping[str, slice], mark: np.ndarray
+) -> str:
+    """``"draws"`` where a block was written from other draws, ``"block"`` where it is not what was
+    written.
+    """
     try:
         written = _open(store, group)[list(_draws_of(block).data_vars)].isel(where).load()
     except Exception:  # what a damaged chunk raises is its codec's
@@ -281,7 +351,8 @@ def _where(group: str, block: Mapping[str, slice]) -> str:
 
 def _unreadable(store: str | Path, what: str, error: Exception) -> SymmetryError:
     return SymmetryError(
-        f"rebasin_to_zarr: {what} in {str(store)!r} cannot be read ({type(error).__name__}: {error}). Give a new "
+        f"rebasin_to_zarr: {what} in {str(store)!r} cannot be read ({type(error).__name__}: "
+        f"{error}). Give a new "
         "directory."
     )
 
@@ -294,7 +365,9 @@ def _open(store: str | Path, group: str) -> xr.Dataset:
 
 
 def _chunked(dataset: xr.Dataset) -> xr.Dataset:
-    """Chunks along chains and draws alone, the same for all that have these, and of one size as zarr's are."""
+    """Chunks along chains and draws alone, the same for all that have these, and of one size as
+    zarr's are.
+    """
     draws = dataset[[name for name, x in dataset.data_vars.items() if set(_SAMPLE) <= set(x.dims)]]
     given = draws.unify_chunks().chunks
     by = {dim: max(given.get(dim, ({"chain": 1, "draw": _DRAWS}[dim],))) for dim in _SAMPLE}
@@ -309,7 +382,9 @@ def _rechunked(dataset: xr.Dataset) -> xr.Dataset:
 
 def _blocks(dataset: xr.Dataset) -> Iterator[dict[str, slice]]:
     ends = {dim: np.cumsum((0, *dataset.chunks[dim])).tolist() for dim in _SAMPLE}
-    spans = [[slice(a, b) for a, b in zip(ends[dim], ends[dim][1:], strict=False)] for dim in _SAMPLE]
+    spans = [
+        [slice(a, b) for a, b in zip(ends[dim], ends[dim][1:], strict=False)] for dim in _SAMPLE
+    ]
     for chain, draw in product(*spans):
         yield {"chain": chain, "draw": draw}
 

@@ -42,7 +42,11 @@ class ChainModes(NamedTuple):
 
     def __str__(self) -> str:
         rows = [
-            [mode, ", ".join(map(str, np.flatnonzero(self.label == mode))), int((self.label == mode).sum())]
+            [
+                mode,
+                ", ".join(map(str, np.flatnonzero(self.label == mode))),
+                int((self.label == mode).sum()),
+            ]
             for mode in range(self.num_modes)
         ]
         return text_table(["mode", "chains", "how many"], rows)
@@ -55,10 +59,12 @@ def chain_modes(functions: Any) -> ChainModes:
     chain agree) and their means lie more than two standard deviations apart, so that the two
     together have two tops. A mode is a connected component of chains that are not apart.
 
-    :param functions: invariant functions, such as predictions or log likelihoods: a Dataset, a mapping
-        of arrays, or one array, of shape ``(chain, draw, ...)``. Weights will not do: align them first.
+    :param functions: invariant functions, such as predictions or log likelihoods: a Dataset, a
+        mapping of arrays, or one array, of shape ``(chain, draw, ...)``. Weights will not do: align
+        them first.
     :returns: a :class:`ChainModes`.
-    :raises SymmetryError: where there are fewer than 8 draws a chain, or values that are not finite.
+    :raises SymmetryError: where there are fewer than 8 draws a chain, or values that are not
+        finite.
 
     >>> rng = np.random.default_rng(0)
     >>> f = rng.normal(size=(4, 100, 3))
@@ -69,9 +75,13 @@ def chain_modes(functions: Any) -> ChainModes:
     x = _flat(functions)
     chains, draws, _ = x.shape
     if draws < FEWEST:
-        raise SymmetryError(f"chain_modes: {draws} draws a chain are too few; expected at least {FEWEST}.")
+        raise SymmetryError(
+            f"chain_modes: {draws} draws a chain are too few; expected at least {FEWEST}."
+        )
     if not np.isfinite(x).all():
-        raise SymmetryError("chain_modes: the functions hold NaN or infinite values. Leave them out.")
+        raise SymmetryError(
+            "chain_modes: the functions hold NaN or infinite values. Leave them out."
+        )
     mean, variance = x.mean(1), x.var(1)
     settled = _settled(x)
     distance = np.zeros((chains, chains))
@@ -91,7 +101,8 @@ def chain_modes(functions: Any) -> ChainModes:
 class ModesSeen(NamedTuple):
     """How many functional modes so many chains see.
 
-    :param expected: ``expected[r - 1]``: different modes among ``r`` of the chains, drawn at random.
+    :param expected: ``expected[r - 1]``: different modes among ``r`` of the chains, drawn at
+        random.
     :param unseen: estimated probability that the next chain finds a mode that none has seen.
     """
 
@@ -125,7 +136,9 @@ def modes_seen(label: ArrayLike) -> ModesSeen:
 
 
 def _settled(x: np.ndarray) -> np.ndarray:
-    """Whether the quarters of a chain agree and it moves at all, for each function: ``(chain, function)``."""
+    """Whether the quarters of a chain agree and it moves at all, for each function: ``(chain,
+    function)``.
+    """
     length = x.shape[1] // 4
     quarters = x[:, : 4 * length].reshape(len(x), 4, length, -1)
     within = quarters.var(2, ddof=1).mean(1)
@@ -141,9 +154,14 @@ def _flat(functions: Any) -> np.ndarray:
     if isinstance(functions, xr.Dataset):
         functions = {str(n): x.transpose("chain", "draw", ...).values for n, x in functions.items()}
     given = list(functions.values()) if isinstance(functions, Mapping) else [functions]
-    arrays = [real_array("chain_modes", "functions", a, _EXPECTED, ndim=2, infinite=True).astype(float) for a in given]
+    arrays = [
+        real_array("chain_modes", "functions", a, _EXPECTED, ndim=2, infinite=True).astype(float)
+        for a in given
+    ]
     if not arrays or len({a.shape[:2] for a in arrays}) > 1:
-        raise SymmetryError(f"chain_modes: functions must be {_EXPECTED}; got shapes {[a.shape for a in arrays]}.")
+        raise SymmetryError(
+            f"chain_modes: functions must be {_EXPECTED}; got shapes {[a.shape for a in arrays]}."
+        )
     return np.concatenate([a.reshape(*a.shape[:2], -1) for a in arrays], -1)
 
 

@@ -25,8 +25,8 @@ class Modes(NamedTuple):
     :param weights: the share of draws in each mode.
     :param probabilities: the share of chains that spend most of their draws in each mode, for
         :func:`chains_needed`; modes that are no chain's own are left out.
-    :param unseen: an estimate (Good and Turing) of the probability that a further chain settles in a mode that
-        no chain has found: the share of chains that are alone in theirs.
+    :param unseen: an estimate (Good and Turing) of the probability that a further chain settles in
+        a mode that no chain has found: the share of chains that are alone in theirs.
     """
 
     labels: np.ndarray
@@ -43,16 +43,18 @@ def functional_modes(
     max_modes: kinds.Positive = 10,
     rng_seed: kinds.Seed = 0,
 ) -> Modes:
-    """Cluster draws into functional modes: spectral clustering, as in Wiese et al. 2023, section 4.2.
+    """Cluster draws into functional modes: spectral clustering, as in Wiese et al. 2023, section
+    4.2.
 
-    Give what the symmetry does not move: predictions at some inputs, or aligned draws side by side; raw weights
-    would count each copy of a mode as one of its own.
+    Give what the symmetry does not move: predictions at some inputs, or aligned draws side by side;
+    raw weights would count each copy of a mode as one of its own.
 
     :param draws: floats ``(chains, draws, features)``.
-    :param num_modes: how many modes; by default as many as there are groups of draws between which hardly a draw
-        lies: eigenvalues below 5e-4 of the normalised Laplacian of the graph of nearest neighbours.
-    :param num_neighbours: neighbours of each draw in that graph, a twentieth of the draws by default, at least 10; a
-        mode of fewer draws is not told.
+    :param num_modes: how many modes; by default as many as there are groups of draws between which
+        hardly a draw lies: eigenvalues below 5e-4 of the normalised Laplacian of the graph of
+        nearest neighbours.
+    :param num_neighbours: neighbours of each draw in that graph, a twentieth of the draws by
+        default, at least 10; a mode of fewer draws is not told.
     :param max_modes: the most modes to look for.
     :param rng_seed: seed of the clustering.
     :returns: a :class:`Modes`.
@@ -73,7 +75,8 @@ def functional_modes(
     num_neighbours = max(10, len(points) // 20) if num_neighbours is None else num_neighbours
     if len(points) <= max(num_neighbours, max_modes) + 1 or (num_modes or 1) > max_modes:
         raise SymmetryError(
-            f"functional_modes: {len(points)} draws are too few for {num_neighbours} neighbours and up to {max_modes} "
+            f"functional_modes: {len(points)} draws are too few for {num_neighbours} neighbours "
+            f"and up to {max_modes} "
             f"modes, or num_modes = {num_modes} exceeds max_modes."
         )
     labels = _spectral(points, num_modes, num_neighbours, max_modes, rng_seed)
@@ -92,7 +95,9 @@ def functional_modes(
 _HARDLY_JOINED = 5e-4
 
 
-def _spectral(points: np.ndarray, num_modes: int | None, neighbours: int, max_modes: int, seed: int) -> np.ndarray:
+def _spectral(
+    points: np.ndarray, num_modes: int | None, neighbours: int, max_modes: int, seed: int
+) -> np.ndarray:
     """Labels of the points, by the lowest eigenvectors of the graph of nearest neighbours."""
     size = len(points)
     near = cKDTree(points).query(points, k=neighbours + 1)[1][:, 1:]

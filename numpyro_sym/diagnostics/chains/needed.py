@@ -32,8 +32,8 @@ def chains_needed(
     """The number of independent chains that see every mode with the given confidence.
 
     Each chain settles in mode ``k`` with probability ``p_k``; ``G`` chains are needed to have seen
-    all: the coupon collector's problem with unequal probabilities. ``"exact"`` is the least ``n`` with
-    ``P(G <= n) >= confidence``. ``"markov"`` is the bound of Wiese et al. 2023 (section 3.2):
+    all: the coupon collector's problem with unequal probabilities. ``"exact"`` is the least ``n``
+    with ``P(G <= n) >= confidence``. ``"markov"`` is the bound of Wiese et al. 2023 (section 3.2):
     ``P(G < n) >= 1 - E[G] / n``.
 
     :param num_modes: how many modes; their probabilities are then those that Wiese et al. take, a
@@ -42,8 +42,8 @@ def chains_needed(
     :param confidence: in (0, 1).
     :param method: ``"exact"`` or ``"markov"``.
     :returns: a number of chains.
-    :raises SymmetryError: unless exactly one of ``num_modes`` and ``probabilities`` is given, and both
-        they and ``confidence`` are in range.
+    :raises SymmetryError: unless exactly one of ``num_modes`` and ``probabilities`` is given, and
+        both they and ``confidence`` are in range.
 
     >>> chains_needed(3), chains_needed(3, method="markov")
     (54, 1274)
@@ -77,11 +77,15 @@ def _probabilities(num_modes: int | None, given: ArrayLike | None) -> np.ndarray
     expected = f"at most {MOST_MODES} numbers of at least {LEAST_PROBABILITY:g} that sum to one"
     p = real_array("chains_needed", "probabilities", given, expected, ndim=(1,)).astype(float)
     if not (p > 0).all() or abs(p.sum() - 1) > 1e-6:
-        raise SymmetryError(f"chains_needed: probabilities must be positive and sum to one; got {describe(given)}.")
+        raise SymmetryError(
+            f"chains_needed: probabilities must be positive and sum to one; got {describe(given)}."
+        )
     if len(p) > MOST_MODES or p.min() < LEAST_PROBABILITY:
         raise SymmetryError(
-            f"chains_needed: probabilities must be {expected}; got {len(p)}, the least {p.min():.3g}. A mode in which "
-            "one chain of a hundred million settles is seen by no number of chains that could be run."
+            f"chains_needed: probabilities must be {expected}; got {len(p)}, the least "
+            f"{p.min():.3g}. A mode in which "
+            "one chain of a hundred million settles is seen by no number of chains that could be "
+            "run."
         )
     return p / p.sum()
 
@@ -94,7 +98,9 @@ def _bonferroni(p: np.ndarray, confidence: float) -> int:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if np.exp(-rate * middle).sum() > 1 - confidence else (low, middle)
+        low, high = (
+            (middle, high) if np.exp(-rate * middle).sum() > 1 - confidence else (low, middle)
+        )
     return high
 
 
@@ -103,7 +109,8 @@ def _refuse_long_work(p: np.ndarray, confidence: float) -> None:
     n = _bonferroni(p, confidence)
     if (p * n < _SURE).sum() * len(_angles(n)) > _MOST_TERMS:
         raise SymmetryError(
-            f"chains_needed: {len(p)} modes, the rarest of probability {p.min():.3g}, are too many to count exactly; "
+            f"chains_needed: {len(p)} modes, the rarest of probability {p.min():.3g}, are too "
+            "many to count exactly; "
             f"{n} chains are enough. Use method='markov' for the bound, or put rare modes together."
         )
 
@@ -120,7 +127,10 @@ def _expected(p: np.ndarray) -> float:
         return float(-np.expm1(np.log(-np.expm1(-p * t * scale)).sum())) if t > 0 else 1.0
 
     ends = (0.0, 1e-3, 1e-1, 1.0, 5.0, 20.0, 100.0)
-    pieces = (quad(still_missing, a, b, epsabs=1e-13, epsrel=1e-11, limit=500)[0] for a, b in pairwise(ends))
+    pieces = (
+        quad(still_missing, a, b, epsabs=1e-13, epsrel=1e-11, limit=500)[0]
+        for a, b in pairwise(ends)
+    )
     return scale * sum(pieces)
 
 
@@ -138,7 +148,8 @@ def _seen_all(p: np.ndarray, n: int) -> float:
     steps = _angles(n)
     angle = 2 * np.pi * steps / (4 * n + 64)
     turn = n * np.expm1(1j * angle)
-    # Modes that n chains see for sure are one factor together: exp(p x) - 1 is exp(p x) to the last digit.
+    # Modes that n chains see for sure are one factor together: exp(p x) - 1 is exp(p x) to the last
+    # digit.
     sure = p * n >= _SURE
     terms = np.exp(p[sure].sum() * turn)
     for p_k in p[~sure]:
@@ -149,20 +160,27 @@ def _seen_all(p: np.ndarray, n: int) -> float:
 
 
 def _at_the_mean(n: int) -> float:
-    """The Poisson probability of n where n is expected; by Stirling's series where logarithms of n! cancel."""
+    """The Poisson probability of n where n is expected; by Stirling's series where logarithms of n!
+    cancel.
+    """
     if n < 100:
         return float(poisson.pmf(n, n))
     return float(np.exp(-1 / (12 * n) + 1 / (360 * n**3)) / np.sqrt(2 * np.pi * n))
 
 
 def _angles(n: int) -> np.ndarray:
-    """Numbers of the points on the circle, of ``4 n + 64``, at which the terms are not zero to the last digit.
+    """Numbers of the points on the circle, of ``4 n + 64``, at which the terms are not zero to the
+    last digit.
 
-    Away from angle 0 the product falls at least like ``exp(-n (1 - cos angle)) + ...``: where that is
-    below rounding, and n is large, there is nothing to add.
+    Away from angle 0 the product falls at least like ``exp(-n (1 - cos angle)) + ...``: where that
+    is below rounding, and n is large, there is nothing to add.
     """
     points = 4 * n + 64
-    reach = points // 2 if n < 2000 else min(points // 2, int(points / (2 * np.pi) * np.sqrt(160 / n)) + 1)
+    reach = (
+        points // 2
+        if n < 2000
+        else min(points // 2, int(points / (2 * np.pi) * np.sqrt(160 / n)) + 1)
+    )
     if 2 * reach >= points - 1:
         return np.arange(points)
     return np.arange(-reach, reach + 1)

@@ -1,4 +1,6 @@
-"""Base guides as distributions over the model's sites: what a symmetrised guide needs to know of them."""
+"""Base guides as distributions over the model's sites: what a symmetrised guide needs to know of
+them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,15 @@ from ...models.held import arrays_held
 from ...symmetry import Symmetry
 from ..bounds.beliefs import Gaussian, Sites
 from ..bounds.sets import MeanField
-from .coordinates import MOMENT_DRAWS, coordinate_on, keeps, moments_of, normal_of, row_moments, without_event_dims
+from .coordinates import (
+    MOMENT_DRAWS,
+    coordinate_on,
+    keeps,
+    moments_of,
+    normal_of,
+    row_moments,
+    without_event_dims,
+)
 
 
 class StandIn(NamedTuple):
@@ -66,13 +76,20 @@ class Factorised:
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         keys = jax.random.split(rng_key, max(len(self.dists), 1))
-        drawn = {n: fn.sample_with_intermediates(k) for (n, fn), k in zip(self.dists.items(), keys, strict=False)}
-        return {name: value for name, (value, _) in drawn.items()}, {name: held for name, (_, held) in drawn.items()}
+        drawn = {
+            n: fn.sample_with_intermediates(k)
+            for (n, fn), k in zip(self.dists.items(), keys, strict=False)
+        }
+        return {name: value for name, (value, _) in drawn.items()}, {
+            name: held for name, (_, held) in drawn.items()
+        }
 
     def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
         held = intermediates or {}
         each = (
-            jnp.sum(fn.log_prob(sites[name], held[name]) if held.get(name) else fn.log_prob(sites[name]))
+            jnp.sum(
+                fn.log_prob(sites[name], held[name]) if held.get(name) else fn.log_prob(sites[name])
+            )
             for name, fn in self.dists.items()
         )
         return sum(each, start=jnp.zeros(()))
@@ -95,7 +112,9 @@ class Factorised:
         return StandIn(x, Gaussian(loc, variance), exact)
 
     def mean_field(self, sym: Symmetry, sites: Sites) -> MeanField | None:
-        """A draw as one of independent Normals; ``None`` where the sites are made of something else."""
+        """A draw as one of independent Normals; ``None`` where the sites are made of something
+        else.
+        """
         x, loc, variance, transforms = {}, {}, {}, {}
         for name in sym.sites:
             normal, transform = normal_of(self.dists[name])
@@ -118,14 +137,20 @@ class Factorised:
         return Factorised({name: self.dists[name] for name in names})
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["posterior"], meta_fields=["unpack", "transforms"])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["posterior"],
+    meta_fields=["unpack", "transforms"],
+)
 @dataclass(frozen=True)
 class Flat:
-    """One distribution of all sites' unconstrained values in a row: what ``AutoContinuous`` guides are.
+    """One distribution of all sites' unconstrained values in a row: what ``AutoContinuous`` guides
+    are.
 
     :param posterior: distribution of the row.
     :param unpack: NumPyro's transform from the row to ``{site name: array}``.
-    :param transforms: site name -> transform from unconstrained to constrained values, in the row's order.
+    :param transforms: site name -> transform from unconstrained to constrained values, in the row's
+        order.
     """
 
     posterior: dist.Distribution
@@ -134,8 +159,13 @@ class Flat:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        free = jax.eval_shape(self.unpack, jax.ShapeDtypeStruct(self.posterior.shape(), jnp.result_type(float)))
-        return {name: transform.forward_shape(free[name].shape) for name, transform in self.transforms.items()}
+        free = jax.eval_shape(
+            self.unpack, jax.ShapeDtypeStruct(self.posterior.shape(), jnp.result_type(float))
+        )
+        return {
+            name: transform.forward_shape(free[name].shape)
+            for name, transform in self.transforms.items()
+        }
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         row, held = self.posterior.sample_with_intermediates(rng_key)
@@ -148,7 +178,9 @@ class Flat:
         else:
             row, held = intermediates
             free = self.unpack(row)
-        total = jnp.sum(self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row))
+        total = jnp.sum(
+            self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row)
+        )
         for name, transform in self.transforms.items():
             total -= jnp.sum(transform.log_abs_det_jacobian(free[name], sites[name]))
         return total
@@ -160,7 +192,11 @@ class Flat:
         free_loc, free_variance = (self.unpack(m) for m in moments)
         x, loc, variance = {}, {}, {}
         mixing = [name for name in sym.sites if not keeps(sym, name, self.transforms[name])]
-        draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS)) if mixing else {}
+        draws = (
+            jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS))
+            if mixing
+            else {}
+        )
         for name in sym.sites:
             if name in mixing:
                 coordinate = coordinate_on(sym, name, self.transforms[name].codomain)
@@ -176,7 +212,11 @@ class Flat:
         return {name: transform(free[name]) for name, transform in self.transforms.items()}
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["params"], meta_fields=["guide", "args", "kwargs", "supports"])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["params"],
+    meta_fields=["guide", "args", "kwargs", "supports"],
+)
 @dataclass(frozen=True)
 class Traced:
     """A guide written by hand, whose sample sites are the model's: read by running it.
@@ -195,7 +235,10 @@ class Traced:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: x.shape for name, x in jax.eval_shape(lambda: self.sample(jax.random.key(0))[0]).items()}
+        return {
+            name: x.shape
+            for name, x in jax.eval_shape(lambda: self.sample(jax.random.key(0))[0]).items()
+        }
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         with handlers.block():
@@ -231,8 +274,13 @@ class Product:
         return {name: shape for part in self.parts for name, shape in part.shapes.items()}
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
-        drawn = [part.sample(k) for part, k in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True)]
-        return {n: x for sites, _ in drawn for n, x in sites.items()}, tuple(held for _, held in drawn)
+        drawn = [
+            part.sample(k)
+            for part, k in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True)
+        ]
+        return {n: x for sites, _ in drawn for n, x in sites.items()}, tuple(
+            held for _, held in drawn
+        )
 
     def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
         held = intermediates or (None,) * len(self.parts)

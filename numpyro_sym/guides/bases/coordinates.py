@@ -1,4 +1,6 @@
-"""Coordinates in which a base guide's sites are close to Normal, and the moments of those Normals."""
+"""Coordinates in which a base guide's sites are close to Normal, and the moments of
+those Normals.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,12 @@ def elementwise(transform: Any) -> bool:
 
 
 def keeps(sym: Symmetry, site: str, transform: Any) -> bool:
-    """Whether the action is the same before and after a transform: so the coordinates are as good."""
+    """Whether the action is the same before and after a transform: so the coordinates
+    are as good.
+    """
     identity = isinstance(transform, dist.transforms.IdentityTransform) or (
-        isinstance(transform, dist.transforms.ComposeTransform) and all(keeps(sym, site, t) for t in transform.parts)
+        isinstance(transform, dist.transforms.ComposeTransform)
+        and all(keeps(sym, site, t) for t in transform.parts)
     )
     if isinstance(transform, dist.transforms.IndependentTransform):
         identity = keeps(sym, site, transform.base_transform)
@@ -43,7 +48,12 @@ def coordinate_on(sym: Symmetry, site: str, support: Any) -> Callable[[jax.Array
     constraints = dist.constraints
     if turns(sym, site):
         return lambda x: x
-    if support in (constraints.positive, constraints.nonnegative, constraints.softplus_positive, constraints.simplex):
+    if support in (
+        constraints.positive,
+        constraints.nonnegative,
+        constraints.softplus_positive,
+        constraints.simplex,
+    ):
         return lambda x: jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
     if support is constraints.unit_interval:
         return lambda x: jnp.log(jnp.clip(x, 1e-6)) - jnp.log(jnp.clip(1 - x, 1e-6))
@@ -70,9 +80,13 @@ def normal_of(fn: Any) -> tuple[Any, Any]:
 
 
 def without_event_dims(transform: Any) -> Any:
-    """The same transform of as few dimensions as it ties together: the densities of the others stay apart."""
+    """The same transform of as few dimensions as it ties together: the densities of the others stay
+    apart.
+    """
     if isinstance(transform, dist.transforms.ComposeTransform):
-        return dist.transforms.ComposeTransform([without_event_dims(part) for part in transform.parts])
+        return dist.transforms.ComposeTransform(
+            [without_event_dims(part) for part in transform.parts]
+        )
     while isinstance(transform, dist.transforms.IndependentTransform):
         transform = transform.base_transform
     return transform
@@ -83,7 +97,9 @@ def row_moments(fn: Any) -> tuple[jax.Array, jax.Array] | None:
     if isinstance(fn, dist.TransformedDistribution):
         reshapes = all(isinstance(t, dist.transforms.ReshapeTransform) for t in fn.transforms)
         inner = row_moments(fn.base_dist) if reshapes else None
-        return None if inner is None else reduce(lambda m, t: (t(m[0]), t(m[1])), fn.transforms, inner)
+        return (
+            None if inner is None else reduce(lambda m, t: (t(m[0]), t(m[1])), fn.transforms, inner)
+        )
     return fn.mean, fn.variance
 
 

@@ -26,7 +26,10 @@ def entry_orbits(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
     :param shapes: site name -> shape.
     :returns: site name -> ints of shape ``(2, size)``: labels of the entries, of their negatives.
     """
-    sites = {name: np.arange(1.0, np.prod(shapes[name], dtype=int) + 1).reshape(shapes[name]) for name in sym.sites}
+    sites = {
+        name: np.arange(1.0, np.prod(shapes[name], dtype=int) + 1).reshape(shapes[name])
+        for name in sym.sites
+    }
     edges: dict[str, list[np.ndarray]] = {name: [] for name in sites}
     for u in sym.units:
         for element in _generators(u, shapes):
@@ -36,7 +39,9 @@ def entry_orbits(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
     return {name: _label(sites[name].size, edges[name]) for name in sites}
 
 
-def mixture_quantiles(labels: np.ndarray, loc: jax.Array, scale: jax.Array, quantiles: jax.Array) -> jax.Array:
+def mixture_quantiles(
+    labels: np.ndarray, loc: jax.Array, scale: jax.Array, quantiles: jax.Array
+) -> jax.Array:
     """Quantiles of equal mixtures of Normals over the orbits of their entries, by bisection.
 
     :param labels: ints of shape ``(2, size)`` as :func:`entry_orbits` gives them.
@@ -45,7 +50,11 @@ def mixture_quantiles(labels: np.ndarray, loc: jax.Array, scale: jax.Array, quan
     :returns: floats of shape ``(q, size)``.
     """
     number, size = int(labels.max()) + 1, labels.shape[1]
-    locs, scales, orbit = jnp.concatenate([loc, -loc]), jnp.concatenate([scale, scale]), labels.ravel()
+    locs, scales, orbit = (
+        jnp.concatenate([loc, -loc]),
+        jnp.concatenate([scale, scale]),
+        labels.ravel(),
+    )
     count = jnp.bincount(orbit, length=number)
 
     def cdf(x: jax.Array) -> jax.Array:
@@ -54,7 +63,9 @@ def mixture_quantiles(labels: np.ndarray, loc: jax.Array, scale: jax.Array, quan
     low = jax.ops.segment_min(locs - 10 * scales, orbit, number)
     high = jax.ops.segment_max(locs + 10 * scales, orbit, number)
 
-    def halve(_: int, bracket: tuple[jax.Array, jax.Array], q: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def halve(
+        _: int, bracket: tuple[jax.Array, jax.Array], q: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
         middle = (bracket[0] + bracket[1]) / 2
         below = cdf(middle) < q
         return jnp.where(below, middle, bracket[0]), jnp.where(below, bracket[1], middle)
@@ -70,7 +81,8 @@ def pooled_quantiles(labels: np.ndarray, draws: jax.Array, quantiles: jax.Array)
     """Quantiles of the same mixtures from draws ``(m, size)``, where there is no closed form."""
     both = jnp.concatenate([draws, -draws], axis=1)
     size = draws.shape[1]
-    # Entries by orbit, one orbit after the other: `first[k]` is where orbit k begins, `count[k]` how many it has.
+    # Entries by orbit, one orbit after the other: `first[k]` is where orbit k begins, `count[k]`
+    # how many it has.
     members = np.argsort(labels.ravel(), kind="stable")
     count = np.bincount(labels.ravel())
     first = np.cumsum(count) - count
@@ -78,7 +90,9 @@ def pooled_quantiles(labels: np.ndarray, draws: jax.Array, quantiles: jax.Array)
     for length in np.unique(count):  # orbits of one length all at once
         orbits = np.flatnonzero(count == length)
         pools = both[:, members[first[orbits][:, None] + np.arange(length)]]
-        out = out.at[:, orbits].set(jnp.quantile(jnp.moveaxis(pools, 1, 0).reshape(len(orbits), -1), quantiles, axis=1))
+        out = out.at[:, orbits].set(
+            jnp.quantile(jnp.moveaxis(pools, 1, 0).reshape(len(orbits), -1), quantiles, axis=1)
+        )
     return out[:, labels[0]][:, :size]
 
 
@@ -87,7 +101,10 @@ def _generators(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> list[Element
 
     Sets that have no entry in common move at once; others one by one.
     """
-    one_way = all(len({a.resolved(len(shapes[site])).batch_axes for a in axes}) == 1 for site, axes in u.placements)
+    one_way = all(
+        len({a.resolved(len(shapes[site])).batch_axes for a in axes}) == 1
+        for site, axes in u.placements
+    )
     at_once = [np.arange(u.sets)] if one_way else list(np.arange(u.sets)[:, None])
     found = []
     for sets in at_once:

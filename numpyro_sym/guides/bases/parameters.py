@@ -14,9 +14,14 @@ from ...symmetry.arguments import describe
 
 
 def refuse_others_params(
-    who: str, guide: Callable[..., Any], params: Mapping[str, Any], args: tuple, kwargs: Mapping[str, Any]
+    who: str,
+    guide: Callable[..., Any],
+    params: Mapping[str, Any],
+    args: tuple,
+    kwargs: Mapping[str, Any],
 ) -> None:
-    """Raise where a guide would start with values of its own in place of parameters that are not given.
+    """Raise where a guide would start with values of its own in place of parameters that are not
+    given.
 
     :param who: the name that the error begins with.
     :param guide: a guide that has been set up.
@@ -27,12 +32,14 @@ def refuse_others_params(
     for name, shape in own.items():
         if name not in params:
             raise SymmetryError(
-                f"{who}: params lack {name!r}; they hold {sorted(params)}. Pass the parameters that SVI trained for "
+                f"{who}: params lack {name!r}; they hold {sorted(params)}. Pass the parameters "
+                "that SVI trained for "
                 "this guide: svi.run(...).params, or svi.get_params(state)."
             )
         if shape is not None and np.shape(params[name]) != shape:
             raise SymmetryError(
-                f"{who}: parameter {name!r} is {describe(params[name])}; this guide's has shape {shape}. Are they "
+                f"{who}: parameter {name!r} is {describe(params[name])}; this guide's has shape "
+                f"{shape}. Are they "
                 "another model's?"
             )
 
@@ -56,7 +63,8 @@ def _params_of(
         raise
     except Exception as error:
         raise SymmetryError(
-            f"{who}: the guide raised {type(error).__name__} when it was run: {error}. Pass the model's own arguments "
+            f"{who}: the guide raised {type(error).__name__} when it was run: {error}. Pass the "
+            "model's own arguments "
             "after params, as one would to run it."
         ) from error
     return seen

@@ -46,7 +46,9 @@ def set_up(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
 
 
 def hide_discrete(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
-    """Let a guide that did not yet look at its model see no discrete sites: ``TraceEnum_ELBO`` sums them out."""
+    """Let a guide that did not yet look at its model see no discrete sites: ``TraceEnum_ELBO`` sums
+    them out.
+    """
     for part in parts_of(guide):
         model = getattr(part, "model", None)
         if model is not None and part.prototype_trace is None and has_discrete(model, args, kwargs):
@@ -54,13 +56,18 @@ def hide_discrete(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> N
 
 
 def refuse_without_density(guide: Any) -> None:
-    """Raise for guides whose density over the model's sites cannot be told; parts of a list may be such."""
+    """Raise for guides whose density over the model's sites cannot be told; parts of a list may be
+    such.
+    """
     if not callable(guide):
-        raise SymmetryError(f"AutoSymmetrized: expected a NumPyro guide; got {type(guide).__name__}.")
+        raise SymmetryError(
+            f"AutoSymmetrized: expected a NumPyro guide; got {type(guide).__name__}."
+        )
     for part in parts_of(guide):
         if hasattr(part, "symmetry_information"):
             raise SymmetryError(
-                f"AutoSymmetrized: {type(part).__name__} is symmetrised already. Symmetrise the whole, or its parts."
+                f"AutoSymmetrized: {type(part).__name__} is symmetrised already. Symmetrise the "
+                "whole, or its parts."
             )
     if not isinstance(guide, AutoGuideList):
         _refuse_without_density(guide)
@@ -79,14 +86,18 @@ def refuse_parts(guide: Any, names: tuple[str, ...]) -> None:
 def _refuse_without_density(guide: Any) -> None:
     if not _has_density(guide):
         raise SymmetryError(
-            f"AutoSymmetrized: {type(guide).__name__} has no tractable density over the model's sites, so there is "
-            "nothing to average. Use AutoNormal, another AutoContinuous guide, or a guide of your own whose sample "
+            f"AutoSymmetrized: {type(guide).__name__} has no tractable density over the model's "
+            "sites, so there is "
+            "nothing to average. Use AutoNormal, another AutoContinuous guide, or a guide of your "
+            "own whose sample "
             "sites are the model's."
         )
 
 
 def _has_any(part: Any, names: tuple[str, ...]) -> bool:
-    """Whether a guide has some of these sites; of one written by hand that is not known before it is read."""
+    """Whether a guide has some of these sites; of one written by hand that is not known before it
+    is read.
+    """
     if isinstance(part, AutoGuideList):
         return any(_has_any(member, names) for member in part)
     return not isinstance(part, AutoGuide) or any(name in part._init_locs for name in names)
@@ -94,7 +105,8 @@ def _has_any(part: Any, names: tuple[str, ...]) -> bool:
 
 def _has_density(guide: Any) -> bool:
     if isinstance(guide, AutoContinuous):
-        # Whoever draws in a way of their own (annealing, rejection) has more random numbers than the row.
+        # Whoever draws in a way of their own (annealing, rejection) has more random numbers than
+        # the row.
         drawn = type(guide)._sample_latent is AutoContinuous._sample_latent
         return drawn and not isinstance(guide, AutoLaplaceApproximation)
     return not isinstance(guide, (AutoDelta, AutoSemiDAIS))
@@ -102,19 +114,26 @@ def _has_density(guide: Any) -> bool:
 
 def refuse_model(who: str, trace: Mapping[str, Any]) -> None:
     """Raise for a model where a guide belongs: it observes, and it has nothing to train."""
-    observed = [name for name, site in trace.items() if site["type"] == "sample" and site["is_observed"]]
+    observed = [
+        name for name, site in trace.items() if site["type"] == "sample" and site["is_observed"]
+    ]
     if observed:
         raise SymmetryError(
-            f"{who}: expected a guide; this one observes site {observed[0]!r}, as a model does. Write "
+            f"{who}: expected a guide; this one observes site {observed[0]!r}, as a model does. "
+            "Write "
             "AutoSymmetrizedNormal(model), or AutoSymmetrized(AutoNormal(model))."
         )
 
 
-def read_base(guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kwargs: Mapping[str, Any]) -> Base:
-    """Run a guide, let its parameters reach the caller, and tell its distribution over the model's sites.
+def read_base(
+    guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kwargs: Mapping[str, Any]
+) -> Base:
+    """Run a guide, let its parameters reach the caller, and tell its distribution over the model's
+    sites.
 
     Of an ``AutoNormal`` only the sites of the symmetry are told, as its others are independent of
-    them, and of a list the parts that have such sites; every other guide may tie sites together and is read whole.
+    them, and of a list the parts that have such sites; every other guide may tie sites together and
+    is read whole.
 
     :param guide: a NumPyro guide.
     :param names: sites of the symmetry.
@@ -127,18 +146,28 @@ def read_base(guide: Callable[..., Any], names: tuple[str, ...], args: tuple, kw
     # Its own draws are not used, so any key will do where the caller has none.
     key = numpyro.prng_key()
     seeded = handlers.seed(rng_seed=jax.random.key(0) if key is None else key)
-    with handlers.block(hide_fn=lambda site: site["type"] != "param"), handlers.trace() as trace, seeded:
+    with (
+        handlers.block(hide_fn=lambda site: site["type"] != "param"),
+        handlers.trace() as trace,
+        seeded,
+    ):
         guide(*args, **kwargs)
     if isinstance(guide, AutoNormal):
         return Factorised({name: trace[name]["fn"] for name in names if name in trace})
     if isinstance(guide, AutoContinuous):
-        transforms = {n: biject_to(guide.prototype_trace[n]["fn"].support) for n in guide._init_locs}
+        transforms = {
+            n: biject_to(guide.prototype_trace[n]["fn"].support) for n in guide._init_locs
+        }
         return Flat(trace[f"_{guide.prefix}_latent"]["fn"], guide._unpack_latent, transforms)
     return _written_by_hand(guide, trace, args, kwargs)
 
 
 def place(
-    guide: Any, values: Mapping[str, Any], event_dims: Mapping[str, int], args: tuple, kwargs: Mapping[str, Any]
+    guide: Any,
+    values: Mapping[str, Any],
+    event_dims: Mapping[str, int],
+    args: tuple,
+    kwargs: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Sample the guide's sites in its order: those with values at these, the others as it does.
 
@@ -159,7 +188,10 @@ def place(
             return guide(*args, **kwargs)
     mine = guide._init_locs if isinstance(guide, AutoContinuous) else values
     order = [name for name in event_dims if name in mine and name in values]
-    return {name: numpyro.sample(name, dist.Delta(values[name], event_dim=event_dims[name])) for name in order}
+    return {
+        name: numpyro.sample(name, dist.Delta(values[name], event_dim=event_dims[name]))
+        for name in order
+    }
 
 
 def draws_of(
@@ -209,15 +241,21 @@ def _written_by_hand(
     for name, site in trace.items():
         if site["type"] != "sample":
             continue
-        if site["infer"].get("is_auxiliary") or site["fn"].support is None or site["fn"].support.is_discrete:
+        if (
+            site["infer"].get("is_auxiliary")
+            or site["fn"].support is None
+            or site["fn"].support.is_discrete
+        ):
             raise SymmetryError(
-                f"AutoSymmetrized: site {name!r} of the guide is auxiliary or discrete, so the guide has no tractable "
+                f"AutoSymmetrized: site {name!r} of the guide is auxiliary or discrete, so the "
+                "guide has no tractable "
                 "density over the model's sites. Marginalise it, or leave it out."
             )
         for frame in site["cond_indep_stack"]:
             if plates.get(frame.name, frame.size) != frame.size:
                 raise SymmetryError(
-                    f"AutoSymmetrized: site {name!r} of the guide stands in the subsampled plate {frame.name!r}. Put "
+                    f"AutoSymmetrized: site {name!r} of the guide stands in the subsampled plate "
+                    f"{frame.name!r}. Put "
                     "local sites into a guide of their own, joined to this one by AutoGuideList."
                 )
         supports[name] = site["fn"].support

@@ -1,1 +1,3 @@
-"""Densities of symmetrised guides: exactly, by permanents, or bounded by guessing a draw's element."""
+"""Densities of symmetrised guides: exactly, by permanents, or bounded by guessing a
+draw's element.
+"""

@@ -17,7 +17,9 @@ LogDensity = Callable[[Mapping[str, Any]], jax.Array]
 LARGEST_LISTED = 720
 
 
-def exact(sym: Symmetry, log_q: LogDensity, sites: Mapping[str, Any], rng_key: jax.Array) -> jax.Array:
+def exact(
+    sym: Symmetry, log_q: LogDensity, sites: Mapping[str, Any], rng_key: jax.Array
+) -> jax.Array:
     """``log 1/|G| sum_g q(g^-1 w)``, every term of it (Gelberg et al. 2024, eq. 4).
 
     :param sym: a small :class:`~numpyro_sym.Symmetry`.

@@ -1,14 +1,15 @@
-"""Guess which group element made a draw: a bound on the symmetrised density that stays tight at any size.
+"""Guess which group element made a draw: a bound on the symmetrised density that stays tight at any
+size.
 
 For any normalised ``tau(g | w)``, the information ``I(g; w)`` that the draw holds about its element
 is at least ``log|G| + E_q[log tau(e | w)]`` (Barber and Agakov 2003). ``tau`` is a function of the
 relation between units and slots alone, ``tau(hg | hw) = tau(g | w)``; so it need never be sampled,
 and its normalisation reads ``sum_g tau(e | g^-1 w) = 1``.
 
-Here ``tau`` fills the slots of one ``Units`` after the other, the most identifiable slot first; what
-is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.bounds.beliefs`). The sets of a
-batch are filled side by side. Units that permute the sets of others come first, from evidence that
-does not depend on the order inside a set (:mod:`~numpyro_sym.guides.bounds.outer`).
+Here ``tau`` fills the slots of one ``Units`` after the other, the most identifiable slot first;
+what is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.bounds.beliefs`).
+The sets of a batch are filled side by side. Units that permute the sets of others come first, from
+evidence that does not depend on the order inside a set (:mod:`~numpyro_sym.guides.bounds.outer`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,19 @@ from jax.scipy.special import logsumexp
 from ...symmetry import Element, Symmetry, Units
 from ...symmetry.symmetry import Elements
 from ._slot_order import reordered, slot_order
-from .beliefs import Belief, Fit, Gaussian, Sites, belief, fit_of, ignorance, in_every_set, in_place, signed, summed_out
+from .beliefs import (
+    Belief,
+    Fit,
+    Gaussian,
+    Sites,
+    belief,
+    fit_of,
+    ignorance,
+    in_every_set,
+    in_place,
+    signed,
+    summed_out,
+)
 from .orbit import Drawn
 from .outer import inner_units, outer_fit
 from .slot_filling import ROUNDS, balance, log_guess, sample_guess
@@ -37,8 +50,8 @@ class Effort(NamedTuple):
 
     :param rounds: how often what is left is rescaled before the next slot is filled.
     :param sweeps: how often beliefs are passed to and fro between layers whose units share arrays.
-    :param pauses: where the filling stops for beliefs made anew, as shares of the slots: a few units in
-        place can tell the others of both layers. Early ones matter most.
+    :param pauses: where the filling stops for beliefs made anew, as shares of the slots: a few
+        units in place can tell the others of both layers. Early ones matter most.
     """
 
     rounds: int
@@ -53,8 +66,11 @@ REPORTING = Effort(8, 12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
 CHANGE = 0.1
 
 
-def guess(sym: Symmetry, log_q: Drawn, sites: Sites, rng_key: jax.Array, *, num_elements: int = 1) -> jax.Array:
-    """A bound on ``log q_sym`` of a draw of the base, from the guess at the identity and at draws of it.
+def guess(
+    sym: Symmetry, log_q: Drawn, sites: Sites, rng_key: jax.Array, *, num_elements: int = 1
+) -> jax.Array:
+    """A bound on ``log q_sym`` of a draw of the base, from the guess at the identity and at draws
+    of it.
 
     Its expectation over the base is at least that of ``log q_sym``, so the ELBO that it gives is a
     lower bound; the more elements, the tighter (Burda et al. 2016).
@@ -75,7 +91,9 @@ def guess(sym: Symmetry, log_q: Drawn, sites: Sites, rng_key: jax.Array, *, num_
     # The drawn elements depend on the parameters: their share of the gradient is a score, against
     # the average without each of them.
     without = _leave_one_out(log_ratios)[1:]
-    score = jax.lax.stop_gradient(log_mean - without) * (log_taus[1:] - jax.lax.stop_gradient(log_taus[1:]))
+    score = jax.lax.stop_gradient(log_mean - without) * (
+        log_taus[1:] - jax.lax.stop_gradient(log_taus[1:])
+    )
     return log_q(sites) + log_mean + score.sum() - sym.log_order
 
 
@@ -89,7 +107,8 @@ def importance(
     num_elements: int,
     effort: Effort = TRAINING,
 ) -> tuple[jax.Array, jax.Array]:
-    """``log q(g^-1 w) / (q(w) tau(g | w))`` and ``log tau(g | w)``, at the identity and at elements drawn from ``tau``.
+    """``log q(g^-1 w) / (q(w) tau(g | w))`` and ``log tau(g | w)``, at the identity and at elements
+    drawn from ``tau``.
 
     :returns: two arrays of shape ``(num_elements,)``, the identity first.
     """
@@ -118,9 +137,11 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> 
 
     :param sym: a :class:`~numpyro_sym.Symmetry` of permutations and signs.
     :param x: site name -> array of reals.
-    :param q: the Normals that stand for the base guide; any will do, good ones make the bound tight.
+    :param q: the Normals that stand for the base guide; any will do, good ones make the bound
+        tight.
     :param effort: with more the bound is tighter where several layers are filled, and slower.
-    :returns: a scalar; over all ``g`` the exponentials of ``log_tau(sym, sym.act(g, x), q)`` add up to 1.
+    :returns: a scalar; over all ``g`` the exponentials of ``log_tau(sym, sym.act(g, x), q)`` add up
+        to 1.
     """
     x, q = reordered(sym, slot_order(sym, q), x, q)
     total = jnp.zeros(())
@@ -133,9 +154,17 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> 
 
 
 def _log_block(
-    sym: Symmetry, u: Units, filled: frozenset[str], x: Sites, q: Gaussian, effort: Effort, block: jax.Array
+    sym: Symmetry,
+    u: Units,
+    filled: frozenset[str],
+    x: Sites,
+    q: Gaussian,
+    effort: Effort,
+    block: jax.Array,
 ) -> jax.Array:
-    """Log probability of the units of one block in their own slots, by each of the guesses: ``(guesses, *batch)``."""
+    """Log probability of the units of one block in their own slots, by each of the guesses:
+    ``(guesses, *batch)``.
+    """
     fits = _fits(sym, u, filled, block[0], x, q, effort.sweeps)
     each = jax.vmap(in_every_set(u, lambda fit: _log_steps(u, fit, effort.rounds)))(fits)
     return jnp.where(_within(u, block), each, 0).sum(-1)
@@ -152,7 +181,9 @@ def _over_paths(log_probs: jax.Array) -> jax.Array:
     :param log_probs: floats of shape ``(blocks, guesses)``.
     """
     number = log_probs.shape[1]
-    change = jnp.full((number, number), CHANGE / number).at[jnp.diag_indices(number)].add(1 - CHANGE)
+    change = (
+        jnp.full((number, number), CHANGE / number).at[jnp.diag_indices(number)].add(1 - CHANGE)
+    )
     forward = log_probs[0] - log(number)
     for each in log_probs[1:]:
         forward = each + logsumexp(forward[:, None] + jnp.log(change), axis=0)
@@ -160,12 +191,16 @@ def _over_paths(log_probs: jax.Array) -> jax.Array:
 
 
 def _log_steps(u: Units, fit: Fit, rounds: int) -> jax.Array:
-    """Log probability that the guess gives to each unit in its own slot, the units before it in theirs."""
+    """Log probability that the guess gives to each unit in its own slot, the units before it in
+    theirs.
+    """
     log_probs = log_guess(balance(summed_out(u, fit)), rounds)
     return log_probs + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd)) if signed(u) else log_probs
 
 
-def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> Elements:
+def sample_tau(
+    rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING
+) -> Elements:
     """A random element ``g`` from the guess, inverted: ``act(sample_tau(...), x)`` is ``g^-1 x``.
 
     Its log probability is ``log_tau`` there.
@@ -176,7 +211,9 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort:
     order = slot_order(sym, q)
     x, q = reordered(sym, order, x, q)
     total = sym.identity()
-    for (u, filled, blocks), key in zip(_plan(sym, effort), jax.random.split(rng_key, len(sym)), strict=True):
+    for (u, filled, blocks), key in zip(
+        _plan(sym, effort), jax.random.split(rng_key, len(sym)), strict=True
+    ):
         fill = partial(_fill_block, sym, u, filled, q, effort)
         steps = jnp.asarray(blocks), jax.random.split(key, len(blocks))
         (x, total, _), _ = jax.lax.scan(fill, (x, total, jnp.zeros(u.batch, int)), steps)
@@ -184,9 +221,17 @@ def sample_tau(rng_key: jax.Array, sym: Symmetry, x: Sites, q: Gaussian, effort:
 
 
 def _fill_block(
-    sym: Symmetry, u: Units, filled: frozenset[str], q: Gaussian, effort: Effort, so_far: Any, step: Any
+    sym: Symmetry,
+    u: Units,
+    filled: frozenset[str],
+    q: Gaussian,
+    effort: Effort,
+    so_far: Any,
+    step: Any,
 ) -> tuple[Any, None]:
-    """Draw the units of one block: the values with them in place, the element so far, and which guess was followed."""
+    """Draw the units of one block: the values with them in place, the element so far, and which
+    guess was followed.
+    """
     (x, total, which), (block, key) = so_far, step
     fits = _fits(sym, u, filled, block[0], x, q, effort.sweeps)
     # A key for every set of the batch; its own guess, units and signs.
@@ -201,7 +246,9 @@ def _fill_block(
 def _fill_one_set(
     u: Units, rounds: int, block: jax.Array, key: jax.Array, fits: Fit, which: jax.Array
 ) -> tuple[Element, jax.Array]:
-    """The units of one block of one set, and the guess that drew them: most often the one that drew those before."""
+    """The units of one block of one set, and the guess that drew them: most often the one that drew
+    those before.
+    """
     key_change, key_which, key_units, key_sign = jax.random.split(key, 4)
     anew = (block[0] == 0) | jax.random.bernoulli(key_change, CHANGE)
     which = jnp.where(anew, jax.random.randint(key_which, (), 0, len(fits.even)), which)
@@ -209,13 +256,24 @@ def _fill_one_set(
     units = sample_guess(key_units, balance(summed_out(u, fit)), block[0], block[1], rounds)
     factor = jnp.ones(u.n)
     if signed(u):
-        positive = jax.random.bernoulli(key_sign, jax.nn.sigmoid(2 * fit.odd[units, jnp.arange(u.n)]))
+        positive = jax.random.bernoulli(
+            key_sign, jax.nn.sigmoid(2 * fit.odd[units, jnp.arange(u.n)])
+        )
         factor = jnp.where(_within(u, block) & ~positive, -1.0, 1.0)
     return Element(units, factor), which
 
 
-def _fits(sym: Symmetry, u: Units, filled: frozenset[str], start: jax.Array, x: Sites, q: Gaussian, sweeps: int) -> Fit:
-    """Fits of the units to be filled, along a leading dimension; each makes a guess, their equal mixture is the guess.
+def _fits(
+    sym: Symmetry,
+    u: Units,
+    filled: frozenset[str],
+    start: jax.Array,
+    x: Sites,
+    q: Gaussian,
+    sweeps: int,
+) -> Fit:
+    """Fits of the units to be filled, along a leading dimension; each makes a guess, their equal
+    mixture is the guess.
 
     Units that share arrays are told apart by passing beliefs to and fro. Many sweeps find the
     places where there is enough to go by, and become sure of wrong ones where there is not; one
@@ -232,10 +290,15 @@ def _fits(sym: Symmetry, u: Units, filled: frozenset[str], start: jax.Array, x: 
     if u not in linked:
         return jax.tree.map(lambda a: a[None], fit_of(sym, u, beliefs, x, q))
 
-    def sweep(beliefs: dict[str, Belief], keep: jax.Array) -> tuple[dict[str, Belief], dict[str, Belief]]:
+    def sweep(
+        beliefs: dict[str, Belief], keep: jax.Array
+    ) -> tuple[dict[str, Belief], dict[str, Belief]]:
         for v in reversed(linked):
             new = belief(v, fit_of(sym, v, beliefs, x, q), placed[v.name])
-            beliefs = {**beliefs, v.name: jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, beliefs[v.name], new)}
+            beliefs = {
+                **beliefs,
+                v.name: jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, beliefs[v.name], new),
+            }
         return beliefs, beliefs
 
     _, path = jax.lax.scan(sweep, beliefs, jnp.full(sweeps, 0.5).at[0].set(0))
@@ -245,13 +308,16 @@ def _fits(sym: Symmetry, u: Units, filled: frozenset[str], start: jax.Array, x: 
 
 
 def _entangled(u: Units, unknown: Sequence[Units]) -> bool:
-    """Whether units share an array with others whose places are unknown, or lie on two axes of one."""
+    """Whether units share an array with others whose places are unknown, or lie on two
+    axes of one.
+    """
     shared = any(v is not u and set(v.sites) & set(u.sites) for v in unknown)
     return shared or any(len({a.axis for a in axes}) > 1 for _, axes in u.placements)
 
 
 def _plan(sym: Symmetry, effort: Effort) -> list[tuple[Units, frozenset[str], np.ndarray]]:
-    """Which units are filled one after the other, the names of those before, and their blocks of slots.
+    """Which units are filled one after the other, the names of those before, and their blocks of
+    slots.
 
     :returns: units, names, and ints of shape ``(blocks, 2)``: where a block starts, where it ends.
     """

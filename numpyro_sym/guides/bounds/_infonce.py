@@ -15,7 +15,12 @@ from ._exact import LogDensity
 
 
 def infonce(
-    sym: Symmetry, log_q: LogDensity, sites: Mapping[str, Any], rng_key: jax.Array, *, num_elements: int
+    sym: Symmetry,
+    log_q: LogDensity,
+    sites: Mapping[str, Any],
+    rng_key: jax.Array,
+    *,
+    num_elements: int,
 ) -> jax.Array:
     """``log 1/K (q(w) + sum_{k<K} q(g_k^-1 w))`` with uniform ``g_k`` (Gelberg et al. 2024, eq. 8).
 

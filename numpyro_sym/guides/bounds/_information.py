@@ -57,7 +57,9 @@ def information(
     """
     for name, number in (("num_samples", num_samples), ("num_importance", num_importance)):
         if not isinstance(number, int) or number < 2:
-            raise SymmetryError(f"symmetry_information: {name} must be an int of at least 2; got {number!r}.")
+            raise SymmetryError(
+                f"symmetry_information: {name} must be an int of at least 2; got {number!r}."
+            )
 
     def one(base: Base, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         key_base, key_exact, key_moments, key_elements = jax.random.split(key, 4)
@@ -75,15 +77,20 @@ def information(
         uppers = [_without_identity(log_ratios)]
         if len(sym) > 1:  # all the other units told, no unit is harder to place than it is
             each = (
-                (Symmetry([u]), key) for u, key in zip(sym.units, jax.random.split(key_exact, len(sym)), strict=True)
+                (Symmetry([u]), key)
+                for u, key in zip(sym.units, jax.random.split(key_exact, len(sym)), strict=True)
             )
-            alone = [importance(key, part, drawn, sites, x, q, num_importance)[0] for part, key in each]
+            alone = [
+                importance(key, part, drawn, sites, x, q, num_importance)[0] for part, key in each
+            ]
             uppers.append(jnp.stack([_without_identity(ratios) for ratios in alone]).sum())
         return sym.log_order - lower, sym.log_order - jnp.stack(uppers)
 
     keys = jax.random.split(rng_key, num_samples)
     # The base is an argument: as a constant its arrays would be folded when compiling, slowly.
-    low, high = jax.jit(lambda base, keys: jax.lax.map(partial(one, base), keys, batch_size=8))(base, keys)
+    low, high = jax.jit(lambda base, keys: jax.lax.map(partial(one, base), keys, batch_size=8))(
+        base, keys
+    )
     high = high.reshape(num_samples, -1)
     high = high[:, high.mean(0).argmin()]
     return SymmetryInformation(
@@ -96,5 +103,7 @@ def information(
 
 
 def _without_identity(log_ratios: jax.Array) -> jax.Array:
-    """Log of the mean of the ratios at elements drawn: without bias in the mean, so below ``-log p(e | w)`` in logs."""
+    """Log of the mean of the ratios at elements drawn: without bias in the mean, so below ``-log
+    p(e | w)`` in logs.
+    """
     return logsumexp(log_ratios[1:]) - jnp.log(len(log_ratios) - 1)

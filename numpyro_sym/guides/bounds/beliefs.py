@@ -40,7 +40,9 @@ class Fit(NamedTuple):
 
 
 class Belief(NamedTuple):
-    """Probability that unit ``i`` is in slot ``j``, and the mean of its sign there: ``(*batch, n, n)`` each."""
+    """Probability that unit ``i`` is in slot ``j``, and the mean of its sign there: ``(*batch, n,
+    n)`` each.
+    """
 
     place: jax.Array
     sign: jax.Array
@@ -57,7 +59,8 @@ def odd(u: Units, axis: Axis) -> bool:
 
 
 def ignorance(u: Units, placed: jax.Array) -> Belief:
-    """Nothing is known but the units in place: every other may be in any slot left, either way round.
+    """Nothing is known but the units in place: every other may be in any slot left, either way
+    round.
 
     :param placed: booleans of shape ``(n,)``, the same for every set of a batch.
     """
@@ -95,7 +98,12 @@ def summed_out(u: Units, fit: Fit) -> jax.Array:
 
 
 def fit_of(
-    sym: Symmetry, u: Units, beliefs: Mapping[str, Belief], x: Sites, q: Gaussian, spread: Sites | None = None
+    sym: Symmetry,
+    u: Units,
+    beliefs: Mapping[str, Belief],
+    x: Sites,
+    q: Gaussian,
+    spread: Sites | None = None,
 ) -> Fit:
     """Log densities of the units' values in every slot of ``u``.
 
@@ -122,7 +130,11 @@ def fit_of(
 
 
 def averaged(
-    sym: Symmetry, site: str, beliefs: Mapping[str, Belief], q: Gaussian, but: Sequence[tuple[Units, Axis]]
+    sym: Symmetry,
+    site: str,
+    beliefs: Mapping[str, Belief],
+    q: Gaussian,
+    but: Sequence[tuple[Units, Axis]],
 ) -> tuple[jax.Array, jax.Array]:
     """Moments of a site's Normals, averaged over the beliefs about the units that lie on it.
 
@@ -144,7 +156,9 @@ def normal_fit(u: Units, axis: Axis, x: jax.Array, loc: jax.Array, variance: jax
 
 
 def normal_rows(x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool) -> Fit:
-    """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the sign apart."""
+    """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the
+    sign apart.
+    """
     if not turns:  # subtracting a common centre keeps the squares small
         centre = loc.mean(-2, keepdims=True)
         x, loc = x - centre, loc - centre
@@ -155,7 +169,9 @@ def normal_rows(x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool) 
     return Fit(even, cross) if turns else Fit(even + cross, jnp.zeros_like(cross))
 
 
-def _average(v: Units, axis: Axis, known: Belief, loc: jax.Array, variance: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _average(
+    v: Units, axis: Axis, known: Belief, loc: jax.Array, variance: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Moments of the Normals along one axis, averaged over which slot each unit is in."""
     weights = known.sign if odd(v, axis) else known.place
     mean = _mix(weights, loc, v.n, axis)

@@ -1,4 +1,6 @@
-"""Which bound on the symmetrised density: the choice by name, and the parts into which a symmetry falls."""
+"""Which bound on the symmetrised density: the choice by name, and the parts into which a symmetry
+falls.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,11 @@ _usual = {"infonce": 16}
 
 
 def _bound_fault(value: Any) -> str | None:
-    return None if isinstance(value, str) and value in _named else f"Known are {', '.join(map(repr, _named))}."
+    return (
+        None
+        if isinstance(value, str) and value in _named
+        else f"Known are {', '.join(map(repr, _named))}."
+    )
 
 
 BoundName = Annotated[str, kinds.Kind("the name of a bound", _bound_fault)]
@@ -47,13 +53,15 @@ AUTO = Limits(units=LARGEST_PERMANENT, elements=LARGEST_LISTED, pairs=2**16)
 EXACT = Limits(units=16, elements=50_000, pairs=2**22)
 
 
-def register_bound(name: kinds.Name, *, num_importance: kinds.Positive = 1) -> Callable[[NamedBound], NamedBound]:
+def register_bound(
+    name: kinds.Name, *, num_importance: kinds.Positive = 1
+) -> Callable[[NamedBound], NamedBound]:
     """Let ``bound=`` of a symmetrised guide take a bound of one's own by a name.
 
-    What is registered is a function ``(sym, drawn, sites, rng_key, *, num_elements)`` that returns a scalar: a value of
-    which the expectation over draws of the base is at least that of ``log q_sym``, so that the ELBO stays a lower
-    bound. ``drawn(sites)`` is the log density of the base, ``drawn.base`` the base guide; see
-    ``docs/extending.md``.
+    What is registered is a function ``(sym, drawn, sites, rng_key, *, num_elements)`` that returns
+    a scalar: a value of which the expectation over draws of the base is at least that of ``log
+    q_sym``, so that the ELBO stays a lower bound. ``drawn(sites)`` is the log density of the base,
+    ``drawn.base`` the base guide; see ``docs/extending.md``.
 
     >>> from numpyro_sym.guides import register_bound
     >>> @register_bound("none")
@@ -67,7 +75,9 @@ def register_bound(name: kinds.Name, *, num_importance: kinds.Positive = 1) -> C
     """
     check_arguments(register_bound, locals())
     if name in BUILT_IN:
-        raise SymmetryError(f"register_bound: {name!r} is a bound of this package's own; choose another name.")
+        raise SymmetryError(
+            f"register_bound: {name!r} is a bound of this package's own; choose another name."
+        )
 
     def register(bound: NamedBound) -> NamedBound:
         if not callable(bound):
@@ -142,11 +152,18 @@ def summed(sym: Symmetry, drawn: Drawn, rng_key: jax.Array, limits: Limits) -> j
 
 
 def _out_of_reach(sym: Symmetry, drawn: Drawn) -> str:
-    at_draws_alone = "" if drawn.evaluates_elsewhere else "; this base guide has a density at its own draws alone"
+    at_draws_alone = (
+        ""
+        if drawn.evaluates_elsewhere
+        else "; this base guide has a density at its own draws alone"
+    )
     return (
-        f"bound='exact': a group of 10**{sym.log_order / log(10):.1f} elements over {[u.name for u in sym.units]} is "
-        f"out of reach (up to {EXACT.elements} elements in one list; of a mean-field guide up to that in each set of a "
-        f"batch, or {EXACT.units} units of a Units that shares no site with others{at_draws_alone}). "
+        f"bound='exact': a group of 10**{sym.log_order / log(10):.1f} elements over "
+        f"{[u.name for u in sym.units]} is "
+        f"out of reach (up to {EXACT.elements} elements in one list; of a mean-field guide up to "
+        "that in each set of a "
+        f"batch, or {EXACT.units} units of a Units that shares no site with "
+        f"others{at_draws_alone}). "
         "Use bound='auto' or 'guess'."
     )
 
@@ -157,6 +174,10 @@ def _parts(sym: Symmetry, log_q: Drawn) -> Iterator[tuple[Symmetry, Drawn]]:
         yield sym, log_q
         return
     for part in independent_parts(sym):
-        held = None if log_q.intermediates is None else {name: log_q.intermediates[name] for name in part.sites}
+        held = (
+            None
+            if log_q.intermediates is None
+            else {name: log_q.intermediates[name] for name in part.sites}
+        )
         sites = {name: log_q.sites[name] for name in part.sites}
         yield part, Drawn(log_q.base.only(part.sites), sites, held)

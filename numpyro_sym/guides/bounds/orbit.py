@@ -23,7 +23,8 @@ class Drawn:
 
     :param base: the base guide.
     :param sites: its draw.
-    :param intermediates: what :meth:`Base.sample` gave with the draw; ``None`` for a value that came from elsewhere.
+    :param intermediates: what :meth:`Base.sample` gave with the draw; ``None`` for a value that
+        came from elsewhere.
     """
 
     def __init__(self, base: Base, sites: Mapping[str, Any], intermediates: Any) -> None:
@@ -32,7 +33,8 @@ class Drawn:
     def __call__(self, sites: Mapping[str, Any]) -> jax.Array:
         """Log density of the base.
 
-        :raises SymmetryError: where the base is a flow that cannot be inverted, at another point than its draw.
+        :raises SymmetryError: where the base is a flow that cannot be inverted, at another point
+            than its draw.
         """
         if sites is self.sites and self.intermediates is not None:
             return self.base.log_prob(sites, self.intermediates)
@@ -40,13 +42,16 @@ class Drawn:
             return self.base.log_prob(sites)
         except NotImplementedError:
             raise SymmetryError(
-                "This base guide has a density at its own draws alone (its flow has no inverse), so its symmetrised "
+                "This base guide has a density at its own draws alone (its flow has no inverse), "
+                "so its symmetrised "
                 "density can only be guessed: use bound='guess' without num_importance."
             ) from None
 
     @property
     def evaluates_elsewhere(self) -> bool:
-        """Whether the base has a density at other points than its own draws (a flow without an inverse has none)."""
+        """Whether the base has a density at other points than its own draws (a flow without an
+        inverse has none).
+        """
         try:
             jax.eval_shape(lambda: self.base.log_prob(dict(self.sites)))
         except NotImplementedError:
@@ -82,11 +87,15 @@ class Orbit(dist.Distribution):
     pytree_data_fields = ("base",)
     pytree_aux_fields = ("sym", "bound", "_unravel")
 
-    def __init__(self, base: Base | Mapping[str, dist.Distribution], sym: Symmetry, bound: Bound) -> None:
+    def __init__(
+        self, base: Base | Mapping[str, dist.Distribution], sym: Symmetry, bound: Bound
+    ) -> None:
         self.base: Base = Factorised(dict(base)) if isinstance(base, Mapping) else base
         self.sym = sym
         self.bound = bound
-        flat, self._unravel = ravel_pytree({name: jnp.zeros(shape) for name, shape in self.base.shapes.items()})
+        flat, self._unravel = ravel_pytree(
+            {name: jnp.zeros(shape) for name, shape in self.base.shapes.items()}
+        )
         super().__init__(batch_shape=(), event_shape=flat.shape)
 
     def unravel(self, value: jax.Array) -> dict[str, jax.Array]:
@@ -104,7 +113,9 @@ class Orbit(dist.Distribution):
         """One draw of the base."""
         return self.base.sample(rng_key)[0]
 
-    def sample_with_intermediates(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> tuple[jax.Array, list]:
+    def sample_with_intermediates(
+        self, key: jax.Array, sample_shape: tuple[int, ...] = ()
+    ) -> tuple[jax.Array, list]:
         if sample_shape:
             keys = jax.random.split(key, sample_shape)
             draw = self.sample_with_intermediates

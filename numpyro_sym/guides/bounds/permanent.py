@@ -17,7 +17,8 @@ def log_permanent(log_weights: jax.Array) -> jax.Array:
     Row by row, the weight of every set of columns that the rows so far can occupy; only sums of
     positive terms, so nothing cancels. Time and memory grow as ``n 2**n``.
 
-    :param log_weights: floats of shape ``(n, n)``; ``-inf`` is allowed where a row keeps one other entry.
+    :param log_weights: floats of shape ``(n, n)``; ``-inf`` is allowed where a row keeps one other
+        entry.
     :returns: a scalar.
 
     >>> import jax.numpy as jnp
@@ -32,7 +33,9 @@ def log_permanent(log_weights: jax.Array) -> jax.Array:
 
 
 def _steps(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each row: for each set of columns of its size, the sets before it and the columns added."""
+    """For each row: for each set of columns of its size, the sets before it and the
+    columns added.
+    """
     members = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
     size = members.sum(1)
     place = np.zeros(2**n, int)

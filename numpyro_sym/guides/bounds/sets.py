@@ -1,9 +1,9 @@
 """The symmetrised density of a mean-field guide, set by set.
 
-A mean-field density is a product over the sets of a batch, and each set has elements of its own. So the
-sum over the group is a product of sums over one set's elements, each a matrix permanent or a short list,
-whatever the number of sets. Units that permute the sets make a permanent of such sums; a few other units
-are listed around them.
+A mean-field density is a product over the sets of a batch, and each set has elements of its own. So
+the sum over the group is a product of sums over one set's elements, each a matrix permanent or a
+short list, whatever the number of sets. Units that permute the sets make a permanent of such sums;
+a few other units are listed around them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from .permanent import log_permanent
 class MeanField(NamedTuple):
     """A draw of independent Normals.
 
-    :param x: site name -> the draw, where ``transforms`` has no such site in the Normals' own coordinates.
+    :param x: site name -> the draw, where ``transforms`` has no such site in the Normals' own
+        coordinates.
     :param q: the Normals.
-    :param transforms: site name -> transform from the Normals to the draw, where the action is another before it.
+    :param transforms: site name -> transform from the Normals to the draw, where the action is
+        another before it.
     """
 
     x: Sites
@@ -50,7 +52,9 @@ class Limits(NamedTuple):
 
 
 def is_at_most(sym: Symmetry, elements: int) -> bool:
-    """Whether a group has no more than so many elements; the order of a large one is not computed."""
+    """Whether a group has no more than so many elements; the order of a large one is
+    not computed.
+    """
     return sym.log_order < log(elements) + 1 and sym.order <= elements
 
 
@@ -102,7 +106,9 @@ def sums_for(sym: Symmetry, field: MeanField, limits: Limits) -> Sums | None:
 
 
 class Total(NamedTuple):
-    """Log of a sum over elements, and its term at the identity, computed in the same way: roundings cancel."""
+    """Log of a sum over elements, and its term at the identity, computed in the same way: roundings
+    cancel.
+    """
 
     sum: jax.Array
     identity: jax.Array
@@ -132,14 +138,20 @@ def log_density(field: MeanField) -> jax.Array:
 # One set --------------------------------------------------------------------------------------
 
 
-def _one_set(family: tuple[Units, ...], ndims: Mapping[str, int], field: MeanField) -> Symmetry | None:
-    """The family's symmetry within one set, whose arrays lack the axes of the batch; ``None`` where it has none."""
+def _one_set(
+    family: tuple[Units, ...], ndims: Mapping[str, int], field: MeanField
+) -> Symmetry | None:
+    """The family's symmetry within one set, whose arrays lack the axes of the batch; ``None`` where
+    it has none.
+    """
     batch_axes = _batch_axes(family, ndims)
     if batch_axes is None:
         return None
     for site, batch in batch_axes.items():
         # Entries that a transform ties together must be of one set.
-        if site in field.transforms and any(b >= ndims[site] - _event_dim(field.transforms[site]) for b in batch):
+        if site in field.transforms and any(
+            b >= ndims[site] - _event_dim(field.transforms[site]) for b in batch
+        ):
             return None
     inside = []
     for u in family:
@@ -150,7 +162,9 @@ def _one_set(family: tuple[Units, ...], ndims: Mapping[str, int], field: MeanFie
     return Symmetry(inside)
 
 
-def _batch_axes(family: tuple[Units, ...], ndims: Mapping[str, int]) -> dict[str, tuple[int, ...]] | None:
+def _batch_axes(
+    family: tuple[Units, ...], ndims: Mapping[str, int]
+) -> dict[str, tuple[int, ...]] | None:
     """Site name -> the axes on which the batch runs; ``None`` where one site has it in two ways."""
     found: dict[str, tuple[int, ...]] = {}
     for u in family:
@@ -173,8 +187,14 @@ def _event_dim(transform: dist.transforms.Transform) -> int:
 
 def _is_permanent(part: Symmetry, field: MeanField) -> bool:
     """Whether units move whole rows of independent Normals, each along one axis."""
-    one_axis_each = all(len({a.axis for a in axes}) == 1 for u in part.units for _, axes in u.placements)
-    return len(part) == 1 and one_axis_each and not any(site in field.transforms for site in part.sites)
+    one_axis_each = all(
+        len({a.axis for a in axes}) == 1 for u in part.units for _, axes in u.placements
+    )
+    return (
+        len(part) == 1
+        and one_axis_each
+        and not any(site in field.transforms for site in part.sites)
+    )
 
 
 def _terms(inside: Symmetry, field: MeanField, limits: Limits) -> int | None:
@@ -214,7 +234,9 @@ def _list(part: Symmetry, field: MeanField) -> Total:
 
 
 def _only(field: MeanField, sites: tuple[str, ...]) -> MeanField:
-    x, loc, variance = ({site: a[site] for site in sites} for a in (field.x, field.q.loc, field.q.variance))
+    x, loc, variance = (
+        {site: a[site] for site in sites} for a in (field.x, field.q.loc, field.q.variance)
+    )
     transforms = {site: t for site, t in field.transforms.items() if site in sites}
     return MeanField(x, Gaussian(loc, variance), transforms)
 
@@ -223,9 +245,15 @@ def _only(field: MeanField, sites: tuple[str, ...]) -> MeanField:
 
 
 def _pairs_up(
-    sym: Symmetry, outer: Units, family: tuple[Units, ...], ndims: Mapping[str, int], field: MeanField
+    sym: Symmetry,
+    outer: Units,
+    family: tuple[Units, ...],
+    ndims: Mapping[str, int],
+    field: MeanField,
 ) -> bool:
-    """Whether the sum over the elements of ``outer`` is a permanent over pairs of a set and its place."""
+    """Whether the sum over the elements of ``outer`` is a permanent over pairs of a set and its
+    place.
+    """
     if set(inner_units(sym, outer)) != set(family):
         return False
     in_sets = {site for u in family for site in u.sites}
@@ -244,13 +272,16 @@ def _over_sets(sums: Sums, field: MeanField) -> Total:
     if sums.outer is not None:
         return _over_places(sums, sums.outer, mine, rest)
     sets = _in_sets(sums, mine)
-    each = jax.vmap(lambda x, q: _inside(sums.inside, MeanField(x, q, field.transforms)))(sets.x, sets.q)
+    each = jax.vmap(lambda x, q: _inside(sums.inside, MeanField(x, q, field.transforms)))(
+        sets.x, sets.q
+    )
     alone = log_density(rest)
     return Total(each.sum.sum() + alone, each.identity.sum() + alone)
 
 
 def _over_places(sums: Sums, outer: Units, field: MeanField, rest: MeanField) -> Total:
-    """A permanent whose entries are sums over one set's elements: of each set's draw under each place's Normals.
+    """A permanent whose entries are sums over one set's elements: of each set's draw under each
+    place's Normals.
 
     Where the outer units have a batch, a product of such.
 
@@ -258,20 +289,26 @@ def _over_places(sums: Sums, outer: Units, field: MeanField, rest: MeanField) ->
     :param rest: those on which the outer units alone lie.
     """
     alone = {site: axes for site, axes in outer.axes.items() if site in rest.x}
-    nothing = Fit(jnp.zeros((*outer.batch, outer.n, outer.n)), jnp.zeros((*outer.batch, outer.n, outer.n)))
+    nothing = Fit(
+        jnp.zeros((*outer.batch, outer.n, outer.n)), jnp.zeros((*outer.batch, outer.n, outer.n))
+    )
     own = fit_of(Symmetry(), outer.with_axes(alone), {}, rest.x, rest.q) if alone else nothing
     right = _pairs(sums, outer, field)
     log_weights = own.even + own.odd + right.sum
     identity = jnp.trace(own.even + own.odd + right.identity, axis1=-2, axis2=-1)
     if signed(outer):
-        turned = {s: -x if any(odd(outer, a) for a in outer.axes[s]) else x for s, x in field.x.items()}
+        turned = {
+            s: -x if any(odd(outer, a) for a in outer.axes[s]) else x for s, x in field.x.items()
+        }
         wrong = _pairs(sums, outer, field._replace(x=turned))
         log_weights = jnp.logaddexp(log_weights, own.even - own.odd + wrong.sum)
     return Total(in_every_set(outer, log_permanent)(log_weights).sum(), identity.sum())
 
 
 def _pairs(sums: Sums, outer: Units, field: MeanField) -> Total:
-    """Sums over one set's elements, ``(*outer.batch, sets, places)``, the rest of the family's batch summed up."""
+    """Sums over one set's elements, ``(*outer.batch, sets, places)``, the rest of the family's
+    batch summed up.
+    """
     inner = sums.family[0]
     where = Symmetry([inner, outer]).axis_of_sets(outer, inner)
     assert where is not None
@@ -283,7 +320,9 @@ def _pairs(sums: Sums, outer: Units, field: MeanField) -> Total:
 
 
 def _in_sets(sums: Sums, field: MeanField, first: tuple[int, ...] = ()) -> MeanField:
-    """Arrays with the sets along one axis, behind the dimensions of the batch that are to come first."""
+    """Arrays with the sets along one axis, behind the dimensions of the batch that are to come
+    first.
+    """
     u = sums.family[0]
     batch_axes = _batch_axes(sums.family, {site: jnp.ndim(x) for site, x in field.x.items()})
     assert batch_axes is not None
@@ -295,5 +334,8 @@ def _in_sets(sums: Sums, field: MeanField, first: tuple[int, ...] = ()) -> MeanF
         x = jnp.moveaxis(x, axes, range(len(axes)))
         return x.reshape(*lead, *x.shape[len(axes) :])
 
-    x, loc, variance = ({s: sliced(s, a) for s, a in part.items()} for part in (field.x, field.q.loc, field.q.variance))
+    x, loc, variance = (
+        {s: sliced(s, a) for s, a in part.items()}
+        for part in (field.x, field.q.loc, field.q.variance)
+    )
     return MeanField(x, Gaussian(loc, variance), field.transforms)

@@ -1,9 +1,9 @@
 """A guess of which unit sits in which slot, one slot after the other, from a matrix of weights.
 
-The target is ``p(pi) ~ prod_s weights[pi(s), s]`` over permutations. Its conditional for one slot, given
-the slots before, is a weight times the permanent of a minor. That permanent is approximated from
-a doubly stochastic rescaling of what is left: exact if the rest were uniform, with a correction
-for its largest entry. Whatever the quality of this, every conditional is normalised, and
+The target is ``p(pi) ~ prod_s weights[pi(s), s]`` over permutations. Its conditional for one slot,
+given the slots before, is a weight times the permanent of a minor. That permanent is approximated
+from a doubly stochastic rescaling of what is left: exact if the rest were uniform, with a
+correction for its largest entry. Whatever the quality of this, every conditional is normalised, and
 relabelling the units relabels the guess: the two properties that make a bound of it.
 """
 
@@ -17,7 +17,8 @@ import jax.numpy as jnp
 #: How often what is left is rescaled where nothing else is said; at 64 units 8 tell .2 nats more.
 ROUNDS = 3
 
-#: The share of each conditional that is uniform over the units left, so that no guess costs more than its log.
+#: The share of each conditional that is uniform over the units left, so that no guess costs more
+#: than its log.
 UNIFORM_SHARE = 1e-4
 
 _FLOOR = -12.0  # of log weights after balancing: float32 holds products of two and their inverses
@@ -43,11 +44,14 @@ def balance(log_weights: jax.Array, steps: int = 5) -> jax.Array:
     return jnp.maximum(log_weights + jnp.log(row)[:, None] + jnp.log(column), _FLOOR)
 
 
-def log_conditionals(log_balanced: jax.Array, left: jax.Array, slot: jax.Array, rounds: int = ROUNDS) -> jax.Array:
+def log_conditionals(
+    log_balanced: jax.Array, left: jax.Array, slot: jax.Array, rounds: int = ROUNDS
+) -> jax.Array:
     """Log probabilities of the units left for one slot, when the slots before it are filled.
 
     :param log_balanced: floats of shape ``(units, slots)`` as :func:`balance` gives them.
-    :param left: booleans of shape ``(n,)``: which units are left; as many as slots from ``slot`` on.
+    :param left: booleans of shape ``(n,)``: which units are left; as many as slots from ``slot``
+        on.
     :param slot: an int.
     :param rounds: how often rows and columns of what is left are rescaled; more tell more.
     :returns: floats of shape ``(n,)``, ``-inf`` for units that are not left.
@@ -63,7 +67,9 @@ def _with_uniform_share(log_probs: jax.Array, number: jax.Array) -> jax.Array:
 
 
 def _scores(log_balanced: jax.Array, left: jax.Array, slot: jax.Array, rounds: int) -> jax.Array:
-    """Logs of weights times permanents of their minors, up to what all units share; ``-inf`` for those not left."""
+    """Logs of weights times permanents of their minors, up to what all units share; ``-inf`` for
+    those not left.
+    """
     n = log_balanced.shape[0]
     weights = jnp.exp(log_balanced)
     rows, columns = left.astype(weights.dtype), (jnp.arange(n) >= slot).astype(weights.dtype)
@@ -88,11 +94,14 @@ def log_guess(log_balanced: jax.Array, rounds: int = ROUNDS) -> jax.Array:
     :param rounds: as for :func:`log_conditionals`.
     :returns: floats of shape ``(n,)``; their sum is the log probability of the identity.
     """
-    # What is in place drops out of the later conditionals: blocks of slots work on ever smaller matrices.
+    # What is in place drops out of the later conditionals: blocks of slots work on ever smaller
+    # matrices.
     n = log_balanced.shape[0]
     parts = -(-n // _STAGES)
     edges = [n * i // parts for i in range(parts + 1)]
-    return jnp.concatenate([_first_conditionals(log_balanced[i:, i:], j - i, rounds) for i, j in pairwise(edges)])
+    return jnp.concatenate(
+        [_first_conditionals(log_balanced[i:, i:], j - i, rounds) for i, j in pairwise(edges)]
+    )
 
 
 def _first_conditionals(log_balanced: jax.Array, number: int, rounds: int) -> jax.Array:
@@ -107,7 +116,11 @@ def _first_conditionals(log_balanced: jax.Array, number: int, rounds: int) -> ja
 
 
 def sample_guess(
-    rng_key: jax.Array, log_balanced: jax.Array, start: jax.Array, end: jax.Array, rounds: int = ROUNDS
+    rng_key: jax.Array,
+    log_balanced: jax.Array,
+    start: jax.Array,
+    end: jax.Array,
+    rounds: int = ROUNDS,
 ) -> jax.Array:
     """A random permutation from the guess for some slots: for each slot its unit.
 

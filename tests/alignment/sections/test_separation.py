@@ -1,4 +1,6 @@
-"""With nothing set, the fold separates the units where the posterior is; where it does not, diagnose says so."""
+"""With nothing set, the fold separates the units where the posterior is; where it does not,
+diagnose says so.
+"""
 
 from itertools import permutations, product
 
@@ -24,7 +26,9 @@ HIDDEN = nsym.mlp(["w1", "w2"], [3], kind="signed")
 
 def near(rng, **sites):
     """Draws near one point."""
-    return {name: np.asarray(x) + 0.1 * rng.normal(size=(64, *np.shape(x))) for name, x in sites.items()}
+    return {
+        name: np.asarray(x) + 0.1 * rng.normal(size=(64, *np.shape(x))) for name, x in sites.items()
+    }
 
 
 def planted(name):
@@ -35,7 +39,11 @@ def planted(name):
     return {
         "means": (COMPONENTS, near(rng, w=weights, mu=[-4.0, 0.0, 4.0]), "sorted by mu[0]"),
         "weights": (COMPONENTS, near(rng, w=[-4.0, 0.0, 4.0], mu=weights), "sorted by w[0]"),
-        "no number alone": (HIDDEN, near(rng, w1=alike_in_each, w2=np.ones((3, 1))), "nearest to a mode on w1, w2"),
+        "no number alone": (
+            HIDDEN,
+            near(rng, w1=alike_in_each, w2=np.ones((3, 1))),
+            "nearest to a mode on w1, w2",
+        ),
     }[name]
 
 
@@ -67,11 +75,15 @@ def mixture(y):
     w = numpyro.sample("w", dist.Dirichlet(jnp.ones(2)))
     mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
     with numpyro.plate("n", len(y)):
-        numpyro.sample("y", dist.MixtureSameFamily(dist.Categorical(w), dist.Normal(mu, 1.0)), obs=y)
+        numpyro.sample(
+            "y", dist.MixtureSameFamily(dist.Categorical(w), dist.Normal(mu, 1.0)), obs=y
+        )
 
 
 def two_clusters(seed):
-    """A hundred points around -2 and a hundred around 2, so that the posterior's means lie there, too."""
+    """A hundred points around -2 and a hundred around 2, so that the posterior's means lie there,
+    too.
+    """
     noise = np.random.default_rng(seed).normal(size=(2, 100))
     noise = (noise - noise.mean(1, keepdims=True)) / noise.std(1, keepdims=True)
     return (np.array([[-2.0], [2.0]]) + noise).astype(np.float32).ravel()
@@ -79,9 +91,18 @@ def two_clusters(seed):
 
 @runs.optimised()
 def chains(kernel, seed):
-    mcmc = MCMC(kernel, num_warmup=200, num_samples=300, num_chains=4, chain_method="vectorized", progress_bar=False)
+    mcmc = MCMC(
+        kernel,
+        num_warmup=200,
+        num_samples=300,
+        num_chains=4,
+        chain_method="vectorized",
+        progress_bar=False,
+    )
     mcmc.run(jax.random.key(seed), two_clusters(seed), extra_fields=("potential_energy",))
-    return mcmc.get_samples()["mu"].mean(0), nsym.diagnose(az.from_numpyro(mcmc, log_likelihood=False), kernel.sym)
+    return mcmc.get_samples()["mu"].mean(0), nsym.diagnose(
+        az.from_numpyro(mcmc, log_likelihood=False), kernel.sym
+    )
 
 
 def switching(found):

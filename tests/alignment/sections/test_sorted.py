@@ -32,7 +32,9 @@ def test_fold_is_a_section(case, rng_key):
     assert any(not np.allclose(other[site], folded[site]) for site in case.sym.sites)
     if case.sym.order <= 5000:
         orbit = jax.vmap(lambda g: case.sym.act(g, point))(case.sym.elements())
-        miss = sum(jnp.abs(orbit[s] - folded[s]).reshape(case.sym.order, -1).sum(1) for s in case.sym.sites)
+        miss = sum(
+            jnp.abs(orbit[s] - folded[s]).reshape(case.sym.order, -1).sum(1) for s in case.sym.sites
+        )
         assert miss.min() < 1e-12
 
 
@@ -41,7 +43,9 @@ def test_density_is_kept(case, rng_key):
     model = view(case.name)
     point = random_point(case.name)
     folded = sorted_section(case.sym, model.shapes).fold(point)
-    before, after = (sum(v for group in model.evaluate(p)[:2] for v in group.values()) for p in (point, folded))
+    before, after = (
+        sum(v for group in model.evaluate(p)[:2] for v in group.values()) for p in (point, folded)
+    )
     np.testing.assert_allclose(after, before, rtol=1e-11)
 
 
@@ -55,7 +59,12 @@ def test_layers_whose_only_shared_arrays_are_between_them():
 
 def test_matrix_between_two_sign_groups_has_no_exact_section():
     """Both ends of one array turn signs, and nothing else tells them."""
-    sym = Symmetry([Units("a", 2, incoming={"m": 0}, kind="signed"), Units("b", 3, incoming={"m": 1}, kind="signed")])
+    sym = Symmetry(
+        [
+            Units("a", 2, incoming={"m": 0}, kind="signed"),
+            Units("b", 3, incoming={"m": 1}, kind="signed"),
+        ]
+    )
     with pytest.raises(SymmetryError, match=r"no exact section for Units \['a', 'b'\]"):
         sorted_section(sym, {"m": (2, 3)})
 

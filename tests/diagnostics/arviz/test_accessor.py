@@ -30,7 +30,8 @@ def test_methods_are_the_functions(data):
     assert data.nsym.chain_modes(MIXTURE).num_modes == 1
     compact = data.nsym.compact(MIXTURE, sites=["mu", "weights"])
     np.testing.assert_array_equal(
-        compact.loc["mu"], diagnostics.compact_posterior(data, MIXTURE, sites=MIXTURE.sites).loc["mu"]
+        compact.loc["mu"],
+        diagnostics.compact_posterior(data, MIXTURE, sites=MIXTURE.sites).loc["mu"],
     )
 
 

@@ -1,4 +1,6 @@
-"""The log joint of draws, of the model itself: against NumPyro's own, and against sums over labels by hand."""
+"""The log joint of draws, of the model itself: against NumPyro's own, and against sums over labels
+by hand.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -50,10 +52,14 @@ def joint_of(model, draws, index):
 @pytest.mark.parametrize("model", [by_hand, enumerated])
 def test_it_is_numpyros_own_log_joint(model):
     draws = draws_near([(-2, 2), (2, -2)], 5)
-    stats = planted.dataset(with_log_joint(planted.arviz({"posterior": draws}), model, Y), "sample_stats")
+    stats = planted.dataset(
+        with_log_joint(planted.arviz({"posterior": draws}), model, Y), "sample_stats"
+    )
     assert stats["log_joint"].dims == ("chain", "draw")
     for index in np.ndindex(2, 5):
-        np.testing.assert_allclose(stats["log_joint"].values[index], joint_of(by_hand, draws, index), rtol=1e-10)
+        np.testing.assert_allclose(
+            stats["log_joint"].values[index], joint_of(by_hand, draws, index), rtol=1e-10
+        )
     prior = stats["log_joint"] - stats["log_likelihood"]
     expected = dist.Normal(0, 5).log_prob(draws["mu"]).sum(-1)
     np.testing.assert_allclose(prior, expected, rtol=1e-5)
@@ -63,7 +69,9 @@ def test_it_is_what_diagnose_compares_where_there_is_nothing_else():
     relabelled = planted.arviz({"posterior": draws_near([(-2, 2), (2, -2), (-2, 2), (2, -2)])})
     with pytest.raises(SymmetryError, match="with_log_joint"):
         nsym.diagnose(relabelled, SYM)
-    assert nsym.diagnose(with_log_joint(relabelled, enumerated, Y), SYM).verdicts == ("label switching only",)
+    assert nsym.diagnose(with_log_joint(relabelled, enumerated, Y), SYM).verdicts == (
+        "label switching only",
+    )
 
 
 def test_negative_control_another_mode_is_seen():

@@ -30,7 +30,9 @@ def mixture(y):
 
 
 def of_subjects(y):
-    """Two kinds of subjects, and what each row of a subject is: of two sites one is summed out beside the other."""
+    """Two kinds of subjects, and what each row of a subject is: of two sites one is summed out
+    beside the other.
+    """
     mu = numpyro.sample("mu", dist.Normal(0, 3).expand([3]).to_event(1))
     with numpyro.plate("subjects", 2, dim=-2):
         kind = numpyro.sample("kind", dist.Bernoulli(0.3))
@@ -60,8 +62,12 @@ def scanned(y):
 
 
 def by_hand(model, point, site, sites):
-    """Sums of the complete-data joint over all values of all discrete sites ``{name: (shape, values)}``."""
-    entries = [(name, i, n) for name, (shape, n) in sites.items() for i in range(int(np.prod(shape)))]
+    """Sums of the complete-data joint over all values of all discrete sites ``{name: (shape,
+    values)}``.
+    """
+    entries = [
+        (name, i, n) for name, (shape, n) in sites.items() for i in range(int(np.prod(shape)))
+    ]
     shape, n = sites[site]
     total = np.zeros((int(np.prod(shape)), n))
     for values in product(*(range(n) for _, _, n in entries)):
@@ -69,7 +75,9 @@ def by_hand(model, point, site, sites):
         for (name, i, _), value in zip(entries, values, strict=True):
             labels[name][i] = value
         data = {name: x.reshape(sites[name][0]) for name, x in labels.items()}
-        density = np.exp(float(log_density(handlers.condition(model, data=data), (Y,), {}, point)[0]))
+        density = np.exp(
+            float(log_density(handlers.condition(model, data=data), (Y,), {}, point)[0])
+        )
         total[np.arange(len(total)), labels[site]] += density
     return (total / total.sum(-1, keepdims=True)).reshape(*shape, n)
 
@@ -93,7 +101,9 @@ def test_they_are_sums_over_all_labels(name):
     with jax.enable_x64(True):
         for draw in range(2):
             point = {site: jnp.asarray(x[0, draw]) for site, x in draws.items()}
-            np.testing.assert_allclose(found[0, draw], by_hand(model, point, site, sites), atol=1e-10)
+            np.testing.assert_allclose(
+                found[0, draw], by_hand(model, point, site, sites), atol=1e-10
+            )
 
 
 def test_relabelling_takes_them():
@@ -102,10 +112,14 @@ def test_relabelling_takes_them():
     orders = np.stack([RNG.permutation(3) for _ in range(60)]).reshape(2, 30, 3)
     y = np.array([-4.0, -4.1, 0.1, 0.0, 4.0])
     weights = np.full((2, 30, 3), 1 / 3)
-    data = planted.arviz({"posterior": {"mu": np.take_along_axis(mu, orders, -1), "weights": weights}})
+    data = planted.arviz(
+        {"posterior": {"mu": np.take_along_axis(mu, orders, -1), "weights": weights}}
+    )
     p = label_probabilities(data, mixture, y, site="z")
     for found in (stephens(p), ecr_soft(p.argmax(-1), p)):
-        restored = np.take_along_axis(data.posterior["mu"].values, np.asarray(found.permutation), -1)
+        restored = np.take_along_axis(
+            data.posterior["mu"].values, np.asarray(found.permutation), -1
+        )
         assert restored.std((0, 1)).max() < 0.2
 
 

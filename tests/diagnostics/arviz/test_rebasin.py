@@ -15,7 +15,18 @@ import runs
 import xarray as xr
 from numpyro.infer import SVI, Trace_ELBO, init_to_value
 from numpyro.infer.autoguide import AutoNormal
-from planted import MIXTURE, K, arviz, dataset, fingerprint, log_likelihood, planted, rebuilt, rhat, switched
+from planted import (
+    MIXTURE,
+    K,
+    arviz,
+    dataset,
+    fingerprint,
+    log_likelihood,
+    planted,
+    rebuilt,
+    rhat,
+    switched,
+)
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
@@ -56,8 +67,12 @@ def test_each_draw_is_moved_as_a_whole(data):
                 + ((weights[chain, draw, list(p)] - weights[1, 7]) ** 2).sum()
             ),
         )
-        np.testing.assert_array_equal(posterior["mu"].values[chain, draw], mu[chain, draw, list(best)])
-        np.testing.assert_array_equal(posterior["weights"].values[chain, draw], weights[chain, draw, list(best)])
+        np.testing.assert_array_equal(
+            posterior["mu"].values[chain, draw], mu[chain, draw, list(best)]
+        )
+        np.testing.assert_array_equal(
+            posterior["weights"].values[chain, draw], weights[chain, draw, list(best)]
+        )
 
 
 def test_everything_else_is_kept_and_the_input_untouched(data):
@@ -96,7 +111,9 @@ def test_dims_in_another_order_come_back_in_that_order(data):
     out = nsym.rebasin(rebuilt(data, posterior), MIXTURE).posterior["mu"]
     assert out.dims == ("component", "draw", "chain")
     expected = nsym.rebasin(data, MIXTURE).posterior["mu"]
-    np.testing.assert_array_equal(out.transpose("chain", "draw", "component").values, expected.values)
+    np.testing.assert_array_equal(
+        out.transpose("chain", "draw", "component").values, expected.values
+    )
 
 
 @pytest.mark.parametrize("reference", ["mean", "first", (2, 5), "point"])
@@ -106,20 +123,30 @@ def test_references(data, reference):
     posterior = nsym.rebasin(data, MIXTURE, reference=reference).posterior
     assert max(rhat(posterior)[name] for name in MIXTURE.sites) < 1.01
     if isinstance(reference, dict):
-        np.testing.assert_allclose(posterior["mu"].mean(("chain", "draw")), reference["mu"], atol=0.1)
+        np.testing.assert_allclose(
+            posterior["mu"].mean(("chain", "draw")), reference["mu"], atol=0.1
+        )
     elif isinstance(reference, tuple):
-        np.testing.assert_array_equal(posterior["mu"].values[reference], data.posterior["mu"].values[reference])
+        np.testing.assert_array_equal(
+            posterior["mu"].values[reference], data.posterior["mu"].values[reference]
+        )
 
 
 def test_warmup_draws_are_aligned_to_the_same_reference():
-    warm = arviz({"posterior": planted(), "warmup_posterior": {k: v[:, :50] for k, v in planted().items()}})
+    warm = arviz(
+        {"posterior": planted(), "warmup_posterior": {k: v[:, :50] for k, v in planted().items()}}
+    )
     out = nsym.rebasin(warm, MIXTURE)
-    warmup, posterior = (dataset(out, group)["mu"].values for group in ("warmup_posterior", "posterior"))
+    warmup, posterior = (
+        dataset(out, group)["mu"].values for group in ("warmup_posterior", "posterior")
+    )
     np.testing.assert_array_equal(warmup, posterior[:, :50])
 
 
 def test_netcdf_round_trip(data, tmp_path):
-    """What was done survives a file: attributes, elements, and the way back to the draws as sampled."""
+    """What was done survives a file: attributes, elements, and the way back to the draws as
+    sampled.
+    """
     out = nsym.rebasin(data, MIXTURE, keep_elements=True)
     out.to_netcdf(tmp_path / "draws.nc", engine="h5netcdf")
     again = az.from_netcdf(tmp_path / "draws.nc", engine="h5netcdf")
@@ -133,7 +160,9 @@ def test_zarr_round_trip(data, tmp_path):
         pytest.skip("ArviZ 0.x does not write the zarr that is installed")
     out = nsym.rebasin(data, MIXTURE, keep_elements=True)
     out.to_zarr(tmp_path / "draws.zarr", consolidated=False)
-    assert_undone(xr.open_datatree(tmp_path / "draws.zarr", engine="zarr", consolidated=False), out, data)
+    assert_undone(
+        xr.open_datatree(tmp_path / "draws.zarr", engine="zarr", consolidated=False), out, data
+    )
 
 
 def assert_undone(again, out, data):
@@ -158,10 +187,14 @@ def test_input_is_not_mutated(data, keep):
 
 
 def test_elements_move_another_group_and_other_sites(data):
-    """A deterministic site that names single units follows by the same elements under another symmetry."""
+    """A deterministic site that names single units follows by the same elements under another
+    symmetry.
+    """
     posterior = dataset(data).assign(order=dataset(data)["mu"] ** 2)
     both = nsym.rebasin(rebuilt(data, posterior), MIXTURE, keep_elements=True)
-    np.testing.assert_array_equal(dataset(both)["order"].values, posterior["order"].values)  # left alone
+    np.testing.assert_array_equal(
+        dataset(both)["order"].values, posterior["order"].values
+    )  # left alone
     out = act_on_group(both, nsym.mixture(K, {"order": 0}), elements_of(both, MIXTURE))
     np.testing.assert_allclose(dataset(out)["order"].values, dataset(both)["mu"].values ** 2)
 
@@ -174,10 +207,16 @@ def test_elements_of_an_earlier_alignment_are_not_kept(data):
 
 def test_warmup_keeps_its_own_elements_and_the_prior_stays():
     draws = planted()
-    groups = {"posterior": draws, "warmup_posterior": {k: v[:, :50] for k, v in draws.items()}, "prior": draws}
+    groups = {
+        "posterior": draws,
+        "warmup_posterior": {k: v[:, :50] for k, v in draws.items()},
+        "prior": draws,
+    }
     out = nsym.rebasin(arviz(groups), MIXTURE, keep_elements=True)
     np.testing.assert_array_equal(dataset(out, "prior")["mu"].values, draws["mu"])
-    g, warm = (elements_of(out, MIXTURE, group)["component"] for group in ("posterior", "warmup_posterior"))
+    g, warm = (
+        elements_of(out, MIXTURE, group)["component"] for group in ("posterior", "warmup_posterior")
+    )
     np.testing.assert_array_equal(warm.permutation, g.permutation[:, :50])
 
 
@@ -185,13 +224,21 @@ def test_several_runs_come_to_one_labelling(data):
     """A second run with other labels, brought to the first; alone it would choose its own."""
     first = nsym.rebasin(data, MIXTURE)
     other = arviz(
-        {"posterior": {name: x[:, :, [1, 2, 0]] for name, x in planted(switched=False).items() if x.ndim > 2}}
+        {
+            "posterior": {
+                name: x[:, :, [1, 2, 0]]
+                for name, x in planted(switched=False).items()
+                if x.ndim > 2
+            }
+        }
     )
     alone, together = (nsym.rebasin(other, MIXTURE, reference=r) for r in ("mean", first))
     means = [dataset(d)["mu"].mean(("chain", "draw")).values for d in (first, alone, together)]
     assert np.abs(means[0] - means[1]).max() > 3
     np.testing.assert_allclose(means[2], means[0], atol=0.05)
-    assert json.loads(dataset(together).attrs["rebasin"])["reference"] == "mean of another posterior"
+    assert (
+        json.loads(dataset(together).attrs["rebasin"])["reference"] == "mean of another posterior"
+    )
 
 
 @pytest.mark.slow
@@ -201,7 +248,9 @@ def test_draws_of_a_guide():
 
     def model():
         mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
-        mixture = dist.MixtureSameFamily(dist.Categorical(probs=jnp.ones(2) / 2), dist.Normal(mu, 1.0))
+        mixture = dist.MixtureSameFamily(
+            dist.Categorical(probs=jnp.ones(2) / 2), dist.Normal(mu, 1.0)
+        )
         numpyro.sample("y", mixture.expand([40]).to_event(1), obs=y)
 
     sym = nsym.mixture(2, {"mu": 0})
@@ -225,7 +274,9 @@ def test_draws_of_a_guide():
     kept = nsym.rebasin(guides[1], sym, reference=first, keep_elements=True)
     back = act_on_group(kept, sym, sym.inverse(elements_of(kept, sym)))
     xr.testing.assert_equal(dataset(back)["mu"], dataset(guides[1])["mu"])
-    np.testing.assert_allclose(np.sort(compact_posterior(second).loc["mu"]), np.sort(means[2]), rtol=1e-5)
+    np.testing.assert_allclose(
+        np.sort(compact_posterior(second).loc["mu"]), np.sort(means[2]), rtol=1e-5
+    )
     if "sample" in dataset(second).sizes:
         with pytest.raises(SymmetryError, match="independent draws of a guide"):
             nsym.diagnose(second, sym)
@@ -262,15 +313,20 @@ REFUSED = {
     "site 'sigma', which the draws do not hold": lambda: nsym.rebasin(
         arviz({"posterior": planted()}), nsym.mixture(K, {"sigma": 0})
     ),
-    "'mu' .*expected 4": lambda: nsym.rebasin(arviz({"posterior": planted()}), nsym.mixture(4, {"mu": 0})),
+    "'mu' .*expected 4": lambda: nsym.rebasin(
+        arviz({"posterior": planted()}), nsym.mixture(4, {"mu": 0})
+    ),
     "'mu'.*NaN": lambda: nsym.rebasin(broken(np.nan), MIXTURE),
     "'mu'.*inf": lambda: nsym.rebasin(broken(np.inf), MIXTURE),
     "no elements of group 'posterior'": lambda: elements_of(switched(), MIXTURE),
     "elements kept are not of Units 'other'": lambda: elements_of(
-        nsym.rebasin(switched(), MIXTURE, keep_elements=True), nsym.mixture(K, {"mu": 0}, name="other")
+        nsym.rebasin(switched(), MIXTURE, keep_elements=True),
+        nsym.mixture(K, {"mu": 0}, name="other"),
     ),
     "there is no group 'prior'": lambda: act_on_group(switched(), MIXTURE, {}, "prior"),
-    "no draw of sample shape": lambda: nsym.rebasin(arviz({"posterior": planted()}), MIXTURE, reference=(9, 9)),
+    "no draw of sample shape": lambda: nsym.rebasin(
+        arviz({"posterior": planted()}), MIXTURE, reference=(9, 9)
+    ),
 }
 
 

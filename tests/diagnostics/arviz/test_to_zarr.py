@@ -20,7 +20,9 @@ def tree():
     groups = {name: dataset(data, name) for name in ("posterior", "sample_stats", "observed_data")}
     groups["warmup_posterior"] = groups["posterior"].isel(draw=slice(0, 60))
     chunks = {"chain": 2, "draw": 100}
-    return xr.DataTree.from_dict({name: x.chunk(chunks) if "draw" in x.sizes else x for name, x in groups.items()})
+    return xr.DataTree.from_dict(
+        {name: x.chunk(chunks) if "draw" in x.sizes else x for name, x in groups.items()}
+    )
 
 
 def _equal(found, expected):
@@ -36,13 +38,17 @@ def test_lazy_draws_come_back_lazy_and_aligned(tree, reference):
         assert all(out[group][site].chunks is not None for site in SITES)
     expected = nsym.rebasin(tree.load(), MIXTURE, reference=reference)
     for group in expected.children:
-        xr.testing.assert_allclose(out[group].to_dataset(), expected[group].to_dataset(), rtol=1e-12)
+        xr.testing.assert_allclose(
+            out[group].to_dataset(), expected[group].to_dataset(), rtol=1e-12
+        )
 
 
 def test_netcdf_in_and_out(tree, tmp_path):
     tree.to_netcdf(tmp_path / "raw.nc", engine="h5netcdf")
     with xr.open_datatree(tmp_path / "raw.nc", engine="h5netcdf", chunks={}) as raw:
-        nsym.rebasin(raw, MIXTURE, reference=(1, 7)).to_netcdf(tmp_path / "aligned.nc", engine="h5netcdf")
+        nsym.rebasin(raw, MIXTURE, reference=(1, 7)).to_netcdf(
+            tmp_path / "aligned.nc", engine="h5netcdf"
+        )
     with xr.open_datatree(tmp_path / "aligned.nc", engine="h5netcdf") as aligned:
         _equal(aligned, nsym.rebasin(tree, MIXTURE, reference=(1, 7)))
 
@@ -78,14 +84,23 @@ def test_an_interrupted_run_is_taken_up_where_it_stopped(tree, tmp_path, monkeyp
     # What is written is right, what is not is empty.
     half = xr.open_zarr(store, group="posterior", consolidated=False)["mu"].load()
     right = (half == expected["posterior/mu"].load()).all(("component",))
-    sizes = [200, 200, 100, 200, 200, 100]  # of the posterior's blocks; dask chooses which come first
+    sizes = [
+        200,
+        200,
+        100,
+        200,
+        200,
+        100,
+    ]  # of the posterior's blocks; dask chooses which come first
     assert int(right.sum()) == int((done["posterior"] * sizes).sum())
     calls[:] = [0] * 4
     out = rebasin_to_zarr(tree, store, MIXTURE, progress_bar=False)
     # 2 x 3 blocks of draws and 2 x 1 of warm-up, without the two written.
     assert len(calls) - 4 == 6
     for group in ("posterior", "warmup_posterior"):
-        xr.testing.assert_allclose(out[group].to_dataset(), expected[group].to_dataset(), rtol=1e-12)
+        xr.testing.assert_allclose(
+            out[group].to_dataset(), expected[group].to_dataset(), rtol=1e-12
+        )
     calls[:] = [0] * 4
     rebasin_to_zarr(tree, store, MIXTURE, progress_bar=False)
     assert len(calls) == 4
@@ -96,7 +111,8 @@ def test_draws_in_memory_go_in_blocks_too(tmp_path):
     out = rebasin_to_zarr(data, tmp_path / "store", MIXTURE, reference="first", progress_bar=False)
     assert out["posterior/mu"].data.chunksize == (1, 250, 3)
     xr.testing.assert_allclose(
-        out["posterior"].to_dataset()[SITES], dataset(nsym.rebasin(data, MIXTURE, reference="first"))[SITES]
+        out["posterior"].to_dataset()[SITES],
+        dataset(nsym.rebasin(data, MIXTURE, reference="first"))[SITES],
     )
 
 
@@ -119,8 +135,13 @@ def test_progress_bar_can_be_turned_off(tree, tmp_path, capsys):
 def test_a_local_cluster_does_the_same(tree, tmp_path):
     from distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
-        out = rebasin_to_zarr(tree, tmp_path / "store", MIXTURE, reference=(1, 7), progress_bar=False).load()
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
+        out = rebasin_to_zarr(
+            tree, tmp_path / "store", MIXTURE, reference=(1, 7), progress_bar=False
+        ).load()
     _equal(out, nsym.rebasin(tree, MIXTURE, reference=(1, 7)))
 
 
@@ -130,7 +151,9 @@ def test_another_store_is_not_overwritten(tree, tmp_path):
     with pytest.raises(SymmetryError, match="holds something else"):
         rebasin_to_zarr(tree, tmp_path / "theirs", MIXTURE, progress_bar=False)
     rebasin_to_zarr(tree, tmp_path / "ours", MIXTURE, reference="first", progress_bar=False)
-    fewer = xr.DataTree.from_dict({"posterior": tree["posterior"].to_dataset().isel(draw=slice(0, 100))})
+    fewer = xr.DataTree.from_dict(
+        {"posterior": tree["posterior"].to_dataset().isel(draw=slice(0, 100))}
+    )
     with pytest.raises(SymmetryError, match="begun with other draws"):
         rebasin_to_zarr(fewer, tmp_path / "ours", MIXTURE, progress_bar=False)
 
@@ -139,9 +162,13 @@ def test_nan_is_refused(tree, tmp_path):
     draws = planted()
     draws["mu"][3, 249, 1] = np.nan
     dims = ("chain", "draw", "component")
-    posterior = xr.Dataset({name: (dims[: x.ndim], x) for name, x in draws.items()}).chunk({"draw": 50})
+    posterior = xr.Dataset({name: (dims[: x.ndim], x) for name, x in draws.items()}).chunk(
+        {"draw": 50}
+    )
     with pytest.raises(SymmetryError, match="NaN or infinite"):
-        nsym.rebasin(xr.DataTree.from_dict({"posterior": posterior}), MIXTURE, reference="first")["posterior"].load()
+        nsym.rebasin(xr.DataTree.from_dict({"posterior": posterior}), MIXTURE, reference="first")[
+            "posterior"
+        ].load()
 
 
 def _again(tree, store, sym=MIXTURE, reference=(1, 7)):
@@ -165,7 +192,9 @@ def _other_draws(tree):
 OTHERS = {
     "other draws": lambda tree, store: _again(_other_draws(tree), store),
     "another symmetry": lambda tree, store: _again(tree, store, nsym.mixture(3, {"mu": 0})),
-    "another symmetry: a name": lambda tree, store: _again(tree, store, MIXTURE.rename({"component": "label"})),
+    "another symmetry: a name": lambda tree, store: _again(
+        tree, store, MIXTURE.rename({"component": "label"})
+    ),
     "another reference: a draw": lambda tree, store: _again(tree, store, reference=(1, 8)),
     "another reference: the mean": lambda tree, store: _again(tree, store, reference="mean"),
 }
@@ -194,7 +223,9 @@ BLOCKS = {
 @pytest.mark.parametrize("what", BLOCKS)
 def test_a_damaged_block_is_named_and_made_again(tree, finished, what):
     BLOCKS[what](finished)
-    with pytest.raises(SymmetryError, match="the block chain 2 to 3, draw 100 to 199 of group 'posterior'"):
+    with pytest.raises(
+        SymmetryError, match="the block chain 2 to 3, draw 100 to 199 of group 'posterior'"
+    ):
         _again(tree, finished)
     _equal(_again(tree, finished), nsym.rebasin(tree, MIXTURE, reference=(1, 7)))
 
@@ -206,7 +237,9 @@ def test_a_flag_that_is_gone_makes_its_block_again(tree, finished):
 
 
 DAMAGED = {
-    "the reference in .* is damaged": lambda store: (store / "rebasin_reference" / "mu" / "0").unlink(),
+    "the reference in .* is damaged": lambda store: (
+        store / "rebasin_reference" / "mu" / "0"
+    ).unlink(),
     "group 'rebasin_reference' in .* cannot be read": lambda store: _overwritten(
         store / "rebasin_reference" / "mu" / ".zarray"
     ),

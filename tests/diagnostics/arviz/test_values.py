@@ -1,4 +1,6 @@
-"""Draws of labels in ArviZ objects: relabelled with the parameters, in every group, file and precision."""
+"""Draws of labels in ArviZ objects: relabelled with the parameters, in every group, file and
+precision.
+"""
 
 import numpy as np
 import pytest
@@ -14,7 +16,9 @@ ROWS = 12
 
 
 def healthy(dtype=np.int32, draws=150):
-    """Four chains of another sampler's draws: every row's label says by which component it was made."""
+    """Four chains of another sampler's draws: every row's label says by which component it was
+    made.
+    """
     rng = np.random.default_rng(0)
     return {
         "mu": rng.normal([-4.0, 0.0, 4.0], 0.2, (4, draws, 3)),
@@ -66,7 +70,9 @@ def test_labels_of_another_sampler_are_relabelled(dtype):
     assert (new["z"].dtype, new["z"].dims, new["z"].attrs) == (dtype, old["z"].dims, old["z"].attrs)
     assert list(new["row"].values) == list(old["row"].values)
     np.testing.assert_array_equal(new["shift"], old["shift"])
-    xr.testing.assert_identical(dataset(out, "posterior_predictive"), dataset(data, "posterior_predictive"))
+    xr.testing.assert_identical(
+        dataset(out, "posterior_predictive"), dataset(data, "posterior_predictive")
+    )
     assert "labels z" in new.attrs["rebasin"]
 
 
@@ -108,11 +114,17 @@ def test_subjects_have_labels_of_their_own():
     own = Units("component", 3, batch=2, axes={"mu": Axis(1, batch=0)}, values={"z": Axis(batch=1)})
     sym = Symmetry([own])
     permutation = rng.permuted(np.tile(np.arange(3), (4, 60, 2, 1)), axis=-1)
-    planted = sym.act({"component": nsym.Element(permutation, np.ones(permutation.shape))}, {"mu": mu, "z": z})
+    planted = sym.act(
+        {"component": nsym.Element(permutation, np.ones(permutation.shape))}, {"mu": mu, "z": z}
+    )
     out = nsym.rebasin(arviz({"posterior": planted}), sym, reference=(0, 0))
     first = {"component": nsym.Element(permutation[:1, :1], np.ones((1, 1, 2, 3)))}
     expected = sym.act(
-        {"component": nsym.Element(*(np.broadcast_to(x, (4, 60, 2, 3)) for x in first["component"]))},
+        {
+            "component": nsym.Element(
+                *(np.broadcast_to(x, (4, 60, 2, 3)) for x in first["component"])
+            )
+        },
         {
             "mu": mu,
             "z": z,
@@ -129,9 +141,13 @@ def test_subjects_have_labels_of_their_own():
 @pytest.fixture
 def tree():
     data = idata(np.int8)
-    groups = {name: dataset(data, name) for name in ("posterior", "posterior_predictive", "sample_stats")}
+    groups = {
+        name: dataset(data, name) for name in ("posterior", "posterior_predictive", "sample_stats")
+    }
     groups["warmup_posterior"] = groups["posterior"].isel(draw=slice(0, 40))
-    return xr.DataTree.from_dict({name: x.chunk({"chain": 2, "draw": 50}) for name, x in groups.items()})
+    return xr.DataTree.from_dict(
+        {name: x.chunk({"chain": 2, "draw": 50}) for name, x in groups.items()}
+    )
 
 
 def test_lazy_draws(tree):
@@ -139,7 +155,9 @@ def test_lazy_draws(tree):
     assert out["posterior"]["z"].chunks is not None
     expected = nsym.rebasin(tree.load(), MIXTURE, reference=(1, 7))
     for group in ("posterior", "warmup_posterior"):
-        xr.testing.assert_allclose(out[group].to_dataset(), expected[group].to_dataset(), rtol=1e-12)
+        xr.testing.assert_allclose(
+            out[group].to_dataset(), expected[group].to_dataset(), rtol=1e-12
+        )
         assert out[group]["z"].dtype == np.int8
 
 
@@ -151,15 +169,23 @@ def test_netcdf_in_and_out(tree, tmp_path):
     with xr.open_datatree(tmp_path / "aligned.nc", engine="h5netcdf") as aligned:
         expected = nsym.rebasin(tree.load(), MIXTURE, reference=(1, 7))
         assert aligned["posterior"]["z"].dtype == np.int8
-        np.testing.assert_array_equal(aligned["posterior"]["z"].values, expected["posterior"]["z"].values)
-        moved = act_on_group(aligned, MIXTURE, elements_of(aligned, MIXTURE), "posterior_predictive")
-        np.testing.assert_array_equal(moved["posterior_predictive"]["z"].values, expected["posterior"]["z"].values)
+        np.testing.assert_array_equal(
+            aligned["posterior"]["z"].values, expected["posterior"]["z"].values
+        )
+        moved = act_on_group(
+            aligned, MIXTURE, elements_of(aligned, MIXTURE), "posterior_predictive"
+        )
+        np.testing.assert_array_equal(
+            moved["posterior_predictive"]["z"].values, expected["posterior"]["z"].values
+        )
 
 
 def test_zarr_in_and_out(tree, tmp_path):
     out = rebasin_to_zarr(tree, tmp_path / "store", MIXTURE, reference=(1, 7), progress_bar=False)
     with pytest.raises(SymmetryError, match="was begun with another symmetry"):
-        rebasin_to_zarr(tree, tmp_path / "store", MIXTURE.without_values(), reference=(1, 7), progress_bar=False)
+        rebasin_to_zarr(
+            tree, tmp_path / "store", MIXTURE.without_values(), reference=(1, 7), progress_bar=False
+        )
     expected = nsym.rebasin(tree.load(), MIXTURE, reference=(1, 7))
     for group in ("posterior", "warmup_posterior"):
         assert out[group]["z"].dtype == np.int8

@@ -26,7 +26,9 @@ def test_modes_and_their_weights():
     assert modes.labels[:, 0].tolist() == [0, 1, 0, 0, 2, 0, 0, 1]
     assert (modes.labels == modes.labels[:, :1]).all()
     assert modes.unseen == 1 / 8
-    assert chains_needed(probabilities=modes.probabilities) > chains_needed(probabilities=[0.625, 0.375])
+    assert chains_needed(probabilities=modes.probabilities) > chains_needed(
+        probabilities=[0.625, 0.375]
+    )
 
 
 def test_chain_that_changes_its_mode_belongs_to_the_one_it_keeps_to():
@@ -58,7 +60,9 @@ REFUSED = {
     "too few for 10 neighbours": lambda: functional_modes(np.ones((2, 3, 1))),
     "exceeds max_modes": lambda: functional_modes(np.ones((2, 30, 1)), num_modes=11),
     "got 1": lambda: remove_symmetry({"mu": np.ones((1, 3))}, nsym.mixture(3, {"mu": 0})),
-    "Units 'hidden' are scaled": lambda: remove_symmetry({}, nsym.mlp(["w1", "w2"], [3], kind="scaled")),
+    "Units 'hidden' are scaled": lambda: remove_symmetry(
+        {}, nsym.mlp(["w1", "w2"], [3], kind="scaled")
+    ),
 }
 
 
@@ -71,8 +75,13 @@ def test_refused(message):
 def shuffled(sym, shapes, noise, num_draws=200):
     """One point with noise, each draw under an element of its own; and the same draws before."""
     rng = np.random.default_rng(0)
-    still = {n: rng.normal(size=s) + noise * rng.normal(size=(num_draws, *s)) for n, s in shapes.items()}
-    return still, {n: np.asarray(x) for n, x in sym.act(sym.sample(jax.random.key(0), (num_draws,)), still).items()}
+    still = {
+        n: rng.normal(size=s) + noise * rng.normal(size=(num_draws, *s)) for n, s in shapes.items()
+    }
+    return still, {
+        n: np.asarray(x)
+        for n, x in sym.act(sym.sample(jax.random.key(0), (num_draws,)), still).items()
+    }
 
 
 NETWORK = nsym.mlp(["w1", "w2"], [5], biases=["b1"], kind="signed")
@@ -81,7 +90,9 @@ SHAPES = {"w1": (2, 5), "b1": (5,), "w2": (5, 1)}
 
 @pytest.mark.usefixtures("x64")
 def test_removal_undoes_planted_elements():
-    """All draws agree again: what is left within a slot is the noise; the alignment's distances are the same."""
+    """All draws agree again: what is left within a slot is the noise; the alignment's distances are
+    the same.
+    """
     still, draws = shuffled(NETWORK, SHAPES, noise=0.1)
     removed = remove_symmetry(draws, NETWORK)
     aligned = nsym.align(draws, "mean", NETWORK)
@@ -89,13 +100,17 @@ def test_removal_undoes_planted_elements():
         np.testing.assert_allclose(removed.sites[name], x)
     for found in (removed, aligned):
         for name, x in found.sites.items():
-            np.testing.assert_allclose(np.sort(x.std(0).ravel()), np.sort(still[name].std(0).ravel()), rtol=1e-9)
+            np.testing.assert_allclose(
+                np.sort(x.std(0).ravel()), np.sort(still[name].std(0).ravel()), rtol=1e-9
+            )
     assert max(draws[name].std(0).max() for name in SHAPES) > 1  # so there was something to undo
 
 
 @pytest.mark.usefixtures("x64")
 def test_removal_keeps_draws_on_their_orbits_where_it_fails():
-    """Units that overlap are more than nearest neighbours tell; the assignment is nearer to its mean."""
+    """Units that overlap are more than nearest neighbours tell; the assignment is nearer to its
+    mean.
+    """
     _, draws = shuffled(NETWORK, SHAPES, noise=0.8, num_draws=60)
     removed = remove_symmetry(draws, NETWORK)
     aligned = nsym.align(draws, "mean", NETWORK)

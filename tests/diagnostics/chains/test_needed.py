@@ -28,7 +28,9 @@ def missing(p, n):
 
 def mean(p):
     """E[G] = sum over nonempty subsets of (-1)^(size - 1) / their probability."""
-    return sum((-1) ** (r - 1) / sum(rest) for r in range(1, len(p) + 1) for rest in combinations(p, r))
+    return sum(
+        (-1) ** (r - 1) / sum(rest) for r in range(1, len(p) + 1) for rest in combinations(p, r)
+    )
 
 
 @pytest.mark.parametrize("modes", [1, 2, 4, 7])
@@ -67,7 +69,9 @@ REFUSED = {
     "give either num_modes or probabilities": lambda: chains_needed(),
     "give either": lambda: chains_needed(3, probabilities=[0.5, 0.5]),
     "num_modes must be an int of at least 1": lambda: chains_needed(0),
-    "probabilities must be positive and sum to one": lambda: chains_needed(probabilities=[0.5, 0.4]),
+    "probabilities must be positive and sum to one": lambda: chains_needed(
+        probabilities=[0.5, 0.4]
+    ),
     "must be positive": lambda: chains_needed(probabilities=[1.0, 0.0]),
     "confidence must be a number between 0 and 1": lambda: chains_needed(3, confidence=1.0),
     "method must be one of .exact., .markov.": lambda: chains_needed(3, method="guess"),

@@ -1,4 +1,6 @@
-"""Parameters that are not a guide's, levels that are no probabilities, and models where guides belong."""
+"""Parameters that are not a guide's, levels that are no probabilities, and models where guides
+belong.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +43,9 @@ USES = {
     "sample_posterior": lambda guide, params: guide.sample_posterior(KEY, params),
     "sample_component": lambda guide, params: guide.sample_component(KEY, params),
     "component": lambda guide, params: guide.component(params),
-    "symmetry_information": lambda guide, params: guide.symmetry_information(KEY, params, num_samples=2),
+    "symmetry_information": lambda guide, params: guide.symmetry_information(
+        KEY, params, num_samples=2
+    ),
     "median": lambda guide, params: guide.median(params),
     "quantiles": lambda guide, params: guide.quantiles(params, [0.1, 0.9]),
 }
@@ -76,7 +80,9 @@ def test_a_guide_that_was_never_run_answers_from_parameters_all_the_same():
     np.testing.assert_allclose(median, 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("levels", [1.5, 0.0, [0.1, 1.0], -0.1, np.nan, "0.5", None, [], [[0.1], [0.2, 0.3]]])
+@pytest.mark.parametrize(
+    "levels", [1.5, 0.0, [0.1, 1.0], -0.1, np.nan, "0.5", None, [], [[0.1], [0.2, 0.3]]]
+)
 def test_levels_are_probabilities(levels):
     make, params = GUIDES["AutoNormal"]
     with pytest.raises(SymmetryError, match="quantiles must be numbers between 0 and 1"):
@@ -94,5 +100,7 @@ def test_guides_are_aligned_by_their_own_parameters():
     guide, params = AutoNormal(model), GUIDES["AutoNormal"][1]
     with numpyro.handlers.seed(rng_seed=0):
         guide()
-    with pytest.raises(SymmetryError, match=r"parameter 'x_auto_loc' has shape \(3,\); expected \(2,\)"):
+    with pytest.raises(
+        SymmetryError, match=r"parameter 'x_auto_loc' has shape \(3,\); expected \(2,\)"
+    ):
         nsym.align_guides(guide, params, guide, {**params, "x_auto_loc": np.zeros(3)}, PAIR)

@@ -1,4 +1,6 @@
-"""Where the places of other units are beliefs, entries have the moments of the mixture over these."""
+"""Where the places of other units are beliefs, entries have the moments of the mixture
+over these.
+"""
 
 import guess_cases as cases
 import jax
@@ -24,7 +26,9 @@ def test_moments_are_those_of_the_mixture_over_beliefs(kind):
         expected = np.zeros((3, 3))
         for unit, slot in np.ndindex(3, 3):
             for name in ("w0", "b0"):
-                entry, own = (np.asarray(a[name])[..., k].ravel() for a, k in ((x, unit), (q.loc, slot)))
+                entry, own = (
+                    np.asarray(a[name])[..., k].ravel() for a, k in ((x, unit), (q.loc, slot))
+                )
                 scale = np.sqrt(np.asarray(q.variance[name])[..., slot].ravel())
                 expected[unit, slot] += norm.logpdf(turn * entry, own, scale).sum()
             loc, variance = np.asarray(q.loc["w1"])[slot], np.asarray(q.variance["w1"])[slot]

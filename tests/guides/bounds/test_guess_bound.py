@@ -1,4 +1,6 @@
-"""The guess bounds the information from below, and closely: against permanents and sums over the group."""
+"""The guess bounds the information from below, and closely: against permanents and sums over the
+group.
+"""
 
 import guess_cases as cases
 import jax
@@ -18,7 +20,9 @@ DRAWS = 200
 
 
 def gap(log_exact, separation, seed, sym, shapes, bound=log_tau):
-    """Exact information less the bound on the same draws: mean and standard error; the information."""
+    """Exact information less the bound on the same draws: mean and standard error; the
+    information.
+    """
     q = cases.normals(shapes, separation, seed)
 
     def one(key):
@@ -26,7 +30,9 @@ def gap(log_exact, separation, seed, sym, shapes, bound=log_tau):
         share = cases.log_density(q, x) - log_exact(sym, x, q)  # log of p(e | w)
         return share - bound(sym, x, q), sym.log_order + share
 
-    difference, information = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed + 1), DRAWS))
+    difference, information = jax.jit(jax.vmap(one))(
+        jax.random.split(jax.random.key(seed + 1), DRAWS)
+    )
     return float(difference.mean()), float(difference.std() / DRAWS**0.5), float(information.mean())
 
 
@@ -75,7 +81,9 @@ def test_negative_control_a_guess_centred_on_the_identity_exceeds_the_informatio
         fit = fit_of(sym, sym.units[0], {}, x, q)
         return slot_filling.log_guess(slot_filling.balance(fit.even + 2 * jnp.eye(4))).sum()
 
-    difference, error, _ = gap(by_permanent, 1.0, 0, *cases.layers([4], "permutation"), bound=centred)
+    difference, error, _ = gap(
+        by_permanent, 1.0, 0, *cases.layers([4], "permutation"), bound=centred
+    )
     assert difference < -3 * error
 
 
@@ -126,7 +134,10 @@ def test_gradient_of_the_bound_is_close_to_that_of_the_exact_information(kind):
     def bound(q):
         return jax.vmap(lambda key: log_tau(sym, cases.draw(key, q), q))(keys).mean()
 
-    ours, theirs = (jnp.concatenate([jnp.ravel(x) for x in jax.tree.leaves(jax.grad(f)(q))]) for f in (bound, exact))
+    ours, theirs = (
+        jnp.concatenate([jnp.ravel(x) for x in jax.tree.leaves(jax.grad(f)(q))])
+        for f in (bound, exact)
+    )
     cosine = ours @ theirs / jnp.linalg.norm(ours) / jnp.linalg.norm(theirs)
     assert cosine > 0.999
 
@@ -154,6 +165,8 @@ def test_reports_work_harder_at_64_units():
         x = cases.draw(key, q)
         return log_tau(sym, x, q, REPORTING) - log_tau(sym, x, q)
 
-    gains = jax.jit(lambda keys: jax.lax.map(more, keys, batch_size=8))(jax.random.split(jax.random.key(1), 64))
+    gains = jax.jit(lambda keys: jax.lax.map(more, keys, batch_size=8))(
+        jax.random.split(jax.random.key(1), 64)
+    )
     assert gains.mean() > 3 * gains.std() / 8
     assert gains.mean() > 0.1

@@ -1,4 +1,6 @@
-"""The guess with several elements: still a bound from one side, tighter, and its gradient is that of its mean."""
+"""The guess with several elements: still a bound from one side, tighter, and its gradient is that
+of its mean.
+"""
 
 import guess_cases as cases
 import jax
@@ -51,7 +53,9 @@ def test_gradient_is_that_of_the_mean_over_the_elements_drawn():
             moved = sym.act(g, x)
             log_prob = log_tau(sym, moved, at)
             other = cases.log_density(at, moved) - log_q - log_prob
-            return jnp.exp(log_prob) * (log_q + logsumexp(jnp.stack([own, other])) - jnp.log(2) - sym.log_order)
+            return jnp.exp(log_prob) * (
+                log_q + logsumexp(jnp.stack([own, other])) - jnp.log(2) - sym.log_order
+            )
 
         return jax.vmap(one)(every).sum()
 
@@ -63,7 +67,11 @@ def test_gradient_is_that_of_the_mean_over_the_elements_drawn():
     values, gradients = jax.jit(jax.vmap(jax.value_and_grad(sampled), (None, 0)))(
         q.loc, jax.random.split(jax.random.key(1), 20_000)
     )
-    pairs = zip(jax.tree.leaves((values, gradients)), jax.tree.leaves((expected, expected_gradient)), strict=True)
+    pairs = zip(
+        jax.tree.leaves((values, gradients)),
+        jax.tree.leaves((expected, expected_gradient)),
+        strict=True,
+    )
     for each, exact in pairs:
         error = each.std(0) / each.shape[0] ** 0.5
         assert (np.abs(each.mean(0) - exact) < 4.5 * error + 1e-9).all()

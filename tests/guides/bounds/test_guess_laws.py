@@ -1,4 +1,6 @@
-"""The guess is a probability over the group at every point, whatever the Normals: what makes its bound valid."""
+"""The guess is a probability over the group at every point, whatever the Normals: what makes its
+bound valid.
+"""
 
 import guess_cases as cases
 import jax
@@ -18,20 +20,30 @@ pytestmark = pytest.mark.usefixtures("x64")
 def total(sym, x, q, effort=TRAINING):
     """``sum_g tau(e | g^-1 w)``."""
     every = cases.every_element(sym)
-    return jnp.exp(logsumexp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q, effort)))(every)))
+    return jnp.exp(
+        logsumexp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q, effort)))(every))
+    )
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n.startswith(("two", "three")) else n for n in cases.CASES]
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow) if n.startswith(("two", "three")) else n
+        for n in cases.CASES
+    ],
 )
 def test_sums_to_one_over_the_group(name):
     """At a draw, and at a point that has nothing to do with the Normals."""
     sym, shapes = cases.CASES[name]
     q = cases.normals(shapes, separation=1.5)
     points = jax.tree.map(
-        lambda *each: jnp.stack(each), cases.draw(jax.random.key(1), q), cases.normals(shapes, 5.0, seed=9).loc
+        lambda *each: jnp.stack(each),
+        cases.draw(jax.random.key(1), q),
+        cases.normals(shapes, 5.0, seed=9).loc,
     )
-    np.testing.assert_allclose(jax.jit(jax.vmap(lambda x: total(sym, x, q)))(points), 1.0, atol=1e-10)
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(lambda x: total(sym, x, q)))(points), 1.0, atol=1e-10
+    )
 
 
 @pytest.mark.slow
@@ -43,7 +55,9 @@ def test_sums_to_one_with_many_pauses():
 
 
 def test_negative_control_a_guess_centred_on_the_identity_is_not_normalised(monkeypatch):
-    """The identity favoured by the position of a unit, not by its relation to a slot: the sum leaves 1."""
+    """The identity favoured by the position of a unit, not by its relation to a slot: the sum
+    leaves 1.
+    """
 
     def centred(log_balanced, rounds):
         return log_guess(log_balanced + jnp.eye(len(log_balanced)), rounds)
@@ -55,7 +69,9 @@ def test_negative_control_a_guess_centred_on_the_identity_is_not_normalised(monk
 
 
 def test_blocks_of_slots_leave_every_conditional_as_it_is():
-    """What is in place has been cut away: the same numbers as from the whole matrix, slot by slot."""
+    """What is in place has been cut away: the same numbers as from the whole matrix,
+    slot by slot.
+    """
     log_balanced = balance(3 * jax.random.normal(jax.random.key(0), (60, 60)))
     slots = jnp.arange(60)
     whole = jax.jit(jax.vmap(lambda s: log_conditionals(log_balanced, slots >= s, s)[s]))(slots)
@@ -63,7 +79,9 @@ def test_blocks_of_slots_leave_every_conditional_as_it_is():
     assert whole.sum() < -100
 
 
-@pytest.mark.parametrize("left", [[True] * 5, [False, True, True, True, True], [True, False, True, False, True]])
+@pytest.mark.parametrize(
+    "left", [[True] * 5, [False, True, True, True, True], [True, False, True, False, True]]
+)
 def test_conditionals_are_normalised_over_the_units_left(left):
     log_balanced = balance(5 * jax.random.normal(jax.random.key(0), (5, 5)))
     left = jnp.array(left)
@@ -75,12 +93,16 @@ def test_conditionals_are_normalised_over_the_units_left(left):
 @pytest.mark.parametrize("n", [2, 3])
 def test_is_exact_where_all_weights_are_one(n):
     np.testing.assert_allclose(
-        jax.jit(lambda x: log_guess(balance(x)).sum())(jnp.zeros((n, n))), -np.log([2, 6][n - 2]), atol=1e-6
+        jax.jit(lambda x: log_guess(balance(x)).sum())(jnp.zeros((n, n))),
+        -np.log([2, 6][n - 2]),
+        atol=1e-6,
     )
 
 
 def assert_drawn_as_told(sym, x, q):
-    """Frequencies of drawn elements against log_tau where they move the draw; a chi-square statistic."""
+    """Frequencies of drawn elements against log_tau where they move the draw; a chi-square
+    statistic.
+    """
     every = cases.every_element(sym)
     probability = jnp.exp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q)))(every))
     keys = jax.random.split(jax.random.key(0), 8000)
@@ -96,7 +118,9 @@ def assert_drawn_as_told(sym, x, q):
     assert chi_square < likely.sum() + 5 * np.sqrt(2 * likely.sum())
 
 
-@pytest.mark.parametrize("name", ["one layer, signs", pytest.param("two layers", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["one layer, signs", pytest.param("two layers", marks=pytest.mark.slow)]
+)
 def test_draws_have_the_probability_that_the_guess_tells(name):
     sym, shapes = cases.CASES[name]
     q = cases.normals(shapes, separation=0.7)
@@ -128,7 +152,9 @@ def test_finite_values_and_gradients_in_single_precision(name):
         for separation in (0.0, 1.0, 1000.0):
             q = jax.tree.map(jnp.float32, cases.normals(shapes, separation))
             x = cases.draw(jax.random.key(0), q)
-            value, gradient = jax.jit(jax.value_and_grad(lambda x, q: log_tau(sym, x, q), (0, 1)))(x, q)
+            value, gradient = jax.jit(jax.value_and_grad(lambda x, q: log_tau(sym, x, q), (0, 1)))(
+                x, q
+            )
             assert np.isfinite(value)
             assert value <= 1e-5
             assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradient))

@@ -17,6 +17,7 @@ def test_brackets_the_sum_over_the_group(x64, monkeypatch):
     monkeypatch.setattr(module, "exact_by_parts", lambda *args: None)
     told = module.information(jax.random.key(0), sym, base, 2000, 2)
     assert exact.lower == exact.upper < exact.log_order
-    # Errors of differences on the same draws are some .005; with one element drawn either side is loose.
+    # Errors of differences on the same draws are some .005; with one element drawn either side is
+    # loose.
     assert told.lower + 0.01 < exact.lower < told.upper - 0.01
     assert told.upper - told.lower < 0.2
