@@ -42,25 +42,27 @@ from .beliefs import (
 )
 from .orbit import Drawn
 from .outer import inner_units, outer_fit
-from .slot_filling import ROUNDS, balance, log_guess, sample_guess
+from .slot_filling import BLOCKS, ROUNDS, balance, log_guess, sample_guess
 
 
 class Effort(NamedTuple):
     """How much is done to tell units apart.
 
-    :param rounds: how often what is left is rescaled before the next slot is filled.
+    :param rounds: how often what is left is rescaled before the next block of slots is filled.
+    :param blocks: how many blocks what is left would make.
     :param sweeps: how often beliefs are passed to and fro between layers whose units share arrays.
     :param pauses: where the filling stops for beliefs made anew, as shares of the slots: a few
         units in place can tell the others of both layers. Early ones matter most.
     """
 
     rounds: int
+    blocks: int
     sweeps: int
     pauses: tuple[float, ...]
 
 
-TRAINING = Effort(ROUNDS, 6, (0, 0.04, 0.1, 0.2, 0.4))
-REPORTING = Effort(8, 12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
+TRAINING = Effort(ROUNDS, BLOCKS, 6, (0, 0.04, 0.1, 0.2, 0.4))
+REPORTING = Effort(8, 32, 12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
 
 #: How probable it is that another kind of belief fills the next block.
 CHANGE = 0.1
@@ -166,7 +168,7 @@ def _log_block(
     ``(guesses, *batch)``.
     """
     fits = _fits(sym, u, filled, block[0], x, q, effort.sweeps)
-    each = jax.vmap(in_every_set(u, lambda fit: _log_steps(u, fit, effort.rounds)))(fits)
+    each = jax.vmap(in_every_set(u, lambda fit: _log_steps(u, fit, effort)))(fits)
     return jnp.where(_within(u, block), each, 0).sum(-1)
 
 
@@ -190,11 +192,11 @@ def _over_paths(log_probs: jax.Array) -> jax.Array:
     return logsumexp(forward)
 
 
-def _log_steps(u: Units, fit: Fit, rounds: int) -> jax.Array:
+def _log_steps(u: Units, fit: Fit, effort: Effort) -> jax.Array:
     """Log probability that the guess gives to each unit in its own slot, the units before it in
     theirs.
     """
-    log_probs = log_guess(balance(summed_out(u, fit)), rounds)
+    log_probs = log_guess(balance(summed_out(u, fit)), effort.rounds, effort.blocks)
     return log_probs + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd)) if signed(u) else log_probs
 
 
@@ -237,14 +239,14 @@ def _fill_block(
     # A key for every set of the batch; its own guess, units and signs.
     keys = jax.random.split(key, u.batch)
     by_set = Fit(*(jnp.moveaxis(a, 0, -3) for a in fits))
-    one_set = in_every_set(u, partial(_fill_one_set, u, effort.rounds, block))
+    one_set = in_every_set(u, partial(_fill_one_set, u, effort, block))
     g, which = one_set(keys, by_set, which)
     g = {**sym.identity(), u.name: g}
     return (sym.act(g, x), sym.compose(g, total), which), None
 
 
 def _fill_one_set(
-    u: Units, rounds: int, block: jax.Array, key: jax.Array, fits: Fit, which: jax.Array
+    u: Units, effort: Effort, block: jax.Array, key: jax.Array, fits: Fit, which: jax.Array
 ) -> tuple[Element, jax.Array]:
     """The units of one block of one set, and the guess that drew them: most often the one that drew
     those before.
@@ -253,7 +255,8 @@ def _fill_one_set(
     anew = (block[0] == 0) | jax.random.bernoulli(key_change, CHANGE)
     which = jnp.where(anew, jax.random.randint(key_which, (), 0, len(fits.even)), which)
     fit = jax.tree.map(lambda each: each[which], fits)
-    units = sample_guess(key_units, balance(summed_out(u, fit)), block[0], block[1], rounds)
+    weights = balance(summed_out(u, fit))
+    units = sample_guess(key_units, weights, block[0], block[1], effort.rounds, effort.blocks)
     factor = jnp.ones(u.n)
     if signed(u):
         positive = jax.random.bernoulli(

@@ -81,7 +81,7 @@ def in_every_set(u: Units, function: Callable[..., Any]) -> Callable[..., Any]:
 def belief(u: Units, fit: Fit, placed: jax.Array) -> Belief:
     """What fits say of the places of the units that are left: their doubly stochastic balance."""
     fit = in_place(fit, placed)
-    place = jnp.exp(in_every_set(u, balance)(summed_out(u, fit)))
+    place = in_every_set(u, balance)(summed_out(u, fit))
     return Belief(place, place * jnp.tanh(fit.odd) if signed(u) else place)
 
 

@@ -139,7 +139,6 @@ def log_sum_of_orders(log_weights: jax.Array) -> jax.Array:
     """
     if log_weights.shape[-1] <= EXACT_INSIDE:
         return log_permanent(log_weights)
-    log_balanced = balance(log_weights)
-    b = jnp.exp(log_balanced)
+    b = balance(log_weights)
     rest = jnp.maximum(1 - b, 1e-6)
-    return (b * (log_weights - log_balanced) + rest * jnp.log(rest)).sum()
+    return (b * (log_weights - jnp.log(b)) + rest * jnp.log(rest)).sum()
