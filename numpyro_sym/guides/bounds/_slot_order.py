@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from ...symmetry import Element, Symmetry
 from ...symmetry.symmetry import Elements
-from .beliefs import Gaussian, Sites, fit_of, summed_out
+from .beliefs import Gaussian, Sites, fit_of
 
 
 def slot_order(sym: Symmetry, q: Gaussian) -> Elements:
@@ -19,12 +19,12 @@ def slot_order(sym: Symmetry, q: Gaussian) -> Elements:
     order = {}
     for u in sym.units:
         fit = fit_of(sym, u, {}, q.loc, q, spread=q.variance)
-        own = jnp.diagonal(fit.even + fit.odd, axis1=-2, axis2=-1)
-        distance = own[..., None] - summed_out(u, fit)
-        both_ways = (distance + jnp.swapaxes(distance, -1, -2)) / 8
-        distance = jnp.where(jnp.eye(u.n, dtype=bool), jnp.inf, both_ways)
+        best = fit.even + jnp.abs(fit.odd)
+        own = jnp.diagonal(best, axis1=-2, axis2=-1)
+        overlap = jnp.exp((best - own[..., None]) / 4)
+        both_ways = overlap.sum(-1) + overlap.sum(-2) - 2
         # Rounded, so that ties are broken by position and not by the last digit.
-        overlap = jnp.round(jax.nn.logsumexp(-distance, axis=-1), 2)
+        overlap = jnp.round(jnp.log(jnp.maximum(both_ways, 1e-6)), 2)
         order[u.name] = Element(jnp.argsort(overlap, axis=-1, stable=True), jnp.ones(u.shape))
     return order
 

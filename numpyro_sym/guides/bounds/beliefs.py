@@ -36,7 +36,8 @@ class Fit(NamedTuple):
     @property
     def either(self) -> jax.Array:
         """With the sign summed out."""
-        return jnp.logaddexp(self.even + self.odd, self.even - self.odd)
+        size = jnp.abs(self.odd)
+        return self.even + size + jnp.log(1 + jnp.exp(-2 * size))
 
 
 class Belief(NamedTuple):
@@ -117,16 +118,20 @@ def fit_of(
     :param spread: variances of ``x``; with them, expected log densities.
     :returns: a :class:`Fit` of arrays ``(*batch, n, n)``.
     """
-    even = odds = jnp.zeros((*u.batch, u.n, u.n))
+    rows: dict[bool, list[tuple[jax.Array, ...]]] = {False: [], True: []}
     for site, axes in u.placements:
         for axis in axes:
             loc, variance = averaged(sym, site, beliefs, q, but=[(u, axis)])
-            fit = normal_fit(u, axis, x[site], loc, variance)
-            even, odds = even + fit.even, odds + fit.odd
-            if spread is not None:
-                precision = 1 / axis.blocks(variance, u.n)
-                even -= 0.5 * axis.blocks(spread[site], u.n) @ jnp.swapaxes(precision, -1, -2)
-    return Fit(even, odds)
+            own = (x[site], loc, variance, jnp.zeros(()) if spread is None else spread[site])
+            own = tuple(axis.blocks(jnp.broadcast_to(a, loc.shape), u.n) for a in own)
+            rows[odd(u, axis)].append(own)
+    # Entries of all sites side by side: a matrix product for all of them.
+    fits = [
+        normal_rows(*(jnp.concatenate(each, -1) for each in zip(*of_all, strict=True)), turns)
+        for turns, of_all in rows.items()
+        if of_all
+    ]
+    return jax.tree.map(lambda *each: sum(each), *fits)
 
 
 def averaged(
@@ -149,23 +154,23 @@ def averaged(
     return loc, variance
 
 
-def normal_fit(u: Units, axis: Axis, x: jax.Array, loc: jax.Array, variance: jax.Array) -> Fit:
-    """Log densities of units' entries along one axis under those of the Normals' slots."""
-    x, loc, variance = (axis.blocks(a, u.n) for a in (x, loc, variance))
-    return normal_rows(x, loc, variance, odd(u, axis))
-
-
-def normal_rows(x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool) -> Fit:
+def normal_rows(
+    x: jax.Array, loc: jax.Array, variance: jax.Array, spread: jax.Array, turns: bool
+) -> Fit:
     """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the
     sign apart.
+
+    :param spread: variances of ``x``, for expected log densities; or zeros.
     """
     if not turns:  # subtracting a common centre keeps the squares small
         centre = loc.mean(-2, keepdims=True)
         x, loc = x - centre, loc - centre
+    # Turned before all else: the gradient of what is turned last turns a matrix of all pairs.
+    loc, variance = jnp.swapaxes(loc, -1, -2), jnp.swapaxes(variance, -1, -2)
     precision = 1 / variance
-    square = (loc**2 * precision + jnp.log(2 * jnp.pi * variance)).sum(-1)[..., None, :]
-    cross = jnp.matmul(x, jnp.swapaxes(loc * precision, -1, -2), precision="highest")
-    even = -0.5 * (jnp.matmul(x**2, jnp.swapaxes(precision, -1, -2), precision="highest") + square)
+    square = (loc**2 * precision + jnp.log(2 * jnp.pi * variance)).sum(-2)[..., None, :]
+    cross = jnp.matmul(x, loc * precision, precision="highest")
+    even = -0.5 * (jnp.matmul(x**2 + spread, precision, precision="highest") + square)
     return Fit(even, cross) if turns else Fit(even + cross, jnp.zeros_like(cross))
 
 

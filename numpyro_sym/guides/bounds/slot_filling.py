@@ -78,11 +78,11 @@ def balance(log_weights: jax.Array, steps: int = 5) -> jax.Array:
     log_weights = log_weights - jax.nn.logsumexp(log_weights, axis=0, keepdims=True)
     top = jax.lax.stop_gradient(log_weights.max(1, keepdims=True))
     weights = jnp.exp(jnp.maximum(log_weights - top, 2 * _FLOOR))
-    row = column = jnp.ones(weights.shape[1], weights.dtype)
-    for _ in range(steps):
-        row = 1 / (column @ weights.T)
-        column = 1 / (row @ weights)
-    return jnp.maximum(weights * row[:, None] * column, np.exp(_FLOOR))
+    row = column = jnp.ones((), weights.dtype)
+    for _ in range(steps):  # products and sums are faster here than a matrix times a vector
+        row = 1 / (weights * column).sum(1, keepdims=True)
+        column = 1 / (weights * row).sum(0)
+    return jnp.maximum(weights * row * column, np.exp(_FLOOR))
 
 
 def log_guess(weights: jax.Array, rounds: int = ROUNDS, blocks: int = BLOCKS) -> jax.Array:
