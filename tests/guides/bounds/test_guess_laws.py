@@ -2,6 +2,8 @@
 bound valid.
 """
 
+import itertools
+
 import guess_cases as cases
 import jax
 import jax.numpy as jnp
@@ -10,9 +12,10 @@ import pytest
 from jax.scipy.special import logsumexp
 
 from numpyro_sym.guides.bounds import _guess as guess_module
+from numpyro_sym.guides.bounds import slot_filling
 from numpyro_sym.guides.bounds._guess import REPORTING, TRAINING, log_tau, sample_tau
 from numpyro_sym.guides.bounds.beliefs import Fit, in_place
-from numpyro_sym.guides.bounds.slot_filling import balance, log_conditionals, log_guess
+from numpyro_sym.guides.bounds.slot_filling import balance, log_guess, sample_guess
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -59,8 +62,8 @@ def test_negative_control_a_guess_centred_on_the_identity_is_not_normalised(monk
     leaves 1.
     """
 
-    def centred(log_balanced, rounds):
-        return log_guess(log_balanced + jnp.eye(len(log_balanced)), rounds)
+    def centred(weights, *how):
+        return log_guess(weights * jnp.exp(jnp.eye(len(weights))), *how)
 
     monkeypatch.setattr(guess_module, "log_guess", centred)
     sym, shapes = cases.CASES["one layer"]
@@ -68,26 +71,72 @@ def test_negative_control_a_guess_centred_on_the_identity_is_not_normalised(monk
     assert abs(total(sym, cases.draw(jax.random.key(1), q), q) - 1) > 0.1
 
 
-def test_blocks_of_slots_leave_every_conditional_as_it_is():
-    """What is in place has been cut away: the same numbers as from the whole matrix,
-    slot by slot.
-    """
-    log_balanced = balance(3 * jax.random.normal(jax.random.key(0), (60, 60)))
-    slots = jnp.arange(60)
-    whole = jax.jit(jax.vmap(lambda s: log_conditionals(log_balanced, slots >= s, s)[s]))(slots)
-    np.testing.assert_allclose(jax.jit(log_guess)(log_balanced), whole, atol=1e-12)
-    assert whole.sum() < -100
+@pytest.fixture
+def short_levels(monkeypatch):
+    """Levels and blocks of several slots already where all orders can be listed."""
+    monkeypatch.setattr(slot_filling, "_SINGLE", 1)
+    assert slot_filling.levels(8, 4) == [(0, 2, 2), (4, 2, 1), (6, 1, 1), (7, 1, 1)]
 
 
-@pytest.mark.parametrize(
-    "left", [[True] * 5, [False, True, True, True, True], [True, False, True, False, True]]
-)
-def test_conditionals_are_normalised_over_the_units_left(left):
-    log_balanced = balance(5 * jax.random.normal(jax.random.key(0), (5, 5)))
-    left = jnp.array(left)
-    log_probs = jax.jit(log_conditionals)(log_balanced, left, jnp.array(5 - left.sum()))
-    np.testing.assert_allclose(jnp.exp(log_probs).sum(), 1.0, atol=1e-13)
-    assert (jnp.exp(log_probs)[~left] == 0).all()
+def every_order(n):
+    return np.array(list(itertools.permutations(range(n))))
+
+
+def probabilities(weights, blocks):
+    """Of every order of the units, as :func:`every_order` lists them."""
+    told = jax.vmap(lambda order: log_guess(weights[order], 2, blocks).sum())
+    return jnp.exp(jax.jit(told)(every_order(len(weights))))
+
+
+@pytest.mark.parametrize(("n", "blocks"), [(8, 4), (6, 1), (6, 2), (6, 3), (6, 8)])
+def test_blocks_of_several_slots_sum_to_one_over_all_orders(short_levels, n, blocks):
+    weights = balance(4 * jax.random.normal(jax.random.key(0), (n, n)))
+    np.testing.assert_allclose(probabilities(weights, blocks).sum(), 1.0, atol=1e-12)
+
+
+def test_negative_control_shares_that_know_the_own_slot_do_not_sum_to_one(
+    short_levels, monkeypatch
+):
+    shares = slot_filling._shares
+
+    def knowing(*args):
+        share, peak = shares(*args)
+        return share * (1 + jnp.eye(*share.shape)), peak
+
+    monkeypatch.setattr(slot_filling, "_shares", knowing)
+    weights = balance(jax.random.normal(jax.random.key(0), (6, 6)))
+    assert abs(probabilities(weights, 3).sum() - 1) > 0.1
+
+
+def test_blocks_of_several_slots_are_drawn_as_told(short_levels):
+    """The unit of every slot: how often, and how probable over all orders."""
+    weights = balance(2 * jax.random.normal(jax.random.key(0), (8, 8)))
+    in_slot = every_order(8)[:, :, None] == np.arange(8)
+    told = (probabilities(weights, 4)[:, None, None] * in_slot).sum(0)
+    keys = jax.random.split(jax.random.key(1), 20_000)
+    drawn = jax.jit(jax.vmap(lambda key: sample_guess(key, weights, 0, 8, 2, 4)))(keys)
+    assert (jnp.sort(drawn, axis=1) == np.arange(8)).all()
+    often = (drawn[:, :, None] == np.arange(8)).mean(0)
+    np.testing.assert_array_less(abs(often - told), 5 * jnp.sqrt(told / 20_000) + 1e-9)
+
+
+def test_levels_fill_every_slot_once_and_their_number_grows_like_the_logarithm():
+    for n in [*range(200), 512, 4096]:
+        for blocks in (1, 8, 32):
+            levels = slot_filling.levels(n, blocks)
+            starts = [level.start for level in levels]
+            assert [*starts, n] == [0, *np.cumsum([level.slots for level in levels])]
+    assert len(slot_filling.levels(4096, 8)) <= 8
+
+
+def test_many_units_relabelled_with_their_slots_change_nothing_but_the_order():
+    """Three levels: units that swap places in one block swap their conditionals' denominators."""
+    weights = balance(3 * jax.random.normal(jax.random.key(0), (70, 70)))
+    moved = np.arange(70)
+    moved[[3, 69]] = moved[[69, 3]]
+    whole, swapped = (jax.jit(log_guess)(a) for a in (weights, weights[moved]))
+    assert (whole[:3] == swapped[:3]).all()
+    assert abs(whole[3] - swapped[3]) > 0.1
 
 
 @pytest.mark.parametrize("n", [2, 3])
