@@ -118,20 +118,20 @@ def fit_of(
     :param spread: variances of ``x``; with them, expected log densities.
     :returns: a :class:`Fit` of arrays ``(*batch, n, n)``.
     """
-    rows: dict[bool, list[tuple[jax.Array, ...]]] = {False: [], True: []}
+    each: dict[bool, list[list[jax.Array]]] = {False: [], True: []}
     for site, axes in u.placements:
         for axis in axes:
             loc, variance = averaged(sym, site, beliefs, q, but=[(u, axis)])
-            own = (x[site], loc, variance, jnp.zeros(()) if spread is None else spread[site])
-            own = tuple(axis.blocks(jnp.broadcast_to(a, loc.shape), u.n) for a in own)
-            rows[odd(u, axis)].append(own)
-    # Entries of all sites side by side: a matrix product for all of them.
-    fits = [
-        normal_rows(*(jnp.concatenate(each, -1) for each in zip(*of_all, strict=True)), turns)
-        for turns, of_all in rows.items()
-        if of_all
-    ]
-    return jax.tree.map(lambda *each: sum(each), *fits)
+            of_site = [x[site], loc, variance] + ([] if spread is None else [spread[site]])
+            each[odd(u, axis)].append([axis.blocks(a, u.n) for a in of_site])
+    fits = []
+    for turns, of_sites in each.items():
+        if of_sites:  # entries of all sites side by side: one matrix product for all of them
+            x_rows, loc, variance, *spreads = (
+                jnp.concatenate(rows, -1) for rows in zip(*of_sites, strict=True)
+            )
+            fits.append(normal_rows(x_rows, loc, variance, turns, *spreads))
+    return jax.tree.map(lambda *parts: sum(parts), *fits)
 
 
 def averaged(
@@ -155,12 +155,12 @@ def averaged(
 
 
 def normal_rows(
-    x: jax.Array, loc: jax.Array, variance: jax.Array, spread: jax.Array, turns: bool
+    x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool, spread: jax.Array | float = 0.0
 ) -> Fit:
     """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the
     sign apart.
 
-    :param spread: variances of ``x``, for expected log densities; or zeros.
+    :param spread: variances of ``x``; with them, expected log densities.
     """
     if not turns:  # subtracting a common centre keeps the squares small
         centre = loc.mean(-2, keepdims=True)

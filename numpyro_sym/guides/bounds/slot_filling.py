@@ -19,6 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 #: How often what is left is rescaled before a block is filled where nothing else is said.
 ROUNDS = 2
@@ -169,7 +170,7 @@ def _after(x: jax.Array, beyond: jax.Array) -> jax.Array:
     return sums.reshape(x.shape)
 
 
-def _scores(share: jax.Array, peak: jax.Array, left: jax.Array, number: jax.Array) -> jax.Array:
+def _scores(share: jax.Array, peak: jax.Array, left: ArrayLike, number: ArrayLike) -> jax.Array:
     """Weights times permanents of their minors, up to what all units of a slot share.
 
     :param share: as from :func:`_shares`, with the units along the first dimension.
@@ -177,6 +178,7 @@ def _scores(share: jax.Array, peak: jax.Array, left: jax.Array, number: jax.Arra
     :param number: how many.
     :returns: floats of the shape of ``share``, 0 for units that are not left.
     """
+    number = jnp.asarray(number)
     rest, share = 1 - share, jnp.where(left, share, 0)
     b = jnp.clip(share / share.sum(0), 1e-30, _TOP)
     fewer = jnp.maximum(number - 1, 1)
@@ -184,7 +186,7 @@ def _scores(share: jax.Array, peak: jax.Array, left: jax.Array, number: jax.Arra
     return jnp.where(left, b * (1 - peak) / (1 - b) * jnp.exp(peak - rest - uniform), 0)
 
 
-def _with_uniform_share(probs: jax.Array, number: jax.Array) -> jax.Array:
+def _with_uniform_share(probs: jax.Array, number: ArrayLike) -> jax.Array:
     """A share of the probability spread evenly over so many units."""
     return (1 - UNIFORM_SHARE) * probs + UNIFORM_SHARE / number
 
@@ -211,7 +213,7 @@ def sample_guess(
     keys = jax.random.split(rng_key, n)
     left, column, units = jnp.ones(n, bool), jnp.ones(n, weights.dtype), []
     for level in levels(n, blocks):
-        firsts = level.start + level.size * np.arange(level.blocks)
+        firsts = level.start + level.size * jnp.arange(level.blocks)
         at_start = column
 
         def fill(

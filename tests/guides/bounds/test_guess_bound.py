@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures("x64"), pytest.mark.slow]
 DRAWS = 200
 
 
-def gap(log_exact, separation, seed, sym, shapes, bound=log_tau):
+def gap(log_exact, separation, seed, sym, shapes, bound=log_tau, draws=DRAWS):
     """Exact information less the bound on the same draws: mean and standard error; the
     information.
     """
@@ -31,9 +31,9 @@ def gap(log_exact, separation, seed, sym, shapes, bound=log_tau):
         return share - bound(sym, x, q), sym.log_order + share
 
     difference, information = jax.jit(jax.vmap(one))(
-        jax.random.split(jax.random.key(seed + 1), DRAWS)
+        jax.random.split(jax.random.key(seed + 1), draws)
     )
-    return float(difference.mean()), float(difference.std() / DRAWS**0.5), float(information.mean())
+    return float(difference.mean()), float(difference.std() / draws**0.5), float(information.mean())
 
 
 def by_permanent(sym, x, q):
@@ -63,8 +63,10 @@ def test_permanent_is_the_sum_over_the_group(kind):
 @pytest.mark.parametrize("n", [2, 12])
 def test_one_layer_from_below_and_within_a_tenth_of_a_nat(n, kind):
     sym, shapes = cases.layers([n], kind)
+    # Of two units nearly all draws are guessed exactly: only many show the rare ones.
+    draws = 20_000 if n == 2 else DRAWS
     for seed, separation in enumerate((0.1, 0.5, 1.0, 3.0, 10.0)):
-        assert_close_from_below(*gap(by_permanent, separation, seed, sym, shapes))
+        assert_close_from_below(*gap(by_permanent, separation, seed, sym, shapes, draws=draws))
 
 
 @pytest.mark.parametrize("kind", ["permutation", "signed"])
