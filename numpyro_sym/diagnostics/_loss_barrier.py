@@ -53,7 +53,8 @@ def loss_barrier(
     :raises SymmetryError: where sites or shapes differ.
 
     >>> import numpy as np
-    >>> loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, {"w": np.float32(-1)}, {"w": np.float32(1)}).height
+    >>> left, right = {"w": np.float32(-1)}, {"w": np.float32(1)}
+    >>> loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, left, right).height
     1.0
     """
     check_arguments(loss_barrier, locals())

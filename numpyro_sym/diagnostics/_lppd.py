@@ -20,8 +20,9 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
 
     An observation to which every draw gives density zero makes it minus infinity; none is dropped.
 
-    :param data: an ArviZ object with a ``log_likelihood`` group; or log densities of shape ``(chain, draw,
-        ...)``, the rest being observations; or a mapping of such arrays, one for each observed site.
+    :param data: an ArviZ object with a ``log_likelihood`` group; or log densities of shape
+        ``(chain, draw, ...)``, the rest being observations; or a mapping of such arrays, one for
+        each observed site.
     :param by_chain: one figure for each chain alone, rather than one for all draws.
     :returns: a float, or an array of shape ``(chain,)``.
     :raises SymmetryError: where there are no log likelihoods, they hold NaN, or their draws differ
@@ -65,7 +66,10 @@ def _log_densities(data: Any) -> list[np.ndarray]:
         )
     if isinstance(data, xr.Dataset | xr.DataTree):
         # A posterior and a group of log likelihoods look alike, and only one of them is meant.
-        remedy = "One group does not tell whether it holds log likelihoods: pass the whole object, or {site: array}."
+        remedy = (
+            "One group does not tell whether it holds log likelihoods: "
+            "pass the whole object, or {site: array}."
+        )
         raise SymmetryError(refusal("lppd", "data", data, _EXPECTED, remedy))
     return _alike(list(data.values()) if isinstance(data, Mapping) else [data], least_ndim=3)
 

@@ -17,8 +17,8 @@ from .sampler import ENERGIES, companion, of_other_runs
 #: How to get a function that no relabelling changes.
 _REMEDY = (
     "Pass arviz.from_numpyro(mcmc, log_likelihood=True), or run the chains with "
-    'extra_fields=("potential_energy",), which becomes lp of sample_stats; or let the model say it, '
-    "numpyro_sym.diagnostics.with_log_joint(data, model, ...); or make predictions a "
+    'extra_fields=("potential_energy",), which becomes lp of sample_stats; or let the model say '
+    "it, numpyro_sym.diagnostics.with_log_joint(data, model, ...); or make predictions a "
     "numpyro.deterministic "
     "site and name it in invariant=."
 )

@@ -95,8 +95,8 @@ def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
     if not share:
         return lines
     lines = tuple(SWITCHING if line == WELL else line for line in lines)
-    told = f"{WITHIN} (in {100 * share:.2g}% of draws): means of single units are averages over labels: rebasin"
-    return (*lines, told)
+    averaged = "means of single units are averages over labels: rebasin"
+    return (*lines, f"{WITHIN} (in {100 * share:.2g}% of draws): {averaged}")
 
 
 def _disagreeing(

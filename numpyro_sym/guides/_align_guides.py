@@ -84,7 +84,8 @@ def align_guides(
     ...     _ = guide()
     >>> one = {"x_auto_loc": jnp.array([0.0, 5.0]), "x_auto_scale": jnp.array([1.0, 2.0])}
     >>> two = {"x_auto_loc": jnp.array([5.0, 0.0]), "x_auto_scale": jnp.array([2.0, 1.0])}
-    >>> align_guides(guide, one, guide, two, nsym.mixture(2, {"x": 0})).params["x_auto_scale"].tolist()
+    >>> aligned = align_guides(guide, one, guide, two, nsym.mixture(2, {"x": 0}))
+    >>> aligned.params["x_auto_scale"].tolist()
     [1.0, 2.0]
     """
     check_arguments(align_guides, locals())

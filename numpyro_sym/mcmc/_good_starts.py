@@ -57,8 +57,9 @@ def good_starts(
     >>> import jax, jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> from numpyro_sym.mcmc import good_starts
     >>> def model():  # the peak at 9 is e**-9 as high as the other
+    ...     which = dist.Categorical(logits=jnp.array([0.0, -9.0]))
     ...     two = dist.Normal(jnp.array([0.0, 9.0]), 1.0)
-    ...     numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(logits=jnp.array([0.0, -9.0])), two))
+    ...     numpyro.sample("x", dist.MixtureSameFamily(which, two))
     >>> good_starts(jax.random.key(0), model, num_chains=3)["x"].round(2) + 0.0
     Array([0., 0., 0.], dtype=float32)
     """

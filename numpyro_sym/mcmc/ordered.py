@@ -49,7 +49,8 @@ class OrderedReparam:
     ...     with numpyro.plate("component", 3):
     ...         numpyro.sample("mu", dist.Normal(0, 5))
     >>> config = OrderedReparam(nsym.mixture(3, {"mu": 0}), keys={"component": "mu"})
-    >>> mu = Predictive(numpyro.handlers.reparam(model, config=config), num_samples=5)(jax.random.key(0))["mu"]
+    >>> ordered = numpyro.handlers.reparam(model, config=config)
+    >>> mu = Predictive(ordered, num_samples=5)(jax.random.key(0))["mu"]
     >>> bool((mu[:, 0] <= mu[:, 1]).all() and (mu[:, 1] <= mu[:, 2]).all())
     True
     """

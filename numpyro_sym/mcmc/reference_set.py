@@ -50,7 +50,8 @@ class ReferenceSetReparam(SitewiseReparam):
     >>> from numpyro_sym.mcmc import ReferenceSetReparam
     >>> def model():
     ...     numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
-    >>> folded = numpyro.handlers.reparam(model, config=ReferenceSetReparam(nsym.mixture(3, {"x": 0})))
+    >>> config = ReferenceSetReparam(nsym.mixture(3, {"x": 0}))
+    >>> folded = numpyro.handlers.reparam(model, config=config)
     >>> x = Predictive(folded, num_samples=5)(jax.random.key(0))["x"]
     >>> bool((x[:, 0] <= x[:, 1]).all() and (x[:, 1] <= x[:, 2]).all())
     True

@@ -42,8 +42,8 @@ class ScaleReparam(SitewiseReparam):
     ...     w1 = numpyro.sample("w1", dist.Normal(0, 1).expand([2, 3]).to_event(2))
     ...     w2 = numpyro.sample("w2", dist.Normal(0, 1).expand([3]).to_event(1))
     >>> relu = nsym.mlp(["w1", "w2"], [3], kind="scaled")
-    >>> draws = Predictive(numpyro.handlers.reparam(model, config=ScaleReparam(relu)), num_samples=5)(jax.random.key(0))
-    >>> sorted(draws)
+    >>> split = numpyro.handlers.reparam(model, config=ScaleReparam(relu))
+    >>> sorted(Predictive(split, num_samples=5)(jax.random.key(0)))
     ['w1', 'w1_base', 'w2', 'w2_scaled']
     """
 

@@ -29,7 +29,8 @@ class Nearest:
 
     >>> import jax.numpy as jnp
     >>> from numpyro_sym import mixture
-    >>> section = Nearest({"mu": jnp.array([0.0, 5.0])}).section(mixture(2, {"mu": 0}), {"mu": (2,)})
+    >>> nearest = Nearest({"mu": jnp.array([0.0, 5.0])})
+    >>> section = nearest.section(mixture(2, {"mu": 0}), {"mu": (2,)})
     >>> section.settle({"mu": jnp.array([5.5, 0.5])})[1]["mu"].tolist()
     [0.5, 5.5]
     """

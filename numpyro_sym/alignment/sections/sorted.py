@@ -177,7 +177,8 @@ def sorted_section(
         its units, or no exact key exists.
 
     >>> from numpyro_sym.symmetry import hmm
-    >>> print(sorted_section(hmm(2, transition="A", emissions={"mu": 0}), {"A": (2, 2), "mu": (2,)}))
+    >>> states = hmm(2, transition="A", emissions={"mu": 0})
+    >>> print(sorted_section(states, {"A": (2, 2), "mu": (2,)}))
     state: sorted by mu[0]
     """
     check_arguments(sorted_section, locals())
@@ -289,7 +290,8 @@ def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry
 
     Only signs stand in the way, so signs of as few elements as may be are given up.
 
-    >>> rows, columns = (Units(name, n, incoming={"w": k}, kind="signed") for name, n, k in (("a", 2, 0), ("b", 3, 1)))
+    >>> rows = Units("a", 2, incoming={"w": 0}, kind="signed")
+    >>> columns = Units("b", 3, incoming={"w": 1}, kind="signed")
     >>> print(exact_part(Symmetry([rows, columns]), {"w": (2, 3)}))
     units  n  kind         order  acts on
     a      2  permutation  2      w[0]

@@ -97,7 +97,8 @@ def rebasin(
     >>> import arviz as az, numpy as np, numpyro_sym as nsym
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
     >>> mu[2:] = mu[2:, :, ::-1]  # two chains call the components by the other's name
-    >>> data = az.from_dict({"posterior": {"mu": mu}}) if az.__version__ >= "1" else az.from_dict({"mu": mu})
+    >>> groups = {"posterior": {"mu": mu}}
+    >>> data = az.from_dict(groups) if az.__version__ >= "1" else az.from_dict(**groups)
     >>> aligned = nsym.rebasin(data, nsym.mixture(2, {"mu": 0}))
     >>> bool(np.ptp(aligned.posterior["mu"].mean(("chain", "draw")).values) > 5.9)
     True

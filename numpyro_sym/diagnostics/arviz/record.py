@@ -96,7 +96,8 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
     >>> from numpyro_sym.diagnostics import act_on_group, elements_of
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
     >>> mu[2:] = mu[2:, :, ::-1]
-    >>> data = az.from_dict({"posterior": {"mu": mu}}) if az.__version__ >= "1" else az.from_dict({"mu": mu})
+    >>> groups = {"posterior": {"mu": mu}}
+    >>> data = az.from_dict(groups) if az.__version__ >= "1" else az.from_dict(**groups)
     >>> sym = nsym.mixture(2, {"mu": 0})
     >>> aligned = nsym.rebasin(data, sym, keep_elements=True)
     >>> g = elements_of(aligned, sym)

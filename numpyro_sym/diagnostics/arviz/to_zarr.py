@@ -63,7 +63,8 @@ def rebasin_to_zarr(
     >>> import tempfile, numpy as np, xarray as xr, numpyro_sym as nsym
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
     >>> mu[2:] = mu[2:, :, ::-1]
-    >>> data = xr.DataTree.from_dict({"posterior": xr.Dataset({"mu": (("chain", "draw", "component"), mu)})})
+    >>> posterior = xr.Dataset({"mu": (("chain", "draw", "component"), mu)})
+    >>> data = xr.DataTree.from_dict({"posterior": posterior})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     aligned = rebasin_to_zarr(data, folder, nsym.mixture(2, {"mu": 0}), progress_bar=False)
     ...     bool(np.ptp(aligned["posterior/mu"].mean(("chain", "draw")).values) > 5.9)
