@@ -19,8 +19,7 @@ _REMEDY = (
     "Pass arviz.from_numpyro(mcmc, log_likelihood=True), or run the chains with "
     'extra_fields=("potential_energy",), which becomes lp of sample_stats; or let the model say '
     "it, numpyro_sym.diagnostics.with_log_joint(data, model, ...); or make predictions a "
-    "numpyro.deterministic "
-    "site and name it in invariant=."
+    "numpyro.deterministic site and name it in invariant=."
 )
 
 

@@ -97,10 +97,9 @@ def good_starts(
     good = np.flatnonzero(potential <= potential.min() + within)
     if len(good) < num_chains:
         raise SymmetryError(
-            f"good_starts: only {len(good)} of {num_tries} tries ended within {within} nats of "
-            "the best, so "
-            f"{num_chains} chains would share starts, and R-hat could not tell. Raise num_tries, "
-            "num_steps or within."
+            f"good_starts: only {len(good)} of {num_tries} tries ended within {within} nats of the "
+            f"best, so {num_chains} chains would share starts, and R-hat could not tell. Raise "
+            "num_tries, num_steps or within."
         )
     chosen = jax.random.choice(key_choice, good, (num_chains,), replace=False)
     return {
@@ -117,8 +116,7 @@ def _refuse_unreadable(model: Callable[..., Any], args: tuple, kwargs: dict[str,
     except Exception as error:
         raise SymmetryError(
             f"good_starts: the model raised {type(error).__name__} when it was run: {error}. Pass "
-            "the model's own "
-            "arguments after it."
+            "the model's own arguments after it."
         ) from error
     if not sites:
         raise SymmetryError(

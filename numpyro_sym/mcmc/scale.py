@@ -58,9 +58,8 @@ class ScaleReparam(SitewiseReparam):
                 1,
             }:
                 raise SymmetryError(
-                    f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units "
-                    "come into a site (power "
-                    "1) or go out of it (power -1), each site on one side."
+                    f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units come "
+                    "into a site (power 1) or go out of it (power -1), each site on one side."
                 )
         super().__init__(sym.select("scaled"))
 
@@ -78,8 +77,8 @@ class ScaleReparam(SitewiseReparam):
                 if late:
                     raise SymmetryError(
                         f"ScaleReparam: the model samples site {name!r}, which goes out of Units "
-                        f"{u.name!r}, before "
-                        f"{late}, which come into them. Sample what comes in first."
+                        f"{u.name!r}, before {late}, which come into them. Sample what comes in "
+                        "first."
                     )
             part = Symmetry(u.with_axes({name: u.axes[name]}) for u in sources)
             straight = part.identity()

@@ -194,9 +194,8 @@ def sorted_section(
     if stuck:
         raise SymmetryError(
             f"sorted_section: no exact section for Units {[u.name for u in stuck]}: their signs "
-            "can be read only off "
-            "arrays on which others of them turn signs too. Make them one Units, or align draws "
-            "with numpyro_sym.align."
+            "can be read only off arrays on which others of them turn signs too. Make them one "
+            "Units, or align draws with numpyro_sym.align."
         )
     return SortedSection(whole, steps)
 
@@ -248,8 +247,7 @@ def _wanted(u: Units, given: SortKey) -> tuple[str, str | int]:
     if isinstance(statistic, bool) or not (isinstance(statistic, int) or is_name):
         raise SymmetryError(
             f"Units {u.name!r}, sorted by site {site!r}: expected one of {STATISTICS} or the "
-            "number of a row; "
-            f"got {statistic!r}."
+            f"number of a row; got {statistic!r}."
         )
     return site, statistic
 
@@ -351,8 +349,7 @@ def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:
         if not 0 <= statistic < rows:
             raise SymmetryError(
                 f"Site {key.site!r} of shape {shape} has no row {statistic} to sort by: there are "
-                f"{rows} that the "
-                "symmetry leaves in place."
+                f"{rows} that the symmetry leaves in place."
             )
         return replace(key, row=statistic)
     return key

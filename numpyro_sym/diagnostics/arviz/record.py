@@ -110,8 +110,7 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
     if name not in group_names(data):
         raise SymmetryError(
             f"elements_of: no elements of group {group!r} are kept; there are groups "
-            f"{group_names(data)}. "
-            "Use rebasin(data, sym, keep_elements=True)."
+            f"{group_names(data)}. Use rebasin(data, sym, keep_elements=True)."
         )
     kept = get_group(data, name)
     kept = kept.transpose(*sample_dims(kept), ...)

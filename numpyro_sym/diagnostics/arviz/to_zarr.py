@@ -99,8 +99,7 @@ def rebasin_to_zarr(
         if _sizes(_open(store, name)) != _sizes(dataset):
             raise SymmetryError(
                 f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group "
-                f"{name!r}. Give a new "
-                "directory, or the data of the run that was interrupted."
+                f"{name!r}. Give a new directory, or the data of the run that was interrupted."
             )
     marks = {name: _marks(store, name, len(blocks[name])) for name in groups}
     _refuse_damaged(groups, blocks, marks, store)
@@ -247,8 +246,7 @@ def _is_prepared(store: str | Path, asked: Mapping[str, str]) -> bool:
         if told[what] != mark:
             raise SymmetryError(
                 f"rebasin_to_zarr: {str(store)!r} was begun with {_OTHERS[what]}. Give a new "
-                "directory, or what "
-                "the run that was interrupted was given."
+                "directory, or what the run that was interrupted was given."
             )
     return True
 
@@ -262,8 +260,7 @@ def _point(store: str | Path) -> dict[str, np.ndarray]:
     if fingerprint.of_arrays(point) != state["point"]:
         raise SymmetryError(
             f"rebasin_to_zarr: the reference in {str(store)!r} is damaged, so blocks would be "
-            "aligned to another "
-            "point. Give a new directory."
+            "aligned to another point. Give a new directory."
         )
     return point
 
@@ -281,8 +278,7 @@ def _marks(store: str | Path, group: str, number: int) -> np.ndarray:
     if array.shape != (number, 2 * fingerprint.WORDS):
         raise SymmetryError(
             f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group "
-            f"{group!r}. Give a new "
-            "directory, or the data of the run that was interrupted."
+            f"{group!r}. Give a new directory, or the data of the run that was interrupted."
         )
     marks = np.ones(array.shape, np.uint64)
     for i in range(number):
@@ -315,17 +311,16 @@ def _refuse_damaged(
         if fault == "draws":
             raise SymmetryError(
                 f"rebasin_to_zarr: {str(store)!r} was begun with other draws: "
-                f"{_where(name, blocks[name][i])} was "
-                "written from others than these. Give a new directory."
+                f"{_where(name, blocks[name][i])} was written from others than these. Give a new "
+                "directory."
             )
         if fault:
             damaged.append(_where(name, blocks[name][i]))
             zarr.open_array(store, path=f"{_WRITTEN}/{name}", zarr_format=2)[i] = np.uint64(0)
     if damaged:
         raise SymmetryError(
-            f"rebasin_to_zarr: {str(store)!r} is damaged: {'; '.join(damaged)}. The marks of "
-            "these blocks are taken "
-            "back: call again, and they are made again."
+            f"rebasin_to_zarr: {str(store)!r} is damaged: {'; '.join(damaged)}. The marks of these "
+            "blocks are taken back: call again, and they are made again."
         )
 
 
@@ -353,8 +348,7 @@ def _where(group: str, block: Mapping[str, slice]) -> str:
 def _unreadable(store: str | Path, what: str, error: Exception) -> SymmetryError:
     return SymmetryError(
         f"rebasin_to_zarr: {what} in {str(store)!r} cannot be read ({type(error).__name__}: "
-        f"{error}). Give a new "
-        "directory."
+        f"{error}). Give a new directory."
     )
 
 

@@ -76,8 +76,7 @@ def functional_modes(
     if len(points) <= max(num_neighbours, max_modes) + 1 or (num_modes or 1) > max_modes:
         raise SymmetryError(
             f"functional_modes: {len(points)} draws are too few for {num_neighbours} neighbours "
-            f"and up to {max_modes} "
-            f"modes, or num_modes = {num_modes} exceeds max_modes."
+            f"and up to {max_modes} modes, or num_modes = {num_modes} exceeds max_modes."
         )
     labels = _spectral(points, num_modes, num_neighbours, max_modes, rng_seed)
     order = np.argsort(-np.bincount(labels), kind="stable")

@@ -83,9 +83,8 @@ def _probabilities(num_modes: int | None, given: ArrayLike | None) -> np.ndarray
     if len(p) > MOST_MODES or p.min() < LEAST_PROBABILITY:
         raise SymmetryError(
             f"chains_needed: probabilities must be {expected}; got {len(p)}, the least "
-            f"{p.min():.3g}. A mode in which "
-            "one chain of a hundred million settles is seen by no number of chains that could be "
-            "run."
+            f"{p.min():.3g}. A mode in which one chain of a hundred million settles is seen by no "
+            "number of chains that could be run."
         )
     return p / p.sum()
 
@@ -109,9 +108,9 @@ def _refuse_long_work(p: np.ndarray, confidence: float) -> None:
     n = _bonferroni(p, confidence)
     if (p * n < _SURE).sum() * len(_angles(n)) > _MOST_TERMS:
         raise SymmetryError(
-            f"chains_needed: {len(p)} modes, the rarest of probability {p.min():.3g}, are too "
-            "many to count exactly; "
-            f"{n} chains are enough. Use method='markov' for the bound, or put rare modes together."
+            f"chains_needed: {len(p)} modes, the rarest of probability {p.min():.3g}, are too many "
+            f"to count exactly; {n} chains are enough. Use method='markov' for the bound, or put "
+            "rare modes together."
         )
 
 
