@@ -36,6 +36,7 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
     """
     check_arguments(lppd, locals())
     arrays = _log_densities(data)
+    # (chain, draw, observation)
     each = np.concatenate([a.reshape(*a.shape[:2], -1) for a in arrays], -1)
     if np.isposinf(each).any():
         raise SymmetryError(
@@ -56,9 +57,8 @@ _EXPECTED = (
 def _log_densities(data: Any) -> list[np.ndarray]:
     if "log_likelihood" in group_names(data):
         group = get_group(data, "log_likelihood")
-        return _alike(
-            [x.transpose("chain", "draw", ...).values for x in group.values()], least_ndim=2
-        )
+        arrays = [x.transpose("chain", "draw", ...).values for x in group.values()]
+        return _alike(arrays, least_ndim=2)
     if group_names(data):
         raise SymmetryError(
             f"lppd: there is no group log_likelihood; there are {group_names(data)}. "
@@ -78,11 +78,8 @@ def _alike(given: list[Any], least_ndim: int) -> list[np.ndarray]:
     """Log densities of every observed site, of the same chains and draws."""
     arrays = [real_array("lppd", "data", x, _EXPECTED, infinite=True).astype(float) for x in given]
     shapes = [a.shape for a in arrays]
-    if (
-        not arrays
-        or any(a.ndim < least_ndim for a in arrays)
-        or len({shape[:2] for shape in shapes}) > 1
-    ):
+    too_few = any(a.ndim < least_ndim for a in arrays)
+    if too_few or len({shape[:2] for shape in shapes}) != 1:
         raise SymmetryError(
             f"lppd: expected log densities of shape (chain, draw, observation); got {shapes}."
         )

@@ -133,9 +133,9 @@ def point_of(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
         return reference, "point"
     posterior = posterior_of(reference)
     lead = tuple(range(len(sample_dims(posterior))))
-    return {
-        n: np.asarray(x.mean(lead)) for n, x in site_arrays(posterior, sym.sites).items()
-    }, "mean of another posterior"
+    draws = site_arrays(posterior, sym.sites)
+    mean = {name: np.asarray(x.mean(lead)) for name, x in draws.items()}
+    return mean, "mean of another posterior"
 
 
 def align_dataset(
@@ -150,10 +150,8 @@ def align_dataset(
     such.
     """
     sym = used_symmetry(sym, scales, "rebasin")
-    draws = site_arrays(
-        dataset, (*sym.sites, *(site for site in sym.label_sites if site in dataset))
-    )
+    labels = [site for site in sym.label_sites if site in dataset]
+    draws = site_arrays(dataset, (*sym.sites, *labels))
+    lead = len(sample_dims(dataset))
     work = align_chunked if dataset[list(draws)].chunks else partial(aligned, "rebasin")
-    return work(
-        draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts
-    )
+    return work(draws, reference, sym, sample_ndim=lead, metric=metric, starts=starts)

@@ -54,11 +54,8 @@ def summary_of(
     elif used != sym:
         told["scales"] = "left as they are"
     if isinstance(found.distance, np.ndarray):  # dask's are not computed yet
-        for name, x in (
-            ("mean_distance_before", found.distance_before),
-            ("mean_distance", found.distance),
-        ):
-            told[name] = round(float(np.mean(x)), 6)
+        told["mean_distance_before"] = round(float(np.mean(found.distance_before)), 6)
+        told["mean_distance"] = round(float(np.mean(found.distance)), 6)
         told["exact_share"] = round(float(np.mean(found.exact)), 6)
     return json.dumps(told)
 
@@ -70,11 +67,8 @@ def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
     for u in sym:
         sets = [_name(u.name, f"set_{i}") for i in range(len(u.batch))]
         dims = (*sample, *sets, _name(u.name, "slot"))
-        variables[_name(u.name, "permutation")] = (
-            dims,
-            np.asarray(found.elements[u.name].permutation),
-        )
-        variables[_name(u.name, "factor")] = (dims, np.asarray(found.elements[u.name].factor))
+        for part, x in found.elements[u.name]._asdict().items():
+            variables[_name(u.name, part)] = (dims, np.asarray(x))
     for name in ("distance_before", "distance", "gap", "exact"):
         variables[name] = (sample, np.asarray(getattr(found, name)))
     return xr.Dataset(variables, {dim: draws[dim] for dim in sample if dim in draws.coords})
