@@ -30,15 +30,17 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
     if kind == "permutation" or (kind == "signed" and 1 not in parts):
         return parts[0], np.broadcast_to(one, some.shape)
     if kind == "signed":
-        size = np.abs(parts[1])
-        return parts[0] + size if 0 in parts else size, np.copysign(one, parts[1])
+        score = np.abs(parts[1])
+        if 0 in parts:
+            score = parts[0] + score
+        return score, np.copysign(one, parts[1])
     if not set(parts) <= {-2, -1, 0, 1, 2}:
         raise SymmetryError(
             f"Scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}."
         )
-    score, factor = _best_scales(
-        [np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)]
-    )
+    zeros = np.zeros_like(some)
+    coefficients = [np.asarray(parts.get(q, zeros), float) for q in range(-2, 3)]
+    score, factor = _best_scales(coefficients)
     return score.astype(some.dtype), factor.astype(some.dtype)
 
 
@@ -46,9 +48,8 @@ def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarr
     """The best factor of each unit in the slot where a permutation puts it."""
     if not units.has_factors:
         return np.ones(permutation.shape, parts[0].dtype)
-    return np.array(
-        best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1]
-    )
+    placed = {q: chosen(part, permutation) for q, part in parts.items()}
+    return np.array(best_factors(units.kind, placed)[1])
 
 
 def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

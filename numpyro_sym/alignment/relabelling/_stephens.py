@@ -52,10 +52,10 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
 def _relabelled(p: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float]:
     """``cost[k, l] = sum_i p[i, l] log(p[i, l] / mean[i, k])``, and its assignment."""
     tiny = np.finfo(p.dtype).tiny
-    log_mean = np.log(np.maximum(mean, tiny)).T.astype(p.dtype)
+    log_mean = np.log(np.maximum(mean, tiny)).T.astype(p.dtype)  # (label, observation)
     permutations, total = [], 0.0
     for chunk in chunks(p):
-        own = (p[chunk] * np.log(np.maximum(p[chunk], tiny))).sum(-2)
+        own = (p[chunk] * np.log(np.maximum(p[chunk], tiny))).sum(-2)  # (draw, label)
         permutation, cost = cheapest(own[:, None, :] - log_mean @ p[chunk])
         permutations.append(permutation)
         total += cost
