@@ -93,9 +93,9 @@ def remove_symmetry(
     draws = {name: widened(x) for name, x in packed.draws.items()}
     elements = {}
     for u in reversed(sym.units):
-        sign = (
-            _signs(u, draws, penalty, max_sweeps) if u.has_signs else np.ones((num_draws, *u.shape))
-        )
+        sign = np.ones((num_draws, *u.shape))
+        if u.has_signs:
+            sign = _signs(u, draws, penalty, max_sweeps)
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
@@ -106,16 +106,13 @@ def remove_symmetry(
 
     in_order = {u.name: elements[u.name] for u in sym}
     labels = packed.moved_labels(whole, in_order)
-    return Removed(
-        packed.unpack({**draws, **labels}), packed.unpack_elements(in_order, np.dtype(float))
-    )
+    elements = packed.unpack_elements(in_order, np.dtype(float))
+    return Removed(packed.unpack({**draws, **labels}), elements)
 
 
 def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        **draws,
-        **act_on_draws(Symmetry([u]), {u.name: element}, {s: draws[s] for s in u.sites}),
-    }
+    own = {site: draws[site] for site in u.sites}
+    return {**draws, **act_on_draws(Symmetry([u]), {u.name: element}, own)}
 
 
 def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -155,9 +152,8 @@ def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
     beta = np.linalg.svd(flat, full_matrices=False)[2][0]
     side = np.where(flat @ beta < 0, -1.0, 1.0)
     for _ in range(max_sweeps):
-        beta = minimize(
-            _hinge, beta, (flat * side[:, None], penalty), jac=True, method="L-BFGS-B"
-        ).x
+        given = (flat * side[:, None], penalty)
+        beta = minimize(_hinge, beta, given, jac=True, method="L-BFGS-B").x
         new = np.where(flat @ beta < 0, -1.0, 1.0)
         if (new == side).all():
             break

@@ -98,7 +98,10 @@ def _parts(problem: Problem) -> list[Symmetry]:
     """
     sym = problem.sym
     parts = wreaths(sym, problem.objective.shapes)
-    outer = {part.units[0].name for part in parts}
-    if {u.name for part in parts for u in part} != {u.name for u in sym}:
+    outer, inside = set(), set()
+    for part in parts:
+        outer.add(part.units[0].name)
+        inside |= {u.name for u in part}
+    if inside != {u.name for u in sym}:
         parts.append(sym.without(*outer))
     return parts
