@@ -167,6 +167,7 @@ def _rows_of_block(
 ) -> np.ndarray:
     found = _align_block(arrays, names, sym, point, **options)
     sample = np.shape(found.distance)
+    # (*sample, number)
     columns = [np.reshape(leaf, (*sample, -1)) for leaf in jax.tree.leaves(found)]
     return np.concatenate(columns, -1, dtype=dtype)
 

@@ -100,8 +100,9 @@ def remove_symmetry(
         turned = _acted(u, Element(straight, sign), draws)
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
         slots = [_labels(x, num_neighbours, max_sweeps) for x in points]
-        order = np.stack(slots, 1).reshape(sign.shape)
+        order = np.stack(slots, 1).reshape(sign.shape)  # (draw, *batch, n)
         draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
+        # Signs were turned first: each goes along with its unit.
         elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
 
     in_order = {u.name: elements[u.name] for u in sym}
@@ -186,4 +187,5 @@ def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndar
         if (slots.ravel() == label).all():
             break
         label = slots.ravel()
+    # The label of each unit to the unit of each label.
     return np.argsort(label.reshape(num_draws, n), -1)

@@ -364,6 +364,7 @@ class AutoSymmetrized(AutoContinuous):
         result = {}
         for name, x in draws.items():
             if name in orbits:
+                # (level, entry)
                 flat = pooled_quantiles(orbits[name], x.reshape(QUANTILE_DRAWS, -1), levels.ravel())
             else:
                 flat = jnp.quantile(x, levels.ravel(), axis=0)

@@ -344,6 +344,7 @@ def moving_element(u: Units, rng: np.random.Generator) -> Element:
         moving, staying = rng.choice(u.sets, 2, replace=False)
         sets[moving] = _element_of_set(u, rng, moves=True)
         sets[staying] = Element(np.arange(u.n), np.ones(u.n))
+    # (set, n) to (*batch, n)
     return Element(*(np.stack(arrays).reshape(u.shape) for arrays in zip(*sets, strict=True)))
 
 

@@ -89,6 +89,7 @@ def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
     moved = pairing.coefficient
     for units, axis in pairing.others:
         matrix = soft[units.name].matrix(units.factor_power(axis, pairing.term.moment))
+        # The adjoint: from slots to units.
         moved = _contracted(moved, matrix.swapaxes(-1, -2), axis, units.n)
     return moved
 

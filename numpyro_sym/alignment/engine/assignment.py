@@ -34,6 +34,7 @@ def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndar
     """:func:`assign`, given the best column of each row and its score."""
     n = best.shape[-1]
     if best.ndim != 2:
+        # One problem for each draw and set.
         found = assign_from(score.reshape(-1, n, n), best.reshape(-1, n), top.reshape(-1, n))
         return found.reshape(best.shape)
     batch = len(best)

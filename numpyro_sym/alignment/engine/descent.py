@@ -127,7 +127,7 @@ class _State:
         in_row = Element(*(a.reshape(-1, units.n) for a in old))
         each = {q: part.reshape(-1, units.n, units.n) for q, part in parts.items()}
         loss, i, k = true_changes(self.scores, units, each, in_row, self.elements, rows).best()
-        loss = loss.reshape(better.shape)
+        loss = loss.reshape(better.shape)  # (draw, *batch)
         self.true_loss[units.name][rows] = loss.reshape(len(rows), -1).min(-1)
         step = Element(*(a.reshape(old.permutation.shape) for a in changed(in_row, i, k)))
         pick = better[..., None]  # (draw, *batch, slot)

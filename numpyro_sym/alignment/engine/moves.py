@@ -74,6 +74,7 @@ def inverse_permutation(permutation: np.ndarray) -> np.ndarray:
     """Of each row, ints ``(*batch, n)``."""
     rows = permutation.reshape(-1, permutation.shape[-1])
     back = np.empty_like(rows)
+    # back[row, permutation[row, i]] = i
     back[np.arange(len(back))[:, None], rows] = np.arange(back.shape[-1])
     return back.reshape(permutation.shape)
 
@@ -111,4 +112,4 @@ def _along(values: np.ndarray, where: int, ndim: int) -> np.ndarray:
     """``(batch, length)`` to a shape that broadcasts along one axis of ``(batch, *site)``."""
     shape = [1] * ndim
     shape[where] = values.shape[1]
-    return values.reshape(len(values), *shape)
+    return values.reshape(len(values), *shape)  # (batch, 1, .., length, .., 1)

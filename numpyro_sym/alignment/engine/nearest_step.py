@@ -38,6 +38,7 @@ def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
             else:
                 even = even + score
     permutation = assigned(even + jnp.abs(odd))
+    # Of each slot, with the unit that it is given.
     turned = jnp.take_along_axis(odd, permutation[..., None], -1)[..., 0] < 0
     return Element(permutation, jnp.where(turned, -1, 1).astype(dtype))
 
@@ -49,6 +50,7 @@ def assigned(score: jax.Array) -> jax.Array:
 
     def one(score: jax.Array) -> jax.Array:
         rows, columns = hungarian_algorithm(-score)
+        # Pairs come in any order.
         return columns[jnp.argsort(rows)]
 
     flat = score.reshape(-1, *score.shape[-2:])
@@ -125,6 +127,7 @@ def _nearest_wreath(
     slot = jnp.arange(n)[:, None]
     by_member = cost[:, (jnp.arange(n)[None, :] - slot) % n, slot]
     member = assigned(-by_member.min(0))
+    # The sign at which each slot takes its member.
     which = jnp.take_along_axis(by_member.argmin(0), member[:, None], 1)[:, 0]
     best = {outer.name: Element(member, jnp.asarray(signs)[which])}
     steps, _ = _in_turn(inner, reference, alone.act(best, sites))

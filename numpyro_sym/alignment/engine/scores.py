@@ -165,5 +165,6 @@ def _adjoint(units: Units, element: Element, rows: np.ndarray | slice) -> Elemen
     permutation, factor = take(element, rows)
     back = inverse_permutation(permutation)
     if units.has_factors:
+        # Each unit has the factor of the slot to which it goes.
         factor = np.take_along_axis(factor, back, -1)
     return Element(back, factor)

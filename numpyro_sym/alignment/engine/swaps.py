@@ -37,11 +37,13 @@ def smallest_loss(
         here = inverse_permutation(permutation.reshape(batch, n)) + n * np.arange(batch)[:, None]
         gain = score.reshape(batch * n, n).take(here, axis=0)
         gain -= np.einsum("bii->bi", gain)[..., None].copy()
+        # [set, pair]; nothing is exchanged with itself.
         both = (gain + gain.swapaxes(-1, -2)).reshape(batch, n * n)
         both[:, :: n + 1] = -np.inf
         loss = -both[np.arange(batch), both.argmax(-1)]
     if odd is not None:
         loss = np.minimum(loss, 2 * np.abs(chosen(odd, permutation)).min(-1).ravel())
+    # Over the sets of a draw.
     return loss.reshape(len(permutation), -1).min(-1)
 
 
@@ -76,6 +78,7 @@ def true_changes(
     """
     linear = np.sum([_placed(part, element, q) for q, part in parts.items()], axis=0)
     kept = np.diagonal(linear, axis1=-2, axis2=-1)
+    # [set, slot, slot]: what both have now, less what they would have.
     swap = kept[:, :, None] + kept[:, None, :] - linear - linear.swapaxes(-1, -2)
     flip = np.full(kept.shape, np.inf, kept.dtype)
     if units.has_signs and 1 in parts:
@@ -88,6 +91,7 @@ def true_changes(
             coefficient = np.tile(coefficient, (len(data) // len(coefficient), 1, 1, 1))
         swap = swap - (_ends(coefficient) * _ends(data)).sum(-1)
         if first.exponent % 2 and second.exponent % 2:
+            # Of the diagonals of both axes: (set, slot, feature).
             both = np.einsum("biif->bif", coefficient) * np.einsum("biif->bif", data)
             flip = flip - 4 * both.sum(-1)
     return Changes(swap, flip)

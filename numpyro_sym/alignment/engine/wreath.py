@@ -48,6 +48,7 @@ def _matched(
     sym, batch, n, copies = problem.sym, problem.batch, outer.n, len(trials.permutation)
     alone, inner = Symmetry([outer]), sym.without(outer.name)
     tried = problem.repeated(copies)
+    # (copies, n) to (draws * copies, n)
     at = {outer.name: Element(*(np.tile(a, (batch, 1)) for a in trials))}
     moved = dict(tried.draws)
     moved |= act_on_draws(alone, at, {site: moved[site] for site in outer.sites})
@@ -63,7 +64,7 @@ def _matched(
     least, sign = cost.min(-1), cost.argmin(-1)
     member = assign(-least)
     chosen = member[..., None]
-    sign = np.take_along_axis(sign, chosen, -1)[..., 0]
+    sign = np.take_along_axis(sign, chosen, -1)[..., 0]  # (draw, slot)
     copy = sign * n + (member - np.arange(n)) % n
 
     best = {outer.name: Element(member, np.where(sign == 1, -1.0, 1.0).astype(by_slot.dtype))}

@@ -36,7 +36,7 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     if groups is not None:
         rows = rows_of_groups(groups, p.shape[-2], "stephens")
         return each_by_itself(rows, lambda of_group: stephens(p[..., of_group, :]))
-    flat = p.reshape(-1, *p.shape[-2:])
+    flat = p.reshape(-1, *p.shape[-2:])  # (draw, observation, label)
     n = flat.shape[-1]
     pivot, best = flat[0].astype(float), np.inf
     for iteration in range(_MAX_ITERATIONS):

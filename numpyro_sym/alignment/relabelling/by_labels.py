@@ -72,6 +72,7 @@ def align_by_labels(
     for u in sym:
         labels = _labels_of(u, sites, sample_ndim)
         sample = labels.shape[:sample_ndim]
+        # (draw, set, entry)
         by_set = labels.reshape(int(np.prod(sample)), u.sets, labels.shape[-1])
         at = None
         if pivot is not None:

@@ -32,7 +32,7 @@ def pivotal(parameters: ArrayLike, pivot: ArrayLike) -> Relabelling:
             f"pivotal: the pivot has shape {at.shape}; expected {x.shape[-2:]}, after a batch if "
             "any."
         )
-    flat = x.reshape(-1, *at.shape)
+    flat = x.reshape(-1, *at.shape)  # (draw, *batch, unit, feature)
     # (draw, *batch, unit of the pivot, unit of the draw)
     squares = np.square(at).sum(-1)[..., :, None] + np.square(flat).sum(-1)[..., None, :]
     permutation, total = cheapest(squares - 2 * at @ flat.swapaxes(-1, -2))

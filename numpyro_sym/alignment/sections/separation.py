@@ -56,6 +56,7 @@ class Slots:
         misfit = (precision * jnp.where(self.odd, x**2, (x - mean) ** 2)).sum(-1)
         agreement = 2 * (precision * self.odd * x * mean).sum(-1)
         order = assigned(jnp.abs(agreement) - misfit)
+        # Of each slot, with the unit that it is given.
         turned = jnp.take_along_axis(agreement, order[..., None], -1)[..., 0] < 0
         return Element(order, jnp.where(turned, -1.0, 1.0))
 

@@ -104,7 +104,7 @@ def _generators(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> list[Element
     for site, axes in u.placements:
         runs = {a.resolved(len(shapes[site])).batch_axes for a in axes}
         if len(runs) > 1:
-            at_once = list(np.arange(u.sets)[:, None])
+            at_once = list(np.arange(u.sets)[:, None])  # one set after the other
     found = []
     for sets in at_once:
         for one_set in u.generators():
@@ -125,4 +125,5 @@ def _label(size: int, moved: list[np.ndarray]) -> np.ndarray:
             came.append(entry + size * (negative != turned))
     rows, columns = np.concatenate(to), np.concatenate(came)
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(2 * size, 2 * size))
+    # Entries, then their negatives.
     return connected_components(graph, directed=False)[1].reshape(2, size)
