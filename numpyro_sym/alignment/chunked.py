@@ -117,6 +117,7 @@ def _lazily_aligned(
 
     some = draws[sym.sites[0]]
     dtype = np.promote_types(some.dtype, np.float32)  # holds permutations too, exactly
+    # One draw of zeros tells what comes out, and of which shapes.
     zeros = [np.zeros((1,) * lead + x.shape[lead:], x.dtype) for x in draws.values()]
     leaves, structure = jax.tree.flatten(_align_block(zeros, draws, sym, point))
     shapes = [np.shape(leaf)[lead:] for leaf in leaves]

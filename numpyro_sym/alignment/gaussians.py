@@ -72,6 +72,7 @@ def align_gaussians(
     check_arguments(align_gaussians, locals())
     metric = Wasserstein(scale, reference_scale)
     found = aligned("align_gaussians", loc, reference_loc, sym, metric=metric, **options)
+    # The sites are the means: standard deviations go along, without signs.
     moved = act_on_scales(sym, found.elements, {name: scale[name] for name in sym.sites})
     return GaussianAlignment(
         found.sites,

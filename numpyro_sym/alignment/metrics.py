@@ -117,6 +117,7 @@ class Wasserstein:
             if np.size(s) == np.prod(shapes[name]):
                 flat[name] = np.asarray(s).reshape(shapes[name])  # (batch, *site)
         both = {**draws, **_renamed(_positive(flat, shapes, "scale"), draws)}
+        # The same units, on means and on standard deviations.
         wide = Symmetry(_with_scales(u) for u in sym)
         if reference is None:
             return View(both, None, wide)

@@ -98,6 +98,7 @@ def remove_symmetry(
             sign = _signs(u, draws, penalty, max_sweeps)
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
+        # Signs no longer matter: all entries of a unit are one point.
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
         slots = [_labels(x, num_neighbours, max_sweeps) for x in points]
         order = np.stack(slots, 1).reshape(sign.shape)  # (draw, *batch, n)

@@ -125,6 +125,7 @@ def _in_gauge(
         for units in scaled:
             factor = scale(units, double)
             step = Element(total[units.name].permutation, factor)
+            # Each step moves the draws, so that the next sees it.
             double = {**double, **_rescaled(units, step, double)}
             total[units.name] = Element(step.permutation, total[units.name].factor * factor)
             largest = max(largest, np.abs(np.log(factor)).max(initial=0.0))

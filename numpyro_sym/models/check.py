@@ -153,11 +153,13 @@ def _remedy(u: Units, trial: Trial) -> str:
 
 def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, Units]]:
     """Specifications one step away: an axis moved, forgotten, too many, or with another power."""
+    # The word under which each power is written.
     powers = {1: "incoming", -1: "outgoing", 0: "axes"}
     for site, axs in u.placements:
         shape = shapes[site]
         own = [a.resolved(len(shape)) for a in axs]
         for i, a in enumerate(axs):
+            # The other axes on which the units lie there.
             rest, rest_own = axs[:i] + axs[i + 1 :], own[:i] + own[i + 1 :]
             for other in _places(u, shape):
                 is_another = (other.axis, other.batch) != (own[i].axis, own[i].batch)
@@ -169,6 +171,7 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
                 if u.has_factors and power != a.power:
                     named = u.with_axes({**u.axes, site: (*rest, replace(a, power=power))})
                     yield f"Site {site!r}, axis {_named(a)}: name it in {word}.", named
+            # A site on which nothing is left is left out.
             dropped = {s: x for s, x in {**u.axes, site: rest}.items() if x}
             if dropped:
                 yield f"Site {site!r}, axis {_named(a)}: leave it out.", u.with_axes(dropped)

@@ -75,6 +75,7 @@ def with_inputs(program: Any, inputs: Sequence[int | str], outputs: int) -> Any:
     :param outputs: how many outputs are kept, the first.
     """
     jaxpr = program.jaxpr
+    # By place, or by the name of a mark.
     variables: dict[int | str, Any] = dict(enumerate(jaxpr.invars))
     eqns = []
     for eqn in jaxpr.eqns:

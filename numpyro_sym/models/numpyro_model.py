@@ -264,6 +264,7 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
     first: Exception | None = None
     subsampled: set[str] = set()
     arrays = {name: x for name, x in arguments.items() if x.ndim}
+    # From the freest: numbers among the arguments may be needed to build the model.
     tellable = [arguments, arrays, {}] if 0 < len(arrays) < len(arguments) else [arguments, {}]
     for whole, told in product((True, False), tellable):
         if not whole and not subsampled:
@@ -318,6 +319,7 @@ def _program(run: _Run, first: _FirstRun) -> tuple[Any, dict[str, Any]]:
     It is what the first run left, or that of another one where a value was met in a program inside
     the model's, the steps of a scan: then the inputs are known before.
     """
+    # Inputs go by name, as the leaves of a dict do.
     names = sorted(first.latent)
     met = names_of_marks(first.program)
     if met is not None and met.issuperset(map(_mark_of, names)):
@@ -446,6 +448,7 @@ class _Plates(Messenger):
             with jax.ensure_compile_time_eval():
                 msg["args"], msg["value"] = (size, size), jnp.arange(size)
         else:
+            # Any rows: the arguments are theirs.
             rows = np.random.default_rng(0).permutation(size)[:subsample_size]
             msg["value"] = jnp.asarray(self.data.setdefault(f"rows of {msg['name']}", rows))
 

@@ -45,6 +45,7 @@ def with_own_constants(program: Any) -> Any:
     """
     jaxpr = program.jaxpr
     double = {v: _in_double(v) for v in jaxpr.constvars if _is_used_in_double(jaxpr, v)}
+    # Arrays of NumPy are copied; those of JAX never change.
     constants = []
     for variable, x in zip(jaxpr.constvars, program.consts, strict=True):
         if isinstance(x, np.ndarray):
@@ -161,6 +162,7 @@ def _retyped(jaxpr: Any, double: dict[Any, Any]) -> Any:
         if not any(isinstance(v, Var) and v in double for v in eqn.invars):
             eqns.append(eqn)
             continue
+        # Programs by identity: an equation may hold one twice.
         changed: dict[int, Any] = {}
         for program, pairs in _inputs(eqn):
             told = {}

@@ -87,6 +87,7 @@ def improve(
         slope(free)
     except Exception:  # a program without derivatives, which JAX says in many ways
         return
+    # Adam's running moments of the slope.
     mean = {name: np.zeros_like(x) for name, x in free.items()}
     square = dict(mean)
     count = 0

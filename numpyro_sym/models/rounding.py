@@ -108,6 +108,7 @@ def _narrow(program: Any) -> Iterator[Any]:
         inside = programs_inside(eqn)
         for part in inside:
             yield from _narrow(part)
+        # An equation that runs a program rounds nothing itself.
         if not inside and eqn.primitive.name not in _EXACT:
             yield from (v for v in eqn.outvars if _bits(v.aval) < widest)
 
@@ -131,6 +132,7 @@ def _bits(aval: Any) -> int:
 
 def _run(program: Any, inputs: Any, keys: Iterator[jax.Array]) -> list[Any]:
     consts, jaxpr = getattr(program, "consts", ()), getattr(program, "jaxpr", program)
+    # Variable -> its value.
     values = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *inputs), strict=True))
 
     def read(atom: Any) -> Any:

@@ -118,12 +118,14 @@ class Trial:
         self._disturbed = disturbed_program(view.program) if inside else None
         single = self._narrow or jnp.zeros(()).dtype == jnp.float32
         self.precision = "float32" if single else "float64"
+        # Far out most points have no finite density: several are drawn for each that is wanted.
         far = list(islice(self.finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
         if len(far) < num_points:
             raise SymmetryError(
                 f"The model's log joint is not finite at {num_points} of {10 * num_points} random "
                 "points, so nothing can be compared."
             )
+        # The same point once more.
         _refuse_changing(far[0], self.at(far[0].sites))
         self.tried = [*far, *self.finite(view.near(rng) for _ in range(num_points))]
 
@@ -214,6 +216,7 @@ class Trial:
     # How the program is run ----------------------------------------------------------------------
 
     def _inputs(self, point: Point) -> list[Any]:
+        # The program takes the data, then the point, by name.
         types = [v.aval.dtype for v in self.view.program.jaxpr.invars]
         leaves = jax.tree.leaves((dict(self.view.data), dict(point)))
         return [np.asarray(x, dtype) for x, dtype in zip(leaves, types, strict=True)]
@@ -221,6 +224,7 @@ class Trial:
     def _named(self, outputs: Sequence[Any]) -> Densities:
         latent, observed = sorted(self.view.shapes), sorted(self.view.observed)
         names = [*latent, *observed, *latent]
+        # The program's outputs: densities of both kinds, then supports of the latent sites.
         ends = len(latent), len(latent) + len(observed)
         pairs = list(zip(names, outputs, strict=True))
         return dict(pairs[: ends[0]]), dict(pairs[slice(*ends)]), dict(pairs[ends[1] :])
@@ -244,6 +248,7 @@ class Trial:
                 change = abs(float(value) - values[site])
                 if np.isfinite(change):
                     found[site] = max(found[site], change)
+            # The largest change so far.
             yield {site: min(FACTOR * found[site] + sums[site], most[site]) for site in values}
 
     def _disturb_inputs(self, point: Point) -> Densities:
@@ -341,6 +346,7 @@ def moving_element(u: Units, rng: np.random.Generator) -> Element:
     """
     sets = [_element_of_set(u, rng, moves=u.sets == 1) for _ in range(u.sets)]
     if u.sets > 1:
+        # One set surely moves, one surely stays.
         moving, staying = rng.choice(u.sets, 2, replace=False)
         sets[moving] = _element_of_set(u, rng, moves=True)
         sets[staying] = Element(np.arange(u.n), np.ones(u.n))

@@ -129,6 +129,7 @@ def _common_dimension(
         for site, axs in u.placements:
             for a in axs:
                 axis = a.batch_axes[own[u.name]] % len(shapes[site])
+                # All axes of the units must run over the same sets.
                 if where.setdefault(site, axis) != axis:
                     return None
         for v in sym:

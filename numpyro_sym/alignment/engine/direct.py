@@ -85,7 +85,9 @@ def _from_one(
     """One descent for every draw."""
     batch = len(next(iter(draws.values())))
     per_draw = sum(a[:1].nbytes for a in draws.values())
+    # The scores beside the draws.
     per_draw += 8 * sum(u.sets * u.n**2 for u in objective.sym)
+    # Small enough for the cache, and a chunk for every thread.
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
     chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 

@@ -73,6 +73,7 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     # w > 0 > z, each computed without cancellation from the other: w z = -1.
     w = np.where(y > 0, y / 2 + spread, 1 / (spread - y / 2))
     root = np.sqrt(np.maximum(u**2 - 4 * w, 0))
+    # The two candidates for the maximum, of which the better one is taken.
     best_score, best = np.full_like(a, -np.inf), np.ones_like(a)
     for e in ((v + np.sqrt(v**2 + 4 / w)) / 2, (u + root) / 2):
         d = np.clip(s * _polished(np.maximum(e, tiny), a, c), 1 / _LARGEST_SCALE, _LARGEST_SCALE)
@@ -85,6 +86,7 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
 def _largest_root(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """The largest real root of ``y**3 + p y + q``."""
     discriminant = q**2 / 4 + p**3 / 27
+    # Cardano where there is one real root, the cosine where there are three.
     outer = np.cbrt(np.abs(q) / 2 + np.sqrt(np.maximum(discriminant, 0))) * np.where(q > 0, -1, 1)
     one = outer - p / np.where(outer == 0, np.inf, 3 * outer)
     radius = np.sqrt(np.maximum(-p / 3, 0))

@@ -66,6 +66,7 @@ def _swept(problem: Problem, start: Elements, solve: Solve) -> Match:
             found = solve(present.of(part), ("identity",))
             loss[number, rows] = found.loss
             tolerance = 1e-12 if found.distance.dtype == np.float64 else 1e-6
+            # Rounding is no gain: a sweep would never end.
             better = found.distance < found.distance_before * (1 - tolerance)
             moved = rows[better]
             if not moved.size:

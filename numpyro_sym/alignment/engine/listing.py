@@ -27,6 +27,7 @@ def cover(sym: Symmetry, shapes: Shapes) -> tuple[str, ...] | None:
 
     :returns: their names; ``None`` where that is nowhere near.
     """
+    # Others have too many elements by themselves.
     small = [u for u in sym if u.order <= MOST_LISTED]
     if len(small) > _MOST_UNITS:
         return None
@@ -90,6 +91,7 @@ def _listed(
     if rest.units:
         found = solve(Problem(moved, tried.objective).of(rest), None)
         moved, step = {**moved, **found.sites}, found.elements
+    # (draws * copies,)
     square = tried.objective.squared_distance(moved)
     # Each draw's best copy.
     row = square.reshape(batch, copies).argmin(-1) + copies * np.arange(batch)

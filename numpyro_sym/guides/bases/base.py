@@ -186,6 +186,7 @@ class Flat:
             moments = moments_of(self.posterior.sample(rng_key, (MOMENT_DRAWS,)))
         free_loc, free_variance = map(self.unpack, moments)
         x, loc, variance = {}, {}, {}
+        # Sites whose units do not act alike on unconstrained values.
         mixing = [name for name in sym.sites if not keeps(sym, name, self.transforms[name])]
         draws = {}
         if mixing:

@@ -51,6 +51,7 @@ def mixture_quantiles(
     :param quantiles: floats of shape ``(q,)`` in (0, 1).
     :returns: floats of shape ``(q, size)``.
     """
+    # How many orbits there are, and how many entries.
     number, size = int(labels.max()) + 1, labels.shape[1]
     # Entries, then their negatives.
     locs, scales = jnp.concatenate([loc, -loc]), jnp.concatenate([scale, scale])
@@ -60,6 +61,7 @@ def mixture_quantiles(
     def cdf(x: jax.Array) -> jax.Array:
         return jax.ops.segment_sum(ndtr((x[orbit] - locs) / scales), orbit, number) / count
 
+    # A bracket for each orbit.
     low = jax.ops.segment_min(locs - 10 * scales, orbit, number)
     high = jax.ops.segment_max(locs + 10 * scales, orbit, number)
 
