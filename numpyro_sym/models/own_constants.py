@@ -173,7 +173,8 @@ def _retyped(jaxpr: Any, double: dict[Any, Any]) -> Any:
             if hasattr(program, "jaxpr"):
                 inside = program.replace(jaxpr=inside)
             changed[id(program)] = inside
-        params = jax.tree.map(lambda x: changed.get(id(x), x), eqn.params, is_leaf=is_program)  # noqa: B023 - used here
+        leaves, structure = jax.tree.flatten(eqn.params, is_leaf=is_program)
+        params = jax.tree.unflatten(structure, [changed.get(id(x), x) for x in leaves])
         eqns.append(eqn.replace(invars=new(eqn.invars), params=params))
     return jaxpr.replace(
         constvars=new(jaxpr.constvars),
