@@ -6,7 +6,7 @@ from math import prod
 
 import jax
 
-from .axis import Axis
+from .axis import Axis, close_axes, open_axes
 from .element import Array, Element, namespace
 from .units import Units
 
@@ -24,6 +24,10 @@ def act_on_labels(units: Units, element: Element, labels: Array, axis: Axis, lea
     :param lead: how many leading sample dimensions there are.
     :returns: an array of the same shape and dtype.
     """
+    if not axis.is_plain:
+        plain, steps = axis.resolved(labels.ndim - lead).opened()
+        moved = act_on_labels(units, element, open_axes(labels, steps, lead), plain, lead)
+        return close_axes(moved, steps, lead)
     xp = namespace(labels, element.permutation)
     sent_to = xp.argsort(element.permutation, -1)
     source = [lead + b % (labels.ndim - lead) for b in axis.batch_axes]

@@ -499,7 +499,7 @@ def eqx_cnn(x, y):
 )
 def depthwise(x, y):
     def conv(h, k, groups):
-        return jax.lax.conv_general_dilated(h, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=groups)  # fmt: skip # noqa: E501
+        return jax.lax.conv_general_dilated(h, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=groups)  # fmt: skip
 
     h = jax.nn.relu(conv(x, normal("k", 3, 2, 4), 1))
     observe(jax.nn.relu(conv(h, normal("d", 3, 1, 4), 4)).mean(1) @ normal("w", 4), y)
