@@ -15,6 +15,8 @@ import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
 
 KNOWN_ORDERS = {
+    "attention-flat": 48**2 * 48**2 * 2,
+    "grouped-convolution": 48**2 * 2**2 * 2,
     "scanned-attention": 8**4 * 8**4 * 2**2,
     "subjects": 6**4,
     "subjects-hmm": 6**2,
