@@ -207,7 +207,8 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
 def _fits_beside(other: Axis, axs: Sequence[Axis]) -> bool:
     """Whether units can lie on an axis of an array besides those on which they lie."""
     return all(
-        other.axis not in (a.axis, *a.batch_axes) and a.axis not in other.batch_axes for a in axs
+        a.is_plain and other.axis not in (a.axis, *a.batch_axes) and a.axis not in other.batch_axes
+        for a in axs
     )
 
 

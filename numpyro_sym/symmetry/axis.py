@@ -144,6 +144,23 @@ class Axis:
             return replace(self, batch=batch)
         return replace(self, axis=self.axis % ndim, batch=batch)
 
+    def left_by_batch(
+        self, shape: tuple[int, ...], batch: tuple[int, ...]
+    ) -> tuple[int, ...] | None:
+        """How long each axis of an array is within one set: 1 where it is one of the batch's,
+        less where the batch runs along it.
+
+        :param batch: how many sets there are, by dimension.
+        :returns: ``None`` where so many sets do not fit.
+        """
+        left = list(shape)
+        for run, k, m in zip(self.batch_runs, self.batch_axes, batch, strict=True):
+            each = run.outer * run.inner if isinstance(run, Axis) else 1
+            if left[k] != m * each:
+                return None
+            left[k] = each
+        return tuple(left)
+
     def opened(self) -> tuple[Axis, list[Step]]:
         """The same units where each run of their batch is an axis of the array, and how it becomes
         one.

@@ -663,16 +663,21 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
         others.add(axis.axis % len(shape))
     if len(set(whole)) < len(whole) or not others.isdisjoint(whole):
         raise SymmetryError(f"{where}: axis {axis} names one axis of the array twice.")
-    left = list(shape)  # of each axis, what the runs along it leave
-    for run, b, m in zip(axis.batch_runs, axis.batch_axes, u.batch, strict=True):
-        each = run.outer * run.inner if isinstance(run, Axis) else 1
-        if left[b] != m * each:
-            blocks = f" of {each} entries each" if each > 1 else ""
-            raise SymmetryError(
-                f"{where}: axis {b} has length {left[b]}; the batch of {u.describe_size()} needs "
-                f"{m * each}, {m} sets{blocks}."
-            )
-        left[b] = each
+    left = axis.left_by_batch(shape, u.batch)
+    if left is None:
+        # Along one axis each run is of what the one before it left: the last one's blocks count.
+        sets: dict[int, int] = {}
+        each: dict[int, int] = {}
+        for run, b, m in zip(axis.batch_runs, axis.batch_axes, u.batch, strict=True):
+            sets[b] = sets.get(b, 1) * m
+            each[b] = run.outer * run.inner if isinstance(run, Axis) else 1
+        needed = {b: sets[b] * each[b] for b in sets}
+        b = next((b for b in sets if shape[b] != needed[b]), axis.batch_axes[0])
+        blocks = f", {sets[b]} blocks of {each[b]}" if each[b] > 1 else ""
+        raise SymmetryError(
+            f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs "
+            f"{needed[b]}{blocks}."
+        )
     if axis.is_of_labels:
         return
     length, need = left[axis.axis], axis.length(u.n)
