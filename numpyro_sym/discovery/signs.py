@@ -10,7 +10,7 @@ import numpy as np
 
 from ..symmetry import Axis, Units
 from ..symmetry.axis import open_axes
-from ..symmetry.opened import opened_shape
+from ..symmetry.opening import opened_shape
 from .classes import Class, Place, Reading, places
 
 MOST_SINGLE_SIGNS = 64  # units told apart whose signs are listed one by one

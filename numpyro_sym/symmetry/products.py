@@ -24,7 +24,7 @@ import numpy as np
 from .action import act_on_axis
 from .axis import Axis
 from .errors import SymmetryError
-from .opened import opened, why_not_opened
+from .opening import opened, why_not_opened
 from .units import Units
 
 #: Inner units' name -> (dimension of their batch, name of the outer units that permute it), each.

@@ -16,7 +16,7 @@ from .arguments import check_arguments, refusal
 from .axis import Axis
 from .element import Array, Element
 from .errors import SymmetryError
-from .opened import Opened, opened
+from .opening import Opened, opened
 from .products import Outers, batch_within, outers_of
 from .report import CheckReport
 from .table import text_table

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one operation a line
 """Random programs from a grammar of primitives, and whether every symmetry claimed of them is
 there.
 

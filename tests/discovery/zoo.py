@@ -422,7 +422,7 @@ def ard_gp(x, y):
     "attention fused", RNG.normal(size=(2, 4, 6)), RNG.normal(size=2),
     classes=[
         (3, "signed", {"qkv": (1, None, 3, 2), "o": (0, None, 1, 2)}),
-        (2, "signed", {"qkv": (1, None, 9, 1), "o": (0, None, 3, 1)}),
+        (2, "signed", {"qkv": (1, None, 3, 1), "o": (0, None, 1, 1)}),  # in each of 3 heads
     ],
     signs=1,
 )  # fmt: skip
@@ -500,7 +500,7 @@ def eqx_cnn(x, y):
 )
 def depthwise(x, y):
     def conv(h, k, groups):
-        return jax.lax.conv_general_dilated(h, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=groups)  # fmt: skip
+        return jax.lax.conv_general_dilated(h, k, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=groups)  # fmt: skip # noqa: E501
 
     h = jax.nn.relu(conv(x, normal("k", 3, 2, 4), 1))
     observe(jax.nn.relu(conv(h, normal("d", 3, 1, 4), 4)).mean(1) @ normal("w", 4), y)

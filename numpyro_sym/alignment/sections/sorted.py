@@ -21,7 +21,7 @@ import numpy as np
 from ...symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
 from ...symmetry.axis import Step, open_axes
-from ...symmetry.opened import opened, opened_shape
+from ...symmetry.opening import opened, opened_shape
 from ..engine._families import without_axes
 from ..engine._steps import after
 

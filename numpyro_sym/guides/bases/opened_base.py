@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from ...symmetry import Symmetry
-from ...symmetry.opened import Opened
+from ...symmetry.opening import Opened
 from ..bounds.beliefs import Gaussian, Sites
 from ..bounds.sets import MeanField
 from .base import Base, StandIn, is_factorised
