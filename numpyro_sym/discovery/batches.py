@@ -249,7 +249,7 @@ def _runs_beside(
 
 
 def _taken_out(u: Units, site: str, of_sets: Axis, m: int) -> int | Within | None:
-    """Where a batch lies whose sets are other units; ``None`` where it cannot be a batch of these."""
+    """Where a batch lies whose sets are other units; ``None`` where it is none of these."""
     if of_sets.start is not None:
         return None
     run = Axis(of_sets.axis, outer=of_sets.outer, inner=of_sets.inner)

@@ -178,7 +178,7 @@ def _plan(
 
 
 def _both(so_far: Any, given: Any, new: Any) -> Any:
-    """A parameter that several dimensions of a batch change; ``None`` where two change one place."""
+    """A parameter that several dimensions of a batch change; ``None`` where two do in one place."""
     if isinstance(new, int):
         return so_far * new // given  # a count of groups: each dimension takes its part
     both = []

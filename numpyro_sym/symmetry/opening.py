@@ -172,7 +172,9 @@ class _Runs:
         further = [] if own.is_of_labels else self._further(u, own)
         if not further:
             return True
-        return own.start is None and (u.n == 1 or self._permutes(u, own, further[0]))
+        if u.n == 1:
+            return _whole_repetitions(own, further) is not None
+        return own.start is None and self._permutes(u, own, further[0])
 
     def opened(self, u: Units, axis: Axis) -> Axis:
         """An axis of units, in the opened array."""
@@ -193,10 +195,9 @@ class _Runs:
         if self._permutes(u, own, further[0]):
             where = self.place(own.axis, seen[own.axis])
             return Axis(where, power=own.power, batch=tuple(batch))
-        # One factor for a whole array: for all that the last run leaves, of every set.
-        last = further[-1].run
-        length = last.outer * last.inner
-        return Axis(self.rest(own.axis), None, length, 1, own.power, tuple(batch))
+        # One factor for an array or a part of it: for what the runs leave of that, of every set.
+        start, length = _whole_repetitions(own, further) or (None, 1)
+        return Axis(self.rest(own.axis), start, length, 1, own.power, tuple(batch))
 
     def _further(self, u: Units, own: Axis) -> Sequence[Run]:
         """The runs along the units' own axis that are none of their batch."""
@@ -207,6 +208,20 @@ class _Runs:
     def _permutes(u: Units, own: Axis, run: Run) -> bool:
         """Whether units are the sets of a run."""
         return Run(Axis(own.axis, outer=own.outer, inner=own.inner), u.n) == run
+
+
+def _whole_repetitions(own: Axis, further: Sequence[Run]) -> tuple[int | None, int] | None:
+    """Where the block of a single unit lies in what runs leave of its axis, and how long it is;
+    ``None`` where it does not hold the same entries of every set.
+    """
+    last = further[-1].run
+    if own.start is None:
+        return None, last.outer * last.inner
+    m = further[0].m
+    once = m * further[0].run.inner  # all sets, one repetition
+    if len(further) > 1 or own.start % once or own.length(1) % once:
+        return None
+    return own.start // m, own.length(1) // m
 
 
 def _by_axis(u: Units, axis: Axis) -> dict[int, tuple[Run, ...]]:

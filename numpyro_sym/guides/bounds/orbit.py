@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 from ...symmetry import Symmetry, SymmetryError
 from ...symmetry.symmetry import on_opened_arrays
 from ..bases.base import Base, Factorised, StandIn, is_factorised
-from ..bases.opened_base import opened_base
+from ..bases.opened_sites import opened_base
 from .sets import MeanField
 
 #: (symmetry, the base at its draw, the draw, random key) -> log density of the average.
