@@ -192,10 +192,8 @@ class SymmetricKernel(MCMCKernel):
             labelled = Labelled(sym, ())
         if not labelled.lost or not given:
             why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
-            notes = [f"{name}: {why}" for name in labelled.lost]
-            return Symmetry(
-                labelled.sym.units, notes=[*sym.notes, *notes], caveats=labelled.sym.caveats
-            )
+            notes = [*sym.notes, *(f"{name}: {why}" for name in labelled.lost)]
+            return Symmetry(labelled.sym.units, notes=notes, caveats=labelled.sym.caveats)
         remedy = "Name those that hold labels in values=, or marginalise them in the model."
         if outside:
             remedy = "Fold outside: Folded(DiscreteHMCGibbs(NUTS(model)), sym)."
@@ -232,9 +230,8 @@ class SymmetricKernel(MCMCKernel):
             return Prepared()
         if is_traced((args, plain)):
             if self._last in self._known.values():
-                self._compiled = (
-                    self._last
-                )  # NumPyro compiles this once for all arguments of these shapes
+                # NumPyro compiles this once for all arguments of these shapes.
+                self._compiled = self._last
             return self._last
         # A chain that goes on with other arguments is not started by init.
         with jax.ensure_compile_time_eval():
