@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
+from ..symmetry.symmetry import on_opened_arrays
 from .engine.nearest_step import parts, settled
 from .ranges import unit_in_jit
 
@@ -91,13 +92,15 @@ def align_in_jit(
             start=jnp.zeros((), dtype),
         )
 
-    together = parts(sym, {name: x.shape for name, x in draw.items()})
+    plain, way = on_opened_arrays(sym, {name: x.shape for name, x in draw.items()})
+    draw, at = way.open(draw), way.open(at)
+    together = parts(plain, {name: x.shape for name, x in draw.items()})
 
     def sweep(state: tuple) -> tuple:
         elements, moved, least, _, count = state
         before = least
         for part in together:
-            total, tried = settled(sym, part, at, moved, elements)
+            total, tried = settled(plain, part, at, moved, elements)
             total = _of_type(total, dtype)
             now = squared_distance(tried)
             # Where it is nearer: the elements, the sites and the distance together.

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.symmetry import on_opened_arrays
 from .engine.objective import Arrays
 from .packing import refuse_not_finite
 
@@ -33,6 +34,16 @@ class View(NamedTuple):
     reference: Arrays | None
     sym: Symmetry
     weights: Arrays | None = None
+
+
+def opened_view(view: View) -> View:
+    """What a metric compares, on arrays in which every run of a batch is an axis of its own."""
+    sym, way = on_opened_arrays(view.sym, {name: x.shape[1:] for name, x in view.draws.items()})
+    if not way.steps:
+        return view
+    reference = None if view.reference is None else way.open(view.reference)
+    weights = None if view.weights is None else way.open(view.weights)
+    return View(way.open(view.draws, lead=1), reference, sym, weights)
 
 
 class Metric(Protocol):

@@ -69,5 +69,5 @@ def _fits(u: Units, axis: Axis, shape: tuple[int, ...]) -> bool:
     if len(shape) <= max(axis.axis, *axis.batch_axes, 0):
         return False
     own = axis.resolved(len(shape))
-    batch = tuple(shape[b] for b in own.batch_axes)
-    return batch == u.batch and own.offset + own.length(u.n) <= shape[own.axis]
+    left = own.left_by_batch(shape, u.batch)
+    return left is not None and own.offset + own.length(u.n) <= left[own.axis]

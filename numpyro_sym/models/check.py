@@ -198,7 +198,8 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
 def _fits_beside(other: Axis, axs: Sequence[Axis]) -> bool:
     """Whether units can lie on an axis of an array besides those on which they lie."""
     for a in axs:
-        if other.axis in (a.axis, *a.batch_axes) or a.axis in other.batch_axes:
+        meets = other.axis in (a.axis, *a.batch_axes) or a.axis in other.batch_axes
+        if meets or not a.is_plain:
             return False
     return True
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.labels import labels_by_set
 from ...symmetry.validity import check_labels
 from ._ecr import ecr, ecr_iterative
 
@@ -134,9 +135,6 @@ def _labels_of(u: Units, sites: Mapping[str, Any], lead: int) -> np.ndarray:
         if site not in sites:
             continue
         check_labels("align_by_labels", u, site, sites[site])
-        x = np.asarray(sites[site])
-        batch = [lead + b % (x.ndim - lead) for b in axis.batch_axes]
-        x = np.moveaxis(x, batch, range(lead, lead + len(batch)))
         # (*sample, *batch, entry)
-        parts.append(x.reshape(*x.shape[: lead + len(batch)], -1).astype(int))
+        parts.append(labels_by_set(np.asarray(sites[site]), axis, lead).astype(int))
     return np.concatenate(parts, -1)

@@ -20,6 +20,8 @@ import numpy as np
 
 from ...symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.axis import Step, open_axes
+from ...symmetry.opening import opened, opened_shape
 from ..engine._families import without_axes
 from ..engine._steps import after
 
@@ -37,6 +39,8 @@ class Key:
         of other units within it; else its first entry is read.
     :param row: which entry of the axes that are not summed is read, counted through them all.
     :param ndim: how many dimensions the array has.
+    :param opening: what the array goes through first, so that each run of a batch is an axis of
+        its own: all the rest is said of what comes out.
     """
 
     site: str
@@ -47,6 +51,7 @@ class Key:
     whole: bool = False
     row: int = 0
     ndim: int = 1
+    opening: tuple[Step, ...] = ()
 
     @property
     def odd(self) -> bool:
@@ -72,7 +77,8 @@ class Key:
         x, axis = sites[self.site], self.axis
         xp = np if isinstance(x, np.ndarray) else jnp
         x = x**2 if self.squared else x
-        lead = x.ndim - self.ndim
+        lead = x.ndim - (self.ndim - len(self.opening))  # opening adds a dimension a step
+        x = open_axes(x, self.opening, lead)
         if self.twin is not None:
             # The diagonal goes last.
             x = xp.diagonal(x, axis1=lead + axis.axis, axis2=lead + self.twin)
@@ -280,7 +286,15 @@ def exact_keys(
     """A key for each axis that units lie on, the same on all points of an orbit while ``others``
     are not in order.
     """
-    return [_key(u, site, a, others, shapes[site]) for site, axs in u.placements for a in axs]
+    way = opened([u, *others], {site: len(shape) for site, shape in shapes.items()})
+    shapes = way.shapes(shapes)
+    mine, *rest = way.units
+    keys = []
+    for site, axs in mine.placements:
+        for axis in axs:
+            key = _key(mine, site, axis, rest, shapes[site])
+            keys.append(replace(key, opening=way.steps.get(site, ())))
+    return keys
 
 
 def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry:
@@ -342,6 +356,7 @@ def _key(u: Units, site: str, a: Axis, others: Sequence[Units], shape: tuple[int
 
 def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:
     """The key of this statistic; as exact as ``key``, whose sums it keeps."""
+    shape = opened_shape(shape, key.opening)
     rest = [k for k in range(len(shape)) if k not in (key.axis.axis, *key.axis.batch_axes)]
     if statistic in ("sum", "norm"):
         squared = key.squared or key.twin is not None or statistic == "norm"

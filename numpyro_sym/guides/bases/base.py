@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -58,6 +58,18 @@ class Base(Protocol):
 
     def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
         """Normals that tell its units apart."""
+
+
+class MeanFieldBase(Base, Protocol):
+    """A base guide of independent sites."""
+
+    def mean_field(self, sym: Symmetry, sites: Sites) -> MeanField | None:
+        """A draw as one of independent Normals, ``None`` where the sites are made of something
+        else.
+        """
+
+    def only(self, names: tuple[str, ...]) -> MeanFieldBase:
+        """Some of the sites."""
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["dists"], meta_fields=[])
@@ -296,6 +308,11 @@ class Product:
                 variance |= stand_in.q.variance
                 exact &= stand_in.exact
         return StandIn(x, Gaussian(loc, variance), exact)
+
+
+def is_factorised(base: Base) -> TypeGuard[MeanFieldBase]:
+    """Whether sites are independent, each with a distribution of its own."""
+    return hasattr(base, "mean_field")
 
 
 def _restricted(sym: Symmetry, names: tuple[str, ...]) -> Symmetry:
