@@ -84,7 +84,8 @@ def align_guides(
     ...     _ = guide()
     >>> one = {"x_auto_loc": jnp.array([0.0, 5.0]), "x_auto_scale": jnp.array([1.0, 2.0])}
     >>> two = {"x_auto_loc": jnp.array([5.0, 0.0]), "x_auto_scale": jnp.array([2.0, 1.0])}
-    >>> align_guides(guide, one, guide, two, nsym.mixture(2, {"x": 0})).params["x_auto_scale"].tolist()
+    >>> aligned = align_guides(guide, one, guide, two, nsym.mixture(2, {"x": 0}))
+    >>> aligned.params["x_auto_scale"].tolist()
     [1.0, 2.0]
     """
     check_arguments(align_guides, locals())
@@ -105,8 +106,8 @@ class _Reading:
         if not isinstance(self.guide, AutoNormal | AutoDiagonalNormal):
             raise SymmetryError(
                 f"align_guides: {kind} is no diagonal Gaussian; expected AutoNormal, "
-                "AutoDiagonalNormal, or one of "
-                "these symmetrised. Draws of any guide can be aligned by numpyro_sym.align."
+                "AutoDiagonalNormal, or one of these symmetrised. Draws of any guide can be "
+                "aligned by numpyro_sym.align."
             )
         if self.guide.prototype_trace is None:
             raise SymmetryError(
@@ -117,26 +118,21 @@ class _Reading:
         for name in sym.sites:
             if name not in self.guide._init_locs:
                 raise SymmetryError(
-                    f"align_guides: the guide has no site {name!r}, on which the symmetry acts; "
-                    "it has "
-                    f"{sorted(self.guide._init_locs)}."
+                    f"align_guides: the guide has no site {name!r}, on which the symmetry acts; it "
+                    f"has {sorted(self.guide._init_locs)}."
                 )
             support = trace[name]["fn"].support
             if not keeps(sym, name, biject_to(support)):
                 raise SymmetryError(
                     f"align_guides: the constraint of site {name!r} ({support}) ties its entries "
-                    "together, or signs "
-                    "act on it, so that an element does not move the unconstrained Gaussian. "
-                    "Align draws with "
-                    "numpyro_sym.align instead."
+                    "together, or signs act on it, so that an element does not move the "
+                    "unconstrained Gaussian. Align draws with numpyro_sym.align instead."
                 )
 
     def moments(self, params: Mapping[str, Any]) -> tuple[Sites, Sites]:
         """Means and standard deviations, site name -> array."""
-        loc, scale = (
-            {name: self._param(params, name) for name in self._names(what)}
-            for what in ("loc", "scale")
-        )
+        loc = {name: self._param(params, name) for name in self._names("loc")}
+        scale = {name: self._param(params, name) for name in self._names("scale")}
         shapes = [np.shape(x) for x in self.guide._init_locs.values()]
         if isinstance(self.guide, AutoDiagonalNormal):
             shapes = [(self.guide.latent_dim,)]
@@ -150,9 +146,8 @@ class _Reading:
             (row_loc,), (row_scale,) = loc.values(), scale.values()
             return self.guide._unpack_latent(row_loc), self.guide._unpack_latent(row_scale)
         sites = list(self.guide._init_locs)
-        return dict(zip(sites, loc.values(), strict=True)), dict(
-            zip(sites, scale.values(), strict=True)
-        )
+        by_site = dict(zip(sites, loc.values(), strict=True))
+        return by_site, dict(zip(sites, scale.values(), strict=True))
 
     def with_moments(self, params: Mapping[str, Any], loc: Sites, scale: Sites) -> dict[str, Any]:
         """The parameters with other means and standard deviations; whatever else they
@@ -161,15 +156,11 @@ class _Reading:
         new = dict(params)
         for what, sites in (("loc", loc), ("scale", scale)):
             names = self._names(what)
+            own = [sites[site] for site in self.guide._init_locs]
             if isinstance(self.guide, AutoDiagonalNormal):
-                new[names[0]] = jnp.concatenate(
-                    [jnp.ravel(sites[site]) for site in self.guide._init_locs]
-                )
+                new[names[0]] = jnp.concatenate([jnp.ravel(x) for x in own])
             else:
-                new |= {
-                    name: sites[site]
-                    for name, site in zip(names, self.guide._init_locs, strict=True)
-                }
+                new |= dict(zip(names, own, strict=True))
         return new
 
     def _names(self, what: str) -> list[str]:

@@ -115,6 +115,7 @@ class SymmetricKernel(MCMCKernel):
         plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
         if is_traced((args, plain)):
             return self._prepared(args, plain, outside)
+        # By what the arguments hold: chains are started again and again.
         key = fingerprint((args, plain))
         if key not in self._known:
             self._known[key] = self._prepared(args, plain, outside)
@@ -124,9 +125,8 @@ class SymmetricKernel(MCMCKernel):
         if found.sym != self._compiled.sym:
             raise SymmetryError(
                 f"{self._who}: with jit_model_args=True the fold was compiled for "
-                f"{described(self._compiled.sym)}; "
-                f"these arguments have {described(found.sym)}. Run them with a kernel and an MCMC "
-                "of their own."
+                f"{described(self._compiled.sym)}; these arguments have {described(found.sym)}. "
+                "Run them with a kernel and an MCMC of their own."
             )
         return self._compiled
 
@@ -134,12 +134,12 @@ class SymmetricKernel(MCMCKernel):
         in_use = self._whole if outside else self._in_use
         given = in_use.sym is not None
         sym = self._asked(in_use, args, kwargs)
+        # Units whose sites another kernel samples cannot be moved from here.
         theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.sites, *u.values))]
         if theirs and given:
             raise SymmetryError(
-                f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the "
-                "kernel around this one "
-                f"samples. Fold outside: Folded(HMCGibbs(NUTS(model), ...), sym)."
+                f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the kernel "
+                "around this one samples. Fold outside: Folded(HMCGibbs(NUTS(model), ...), sym)."
             )
         sym = sym.without(*theirs)
         if not sym.units:
@@ -194,17 +194,15 @@ class SymmetricKernel(MCMCKernel):
             labelled = Labelled(sym, ())
         if not labelled.lost or not given:
             why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
-            notes = [f"{name}: {why}" for name in labelled.lost]
-            return Symmetry(
-                labelled.sym.units, notes=[*sym.notes, *notes], caveats=labelled.sym.caveats
-            )
+            notes = [*sym.notes, *(f"{name}: {why}" for name in labelled.lost)]
+            return Symmetry(labelled.sym.units, notes=notes, caveats=labelled.sym.caveats)
         remedy = "Name those that hold labels in values=, or marginalise them in the model."
         if outside:
             remedy = "Fold outside: Folded(DiscreteHMCGibbs(NUTS(model)), sym)."
         raise SymmetryError(
             f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the "
-            "parameters of Units "
-            f"{list(labelled.lost)} that are moved would no longer go with them. {remedy}"
+            f"parameters of Units {list(labelled.lost)} that are moved would no longer go with "
+            f"them. {remedy}"
         )
 
     def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:
@@ -234,9 +232,8 @@ class SymmetricKernel(MCMCKernel):
             return Prepared()
         if is_traced((args, plain)):
             if self._last in self._known.values():
-                self._compiled = (
-                    self._last
-                )  # NumPyro compiles this once for all arguments of these shapes
+                # NumPyro compiles this once for all arguments of these shapes.
+                self._compiled = self._last
             return self._last
         # A chain that goes on with other arguments is not started by init.
         with jax.ensure_compile_time_eval():
