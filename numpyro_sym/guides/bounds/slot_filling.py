@@ -22,10 +22,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 #: How often what is left is rescaled before a block is filled where nothing else is said.
-ROUNDS = 2
+ROUNDS = 3
 
 #: Blocks that what is left would make where nothing else is said; more and smaller ones tell more.
-BLOCKS = 8
+BLOCKS = 16
 
 #: The share of each conditional that is uniform over the units left, so that no guess costs more
 #: than its log.
@@ -33,7 +33,7 @@ UNIFORM_SHARE = 1e-4
 
 _FLOOR = -12.0  # of log weights after balancing: float32 holds products of two and their inverses
 _TOP = 1 - 1e-6
-_SINGLE = 32  # the last so many slots are a block each: matrices are small there
+_SINGLE = 16  # the last so many slots are a block each: matrices are small there
 
 
 class Level(NamedTuple):

@@ -126,16 +126,16 @@ def test_levels_fill_every_slot_once_and_their_number_grows_like_the_logarithm()
             levels = slot_filling.levels(n, blocks)
             starts = [level.start for level in levels]
             assert [*starts, n] == [0, *np.cumsum([level.slots for level in levels])]
-    assert len(slot_filling.levels(4096, 8)) <= 8
+    assert len(slot_filling.levels(4096, 8)) == np.log2(4096 / slot_filling._SINGLE) + 1
 
 
 def test_many_units_relabelled_with_their_slots_change_nothing_but_the_order():
-    """Three levels: units that swap places in one block swap their conditionals' denominators."""
+    """Units of the first and the last level change places: slots filled before see no difference."""
     weights = balance(3 * jax.random.normal(jax.random.key(0), (70, 70)))
     moved = np.arange(70)
     moved[[3, 69]] = moved[[69, 3]]
     whole, swapped = (jax.jit(log_guess)(a) for a in (weights, weights[moved]))
-    assert (whole[:3] == swapped[:3]).all()
+    np.testing.assert_allclose(swapped[:3], whole[:3], rtol=1e-12)
     assert abs(whole[3] - swapped[3]) > 0.1
 
 
