@@ -131,11 +131,11 @@ def described(sym: Symmetry) -> str:
     if not sym.units:
         return "no symmetry"
     what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
-    alone = "a sign"
-    return ", ".join(
-        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})"
-        for u in sym
-    )
+    told = []
+    for u in sym:
+        moves = "a sign" if u.n == 1 else what[u.kind].format(n=u.n)
+        told.append(f"{u.name} ({moves}: {u.describe_axes()})")
+    return ", ".join(told)
 
 
 def is_traced(tree: Any) -> bool:
@@ -172,8 +172,6 @@ def _stand_in(x: Any) -> Any:
         return x
     if jnp.issubdtype(x.dtype, jnp.floating):
         return np.random.default_rng(0).normal(size=x.shape).astype(x.dtype)
-    return (
-        np.zeros(x.shape, x.dtype)
-        if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended)
-        else jax.random.key(0)
-    )
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
+        return jax.random.key(0)
+    return np.zeros(x.shape, x.dtype)

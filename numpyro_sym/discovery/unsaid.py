@@ -57,9 +57,8 @@ def _moves_alone(trial: Trial, u: Units, masks: Sequence[Mask | None]) -> bool:
         moved = dict(point)
         for (site, axis), mask in zip(runs, masks, strict=True):
             if mask is not None:
-                moved[site] = np.where(
-                    mask, act_on_axis(u, element, np.asarray(moved[site]), axis, 0), moved[site]
-                )
+                everywhere = act_on_axis(u, element, np.asarray(moved[site]), axis, 0)
+                moved[site] = np.where(mask, everywhere, moved[site])
         return moved
 
     return trial.withstands(move, trial.tried[:1]) and trial.withstands(move)
@@ -150,4 +149,6 @@ def _in_blocks(u: Units, axis: Axis, shape: tuple[int, ...], m: int) -> Iterator
 def _along(shape: tuple[int, ...], k: int, chosen: Sequence[int] | range | np.ndarray) -> Mask:
     """Which entries lie at some positions of an axis."""
     on = np.isin(np.arange(shape[k]), np.asarray(chosen))
-    return on.reshape([-1 if i == k else 1 for i in range(len(shape))])
+    wide = [1] * len(shape)
+    wide[k] = -1
+    return on.reshape(wide)  # (1, .., length, .., 1)
