@@ -237,7 +237,8 @@ def _runs_beside(
                 place = _taken_out(u, site, axis, v.n)
                 if place is not None:
                     places[site] = place
-            if len(places) == len(u.sites) and places not in tried:
+            is_run = any(isinstance(place, Within) for place in places.values())
+            if len(places) == len(u.sites) and is_run and places not in tried:
                 tried.append(places)
                 yield places
     for m in lengths_in_common(
