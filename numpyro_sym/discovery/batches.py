@@ -241,9 +241,8 @@ def _runs_beside(
             if len(places) == len(u.sites) and is_run and places not in tried:
                 tried.append(places)
                 yield places
-    for m in lengths_in_common(
-        {n for _, axs in u.placements for a in axs for n in (a.outer, a.inner)}
-    ):
+    repeated = {n for _, axs in u.placements for a in axs for n in (a.outer, a.inner)}
+    for m in lengths_in_common(repeated):
         for style in STYLES:
             for chosen in product(*(_runs_of(u, site, shapes[site], m, style) for site in u.sites)):
                 places = dict(zip(u.sites, chosen, strict=True))
