@@ -64,7 +64,7 @@ def pairs_alike(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]
             if site in posterior:
                 labels = posterior[site].transpose("chain", "draw", ...).values
                 alike = np.square(_shares(labels, u, axis)).sum(-1)
-                alike = alike.reshape(*labels.shape[:2], -1).mean(-1)
+                alike = alike.reshape(*labels.shape[:2], -1).mean(-1)  # (chain, draw)
                 found[f"pairs alike in {site}"] = xr.DataArray(alike, dims=("chain", "draw"))
     return found
 

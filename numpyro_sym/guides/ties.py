@@ -34,7 +34,8 @@ def break_ties(guide: AutoGuide, sym: Symmetry) -> None:
     tied = {u.name: _tied(u, guide._init_locs) for u in sym.units}
     names = [name for name in sym.sites if name in guide._init_locs]
     for name, key in zip(names, jax.random.split(_key(), max(len(names), 1)), strict=False):
-        needed = sum((tied[u.name] for u in sym.units if name in u.sites), start=jnp.asarray(False))
+        here = [tied[u.name] for u in sym.units if name in u.sites]
+        needed = sum(here, start=jnp.asarray(False))
         noise = TIE_NOISE * jax.random.normal(key, jnp.shape(guide._init_locs[name]))
         guide._init_locs[name] = guide._init_locs[name] + jnp.where(needed, noise, 0)
     if isinstance(guide, AutoContinuous):

@@ -132,11 +132,13 @@ def _fitted(
     def step(carry: Any, i: jax.Array) -> tuple[Any, jax.Array]:
         fit, state = carry
         value, slope = jax.value_and_grad(loss)(fit, noise[i % DRAWS])
+        # Where the slope is no number, no step.
         slope = jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0), slope)
         updates, state = adam.update(slope, state)
         return (optax.apply_updates(fit, updates), state), value
 
     def fitted(loc: jax.Array) -> tuple[Fit, jax.Array]:
+        # Narrow at first, so that it settles in one copy.
         begin = (loc, jnp.full_like(loc, jnp.log(0.1)))
         (fit, _), losses = jax.lax.scan(step, (begin, adam.init(begin)), jnp.arange(STEPS))
         return fit, -losses[-DRAWS:].mean()

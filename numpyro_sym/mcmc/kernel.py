@@ -115,6 +115,7 @@ class SymmetricKernel(MCMCKernel):
         plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
         if is_traced((args, plain)):
             return self._prepared(args, plain, outside)
+        # By what the arguments hold: chains are started again and again.
         key = fingerprint((args, plain))
         if key not in self._known:
             self._known[key] = self._prepared(args, plain, outside)
@@ -133,6 +134,7 @@ class SymmetricKernel(MCMCKernel):
         in_use = self._whole if outside else self._in_use
         given = in_use.sym is not None
         sym = self._asked(in_use, args, kwargs)
+        # Units whose sites another kernel samples cannot be moved from here.
         theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.sites, *u.values))]
         if theirs and given:
             raise SymmetryError(

@@ -81,6 +81,7 @@ class OrbitMove:
                 # Of a kernel around HMC, which keeps a point of its own.
                 own = {name: z[name] for name in moved.hmc_state.z}
                 moved = moved._replace(hmc_state=moved.hmc_state._replace(z=own))
+            # Potential and gradient are those of the new point.
             return self.kernel.refresh(moved, model_args, model_kwargs)
 
         return one(state) if is_prng_key(state.rng_key) else jax.vmap(one)(state)

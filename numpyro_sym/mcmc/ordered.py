@@ -198,7 +198,7 @@ class _OrderStatistics(dist.Distribution):
         first, rest = self.key[:, :1], self.key[:, 1:]
         start = centre[first] + spread[first] * (u[first] - 1.5)
         steps = spread[first] * self._span * jax.nn.softplus(u[rest])
-        key = jnp.concatenate([start, start + jnp.cumsum(steps, -1)], -1)
+        key = jnp.concatenate([start, start + jnp.cumsum(steps, -1)], -1)  # (set, unit), increasing
         return y.at[self.key].set(key).reshape(self.event_shape)
 
     def forward(self, u: jax.Array) -> jax.Array:
@@ -222,7 +222,7 @@ class _OrderStatistics(dist.Distribution):
         return (((y - centre) / spread).at[self.key].set(key) / _NEAR).reshape(self.event_shape)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
-        x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)
+        x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)  # (sample, *site)
         keys = x.reshape(len(x), -1)[:, self.key]  # (sample, set, unit)
         order = jnp.argsort(keys, -1).reshape(len(x), *self.units.shape)
         elements = {self.units.name: Element(order, jnp.ones(order.shape))}
@@ -230,6 +230,7 @@ class _OrderStatistics(dist.Distribution):
         return jax.vmap(self.inverse)(x).reshape(*sample_shape, *self.event_shape)
 
     def log_prob(self, value: jax.Array) -> jax.Array:
+        # (*sample, *site) to a row of points, and back
         lead = jnp.shape(value)[: jnp.ndim(value) - len(self.event_shape)]
         return jax.vmap(self._log_prob)(value.reshape(-1, *self.event_shape)).reshape(lead)
 

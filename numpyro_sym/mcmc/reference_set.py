@@ -76,6 +76,7 @@ class ReferenceSetReparam(SitewiseReparam):
         here = [u for u in self.sym if name in u.sites and u.name in self._settled]
         known = Symmetry(u.with_axes({name: u.axes[name]}) for u in here)
         elements = {u.name: self._settled[u.name] for u in here}
+        # The latent is that of a site whose units are not moved yet.
         carried = _Carried(fn, known, elements) if here else fn
         z = sample_latent(name, f"{name}_base", fn, carried, lambda value: value)
         if here:
@@ -85,6 +86,7 @@ class ReferenceSetReparam(SitewiseReparam):
     def _settle(self, name: str, value: jax.Array) -> jax.Array:
         """Settle what this site is the first to tell: the order of units, the signs of units."""
         here = [u for u in self.sym if name in u.sites]
+        # What no earlier site has told.
         unordered = [u for u in here if u.name not in self._settled]
         turned = []
         for u in here:

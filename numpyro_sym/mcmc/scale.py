@@ -72,6 +72,7 @@ class ScaleReparam(SitewiseReparam):
             value = latent = sample_latent(name, f"{name}_base", fn, fn, lambda w: w)
         else:
             for u in sources:
+                # The norm must be known by now.
                 late = [s for s in u.sites if _power(u, s) == 1 and s not in self._seen]
                 if late:
                     raise SymmetryError(

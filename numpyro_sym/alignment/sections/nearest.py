@@ -134,6 +134,5 @@ class NearestSection:
         return total, {**way.close(out), **self.sym.moved_labels(total, sites)}
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym
-        )
+        lines = [f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym]
+        return "\n".join(lines)
