@@ -207,8 +207,7 @@ def experiment(name, data, widths, activation, kind, steps):
         )
     print(
         f"{name}: accuracy of the trained {accuracy(first, *test):.3f}, "
-        f"{accuracy(second, *test):.3f}; "
-        f"{time.process_time() - start:.0f} s of processor time",
+        f"{accuracy(second, *test):.3f}; {time.process_time() - start:.0f} s of processor time",
         flush=True,
     )
     return rows

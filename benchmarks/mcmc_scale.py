@@ -1,8 +1,9 @@
 """ScaleReparam against plain NUTS on ReLU regressions: minimum ESS per leapfrog, and where it does
 not help.
 
-The smallest effective sample size over what both sample alike: the predictions, and the mass of each unit
-|w_out| |w_in| in order of size. A network whose units the data need, one with units to spare, one on few rows.
+The smallest effective sample size over what both sample alike: the predictions, and the mass of
+each unit |w_out| |w_in| in order of size. A network whose units the data need, one with units to
+spare, one on few rows.
 
 python benchmarks/mcmc_scale.py [--chains 4] [--warmup 500] [--samples 500]
 """

@@ -67,7 +67,10 @@ FILES = {
 }
 
 RUNS_IN_PYTHON = "counts how often Python runs the model: it is read once more, for a symmetry"
-NO_OBSERVATIONS = "one warning more, an error in NumPyro's tests: the model, or the part that a guide sees, has no data"
+NO_OBSERVATIONS = (
+    "one warning more, an error in NumPyro's tests: the model, or the part that a guide sees, "
+    "has no data"
+)
 BY_NAME = "SteinVI refuses flows by the name of their class, and a flow that is wrapped has another"
 
 #: Tests that differ by design, and why. A name here stands for all tests that begin with it.

@@ -33,7 +33,10 @@ def reference_fault(value: Any) -> str | None:
     index = value if isinstance(value, tuple) else (value,)
     if index and all(kinds.whole(-(10**18)).fault(i) is None for i in index):
         return None
-    return "Give a dict of arrays, 'first', 'mean', or the index of one draw (a tuple where there are several dimensions)."
+    return (
+        "Give a dict of arrays, 'first', 'mean', or the index of one draw "
+        "(a tuple where there are several dimensions)."
+    )
 
 
 Reference = Annotated[

@@ -191,8 +191,8 @@ def _sample_ndim(
         if not is_chunked(sites[name]):
             raise SymmetryError(
                 f"align_chunked: site {name!r} is a {type(sites[name]).__name__}; expected a dask "
-                "array, such as "
-                "dask.array.from_array makes. For arrays in memory there is numpyro_sym.align."
+                "array, such as dask.array.from_array makes. For arrays in memory there is "
+                "numpyro_sym.align."
             )
     if given is not None or not isinstance(reference, Mapping):
         return 1 if given is None else given
@@ -240,8 +240,7 @@ def _draw(
     if not fits or not all(-n <= i < n for i, n in zip(index, sample, strict=True)):
         raise SymmetryError(
             f"align_chunked: reference {reference!r} is no draw of sample shape {sample}. Give a "
-            "dict of arrays, "
-            "'first', 'mean', or the index of one draw (a tuple where there are several sample "
-            "dimensions)."
+            "dict of arrays, 'first', 'mean', or the index of one draw (a tuple where there are "
+            "several sample dimensions)."
         )
     return dask.compute({name: x[index] for name, x in draws.items()})[0]

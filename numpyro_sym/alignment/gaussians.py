@@ -64,8 +64,9 @@ def align_gaussians(
 
     >>> import numpy as np
     >>> from numpyro_sym import mixture
-    >>> one, two = {"mu": np.zeros(2)}, {"mu": np.array([1.0, 2.0])}
-    >>> align_gaussians(one, {"mu": np.array([2.0, 1.0])}, one, two, mixture(2, {"mu": 0})).scale["mu"]
+    >>> loc, swapped = {"mu": np.zeros(2)}, {"mu": np.array([2.0, 1.0])}
+    >>> reference = {"mu": np.array([1.0, 2.0])}
+    >>> align_gaussians(loc, swapped, loc, reference, mixture(2, {"mu": 0})).scale["mu"]
     array([1., 2.])
     """
     check_arguments(align_gaussians, locals())

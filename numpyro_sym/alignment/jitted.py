@@ -52,7 +52,8 @@ def align_in_jit(
 
     >>> from numpyro_sym import mixture
     >>> sym, reference = mixture(2, {"mu": 0}), {"mu": jnp.array([0.0, 5.0])}
-    >>> jax.jit(lambda x: align_in_jit({"mu": x}, reference, sym).sites["mu"])(jnp.array([5.5, 0.5])).tolist()
+    >>> aligned = jax.jit(lambda x: align_in_jit({"mu": x}, reference, sym).sites["mu"])
+    >>> aligned(jnp.array([5.5, 0.5])).tolist()
     [0.5, 5.5]
     """
     check_arguments(align_in_jit, locals())

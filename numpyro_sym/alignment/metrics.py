@@ -76,7 +76,8 @@ class Whitened:
     >>> from numpyro_sym import mixture
     >>> from numpyro_sym.alignment import align
     >>> sites, reference = {"mu": np.array([[3.0, 1.0]])}, {"mu": np.array([0.0, 2.0])}
-    >>> align(sites, reference, mixture(2, {"mu": 0}), metric=Whitened({"mu": np.array([0.5, 1.0])})).distance
+    >>> metric = Whitened({"mu": np.array([0.5, 1.0])})
+    >>> align(sites, reference, mixture(2, {"mu": 0}), metric=metric).distance
     array([2.23606798])
     """
 

@@ -39,8 +39,7 @@ def in_range(who: str, view: View) -> tuple[View, float]:
     if not _fit(sizes, _DOUBLE, unit):
         raise SymmetryError(
             f"{who}: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed "
-            "in one distance. "
-            "Standardise them first, or give metric=Whitened(scale)."
+            "in one distance. Standardise them first, or give metric=Whitened(scale)."
         )
     draws = {name: x.astype(float) / unit for name, x in view.draws.items()}
     reference = view.reference
@@ -66,8 +65,7 @@ def refuse_out_of_range(who: str, sites: Mapping[str, Any], power: int = _DOUBLE
     if not _fit(sizes, power):
         raise SymmetryError(
             f"{who}: the sites' largest numbers are {_listed(sizes)}; expected numbers between "
-            f"2**-{power} and "
-            f"2**{power}. Rescale them first."
+            f"2**-{power} and 2**{power}. Rescale them first."
         )
 
 

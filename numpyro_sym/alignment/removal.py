@@ -79,8 +79,8 @@ def remove_symmetry(
         for _, outer in sym.outer_of(u):
             raise SymmetryError(
                 f"remove_symmetry: Units {outer.name!r} permute the sets of Units {u.name!r}, "
-                "which are removed one by "
-                f"one. Use numpyro_sym.align, or sym.without({outer.name!r})."
+                "which are removed one by one. Use numpyro_sym.align, or "
+                f"sym.without({outer.name!r})."
             )
     packed = pack("remove_symmetry", sites, sym, sample_ndim)
     num_draws = packed.batch

@@ -43,15 +43,10 @@ def total_variation(first: Any, second: Any) -> float:
 
 def _averaged(who: str, *predictions: Any) -> tuple[np.ndarray, ...]:
     """Probabilities ``(point, class)`` of each, averaged over draws."""
+    expected = "class probabilities (point, class) or (draw, point, class)"
     out = []
     for name, given in zip(("first", "second"), predictions, strict=True):
-        p = probabilities(
-            who,
-            name,
-            given,
-            "class probabilities (point, class) or (draw, point, class)",
-            ndim=(2, 3),
-        )
+        p = probabilities(who, name, given, expected, ndim=(2, 3))
         out.append(p.mean(0) if p.ndim == 3 else p)
     if out[0].shape != out[1].shape:
         raise SymmetryError(

@@ -36,6 +36,9 @@ from .verdict import (
     with_troubles,
 )
 
+#: What a table shows both as it came and aligned.
+_IN_PAIRS = ("rhat", "ess_bulk", "ess_tail")
+
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
@@ -70,41 +73,31 @@ class Diagnosis:
 
     def to_datatree(self) -> xr.DataTree:
         """All of it as one xarray object; the verdicts are an attribute."""
-        groups = {
-            name: getattr(self, name) for name in ("sites", "invariant", "entries", "alignment")
-        }
-        tree = xr.DataTree.from_dict(groups)
+        groups = ("sites", "invariant", "entries", "alignment")
+        tree = xr.DataTree.from_dict({name: getattr(self, name) for name in groups})
         tree.attrs["verdicts"] = list(self.verdicts)
         return tree
 
     def __str__(self) -> str:
-        header = [
-            "",
-            "R-hat raw",
-            "aligned",
-            "bulk ESS raw",
-            "aligned",
-            "tail ESS raw",
-            "aligned",
-            "MCSE aligned",
-        ]
+        header = ["", "R-hat raw", "aligned", "bulk ESS raw", "aligned"]
+        header += ["tail ESS raw", "aligned", "MCSE aligned"]
         rows: list[list[object]] = []
         for name in self.sites["site"].values:
             row = self.sites.sel(site=name)
-            outside = all(np.isnan(row[f"{f}_aligned"]) for f in FIGURES)
-            cells = []
-            for f in ("rhat", "ess_bulk", "ess_tail"):
-                cells += [
-                    _cell(f, row[f"{f}_raw"]),
-                    "" if outside else _cell(f, row[f"{f}_aligned"]),
-                ]
-            rows.append([str(name), *cells, "" if outside else _cell("mcse", row["mcse_aligned"])])
+            aligned = {f: _cell(f, row[f"{f}_aligned"]) for f in FIGURES}
+            if all(np.isnan(row[f"{f}_aligned"]) for f in FIGURES):
+                # Outside the symmetry nothing is aligned.
+                aligned = dict.fromkeys(FIGURES, "")
+            cells: list[object] = [str(name)]
+            for f in _IN_PAIRS:
+                cells += [_cell(f, row[f"{f}_raw"]), aligned[f]]
+            rows.append([*cells, aligned["mcse"]])
         for name in self.invariant["function"].values:
             row = self.invariant.sel(function=name)
-            figures = [
-                cell for f in ("rhat", "ess_bulk", "ess_tail") for cell in (_cell(f, row[f]), "")
-            ]
-            rows.append([f"{name} (invariant)", *figures, ""])
+            cells = [f"{name} (invariant)"]
+            for f in _IN_PAIRS:
+                cells += [_cell(f, row[f]), ""]
+            rows.append([*cells, ""])
         return "\n".join([*self.verdicts, "", text_table(header, rows)])
 
     __repr__ = __str__
@@ -217,11 +210,11 @@ def _parts(
     sites = list(sym.sites)
     scales = log_scales(site_arrays(posterior, sym.sites), sym.without_values(), elements)
     labels = with_indicators(posterior, aligned, sym)
-    others = {n: x for n, x in outside(posterior, sym).items() if n not in functions}
+    others = [name for name in outside(posterior, sym) if name not in functions]
     return Parts(
         posterior[sites].assign(scales[0].data_vars).assign(labels[0].data_vars),
         aligned[sites].assign(scales[1].data_vars).assign(labels[1].data_vars),
-        judged(_as_floats(posterior[list(others)])),
+        judged(_as_floats(posterior[others])),
         judged(_as_floats(functions)),
     )
 
@@ -242,9 +235,8 @@ def _findings(
     chains = np.flatnonzero(modes.label == 0)
     if 1 < len(chains) < len(names):
         some = parts.map(lambda draws: draws.isel(chain=chains, missing_dims="ignore"))
-        alone = verdicts(
-            _tables(some.map(figures_of)), chain_modes(some.functions), names[chains], count, True
-        )
+        tables = _tables(some.map(figures_of))
+        alone = verdicts(tables, chain_modes(some.functions), names[chains], count, True)
         who = chains_of(names, modes.label == 0)
         lines += tuple(f"{who} alone: {line}" for line in alone)
     return lines, modes
@@ -252,8 +244,7 @@ def _findings(
 
 def _tables(figures: Parts) -> Parts:
     """The worst figures of each variable."""
-    dims = ("site", "site", "site", "function")
-    return Parts(*(worst(part, dim) for part, dim in zip(figures, dims, strict=True)))
+    return Parts(*map(worst, figures, ("site", "site", "site", "function")))
 
 
 def _rows(tables: Parts) -> xr.Dataset:

@@ -53,7 +53,8 @@ def loss_barrier(
     :raises SymmetryError: where sites or shapes differ.
 
     >>> import numpy as np
-    >>> loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, {"w": np.float32(-1)}, {"w": np.float32(1)}).height
+    >>> left, right = {"w": np.float32(-1)}, {"w": np.float32(1)}
+    >>> loss_barrier(lambda p: (p["w"] ** 2 - 1.0) ** 2, left, right).height
     1.0
     """
     check_arguments(loss_barrier, locals())
@@ -62,9 +63,8 @@ def loss_barrier(
     zero = {name: np.zeros_like(x) for name, x in start.items()}
     t = _points(num_points)
     points, _ = wasserstein_geodesic(start, zero, end, zero, t)
-    return _barrier(
-        "loss_barrier", t, _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points))
-    )
+    losses = _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points))
+    return _barrier("loss_barrier", t, losses)
 
 
 def marginalised_barrier(
@@ -103,17 +103,22 @@ def marginalised_barrier(
     check_arguments(marginalised_barrier, locals())
     for first, second in ((start[0], end[0]), (start[0], start[1]), (end[0], end[1])):
         _refuse_unlike(first, second)
-    start, end = ((_all_floats(loc), _all_floats(scale)) for loc, scale in (start, end))
+    start = (_all_floats(start[0]), _all_floats(start[1]))
+    end = (_all_floats(end[0]), _all_floats(end[1]))
     t = _points(num_points)
     loc, scale = wasserstein_geodesic(*start, *end, t)
-    keys = dict(zip(start[0], jax.random.split(rng_key, len(start[0])), strict=True))
-    noise = {n: jax.random.normal(k, (num_draws, *np.shape(start[0][n]))) for n, k in keys.items()}
+    noise = {}
+    keys = jax.random.split(rng_key, len(start[0]))
+    for (name, x), key in zip(start[0].items(), keys, strict=True):
+        noise[name] = jax.random.normal(key, (num_draws, *np.shape(x)))
 
     def marginal(at: tuple[Sites, Sites]) -> jax.Array:
         mean, spread = at
-        each = jax.lax.map(
-            lambda eps: log_likelihood({n: mean[n] + spread[n] * eps[n] for n in mean}), noise
-        )
+
+        def of_draw(eps: Sites) -> jax.Array:
+            return log_likelihood({name: mean[name] + spread[name] * eps[name] for name in mean})
+
+        each = jax.lax.map(of_draw, noise)  # (draw, observation)
         return -(logsumexp(each, axis=0) - jnp.log(num_draws)).sum()
 
     losses = _mapped("marginalised_barrier", marginal, jax.tree.map(jnp.asarray, (loc, scale)))
@@ -126,8 +131,11 @@ def _points(num_points: int) -> np.ndarray:
 
 def _all_floats(sites: Sites) -> dict[str, Any]:
     """As floats: between two ints lie numbers that are none."""
-    is_float = {name: jnp.issubdtype(jnp.result_type(x), jnp.floating) for name, x in sites.items()}
-    return {name: x if is_float[name] else np.asarray(x, float) for name, x in sites.items()}
+    floats = dict(sites)
+    for name, x in sites.items():
+        if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
+            floats[name] = np.asarray(x, float)
+    return floats
 
 
 def _mapped(who: str, loss: Callable[..., Any], points: Any) -> jax.Array:
@@ -148,9 +156,9 @@ def _barrier(who: str, t: np.ndarray, losses: Any) -> LossBarrier:
 
 
 def _refuse_unlike(first: Sites, second: Sites) -> None:
-    shapes = [{name: np.shape(x) for name, x in sites.items()} for sites in (first, second)]
-    if shapes[0] != shapes[1]:
+    shapes = {name: np.shape(x) for name, x in first.items()}
+    others = {name: np.shape(x) for name, x in second.items()}
+    if shapes != others:
         raise SymmetryError(
-            f"A way leads between the same sites of the same shapes; got {shapes[0]} and "
-            f"{shapes[1]}."
+            f"A way leads between the same sites of the same shapes; got {shapes} and {others}."
         )

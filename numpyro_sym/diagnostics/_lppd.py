@@ -20,8 +20,9 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
 
     An observation to which every draw gives density zero makes it minus infinity; none is dropped.
 
-    :param data: an ArviZ object with a ``log_likelihood`` group; or log densities of shape ``(chain, draw,
-        ...)``, the rest being observations; or a mapping of such arrays, one for each observed site.
+    :param data: an ArviZ object with a ``log_likelihood`` group; or log densities of shape
+        ``(chain, draw, ...)``, the rest being observations; or a mapping of such arrays, one for
+        each observed site.
     :param by_chain: one figure for each chain alone, rather than one for all draws.
     :returns: a float, or an array of shape ``(chain,)``.
     :raises SymmetryError: where there are no log likelihoods, they hold NaN, or their draws differ
@@ -35,6 +36,7 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
     """
     check_arguments(lppd, locals())
     arrays = _log_densities(data)
+    # (chain, draw, observation)
     each = np.concatenate([a.reshape(*a.shape[:2], -1) for a in arrays], -1)
     if np.isposinf(each).any():
         raise SymmetryError(
@@ -55,9 +57,8 @@ _EXPECTED = (
 def _log_densities(data: Any) -> list[np.ndarray]:
     if "log_likelihood" in group_names(data):
         group = get_group(data, "log_likelihood")
-        return _alike(
-            [x.transpose("chain", "draw", ...).values for x in group.values()], least_ndim=2
-        )
+        arrays = [x.transpose("chain", "draw", ...).values for x in group.values()]
+        return _alike(arrays, least_ndim=2)
     if group_names(data):
         raise SymmetryError(
             f"lppd: there is no group log_likelihood; there are {group_names(data)}. "
@@ -65,7 +66,10 @@ def _log_densities(data: Any) -> list[np.ndarray]:
         )
     if isinstance(data, xr.Dataset | xr.DataTree):
         # A posterior and a group of log likelihoods look alike, and only one of them is meant.
-        remedy = "One group does not tell whether it holds log likelihoods: pass the whole object, or {site: array}."
+        remedy = (
+            "One group does not tell whether it holds log likelihoods: "
+            "pass the whole object, or {site: array}."
+        )
         raise SymmetryError(refusal("lppd", "data", data, _EXPECTED, remedy))
     return _alike(list(data.values()) if isinstance(data, Mapping) else [data], least_ndim=3)
 
@@ -74,11 +78,8 @@ def _alike(given: list[Any], least_ndim: int) -> list[np.ndarray]:
     """Log densities of every observed site, of the same chains and draws."""
     arrays = [real_array("lppd", "data", x, _EXPECTED, infinite=True).astype(float) for x in given]
     shapes = [a.shape for a in arrays]
-    if (
-        not arrays
-        or any(a.ndim < least_ndim for a in arrays)
-        or len({shape[:2] for shape in shapes}) > 1
-    ):
+    too_few = any(a.ndim < least_ndim for a in arrays)
+    if too_few or len({shape[:2] for shape in shapes}) != 1:
         raise SymmetryError(
             f"lppd: expected log densities of shape (chain, draw, observation); got {shapes}."
         )

@@ -62,7 +62,7 @@ def mmd(
     """
     check_arguments(mmd, locals())
     sites = None if sites is None else list(sites)
-    x, y = (_matrix(name, d, sites) for name, d in (("first", first), ("second", second)))
+    x, y = _matrix("first", first, sites), _matrix("second", second, sites)
     if x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
         raise SymmetryError(
             f"mmd: expected at least two draws each of the same size; got {x.shape} and {y.shape}."
@@ -93,9 +93,9 @@ def _unbiased(kernel: np.ndarray, belongs: np.ndarray) -> np.ndarray:
 
 def _kernel(x: np.ndarray) -> np.ndarray:
     """The summed kernels of all pairs, zero on the diagonal."""
-    x = (x - x.mean(0)) / (
-        np.abs(x - x.mean(0)).max() or 1.0
-    )  # squares stay in range; distances count as ratios
+    # Squares stay in range; distances count as ratios.
+    x = x - x.mean(0)
+    x = x / (np.abs(x).max() or 1.0)
     squares = (x**2).sum(1)
     distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0))
     typical = np.median(distance[np.triu_indices(len(x), 1)])
@@ -116,5 +116,8 @@ def _matrix(name: str, data: Any, sites: list[str] | None) -> np.ndarray:
         draws = flat_draws(data, sites)
     else:
         raise SymmetryError(refusal("mmd", name, data, _DRAWS))
-    arrays = [real_array("mmd", name, x, _DRAWS, ndim=1).astype(float) for x in draws.values()]
-    return np.concatenate([x.reshape(len(x), -1) for x in arrays], -1)
+    columns = []
+    for given in draws.values():
+        x = real_array("mmd", name, given, _DRAWS, ndim=1).astype(float)
+        columns.append(x.reshape(len(x), -1))
+    return np.concatenate(columns, -1)

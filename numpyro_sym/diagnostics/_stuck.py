@@ -22,15 +22,16 @@ def stuck(draws: xr.Dataset) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for name, x in draws.items():
         values = x.transpose("chain", "draw", ...).values
-        values = values.reshape(*values.shape[:2], -1)
+        values = values.reshape(*values.shape[:2], -1)  # (chain, draw, entry)
         if not values.shape[-1]:
             continue
         first = values[:, :1]
+        # (chain, entry)
         still = (values == first).all(1)
         all_still = still.all() and bool((first == first[:1]).all())
         if values.dtype.kind == "f":
             chains = (still & ~np.isin(first[:, 0], _BY_CONSTRUCTION)).any(-1)
-            chains = np.ones_like(chains) if all_still else chains
+            chains |= all_still
         else:
             chains = np.full(len(values), all_still)
         if chains.any():

@@ -36,6 +36,7 @@ def num_transpositions(permutation: Any) -> np.ndarray:
     slots = np.arange(n)
     least = np.broadcast_to(slots, jump.shape)
     for _ in range(ceil(log2(n)) if n > 1 else 0):
+        # A jump of 1, 2, 4, ... steps along the cycle.
         least = np.minimum(least, np.take_along_axis(least, jump, -1))
         jump = np.take_along_axis(jump, jump, -1)
     return n - (least == slots).sum(-1)
@@ -53,8 +54,7 @@ def transpositions(
     exchange the sets, give ``sym.compose(elements, sym.inverse(other))`` alone.
 
     :param elements: units name -> :class:`~numpyro_sym.Element`, as :func:`numpyro_sym.align` gives
-        or
-        :func:`elements_of` reads.
+        or :func:`elements_of` reads.
     :param other: what to compare with, of shapes that broadcast; by default the identity.
     :returns: units name -> ints of shape ``(*sample, *batch)``.
     :raises SymmetryError: where ``other`` lacks units.
@@ -77,9 +77,9 @@ def transpositions(
                 )
             back = inverse(_on_host(name, other[name]))
             shape = _common_shape(name, moved, back)
-            moved = compose(
-                *(Element(*(np.broadcast_to(a, shape) for a in e)) for e in (moved, back))
-            )
+            moved = Element(*(np.broadcast_to(a, shape) for a in moved))
+            back = Element(*(np.broadcast_to(a, shape) for a in back))
+            moved = compose(moved, back)
         out[name] = num_transpositions(moved.permutation)
     return out
 

@@ -41,12 +41,14 @@ class CompactPosterior:
     @property
     def rank(self) -> int:
         """How many directions the covariance has beside its diagonal."""
-        return next(iter(self.factor.values())).shape[-1] if self.factor else 0
+        if not self.factor:
+            return 0
+        return next(iter(self.factor.values())).shape[-1]
 
     @property
     def size(self) -> int:
         """How many numbers it holds."""
-        return sum(x.size for part in (self.loc, self.scale, self.factor) for x in part.values())
+        return sum(x.size for x in jax.tree.leaves((self.loc, self.scale, self.factor)))
 
     def sample(
         self, rng_key: kinds.RngKey, sample_shape: kinds.SampleShape = ()
@@ -59,14 +61,14 @@ class CompactPosterior:
         for name, own_key in zip(self.loc, jax.random.split(key, len(self.loc)), strict=True):
             loc, scale = jnp.asarray(self.loc[name]), jnp.asarray(self.scale[name])
             noise = jax.random.normal(own_key, (*sample_shape, *loc.shape), loc.dtype)
-            if self.rank:
-                factor = jnp.asarray(self.factor[name])
-                left = jnp.sqrt(jnp.maximum(scale**2 - (factor**2).sum(-1), 0.0))
-                out[name] = (
-                    loc + left * noise + jnp.tensordot(shared.astype(loc.dtype), factor, (-1, -1))
-                )
-            else:
+            if not self.rank:
                 out[name] = loc + scale * noise
+                continue
+            factor = jnp.asarray(self.factor[name])
+            # (*sample, rank) and (*site, rank) to (*sample, *site)
+            common = jnp.tensordot(shared.astype(loc.dtype), factor, (-1, -1))
+            left = jnp.sqrt(jnp.maximum(scale**2 - (factor**2).sum(-1), 0.0))
+            out[name] = loc + left * noise + common
         return out
 
     def auto_normal_params(self, prefix: str = "auto") -> dict[str, np.ndarray]:
@@ -77,9 +79,9 @@ class CompactPosterior:
         :returns: ``{site}_{prefix}_loc`` and ``_scale``, to be passed as ``params``.
         """
         check_arguments(CompactPosterior.auto_normal_params, locals())
-        return {f"{n}_{prefix}_loc": x for n, x in self.loc.items()} | {
-            f"{n}_{prefix}_scale": x for n, x in self.scale.items()
-        }
+        loc = {f"{name}_{prefix}_loc": x for name, x in self.loc.items()}
+        scale = {f"{name}_{prefix}_scale": x for name, x in self.scale.items()}
+        return loc | scale
 
     def to_arviz(self, rng_key: kinds.RngKey, num_draws: kinds.Positive = 1000) -> Any:
         """Draws as an ArviZ object, one chain, of the generation that is installed.
@@ -88,14 +90,12 @@ class CompactPosterior:
         """
         check_arguments(CompactPosterior.to_arviz, locals())
         az = load_arviz("to_arviz")
-        draws = {
-            name: np.asarray(x)[None] for name, x in self.sample(rng_key, (num_draws,)).items()
-        }
-        return (
-            az.from_dict({"posterior": draws})
-            if az.__version__ >= "1"
-            else az.from_dict(posterior=draws)
-        )
+        draws = self.sample(rng_key, (num_draws,))
+        # (chain, draw, *site)
+        groups = {"posterior": {name: np.asarray(x)[None] for name, x in draws.items()}}
+        if az.__version__ >= "1":
+            return az.from_dict(groups)
+        return az.from_dict(**groups)
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name}{list(x.shape)}" for name, x in self.loc.items())
@@ -143,10 +143,10 @@ def compact_posterior(
     """
     check_arguments(compact_posterior, locals())
     chosen = list(flat_draws(data, sites))
-    # Aligned by all sites, cut after: one site alone may not tell the units apart.
-    draws = (
-        flat_draws(data) | flat_draws(data, chosen) if sym is not None else flat_draws(data, chosen)
-    )
+    draws = flat_draws(data, chosen)
+    if sym is not None:
+        # Aligned by all sites, cut after: one site alone may not tell the units apart.
+        draws = flat_draws(data) | draws
     count = len(next(iter(draws.values()), ()))
     if count < 2 or not 0 <= rank < count:
         raise SymmetryError(
@@ -161,7 +161,8 @@ def compact_posterior(
     draws = {name: draws[name] for name in chosen}
     loc = {name: x.mean(0) for name, x in draws.items()}
     scale = {name: x.std(0, ddof=1) for name, x in draws.items()}
-    return CompactPosterior(loc, scale, _factor(draws, loc, scale, rank) if rank else {}, moved)
+    factor = _factor(draws, loc, scale, rank) if rank else {}
+    return CompactPosterior(loc, scale, factor, moved)
 
 
 def _factor(
@@ -172,17 +173,16 @@ def _factor(
 ) -> dict[str, np.ndarray]:
     """The leading directions of the correlation matrix, in the units of the weights."""
     count = len(next(iter(draws.values())))
-    standard = np.concatenate(
-        [
-            ((x - loc[n]) / np.where(scale[n] > 0, scale[n], 1.0)).reshape(count, -1)
-            for n, x in draws.items()
-        ],
-        -1,
-    )
+    columns = []
+    for name, x in draws.items():
+        unit = np.where(scale[name] > 0, scale[name], 1.0)
+        columns.append(((x - loc[name]) / unit).reshape(count, -1))
+    standard = np.concatenate(columns, -1)  # (draw, weight)
     _, spread, directions = np.linalg.svd(standard, full_matrices=False)
+    # (rank, weight) to (weight, rank)
     wide = (directions[:rank] * spread[:rank, None]).T / np.sqrt(count - 1)
     ends = np.cumsum([s.size for s in scale.values()])[:-1]
-    return {
-        name: (s[..., None] * part.reshape(*s.shape, rank)).astype(s.dtype)
-        for (name, s), part in zip(scale.items(), np.split(wide, ends), strict=True)
-    }
+    factor = {}
+    for (name, s), rows in zip(scale.items(), np.split(wide, ends), strict=True):
+        factor[name] = (s[..., None] * rows.reshape(*s.shape, rank)).astype(s.dtype)
+    return factor

@@ -34,7 +34,7 @@ def fingerprints(draws: xr.Dataset, names: Iterable[str]) -> np.ndarray | None:
     total, bits = np.zeros(shape[0] * shape[1], np.uint64), 0
     for salt, name in enumerate(names):
         x = draws[name].transpose("chain", "draw", ...).values
-        x = x.reshape(len(total), -1)
+        x = x.reshape(len(total), -1)  # (sample, entry)
         bits += x.shape[1] * (np.finfo(x.dtype).nmant if x.dtype.kind == "f" else 7)
         step = max(1, _BLOCK // x.shape[1])
         for i in range(0, len(total), step):
@@ -50,8 +50,9 @@ def copied_chains(prints: np.ndarray) -> list[np.ndarray]:
     states, number = np.unique(prints, return_inverse=True)
     number = number.reshape(prints.shape)
     if len(states) < _STATES:
-        shared = (number[:, None] == number[None]).all(-1)
+        shared = (number[:, None] == number[None]).all(-1)  # (chain, chain)
     else:
+        # (chain, state): 1 where the chain was there
         at = np.repeat(np.arange(chains), prints.shape[1])
         seen = coo_array((np.ones(at.size), (at, number.ravel())), (chains, len(states))).tocsr()
         seen.data[:] = 1.0
@@ -63,8 +64,9 @@ def copied_chains(prints: np.ndarray) -> list[np.ndarray]:
 
 def tiled_chains(prints: np.ndarray) -> np.ndarray:
     """Which chains come back to draws that they had left; a rejected move stays, and is no copy."""
-    few = len(np.unique(prints)) < _STATES
-    return np.array([_period(chain) if few else _returns(chain) > SHARED for chain in prints])
+    if len(np.unique(prints)) < _STATES:
+        return np.array([_period(chain) for chain in prints])
+    return np.array([_returns(chain) > SHARED for chain in prints])
 
 
 def coupled_chains(
@@ -83,19 +85,18 @@ def coupled_chains(
     for name, x in draws.items():
         ess = figures["ess_bulk"][name].values.ravel()
         values = x.transpose("chain", "draw", ...).values
-        flat = values.reshape(*values.shape[:2], -1)
+        flat = values.reshape(*values.shape[:2], -1)  # (chain, draw, entry)
         some = np.flatnonzero(ess >= least_ess)
-        some = (
-            some[np.unique(np.linspace(0, len(some) - 1, _ENTRIES).astype(int))]
-            if len(some)
-            else some
-        )
+        if len(some):
+            evenly = np.linspace(0, len(some) - 1, _ENTRIES).astype(int)
+            some = some[np.unique(evenly)]
         some = some[np.isfinite(flat[..., some]).all((0, 1))]
         if not len(some):
             continue
         away = flat[..., some] - flat[..., some].mean(1, keepdims=True)
         size = np.sqrt(np.square(away).sum(1, keepdims=True))
         away = away / np.where(size > 0, size, 1.0)
+        # (chain, chain): the mean over entries of correlations over draws
         joined |= np.abs(np.einsum("ide,jde->ij", away, away)) / len(some) > TOGETHER
     return _groups(joined)
 
@@ -103,11 +104,12 @@ def coupled_chains(
 def _groups(joined: np.ndarray) -> list[np.ndarray]:
     """Connected components of two chains or more, as masks."""
     _, group = connected_components(joined, directed=False)
-    return [group == g for g in range(group.max() + 1) if (group == g).sum() > 1]
+    return [group == g for g in np.flatnonzero(np.bincount(group) > 1)]
 
 
 def _returns(chain: np.ndarray) -> float:
     """The share of visits to a state that was left before."""
+    # Draws that differ from the one before; the first always does.
     visits = chain[np.flatnonzero(np.diff(chain, prepend=chain[:1] + np.uint64(1)))]
     return 1 - len(np.unique(visits)) / len(visits)
 

@@ -32,7 +32,8 @@ def mutual_information(probabilities: Any) -> np.ndarray:
     )
     own = _entropy(p)
     out = np.zeros((len(p), len(p)))
-    for i in range(len(p) - 1):  # one member against all after it: memory stays that of the draws
+    # One member against all after it: memory stays that of the draws.
+    for i in range(len(p) - 1):
         shared = _entropy((p[i] + p[i + 1 :]) / 2) - (own[i] + own[i + 1 :]) / 2
         out[i, i + 1 :] = shared.mean(-1)
     return np.maximum(out + out.T, 0.0)

@@ -36,12 +36,14 @@ def drifting(
     found = {}
     for name, x in draws.items():
         ess = figures["ess_bulk"][name].values.ravel()
+        # (sample, entry)
         flat = x.transpose("chain", "draw", ...).values.reshape(chains * count, -1)
         enough = np.flatnonzero(ess >= least_ess)
         step = max(1, _BLOCK // (chains * count))
         worst = 0.0
         for i in range(0, len(enough), step):
             some = enough[i : i + step]
+            # (entry, chain, draw)
             z = normal_scores(flat[:, some].T).reshape(len(some), chains, count)
             memory = chains * count / np.minimum(ess[some], chains * count)
             worst = max(worst, float((_contrasts(z) / np.sqrt(memory)[:, None]).max()))

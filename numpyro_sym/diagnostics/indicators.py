@@ -41,10 +41,13 @@ def with_indicators(
     raw, aligned = {}, {}
     for u in sym:
         for site, axis in u.labelled:
-            if site in before:
-                old, new = (d[site].transpose("chain", "draw", ...).values for d in (before, after))
-                kept = _entries(new, u)
-                raw[site], aligned[site] = (_variable(x, site, u, axis, kept) for x in (old, new))
+            if site not in before:
+                continue
+            old = before[site].transpose("chain", "draw", ...).values
+            new = after[site].transpose("chain", "draw", ...).values
+            kept = _entries(new, u)
+            raw[site] = _variable(old, site, u, axis, kept)
+            aligned[site] = _variable(new, site, u, axis, kept)
     return xr.Dataset(raw), xr.Dataset(aligned)
 
 
@@ -69,33 +72,33 @@ def _entries(labels: np.ndarray, u: Units) -> list[np.ndarray]:
     """Of each label, the entries to look at: those that bear it in enough draws, of
     many the worst.
     """
-    flat = labels.reshape(*labels.shape[:2], -1)
+    flat = labels.reshape(*labels.shape[:2], -1)  # (chain, draw, entry)
     draws = flat.shape[0] * flat.shape[1]
     kept = []
     for k in range(u.n):
         bears = flat == k
         hits = bears.sum((0, 1))
         some = np.flatnonzero((hits >= FEWEST) & (draws - hits >= FEWEST))
-        kept.append(
-            some[worst_entries(bears[..., some].astype(np.float32))] if len(some) > MANY else some
-        )
+        if len(some) > MANY:
+            some = some[worst_entries(bears[..., some].astype(np.float32))]
+        kept.append(some)
     return kept
 
 
 def _variable(
     labels: np.ndarray, site: str, u: Units, axis: Axis, kept: list[np.ndarray]
 ) -> xr.DataArray:
+    # (chain, draw, entry) and (chain, draw, label of a set)
     flat = labels.reshape(*labels.shape[:2], -1)
     shares = _shares(labels, u, axis).reshape(*labels.shape[:2], -1)
     each = [(flat[..., entries] == k).astype(float) for k, entries in enumerate(kept)]
-    return xr.DataArray(
-        np.concatenate([shares, *each], -1), dims=("chain", "draw", f"{site}_entry")
-    )
+    values = np.concatenate([shares, *each], -1)
+    return xr.DataArray(values, dims=("chain", "draw", f"{site}_entry"))
 
 
 def _shares(labels: np.ndarray, u: Units, axis: Axis) -> np.ndarray:
     """The share of each label in each set, ``(chain, draw, *batch, n)``."""
     places = [2 + b % (labels.ndim - 2) for b in axis.batch_axes]
     sets = np.moveaxis(labels, places, range(2, 2 + len(places)))
-    sets = sets.reshape(*sets.shape[: 2 + len(places)], -1)
+    sets = sets.reshape(*sets.shape[: 2 + len(places)], -1)  # (chain, draw, *batch, entry)
     return np.stack([(sets == k).mean(-1) for k in range(u.n)], -1)

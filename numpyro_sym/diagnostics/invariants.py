@@ -17,10 +17,9 @@ from .sampler import ENERGIES, companion, of_other_runs
 #: How to get a function that no relabelling changes.
 _REMEDY = (
     "Pass arviz.from_numpyro(mcmc, log_likelihood=True), or run the chains with "
-    'extra_fields=("potential_energy",), which becomes lp of sample_stats; or let the model say it, '
-    "numpyro_sym.diagnostics.with_log_joint(data, model, ...); or make predictions a "
-    "numpyro.deterministic "
-    "site and name it in invariant=."
+    'extra_fields=("potential_energy",), which becomes lp of sample_stats; or let the model say '
+    "it, numpyro_sym.diagnostics.with_log_joint(data, model, ...); or make predictions a "
+    "numpyro.deterministic site and name it in invariant=."
 )
 
 
@@ -58,15 +57,14 @@ def invariant_functions(
     if stats is not None:
         found |= {name: stats[name] for name in ENERGIES if name in stats}
     if not found:
-        found = {
-            name: x for name, x in outside(posterior, sym).items() if not runs_over_units(x, sym)
-        }
-        # Labels that never move, of groups far apart, tell nothing beside others.
-        found |= {
-            name: x
-            for name, x in pairs_alike(posterior, sym).items()
-            if not found or np.ptp(x.values)
-        }
+        for name, x in outside(posterior, sym).items():
+            if not runs_over_units(x, sym):
+                found[name] = x
+        others = bool(found)
+        for name, x in pairs_alike(posterior, sym).items():
+            # Labels that never move, of groups far apart, tell nothing beside others.
+            if np.ptp(x.values) or not others:
+                found[name] = x
     if not found and not of_other_runs(data, posterior):
         raise SymmetryError(f"diagnose: nothing invariant to compare with. {_REMEDY}")
     bare = {name: x.drop_vars(set(x.coords) - {"chain", "draw"}) for name, x in found.items()}
@@ -76,11 +74,12 @@ def invariant_functions(
 def outside(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]:
     """Variables that hold draws of numbers and that the symmetry does not move."""
     moved = {*sym.sites, *sym.label_sites}
-    return {
-        str(name): x
-        for name, x in posterior.data_vars.items()
-        if name not in moved and {"chain", "draw"} <= set(x.dims) and x.size and _is_number(x.dtype)
-    }
+    found = {}
+    for name, x in posterior.data_vars.items():
+        is_draws = {"chain", "draw"} <= set(x.dims) and x.size and _is_number(x.dtype)
+        if name not in moved and is_draws:
+            found[str(name)] = x
+    return found
 
 
 def _is_number(dtype: np.dtype) -> bool:
@@ -115,4 +114,6 @@ def _log_likelihood(each: xr.Dataset) -> dict[str, xr.DataArray]:
             flat = x.transpose("chain", "draw", ...).values
             dims = ("chain", "draw", f"{name}_observation")
             out[f"each {name}"] = xr.DataArray(flat.reshape(*flat.shape[:2], -1), dims=dims)
-    return {"log_likelihood": total, **out} if isinstance(total, xr.DataArray) else {}
+    if not isinstance(total, xr.DataArray):
+        return {}
+    return {"log_likelihood": total, **out}

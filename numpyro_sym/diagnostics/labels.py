@@ -37,7 +37,7 @@ def _unlike_most(labels: np.ndarray) -> np.ndarray:
     draw)``.
     """
     chains, draws, width = *labels.shape[:2], labels.shape[-1]
-    sets = labels.reshape(chains, draws, -1, width)
+    sets = labels.reshape(chains, draws, -1, width)  # (chain, draw, set, label)
     _, code = np.unique(sets.reshape(-1, width), axis=0, return_inverse=True)
     code = code.reshape(sets.shape[:3])
     # One number for the chain and the set, and one for these with the labels.
@@ -58,9 +58,10 @@ def runs_over_units(x: xr.DataArray, sym: Symmetry) -> bool:
     """
     if x.dtype.kind in "iub" or str(x.name).endswith(AUXILIARY):
         return True
-    lengths = {u.n for u in sym} | {
-        a.length(u.n) for u in sym for _, axs in u.placements for a in axs
-    }
+    lengths = {u.n for u in sym}
+    for u in sym:
+        for _, axs in u.placements:
+            lengths |= {a.length(u.n) for a in axs}
     return any(x.sizes[dim] in lengths for dim in x.dims if dim not in ("chain", "draw"))
 
 
@@ -90,9 +91,8 @@ def relabelled(
     x = x.transpose("chain", "draw", ...)
     for u in sym:
         for batch_axes in _places_of_batch(x.shape[2:], u):
-            moved = _permuted(x.values, u, batch_axes, sym, elements) + _renamed(
-                x.values, u, batch_axes, sym, elements
-            )
+            moved = _permuted(x.values, u, batch_axes, sym, elements)
+            moved += _renamed(x.values, u, batch_axes, sym, elements)
             out += [(u.name, x.copy(data=y)) for y in moved]
     return out
 
@@ -116,9 +116,7 @@ def _permuted(
     and exchanged.
     """
     lengths = x.shape[2:]
-    along = [
-        axis for axis, length in enumerate(lengths) if length == units.n and axis not in batch_axes
-    ]
+    along = [a for a in range(len(lengths)) if lengths[a] == units.n and a not in batch_axes]
     if not along:
         return []
     # Without a power of the factor at first.
@@ -126,9 +124,8 @@ def _permuted(
     exchanging = _exchanging(units, sym, batch_axes)
     found = []
     for power in powers:
-        placed = units.with_axes(
-            {"x": tuple(Axis(a, power=power, batch=batch_axes) for a in along)}
-        )
+        axes = tuple(Axis(a, power=power, batch=batch_axes) for a in along)
+        placed = units.with_axes({"x": axes})
         found.append(_act(x, [placed], elements))
         if exchanging:
             found.append(_act(x, [placed, *exchanging], elements))
@@ -154,7 +151,9 @@ def _renamed(
     moved = np.take_along_axis(slot, flat, -1).reshape(sets.shape)
     renamed = np.moveaxis(moved, front, places)
     exchanging = _exchanging(units, sym, batch_axes)
-    return [renamed, _act(renamed, exchanging, elements)] if exchanging else [renamed]
+    if not exchanging:
+        return [renamed]
+    return [renamed, _act(renamed, exchanging, elements)]
 
 
 def _exchanging(units: Units, sym: Symmetry, batch_axes: Sequence[int]) -> list[Units]:
@@ -163,10 +162,9 @@ def _exchanging(units: Units, sym: Symmetry, batch_axes: Sequence[int]) -> list[
     for outer in sym.in_order_of_action:
         sets = sym.axis_of_sets(outer, units)
         if sets is not None:
-            axis = Axis(batch_axes[sets.axis], batch=tuple(batch_axes[d] for d in sets.batch_axes))
-            found.append(
-                Units(outer.name, outer.n, axes={"x": axis}, kind=outer.kind, batch=outer.batch)
-            )
+            batch = tuple(batch_axes[d] for d in sets.batch_axes)
+            axes = {"x": Axis(batch_axes[sets.axis], batch=batch)}
+            found.append(Units(outer.name, outer.n, axes=axes, kind=outer.kind, batch=outer.batch))
     return found
 
 

@@ -55,9 +55,8 @@ def pruning_masks(
     [[False, True]]
     """
     check_arguments(pruning_masks, locals())
-    share = real_array(
-        "pruning_masks", "fractions", fractions, "numbers between 0 and 1", ndim=(1,)
-    ).astype(float)
+    expected = "numbers between 0 and 1"
+    share = real_array("pruning_masks", "fractions", fractions, expected, ndim=(1,)).astype(float)
     if not ((share >= 0) & (share <= 1)).all():
         raise SymmetryError(f"pruning: fractions must lie between 0 and 1; got {fractions!r}.")
     for name, mean in loc.items():
@@ -65,20 +64,18 @@ def pruning_masks(
             raise SymmetryError(
                 f"pruning: site {name!r} needs means and standard deviations of one shape."
             )
-    worth = np.concatenate(
-        [
-            RULES[by](np.asarray(m, float), np.asarray(scale[n], float)).ravel()
-            for n, m in loc.items()
-        ]
-    )
+    each = []
+    for name, mean in loc.items():
+        each.append(RULES[by](np.asarray(mean, float), np.asarray(scale[name], float)).ravel())
+    worth = np.concatenate(each)
     rank = np.empty(worth.size, int)
     rank[np.argsort(worth, kind="stable")] = np.arange(worth.size)
-    kept = rank >= np.round(share * worth.size)[:, None]
-    ends = np.cumsum([np.size(m) for m in loc.values()])[:-1]
-    return {
-        name: part.reshape(-1, *np.shape(mean))
-        for (name, mean), part in zip(loc.items(), np.split(kept, ends, axis=1), strict=True)
-    }
+    kept = rank >= np.round(share * worth.size)[:, None]  # (fraction, weight)
+    ends = np.cumsum([np.size(mean) for mean in loc.values()])[:-1]
+    masks = {}
+    for (name, mean), part in zip(loc.items(), np.split(kept, ends, axis=1), strict=True):
+        masks[name] = part.reshape(-1, *np.shape(mean))
+    return masks
 
 
 def pruning_curve(
@@ -109,11 +106,10 @@ def pruning_curve(
     share = np.linspace(0, 1, 21) if fractions is None else fractions
     masks = pruning_masks(loc, scale, share, by=by)
     points = {name: jnp.asarray(loc[name]) * jnp.asarray(mask) for name, mask in masks.items()}
-    refuse_no_number(
-        "pruning_curve",
-        "score",
-        lambda point: score({**(fixed or {}), **point}),
-        of_one_draw(points),
-    )
-    scores = jax.lax.map(lambda point: score({**(fixed or {}), **point}), points)
+
+    def score_at(point: Sites) -> Any:
+        return score({**(fixed or {}), **point})
+
+    refuse_no_number("pruning_curve", "score", score_at, of_one_draw(points))
+    scores = jax.lax.map(score_at, points)
     return PruningCurve(np.asarray(share, float), np.asarray(scores), by)

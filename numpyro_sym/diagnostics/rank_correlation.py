@@ -41,9 +41,8 @@ def kendall_tau(first: Any, second: Any) -> np.ndarray:
         raise SymmetryError(
             f"kendall_tau: shapes {a.shape} and {b.shape} do not broadcast."
         ) from None
-    for lag in range(
-        1, n
-    ):  # all pairs at one distance at a time, so that memory stays that of the draws
+    # All pairs at one distance at a time, so that memory stays that of the draws.
+    for lag in range(1, n):
         agree = np.sign(a[..., lag:] - a[..., :-lag]) * np.sign(b[..., lag:] - b[..., :-lag])
         total += agree.sum(-1)
     return total / (n * (n - 1) / 2)

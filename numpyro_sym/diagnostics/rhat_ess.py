@@ -57,22 +57,21 @@ def worst(figures: dict[str, xr.Dataset], dim: str) -> xr.Dataset:
     """
     names = [str(name) for name in figures["rhat"].data_vars]
     pick = {"rhat": np.max, "mcse": np.max, "ess_bulk": np.min, "ess_tail": np.min}
-
-    def of(figure: str, name: str) -> float:
-        values = figures[figure][name].values
-        known = values[~np.isnan(values)]
-        return float(pick[figure](known)) if known.size else float("nan")
-
-    return xr.Dataset(
-        {f: (dim, [of(f, name) for name in names]) for f in FIGURES},
-        coords={dim: np.array(names, dtype=str)},
-    )
+    table = {}
+    for figure in FIGURES:
+        column = np.full(len(names), np.nan)
+        for i, name in enumerate(names):
+            values = figures[figure][name].values
+            known = values[~np.isnan(values)]
+            if known.size:
+                column[i] = pick[figure](known)
+        table[figure] = (dim, column)
+    return xr.Dataset(table, coords={dim: np.array(names, dtype=str)})
 
 
 def _halves(draws: xr.Dataset) -> xr.Dataset:
     """One chain as two, of half its length."""
     half = draws.sizes["draw"] // 2
-    bare = draws.drop_vars(
-        [name for name, c in draws.coords.items() if {"chain", "draw"} & set(c.dims)]
-    )
+    sampled = [name for name, c in draws.coords.items() if {"chain", "draw"} & set(c.dims)]
+    bare = draws.drop_vars(sampled)
     return xr.concat([bare.isel(draw=slice(half)), bare.isel(draw=slice(half, 2 * half))], "chain")

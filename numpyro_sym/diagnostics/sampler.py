@@ -33,7 +33,9 @@ def of_other_runs(data: Any, posterior: xr.Dataset) -> tuple[str, ...]:
     """A line for each group whose chains or draws are not the posterior's."""
     lines = []
     for group in COMPANIONS:
-        told = _other(get_group(data, group), posterior) if group in group_names(data) else ""
+        if group not in group_names(data):
+            continue
+        told = _other(get_group(data, group), posterior)
         if told:
             lines.append(f"another run: {group} {told}")
     return tuple(lines)
@@ -43,7 +45,7 @@ def _other(dataset: xr.Dataset, posterior: xr.Dataset) -> str:
     """How a group's chains or draws differ from the posterior's; empty where they do not."""
     for dim in ("chain", "draw"):
         if dim not in dataset.sizes:
-            return f"has no dimension {dim!r}" if len(dataset.data_vars) else ""
+            return f"has no dimension {dim!r}" if dataset.data_vars else ""
         if dataset.sizes[dim] != posterior.sizes[dim]:
             return f"has {dataset.sizes[dim]} {dim}s, the posterior {posterior.sizes[dim]}"
         if not np.array_equal(dataset[dim].values, posterior[dim].values):

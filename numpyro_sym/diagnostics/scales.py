@@ -38,8 +38,9 @@ def used_symmetry(sym: Symmetry, scales: str | Sequence[str], who: str) -> Symme
         return sym
     units = []
     for u in sym:
-        without = u.has_scales and u.name not in names
-        units.append(u.with_kind("permutation") if without else u)
+        if u.has_scales and u.name not in names:
+            u = u.with_kind("permutation")
+        units.append(u)
     return Symmetry(units, notes=sym.notes)
 
 
@@ -78,6 +79,7 @@ def _log_scale(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
             x = np.asarray(draws[site], float)
             for axis in axs:
                 if axis.power and np.sign(axis.power) == sign:
+                    # (chain, draw, *batch, unit)
                     squares = squares + np.square(axis.blocks(x, units.n, lead=2)).sum(-1)
         if np.ndim(squares):
             total = total + sign * np.log(np.maximum(squares, tiny)) / 4

@@ -31,7 +31,7 @@ def judged(draws: xr.Dataset) -> xr.Dataset:
     for name, x in draws.items():
         x = x.transpose("chain", "draw", ...)
         if x[0, 0].size > MANY and x.sizes["draw"] >= _FEWEST:
-            flat = np.asarray(x.values).reshape(*x.shape[:2], -1)
+            flat = np.asarray(x.values).reshape(*x.shape[:2], -1)  # (chain, draw, entry)
             kept = flat[..., worst_entries(flat)]
             x = xr.DataArray(kept, dims=("chain", "draw", f"{name}_entry"))
         out[name] = x
@@ -54,10 +54,11 @@ def worst_entries(x: np.ndarray) -> np.ndarray:
     chains, draws, entries = x.shape
     flat = x.reshape(chains * draws, entries)
     step = max(1, _BLOCK // (chains * draws))
-    parts = [
-        _troubles(normal_scores(flat[:, i : i + step].T), chains) for i in range(0, entries, step)
-    ]
-    troubles = np.concatenate(parts, -1)
+    parts = []
+    for i in range(0, entries, step):
+        scores = normal_scores(flat[:, i : i + step].T)
+        parts.append(_troubles(scores, chains))
+    troubles = np.concatenate(parts, -1)  # (trouble, entry)
     evenly = np.linspace(0, entries - 1, min(entries, EVENLY)).astype(int)
     top = np.argsort(-troubles, axis=-1, kind="stable")[:, :EACH]
     return np.unique(np.concatenate([evenly, top.ravel()]))
@@ -72,7 +73,7 @@ def normal_scores(x: np.ndarray) -> np.ndarray:
     quantiles = norm.ppf((np.arange(samples) + 0.625) / (samples + 0.25))
     # Ties broken by position would set the chains apart.
     shuffled = np.random.default_rng(0).permutation(samples)
-    order = shuffled[np.argsort(x[:, shuffled], axis=-1)]
+    order = shuffled[np.argsort(x[:, shuffled], axis=-1)]  # (entry, rank): which sample has it
     out = np.empty(x.shape)
     np.put_along_axis(out, order, np.broadcast_to(quantiles, x.shape), -1)
     out[x.max(-1) == x.min(-1)] = 0.0
@@ -81,21 +82,21 @@ def normal_scores(x: np.ndarray) -> np.ndarray:
 
 def _troubles(scores: np.ndarray, chains: int) -> np.ndarray:
     """``(trouble, entry)``: the larger the worse."""
-    z = scores.reshape(len(scores), chains, -1)
+    z = scores.reshape(len(scores), chains, -1)  # (entry, chain, draw)
     draws = z.shape[-1]
     time = np.linspace(-1, 1, draws)
     rows = [_rhat(z), _rhat(np.abs(z))]
     for part in (z, z < norm.ppf(0.05), z > norm.ppf(0.95)):
         rows.append(_memory(np.asarray(part, float)))
     rows.append(np.abs(z @ time).max(-1))
-    away = np.abs(z.mean(-1) - z.mean((-2, -1))[:, None])
+    away = np.abs(z.mean(-1) - z.mean((-2, -1))[:, None])  # (entry, chain)
     return np.stack([*rows, *away.T])
 
 
 def _rhat(z: np.ndarray) -> np.ndarray:
     """Between halves of chains against within, ``(entry,)``."""
     half = z.shape[-1] // 2
-    halves = z[..., : 2 * half].reshape(len(z), -1, half)
+    halves = z[..., : 2 * half].reshape(len(z), -1, half)  # (entry, half of a chain, draw)
     return _ratio(halves.mean(-1).var(-1), halves.var(-1).mean(-1))
 
 
@@ -103,6 +104,7 @@ def _memory(z: np.ndarray) -> np.ndarray:
     """Variance of batch means against that of independent draws."""
     length = max(1, z.shape[-1] // _BATCHES)
     count = z.shape[-1] // length
+    # (entry, chain, batch, draw)
     batches = z[..., : count * length].reshape(*z.shape[:2], count, length)
     return _ratio(length * batches.mean(-1).var(-1).mean(-1), z.var((-2, -1)))
 

@@ -56,7 +56,11 @@ def _no_numbers(posterior: xr.Dataset, sym: Symmetry, functions: xr.Dataset) -> 
             continue
         if x.dtype.kind in "OSUMmc":
             others.append(str(name))
-        elif not np.isfinite(x.values if x.dtype.kind in "biuf" else x.values.astype(float)).all():
+            continue
+        values = x.values
+        if x.dtype.kind not in "biuf":  # bfloat16 and its kin
+            values = values.astype(float)
+        if not np.isfinite(values).all():
             broken.append(str(name))
     lines = []
     if broken:
@@ -97,8 +101,11 @@ def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) -
     found = stuck(posterior[moving]) | stuck(aligned) | stuck(parts.functions[single])
     if np.isnan(largest(worst(figures.functions, "function"))):
         found = {name: chains for name, chains in found.items() if name not in parts.functions}
-    told = {n: float(r.max()) for part in figures[1:] for n, r in part["rhat"].data_vars.items()}
-    return stuck_lines({n: c for n, c in found.items() if c.all() or not told.get(n, 0.0) > LIMIT})
+    told: dict[str, float] = {}
+    for part in figures[1:]:
+        told |= {str(name): float(r.max()) for name, r in part["rhat"].data_vars.items()}
+    news = {n: c for n, c in found.items() if c.all() or not told.get(n, 0.0) > LIMIT}
+    return stuck_lines(news)
 
 
 def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) -> tuple[str, ...]:
@@ -114,7 +121,8 @@ def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) 
         least = ENOUGH * len(names)
         groups: list[np.ndarray] = []
         for draws, figure in zip(parts[1:], figures[1:], strict=True):
-            groups += coupled_chains(draws, figure, least) if draws.data_vars else []
+            if draws.data_vars:
+                groups += coupled_chains(draws, figure, least)
         told = dict.fromkeys(chains_of(names, group) for group in groups)
         lines += [f"copies: {who} move together" for who in told]
     return tuple(lines)
@@ -123,14 +131,18 @@ def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) 
 def _drifts(parts: Parts, figures: Parts) -> tuple[str, ...]:
     """Where R-hat is surely below its limit, and still more than chance."""
     least = ENOUGH * parts.after.sizes["chain"]
-    judging = [(getattr(parts, p), getattr(figures, p)) for p in ("after", "others", "functions")]
-    tests = sum(int(r.size) for _, figure in judging for r in figure["rhat"].data_vars.values())
+    judging = list(zip(parts[1:], figures[1:], strict=True))
+    tests = 0
+    for _, figure in judging:
+        tests += sum(int(r.size) for r in figure["rhat"].data_vars.values())
     found: dict[str, float] = {}
     for draws, figure in judging:
         sure = [n for n, r in figure["rhat"].data_vars.items() if float(r.max()) <= SURE]
         found |= drifting(draws[sure], figure, least, tests)
+    if not found:
+        return ()
     told = ", ".join(f"{name} ({found[name]:.1f} standard errors)" for name in found)
-    return (f"not sure: chains drift or lie apart in {told}",) if told else ()
+    return (f"not sure: chains drift or lie apart in {told}",)
 
 
 def _heavy(functions: xr.Dataset, figures: Mapping[str, xr.Dataset]) -> tuple[str, ...]:

@@ -61,9 +61,11 @@ def verdicts(
     elif told <= LIMIT:
         few = _too_few(aligned, others, invariant, len(names))
         agreed = _agreed(raw, aligned)
-        first = few if few and agreed == (WELL,) else (*few, *agreed)
-        # More draws are asked for already.
-        unsure = () if few else unsure
+        if few:
+            # More draws are asked for already.
+            unsure = ()
+            agreed = tuple(line for line in agreed if line != WELL)
+        first = (*few, *agreed)
     else:
         first = _disagreeing(invariant, modes, names, draws)
         unsure = ()
@@ -86,7 +88,8 @@ def with_troubles(lines: tuple[str, ...], troubles: tuple[str, ...]) -> tuple[st
     """Further findings after the first ones, which then no longer say that this is all."""
     if not troubles:
         return lines
-    kept = [ALSO_SWITCHING if line == SWITCHING else line for line in lines if line != WELL]
+    also = {SWITCHING: ALSO_SWITCHING}
+    kept = [also.get(line, line) for line in lines if line != WELL]
     return (*kept, *troubles)
 
 
@@ -94,9 +97,10 @@ def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
     """How to read single units where a share of draws is labelled otherwise than its chain."""
     if not share:
         return lines
-    lines = tuple(SWITCHING if line == WELL else line for line in lines)
-    told = f"{WITHIN} (in {100 * share:.2g}% of draws): means of single units are averages over labels: rebasin"
-    return (*lines, told)
+    instead = {WELL: SWITCHING}
+    lines = tuple(instead.get(line, line) for line in lines)
+    averaged = "means of single units are averages over labels: rebasin"
+    return (*lines, f"{WITHIN} (in {100 * share:.2g}% of draws): {averaged}")
 
 
 def _disagreeing(
@@ -116,40 +120,47 @@ def _disagreeing(
             "chain",
         )
     unsettled = ~modes.settled
-    where = f" in {chains_of(names, unsettled)}" if 0 < unsettled.sum() < len(names) else ""
-    return (f"mixing badly{where}",)
+    if 0 < unsettled.sum() < len(names):
+        return (f"mixing badly in {chains_of(names, unsettled)}",)
+    return ("mixing badly",)
 
 
 def _apart(others: xr.Dataset) -> tuple[str, ...]:
     """Variables outside the symmetry in which chains disagree."""
     found = _listed(others, LIMIT, np.inf)
-    return (f"outside the symmetry, chains disagree: R-hat of {found}",) if found else ()
+    if not found:
+        return ()
+    return (f"outside the symmetry, chains disagree: R-hat of {found}",)
 
 
 def _unsure(*tables: xr.Dataset) -> tuple[str, ...]:
     """Figures between what is surely well and what surely is not."""
     found = [_listed(table, SURE, LIMIT) for table in tables]
     told = ", ".join(part for part in found if part)
-    return (f"not sure: between {SURE} and {LIMIT} is R-hat of {told}",) if told else ()
+    if not told:
+        return ()
+    return (f"not sure: between {SURE} and {LIMIT} is R-hat of {told}",)
 
 
 def _listed(table: xr.Dataset, above: float, upto: float) -> str:
     """``theta 1.73, tau 1.20``: those with R-hat in the range, the worst first."""
     (dim,) = table["rhat"].dims
     pairs = zip(table["rhat"].values, table[dim].values, strict=True)
-    some = sorted(((r, str(name)) for r, name in pairs if above < r <= upto), reverse=True)
-    return ", ".join(f"{name} {r:.4g}" for r, name in some)
+    some = [(r, str(name)) for r, name in pairs if above < r <= upto]
+    return ", ".join(f"{name} {r:.4g}" for r, name in sorted(some, reverse=True))
 
 
 def doubts(chance: np.ndarray) -> tuple[str, ...]:
     """A line where the alignment is ambiguous."""
     share = float(np.mean(chance > DOUBTFUL))
-    return (f"alignment ambiguous in {share:.0%} of draws",) if share > DOUBTFUL else ()
+    if not share > DOUBTFUL:
+        return ()
+    return (f"alignment ambiguous in {share:.0%} of draws",)
 
 
 def chains_of(names: np.ndarray, chosen: np.ndarray) -> str:
     """``chain 3``, ``chains 1 and 2``, ``chains 0, 1 and 2``."""
-    some = [str(name) for name, yes in zip(names, chosen, strict=True) if yes]
+    some = [str(name) for name in names[chosen]]
     if len(some) == 1:
         return f"chain {some[0]}"
     return f"chains {', '.join(some[:-1])} and {some[-1]}"
@@ -167,17 +178,20 @@ def _too_few(
     aligned: xr.Dataset, others: xr.Dataset, invariant: xr.Dataset, chains: int
 ) -> tuple[str, ...]:
     """Whether what agrees rests on enough draws; what disagrees has few for another reason."""
-    aligned, others = (t.isel(site=~(t["rhat"].values > LIMIT)) for t in (aligned, others))
-    least, what = min(
-        (float(value), f"{figure.split('_')[1]} ESS of {name}")
-        for table, dim in ((invariant, "function"), (aligned, "site"), (others, "site"))
-        for figure in ("ess_bulk", "ess_tail")
-        for name, value in zip(
-            table[dim].values, np.nan_to_num(table[figure].values, nan=np.inf), strict=True
-        )
-    )
+    aligned = aligned.isel(site=~(aligned["rhat"].values > LIMIT))
+    others = others.isel(site=~(others["rhat"].values > LIMIT))
+    found = []
+    for table in (invariant, aligned, others):
+        (dim,) = table["rhat"].dims
+        for part in ("bulk", "tail"):
+            values = np.nan_to_num(table[f"ess_{part}"].values, nan=np.inf)
+            for name, value in zip(table[dim].values, values, strict=True):
+                found.append((float(value), f"{part} ESS of {name}"))
+    least, what = min(found)
     need = ENOUGH * chains
-    return (f"not enough draws: {what} is {int(least)}, below {need}",) if least < need else ()
+    if least >= need:
+        return ()
+    return (f"not enough draws: {what} is {int(least)}, below {need}",)
 
 
 def _worst_of(invariant: xr.Dataset) -> str:

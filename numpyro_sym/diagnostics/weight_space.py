@@ -44,19 +44,21 @@ def compare_gaussians(first: kinds.Gaussian, second: kinds.Gaussian, sym: Symmet
                     f"compare_gaussians: {what} lacks site {name!r}; it has {sorted(given[0])}."
                 )
     moved = align_gaussians({n: np.asarray(first[0][n]) for n in sym.sites}, first[1], *second, sym)
-    rows = {}
+    before, after, correlation, ratio = [], [], [], []
     for name in sym.sites:
         loc, scale = np.asarray(second[0][name]), np.asarray(second[1][name])
-        rows[name] = {
-            "distance_before": _distance(first[0][name], first[1][name], loc, scale),
-            "distance": _distance(moved.loc[name], moved.scale[name], loc, scale),
-            "correlation": _correlation(np.asarray(moved.loc[name]), loc),
-            "sd_ratio": float(np.median(np.asarray(moved.scale[name]) / scale)),
-        }
-    return xr.Dataset(
-        {f: ("site", [row[f] for row in rows.values()]) for f in next(iter(rows.values()))},
-        {"site": list(rows)},
-    )
+        before.append(_distance(first[0][name], first[1][name], loc, scale))
+        after.append(_distance(moved.loc[name], moved.scale[name], loc, scale))
+        correlation.append(_correlation(np.asarray(moved.loc[name]), loc))
+        ratio.append(float(np.median(np.asarray(moved.scale[name]) / scale)))
+    columns = {
+        "distance_before": before,
+        "distance": after,
+        "correlation": correlation,
+        "sd_ratio": ratio,
+    }
+    table = {name: ("site", column) for name, column in columns.items()}
+    return xr.Dataset(table, {"site": list(sym.sites)})
 
 
 def _distance(loc0: Any, scale0: Any, loc1: Any, scale1: Any) -> float:
@@ -64,5 +66,6 @@ def _distance(loc0: Any, scale0: Any, loc1: Any, scale1: Any) -> float:
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    moves = a.size > 1 and a.std() > 0 and b.std() > 0
-    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1]) if moves else float("nan")
+    if a.size < 2 or not a.std() > 0 or not b.std() > 0:
+        return float("nan")
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])

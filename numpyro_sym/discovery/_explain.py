@@ -113,7 +113,8 @@ def _forbidden(c: Class, joint: Reading) -> str:
         return f"{allowed}; the priors were not proved to."
     who = " and ".join(priors[s] for s in sorted({site for r in reasons for site in r.feeds}))
     if any(r.opaque for r in reasons):
-        return f"{allowed}; that the prior of {who} does too could not be proved: {_listed(reasons[:MOST_REASONS])}."
+        unproved = f"that the prior of {who} does too could not be proved"
+        return f"{allowed}; {unproved}: {_listed(reasons[:MOST_REASONS])}."
     return f"{allowed}, but the prior of {who} tells them apart: {_listed(reasons[:MOST_REASONS])}."
 
 

@@ -11,7 +11,9 @@ from .reading import reaching
 
 #: What a claim may rest on, in words.
 CAVEATS = {
-    "evaluated": "found by evaluation, not proved: no rule shows it, but it held at every point tried.",
+    "evaluated": (
+        "found by evaluation, not proved: no rule shows it, but it held at every point tried."
+    ),
     "values": "rests on the values of these data: with others of the same shape it need not hold.",
     "untouched": "moves only sites that the likelihood never sees.",
 }

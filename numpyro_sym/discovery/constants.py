@@ -38,8 +38,11 @@ def _plain(ufunc: Callable) -> Callable:
     return lambda params, *xs: ufunc(*xs)
 
 
-_UFUNCS = "add exp log sqrt square sub:subtract mul:multiply neg:negative max:maximum min:minimum eq:equal ne:not_equal "
-_UFUNCS += "lt:less le:less_equal gt:greater ge:greater_equal copy:asarray stop_gradient:asarray convert_element_type:asarray"
+_UFUNCS = (
+    "add exp log sqrt square sub:subtract mul:multiply neg:negative max:maximum min:minimum "
+    "eq:equal ne:not_equal lt:less le:less_equal gt:greater ge:greater_equal "
+    "copy:asarray stop_gradient:asarray convert_element_type:asarray"
+)
 _QUICK: dict[str, Callable] = {
     **{name.split(":")[0]: _plain(getattr(np, name.split(":")[-1])) for name in _UFUNCS.split()},
     "div": lambda p, x, y: x / y if np.issubdtype(x.dtype, np.inexact) else np.trunc(x / y),

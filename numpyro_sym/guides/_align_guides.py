@@ -84,7 +84,8 @@ def align_guides(
     ...     _ = guide()
     >>> one = {"x_auto_loc": jnp.array([0.0, 5.0]), "x_auto_scale": jnp.array([1.0, 2.0])}
     >>> two = {"x_auto_loc": jnp.array([5.0, 0.0]), "x_auto_scale": jnp.array([2.0, 1.0])}
-    >>> align_guides(guide, one, guide, two, nsym.mixture(2, {"x": 0})).params["x_auto_scale"].tolist()
+    >>> aligned = align_guides(guide, one, guide, two, nsym.mixture(2, {"x": 0}))
+    >>> aligned.params["x_auto_scale"].tolist()
     [1.0, 2.0]
     """
     check_arguments(align_guides, locals())
@@ -105,8 +106,8 @@ class _Reading:
         if not isinstance(self.guide, AutoNormal | AutoDiagonalNormal):
             raise SymmetryError(
                 f"align_guides: {kind} is no diagonal Gaussian; expected AutoNormal, "
-                "AutoDiagonalNormal, or one of "
-                "these symmetrised. Draws of any guide can be aligned by numpyro_sym.align."
+                "AutoDiagonalNormal, or one of these symmetrised. Draws of any guide can be "
+                "aligned by numpyro_sym.align."
             )
         if self.guide.prototype_trace is None:
             raise SymmetryError(
@@ -117,18 +118,15 @@ class _Reading:
         for name in sym.sites:
             if name not in self.guide._init_locs:
                 raise SymmetryError(
-                    f"align_guides: the guide has no site {name!r}, on which the symmetry acts; "
-                    "it has "
-                    f"{sorted(self.guide._init_locs)}."
+                    f"align_guides: the guide has no site {name!r}, on which the symmetry acts; it "
+                    f"has {sorted(self.guide._init_locs)}."
                 )
             support = trace[name]["fn"].support
             if not keeps(sym, name, biject_to(support)):
                 raise SymmetryError(
                     f"align_guides: the constraint of site {name!r} ({support}) ties its entries "
-                    "together, or signs "
-                    "act on it, so that an element does not move the unconstrained Gaussian. "
-                    "Align draws with "
-                    "numpyro_sym.align instead."
+                    "together, or signs act on it, so that an element does not move the "
+                    "unconstrained Gaussian. Align draws with numpyro_sym.align instead."
                 )
 
     def moments(self, params: Mapping[str, Any]) -> tuple[Sites, Sites]:

@@ -405,8 +405,7 @@ class AutoSymmetrized(AutoContinuous):
             except Exception as error:
                 raise SymmetryError(
                     f"{who}: the guide was never run, and raised {type(error).__name__} when it "
-                    f"was: {error}. Run SVI "
-                    "first, or pass the model's own arguments after params."
+                    f"was: {error}. Run SVI first, or pass the model's own arguments after params."
                 ) from error
         refuse_others_params(who, self.base_guide, params, args, kwargs)
 

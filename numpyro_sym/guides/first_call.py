@@ -38,8 +38,8 @@ def refuse_subsampled(
         for plate in cut_plates(latent[name]["cond_indep_stack"], full_sizes):
             raise SymmetryError(
                 f"Site {name!r} stands in the subsampled plate {plate!r}; a symmetry can act only "
-                "on whole sites. "
-                "Take its Units out of the symmetry (Symmetry.without), or do not subsample."
+                "on whole sites. Take its Units out of the symmetry (Symmetry.without), or do not "
+                "subsample."
             )
 
 

@@ -57,8 +57,9 @@ def good_starts(
     >>> import jax, jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> from numpyro_sym.mcmc import good_starts
     >>> def model():  # the peak at 9 is e**-9 as high as the other
+    ...     which = dist.Categorical(logits=jnp.array([0.0, -9.0]))
     ...     two = dist.Normal(jnp.array([0.0, 9.0]), 1.0)
-    ...     numpyro.sample("x", dist.MixtureSameFamily(dist.Categorical(logits=jnp.array([0.0, -9.0])), two))
+    ...     numpyro.sample("x", dist.MixtureSameFamily(which, two))
     >>> good_starts(jax.random.key(0), model, num_chains=3)["x"].round(2) + 0.0
     Array([0., 0., 0.], dtype=float32)
     """
@@ -96,10 +97,9 @@ def good_starts(
     good = np.flatnonzero(potential <= potential.min() + within)
     if len(good) < num_chains:
         raise SymmetryError(
-            f"good_starts: only {len(good)} of {num_tries} tries ended within {within} nats of "
-            "the best, so "
-            f"{num_chains} chains would share starts, and R-hat could not tell. Raise num_tries, "
-            "num_steps or within."
+            f"good_starts: only {len(good)} of {num_tries} tries ended within {within} nats of the "
+            f"best, so {num_chains} chains would share starts, and R-hat could not tell. Raise "
+            "num_tries, num_steps or within."
         )
     chosen = jax.random.choice(key_choice, good, (num_chains,), replace=False)
     return {
@@ -116,8 +116,7 @@ def _refuse_unreadable(model: Callable[..., Any], args: tuple, kwargs: dict[str,
     except Exception as error:
         raise SymmetryError(
             f"good_starts: the model raised {type(error).__name__} when it was run: {error}. Pass "
-            "the model's own "
-            "arguments after it."
+            "the model's own arguments after it."
         ) from error
     if not sites:
         raise SymmetryError(

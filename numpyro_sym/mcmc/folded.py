@@ -142,8 +142,8 @@ class Folded(SymmetricKernel):
         if not self._random_element and move.curved:
             raise SymmetryError(
                 f"{self._who}: sites {sorted(move.curved)} are sampled in coordinates that units "
-                "do not permute, "
-                "so no mass matrix is constant on orbits. Leave random_element=True."
+                "do not permute, so no mass matrix is constant on orbits. Leave "
+                "random_element=True."
             )
         return Prepared(sym, _Fold(self._by_keys(plain, shapes), move))
 

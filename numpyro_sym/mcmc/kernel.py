@@ -124,9 +124,8 @@ class SymmetricKernel(MCMCKernel):
         if found.sym != self._compiled.sym:
             raise SymmetryError(
                 f"{self._who}: with jit_model_args=True the fold was compiled for "
-                f"{described(self._compiled.sym)}; "
-                f"these arguments have {described(found.sym)}. Run them with a kernel and an MCMC "
-                "of their own."
+                f"{described(self._compiled.sym)}; these arguments have {described(found.sym)}. "
+                "Run them with a kernel and an MCMC of their own."
             )
         return self._compiled
 
@@ -137,9 +136,8 @@ class SymmetricKernel(MCMCKernel):
         theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.sites, *u.values))]
         if theirs and given:
             raise SymmetryError(
-                f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the "
-                "kernel around this one "
-                f"samples. Fold outside: Folded(HMCGibbs(NUTS(model), ...), sym)."
+                f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the kernel "
+                "around this one samples. Fold outside: Folded(HMCGibbs(NUTS(model), ...), sym)."
             )
         sym = sym.without(*theirs)
         if not sym.units:
@@ -203,8 +201,8 @@ class SymmetricKernel(MCMCKernel):
             remedy = "Fold outside: Folded(DiscreteHMCGibbs(NUTS(model)), sym)."
         raise SymmetryError(
             f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the "
-            "parameters of Units "
-            f"{list(labelled.lost)} that are moved would no longer go with them. {remedy}"
+            f"parameters of Units {list(labelled.lost)} that are moved would no longer go with "
+            f"them. {remedy}"
         )
 
     def _asked(self, in_use: SymmetryInUse, args: tuple, kwargs: dict[str, Any]) -> Symmetry:

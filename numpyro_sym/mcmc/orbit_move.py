@@ -93,8 +93,7 @@ def refuse_without_refresh(kernel: MCMCKernel) -> None:
     if type(kernel).refresh is MCMCKernel.refresh:
         raise SymmetryError(
             f"{type(kernel).__name__} cannot take up a chain that was moved (it has no refresh). "
-            "Use HMC or NUTS, or "
-            "fold the draws only: Folded(kernel, sym)."
+            "Use HMC or NUTS, or fold the draws only: Folded(kernel, sym)."
         )
 
 

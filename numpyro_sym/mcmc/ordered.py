@@ -49,7 +49,8 @@ class OrderedReparam:
     ...     with numpyro.plate("component", 3):
     ...         numpyro.sample("mu", dist.Normal(0, 5))
     >>> config = OrderedReparam(nsym.mixture(3, {"mu": 0}), keys={"component": "mu"})
-    >>> mu = Predictive(numpyro.handlers.reparam(model, config=config), num_samples=5)(jax.random.key(0))["mu"]
+    >>> ordered = numpyro.handlers.reparam(model, config=config)
+    >>> mu = Predictive(ordered, num_samples=5)(jax.random.key(0))["mu"]
     >>> bool((mu[:, 0] <= mu[:, 1]).all() and (mu[:, 1] <= mu[:, 2]).all())
     True
     """
@@ -69,14 +70,12 @@ class OrderedReparam:
             if u.has_factors:
                 raise SymmetryError(
                     f"OrderedReparam: Units {name!r} are {u.kind}; an order leaves their factors "
-                    "free. Use "
-                    "sym.select('permutation'), or fold."
+                    "free. Use sym.select('permutation'), or fold."
                 )
             if len(u.axes.get(site, ())) != 1 or isinstance(row, bool) or not isinstance(row, int):
                 raise SymmetryError(
-                    f"OrderedReparam: Units {name!r} are ordered by a site on which they lie "
-                    "once, or (site, row); got "
-                    f"{key!r}. They act on {u.describe_axes()}."
+                    f"OrderedReparam: Units {name!r} are ordered by a site on which they lie once, "
+                    f"or (site, row); got {key!r}. They act on {u.describe_axes()}."
                 )
             if site in self.keys:
                 raise SymmetryError(f"OrderedReparam: site {site!r} is the key of two Units.")
@@ -96,9 +95,8 @@ class OrderedReparam:
         if site.get("scale") is not None:
             raise SymmetryError(
                 f"OrderedReparam: the density of the key {site['name']!r} is scaled (a subsampled "
-                "plate, or "
-                "handlers.scale), so it is no prior whose order statistics could be taken. Sample "
-                "the key outside."
+                "plate, or handlers.scale), so it is no prior whose order statistics could be "
+                "taken. Sample the key outside."
             )
         # The entries hang together, so the plates around the site do not run over the latent.
         plates = {frame.name for frame in site["cond_indep_stack"]}
@@ -220,8 +218,7 @@ class _OrderStatistics(dist.Distribution):
         ):
             raise SymmetryError(
                 f"OrderedReparam: the value given for site {self.name!r} is not in the order of "
-                "its key. Put the "
-                "units of all sites in that order."
+                "its key. Put the units of all sites in that order."
             )
         centre, spread = self._prior()
         y = self.free.inv(jnp.asarray(x)).ravel()

@@ -39,8 +39,7 @@ class _Named(constraints.Constraint):
 def _refuse_unconstrained(constraint: _Named) -> Any:
     raise SymmetryError(
         "Unconstrained starts (init_params) go by the names of latent sites: here "
-        f"{constraint.latent!r}. "
-        "init_to_value takes the original names."
+        f"{constraint.latent!r}. init_to_value takes the original names."
     )
 
 
@@ -91,8 +90,7 @@ def sample_latent(
     if asked["is_observed"]:
         raise SymmetryError(
             f"Site {name!r} is conditioned on a value, and its units are no longer "
-            "interchangeable. Condition the "
-            "model first and give the symmetry that is left."
+            "interchangeable. Condition the model first and give the symmetry that is left."
         )
     with warnings.catch_warnings():
         # That a strategy leaves the value as it is, is what is wanted.

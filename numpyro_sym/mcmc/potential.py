@@ -25,8 +25,7 @@ def shapes_of(who: str, start: Any, lead: int) -> dict[str, tuple[int, ...]]:
     if not isinstance(start, Mapping):
         raise SymmetryError(
             f"{who}: the kernel has no model, and a symmetry speaks of named sites: start it with "
-            f"init_params={{name: "
-            f"array}}; got {type(start).__name__}."
+            f"init_params={{name: array}}; got {type(start).__name__}."
         )
     return {name: np.shape(x)[lead:] for name, x in start.items()}
 
@@ -40,9 +39,8 @@ def refuse_without_density(who: str, kernel: MCMCKernel) -> None:
     """
     if getattr(kernel, "model", None) is None and _potential_of(kernel) is None:
         raise SymmetryError(
-            f"{who}: {type(kernel).__name__} has neither model nor potential_fn to find a "
-            "symmetry in or verify sym "
-            "by. Build it from either, or pass sym= with check=False."
+            f"{who}: {type(kernel).__name__} has neither model nor potential_fn to find a symmetry "
+            "in or verify sym by. Build it from either, or pass sym= with check=False."
         )
 
 

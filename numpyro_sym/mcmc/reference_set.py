@@ -50,7 +50,8 @@ class ReferenceSetReparam(SitewiseReparam):
     >>> from numpyro_sym.mcmc import ReferenceSetReparam
     >>> def model():
     ...     numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
-    >>> folded = numpyro.handlers.reparam(model, config=ReferenceSetReparam(nsym.mixture(3, {"x": 0})))
+    >>> config = ReferenceSetReparam(nsym.mixture(3, {"x": 0}))
+    >>> folded = numpyro.handlers.reparam(model, config=config)
     >>> x = Predictive(folded, num_samples=5)(jax.random.key(0))["x"]
     >>> bool((x[:, 0] <= x[:, 1]).all() and (x[:, 1] <= x[:, 2]).all())
     True
@@ -104,11 +105,9 @@ class ReferenceSetReparam(SitewiseReparam):
             steps = sorted_section(part, {name: np.shape(value)}, keys).steps
         except SymmetryError as error:
             raise SymmetryError(
-                f"ReferenceSetReparam: {name!r} is the first site of Units "
-                f"{[u.name for u in new]} that the model "
-                f"samples, so it must settle them, and it cannot: {error} Let the model sample "
-                "another site of theirs "
-                "first, or use numpyro_sym.Folded."
+                f"ReferenceSetReparam: {name!r} is the first site of Units {[u.name for u in new]} "
+                f"that the model samples, so it must settle them, and it cannot: {error} Let the "
+                "model sample another site of theirs first, or use numpyro_sym.Folded."
             ) from error
         names = {u.name for u in unordered}
         section = SortedSection(
@@ -149,8 +148,7 @@ class _Carried(dist.Distribution):
         if bounds is None:
             raise SymmetryError(
                 f"Site {self.sym.sites[0]!r}: its support, {type(support).__name__}, holds what "
-                "JAX cannot take apart, "
-                "so its bounds cannot be moved with the units."
+                "JAX cannot take apart, so its bounds cannot be moved with the units."
             )
         if all(np.size(bound) == 1 for bound in bounds):
             return support

@@ -39,8 +39,7 @@ class Attendance:
             if again and absent:
                 raise SymmetryError(
                     f"{self.who}: the model has no site {absent[0]!r}; it has {self._before}. "
-                    "Nothing would be "
-                    "done to it: name the model's own sites."
+                    "Nothing would be done to it: name the model's own sites."
                 )
         self._run.append(name)
 

@@ -42,8 +42,8 @@ class ScaleReparam(SitewiseReparam):
     ...     w1 = numpyro.sample("w1", dist.Normal(0, 1).expand([2, 3]).to_event(2))
     ...     w2 = numpyro.sample("w2", dist.Normal(0, 1).expand([3]).to_event(1))
     >>> relu = nsym.mlp(["w1", "w2"], [3], kind="scaled")
-    >>> draws = Predictive(numpyro.handlers.reparam(model, config=ScaleReparam(relu)), num_samples=5)(jax.random.key(0))
-    >>> sorted(draws)
+    >>> split = numpyro.handlers.reparam(model, config=ScaleReparam(relu))
+    >>> sorted(Predictive(split, num_samples=5)(jax.random.key(0)))
     ['w1', 'w1_base', 'w2', 'w2_scaled']
     """
 
@@ -58,9 +58,8 @@ class ScaleReparam(SitewiseReparam):
                 1,
             }:
                 raise SymmetryError(
-                    f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units "
-                    "come into a site (power "
-                    "1) or go out of it (power -1), each site on one side."
+                    f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units come "
+                    "into a site (power 1) or go out of it (power -1), each site on one side."
                 )
         super().__init__(sym.select("scaled"))
 
@@ -78,8 +77,8 @@ class ScaleReparam(SitewiseReparam):
                 if late:
                     raise SymmetryError(
                         f"ScaleReparam: the model samples site {name!r}, which goes out of Units "
-                        f"{u.name!r}, before "
-                        f"{late}, which come into them. Sample what comes in first."
+                        f"{u.name!r}, before {late}, which come into them. Sample what comes in "
+                        "first."
                     )
             part = Symmetry(u.with_axes({name: u.axes[name]}) for u in sources)
             straight = part.identity()

@@ -101,8 +101,7 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
                 why = _shared_that_holds(u, trial) or _kind_that_holds(u, trial)
                 return (
                     f"{head}: the prior of site {site!r} tells its {u.n} entries apart along axis "
-                    f"{axes} "
-                    f"(its log density changes by {abs(d.nats):.2g} nats).{why}"
+                    f"{axes} (its log density changes by {abs(d.nats):.2g} nats).{why}"
                 )
     remedy = _remedy(u, trial)
     what = "log likelihood" if u.has_scales else "log joint density"

@@ -35,5 +35,6 @@ def is_inside(support: Any, value: jax.Array) -> jax.Array:
     """
     try:
         return support(value)
-    except TypeError:  # an interval of TensorFlow Probability's without bounds of its own: NumPyro compares with None
+    except TypeError:
+        # TensorFlow Probability's interval without bounds of its own: NumPyro compares with None.
         return jnp.isfinite(biject_to(support).inv(value))

@@ -78,8 +78,7 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
     if not sites and first.states:
         raise SymmetryError(
             f"The model's latent sites are all discrete ({', '.join(first.states)}), and summed "
-            "out: there is nothing "
-            "left to be symmetric."
+            "out: there is nothing left to be symmetric."
         )
     if not sites:
         raise SymmetryError(
@@ -96,10 +95,9 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         if not same_program(first.program, again):
             raise SymmetryError(
                 "The model ran another program when it was run again with the same arguments: it "
-                "keeps a state of its "
-                "own (a counter, a cache, numpyro.primitives.mutable), or draws random numbers "
-                "outside its sample "
-                "sites. Nothing can be said of such a model; give it what changes as arguments."
+                "keeps a state of its own (a counter, a cache, numpyro.primitives.mutable), or "
+                "draws random numbers outside its sample sites. Nothing can be said of such a "
+                "model; give it what changes as arguments."
             )
 
     def evaluate(point: Point) -> Any:

@@ -26,9 +26,9 @@ NO_ENTRIES = (
 )
 
 BACKWARDS = (
-    "label_probabilities: site {site!r} stands in scan(..., reverse=True), whose steps NumPyro adds "
-    "up in the other order when their sites are summed out. Write the scan forwards, over inputs "
-    "in reverse."
+    "label_probabilities: site {site!r} stands in scan(..., reverse=True), whose steps NumPyro "
+    "adds up in the other order when their sites are summed out. Write the scan forwards, over "
+    "inputs in reverse."
 )
 
 #: What the reader calls the first argument of a model.
@@ -96,7 +96,7 @@ class _Adding(Messenger):
         entries = added.shape[:-1]
         # What is summed out lies to the left of the entries.
         fits = len(there) >= len(entries) and all(
-            n in (1, m) for m, n in zip(entries, there[len(there) - len(entries) :], strict=True)
+            n in (1, m) for n, m in zip(entries, there[len(there) - len(entries) :], strict=True)
         )
         if not fits:
             raise SymmetryError(NO_ENTRIES.format(site=self.site))

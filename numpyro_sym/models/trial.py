@@ -122,8 +122,7 @@ class Trial:
         if len(far) < num_points:
             raise SymmetryError(
                 f"The model's log joint is not finite at {num_points} of {10 * num_points} random "
-                "points, so nothing "
-                "can be compared."
+                "points, so nothing can be compared."
             )
         _refuse_changing(far[0], self.at(far[0].sites))
         self.tried = [*far, *self.finite(view.near(rng) for _ in range(num_points))]
@@ -330,10 +329,9 @@ def _refuse_changing(first: At, second: At) -> None:
                 raise SymmetryError(
                     f"The model's log density of site {site!r} was {float(value):.8g}, and "
                     f"{float(second.densities[k][site]):.8g} when it was evaluated again at the "
-                    "same values: the model "
-                    "keeps a state of its own, or draws random numbers outside its sample sites. "
-                    "Nothing can be said "
-                    "of such a model; give it what changes as arguments."
+                    "same values: the model keeps a state of its own, or draws random numbers "
+                    "outside its sample sites. Nothing can be said of such a model; give it what "
+                    "changes as arguments."
                 )
 
 

@@ -40,8 +40,7 @@ def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: 
     ):
         raise SymmetryError(
             f"assignment_matrix: expected permutations (chain, draw, n) with chains {first} and "
-            f"{second}; "
-            f"got shape {permutation.shape}."
+            f"{second}; got shape {permutation.shape}."
         )
     n = permutation.shape[-1]
     pairs = permutation[first] * n + permutation[second]

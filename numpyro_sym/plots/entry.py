@@ -45,8 +45,7 @@ def entry_values(data: Any, entry: Entry) -> np.ndarray:
     if found.ndim != 2:
         raise SymmetryError(
             f"{entry!r} is no single number: {name!r} has shape {values.shape[2:]}; give a name "
-            "and an index, "
-            f"such as {(name, *(0 for _ in values.shape[2:]))!r}."
+            f"and an index, such as {(name, *(0 for _ in values.shape[2:]))!r}."
         )
     return found
 

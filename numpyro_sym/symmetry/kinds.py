@@ -321,7 +321,10 @@ def _symmetry_remedy(value: Any) -> str:
         return "Wrap it: Symmetry([units])."
     if callable(value) and not isinstance(value, type):
         return "Find it first: find_symmetry(model, *args)."
-    return "Make one by mlp, mixture, hmm, factor_model or Symmetry([...]), or find it: find_symmetry(model, *args)."
+    return (
+        "Make one by mlp, mixture, hmm, factor_model or Symmetry([...]), "
+        "or find it: find_symmetry(model, *args)."
+    )
 
 
 REMEDIES["Symmetry"] = _symmetry_remedy

@@ -220,7 +220,8 @@ class Symmetry:
         :returns: the smaller :class:`Symmetry`.
         :raises SymmetryError: where a kind is unknown.
 
-        >>> relu = Symmetry([Units("hidden", 3, incoming={"w1": 1}, outgoing={"w2": 0}, kind="scaled")])
+        >>> hidden = Units("hidden", 3, incoming={"w1": 1}, outgoing={"w2": 0}, kind="scaled")
+        >>> relu = Symmetry([hidden])
         >>> relu.select(kind=("permutation", "signed")).order
         6
         """
@@ -611,7 +612,7 @@ class Symmetry:
         >>> Symmetry([Units("component", 2, axes={"mu": 0})]).check(model)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        numpyro_sym.symmetry.errors.SymmetryError: Units 'component' ... prior of site 'mu' tells its 2 entries apart...
+        numpyro_sym.symmetry.errors.SymmetryError: ... the prior of site 'mu' tells its 2 entries...
         """
         check_arguments(Symmetry.check, locals())
         # The one arrow that points up: a symmetry is checked on a model.

@@ -287,7 +287,8 @@ class Units:
 
     def __repr__(self) -> str:
         batch = f"batch={self.batch}, " if self.batch else ""
-        return f"Units({self.name!r}, {self.n}, {batch}kind={self.kind!r}, acts on {self.describe_axes()})"
+        acts = f"acts on {self.describe_axes()}"
+        return f"Units({self.name!r}, {self.n}, {batch}kind={self.kind!r}, {acts})"
 
 
 def _as_batch(name: str, given: Any) -> tuple[int, ...]:

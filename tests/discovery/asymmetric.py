@@ -294,7 +294,8 @@ def where_a_batch_begins(i):
     observe(rows(EYE) @ (jnp.arange(1.0, 7.0) * 0 + normal("w", 6)), rows(COUNTS) + 1.0)
 
 
-@false("arguments: a mask that hides the same", np.array([1.0, 0.0, 0.0]), claim=exchange(2, w=Axis(0, 1)),
+@false("arguments: a mask that hides the same", np.array([1.0, 0.0, 0.0]),
+       claim=exchange(2, w=Axis(0, 1)),
        whole_args=(np.array([1.0, 1.0, 0.0]),), here=True)  # fmt: skip
 def a_mask(mask):
     observe(normal("w", 3) * mask, np.arange(3.0))
@@ -756,7 +757,8 @@ def positive():
 # Coincidences of the data -------------------------------------------------------------------------
 
 
-@false("coincidence: players of equal counts", np.array([10, 12, 9, 15, 15]), claim=exchange(2, w=Axis(0, 3)),
+@false("coincidence: players of equal counts", np.array([10, 12, 9, 15, 15]),
+       claim=exchange(2, w=Axis(0, 3)),
        whole_args=(np.array([10, 12, 9, 14, 15]),), here=True)  # fmt: skip
 def baseball(hits):
     m, s = numpyro.sample("m", dist.Normal(-1, 1)), numpyro.sample("s", dist.HalfNormal(1))

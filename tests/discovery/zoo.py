@@ -484,7 +484,8 @@ def eqx_conv_net():
 
 @case(
     "eqx cnn", RNG.normal(size=(3, 1, 6, 6)), RNG.normal(size=3),
-    classes=[(4, "scaled", {"nn/conv.weight": 0, "nn/conv.bias": 0, "nn/out.weight": (1, None, 1, 4)})],
+    classes=[(4, "scaled", {"nn/conv.weight": 0, "nn/conv.bias": 0,
+                            "nn/out.weight": (1, None, 1, 4)})],
 )  # fmt: skip
 def eqx_cnn(x, y):
     net = random_eqx_module("nn", eqx_conv_net()(), dist.Normal(0, 1))

@@ -130,7 +130,8 @@ from numpyro.infer import MCMC
 def model():
     numpyro.sample("x", dist.Normal(0, 1).expand([3]).to_event(1))
 sym = nsym.Symmetry([nsym.Units("unit", 3, axes={"x": 0})])
-mcmc = MCMC(nsym.FoldedNUTS(model, sym), num_warmup=10, num_samples=10, num_chains=2, progress_bar=False)
+kernel = nsym.FoldedNUTS(model, sym)
+mcmc = MCMC(kernel, num_warmup=10, num_samples=10, num_chains=2, progress_bar=False)
 mcmc.run(jax.random.key(0))
 x = mcmc.get_samples(group_by_chain=True)["x"]
 assert x.shape == (2, 10, 3) and (x[..., 0] <= x[..., 1]).all() and (x[0] != x[1]).any()

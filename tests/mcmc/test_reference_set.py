@@ -389,8 +389,9 @@ REFUSED = {
         Symmetry([Units("component", 3, incoming={"mu": 0}, kind="scaled")])
     ),
     "no Units called 'unit'": lambda: ReferenceSetReparam(MIXTURE, keys={"unit": "mu"}),
-    "first site of Units .'component'. that the model samples.*cannot be sorted by site 'mu'": lambda: (
-        latents(folded(mixture, MIXTURE, keys={"component": "mu"}))
+    "first site of Units .'component'. that the model samples.*"
+    "cannot be sorted by site 'mu'": lambda: latents(
+        folded(mixture, MIXTURE, keys={"component": "mu"})
     ),
     "'w' is the first site of Units .'left', 'right'.*no exact section": lambda: latents(
         folded(between, BETWEEN)

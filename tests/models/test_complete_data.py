@@ -124,9 +124,8 @@ def test_labels_of_others_are_refused():
 
 
 REFUSED = {
-    r"no discrete site 'zz' that could hold their labels .values.; its discrete sites are \['z'\]": (
-        nsym.mixture(3, {"weights": 0, "mu": 0}, assignments="zz")
-    ),
+    r"no discrete site 'zz' that could hold their labels .values.; "
+    r"its discrete sites are \['z'\]": (nsym.mixture(3, {"weights": 0, "mu": 0}, assignments="zz")),
     r"site 'z' cannot hold their labels .values.: it has 3 values, and not 0 .. 1": (
         Symmetry([Units("pair", 2, axes={"mu": Axis(0, start=0)}, values=("z",))])
     ),

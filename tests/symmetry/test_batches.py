@@ -366,7 +366,8 @@ def test_a_forgotten_site_is_named_with_its_batch():
     forgotten = Symmetry([Units("component", 3, batch=4, axes={"mu": Axis(1, batch=0)})])
     with pytest.raises(
         SymmetryError,
-        match=r"Site 'weights', axis 1 over 0 must move too: add axes=\{'weights': Axis\(1, batch=\(0,\)\)\}",
+        match=r"Site 'weights', axis 1 over 0 must move too: "
+        r"add axes=\{'weights': Axis\(1, batch=\(0,\)\)\}",
     ):
         forgotten.check(mixtures_in_subjects, *BY_NAME["subjects"].args)
 

@@ -243,9 +243,8 @@ REFUSED = {
     "site 'x' holds labels of these units .values., and they lie along it": lambda: labelled(
         values=("x",)
     ),
-    r"expected Axis\(batch=...\), the axes on which the batch runs, and nothing else; got Axis\(axis=0": lambda: (
-        labelled(values={"z": Axis(0)})
-    ),
+    r"expected Axis\(batch=...\), the axes on which the batch runs, and nothing else; "
+    r"got Axis\(axis=0": lambda: labelled(values={"z": Axis(0)}),
     r"Axis\(batch=...\), the axes .* got 0": lambda: labelled(values={"z": 0}),
     "names a batch, and the units have none": lambda: labelled(values={"z": Axis(batch=0)}),
     r"needs 1 axes of the array; axis  names 0. Write numpyro_sym.Axis\(batch=": lambda: Units(

@@ -212,7 +212,6 @@ def _refuse_sets_that_meet(units: Units, reference: Arrays) -> None:
         ndim = reference[site].ndim - 1
         if len({tuple(b % ndim for b in a.batch_axes) for a in axs}) > 1:
             raise SymmetryError(
-                f"Units {units.name!r} lie on several axes of site {site!r} whose batches run "
-                "over different "
-                "axes; expected the same ones. Leave these units out: sym.without(...)."
+                f"Units {units.name!r} lie on several axes of site {site!r} whose batches run over "
+                "different axes; expected the same ones. Leave these units out: sym.without(...)."
             )

@@ -95,8 +95,8 @@ def _refuse_exchanged(sym: Symmetry) -> None:
         for _, outer in sym.outer_of(u):
             raise SymmetryError(
                 f"align_by_labels: Units {outer.name!r} permute the sets of Units {u.name!r}, "
-                "which are matched one by "
-                f"one. Use numpyro_sym.align, or sym.without({outer.name!r})."
+                "which are matched one by one. Use numpyro_sym.align, or "
+                f"sym.without({outer.name!r})."
             )
 
 
@@ -104,14 +104,13 @@ def _refuse(u: Units, sites: Mapping[str, Any]) -> None:
     if u.has_factors:
         raise SymmetryError(
             f"align_by_labels: Units {u.name!r} are {u.kind}, and labels tell no factors. Use "
-            "numpyro_sym.align, or "
-            "sym.select('permutation')."
+            "numpyro_sym.align, or sym.select('permutation')."
         )
     if not any(site in sites for site in u.values):
         raise SymmetryError(
             f"align_by_labels: no site holds labels of Units {u.name!r}; they name "
-            f"{list(u.values)} in values, and "
-            f"there are {sorted(sites)}. Use numpyro_sym.align, or sym.without({u.name!r})."
+            f"{list(u.values)} in values, and there are {sorted(sites)}. Use numpyro_sym.align, or "
+            f"sym.without({u.name!r})."
         )
 
 
@@ -123,8 +122,8 @@ def _pivot_of(u: Units, sites: Mapping[str, Any], pivot: Mapping[str, Any]) -> M
         if site not in pivot or shape[len(shape) - np.ndim(pivot[site]) :] != np.shape(pivot[site]):
             raise SymmetryError(
                 f"align_by_labels: the pivot must have labels of site {site!r}, of its shape "
-                f"{shape} without sample "
-                f"dimensions; it has { {name: np.shape(x) for name, x in pivot.items()} }."
+                f"{shape} without sample dimensions; it has "
+                f"{ {name: np.shape(x) for name, x in pivot.items()} }."
             )
     return {site: pivot[site] for site in there}
 

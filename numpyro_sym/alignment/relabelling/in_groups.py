@@ -22,9 +22,8 @@ def rows_of_groups(groups: ArrayLike, observations: int, who: str) -> list[np.nd
     group = real_array(who, "groups", groups, f"ints of shape ({observations},)", ndim=1)
     if group.shape != (observations,) or not np.issubdtype(group.dtype, np.integer):
         raise SymmetryError(
-            f"{who}: groups must be ints of shape ({observations},), one for each observation; "
-            "got shape "
-            f"{group.shape} and dtype {group.dtype}."
+            f"{who}: groups must be ints of shape ({observations},), one for each observation; got "
+            f"shape {group.shape} and dtype {group.dtype}."
         )
     if group.min() < 0:
         raise SymmetryError(f"{who}: groups count from 0; got {group.min()}.")
@@ -32,8 +31,7 @@ def rows_of_groups(groups: ArrayLike, observations: int, who: str) -> list[np.nd
     if not counts.all():
         raise SymmetryError(
             f"{who}: group {int(np.argmin(counts))} of {len(counts)} has no observations. Number "
-            "the groups 0 .. m-1 "
-            "without gaps: np.unique(groups, return_inverse=True)[1]."
+            "the groups 0 .. m-1 without gaps: np.unique(groups, return_inverse=True)[1]."
         )
     return [np.flatnonzero(group == g) for g in range(len(counts))]
 

@@ -29,7 +29,8 @@ class Nearest:
 
     >>> import jax.numpy as jnp
     >>> from numpyro_sym import mixture
-    >>> section = Nearest({"mu": jnp.array([0.0, 5.0])}).section(mixture(2, {"mu": 0}), {"mu": (2,)})
+    >>> nearest = Nearest({"mu": jnp.array([0.0, 5.0])})
+    >>> section = nearest.section(mixture(2, {"mu": 0}), {"mu": (2,)})
     >>> section.settle({"mu": jnp.array([5.5, 0.5])})[1]["mu"].tolist()
     [0.5, 5.5]
     """
@@ -52,15 +53,15 @@ class Nearest:
             for site, axs in u.placements:
                 if len({a.axis % len(shapes[site]) for a in axs}) > 1:
                     raise SymmetryError(
-                        f"Nearest: Units {u.name!r} lie on several axes of site {site!r}, which "
-                        "no single "
-                        "assignment settles. Fold by sorted keys, or say ApproximatelyNearest."
+                        f"Nearest: Units {u.name!r} lie on several axes of site {site!r}, which no "
+                        "single assignment settles. Fold by sorted keys, or say "
+                        "ApproximatelyNearest."
                     )
         if not is_exact(plain, shapes):
             raise SymmetryError(
                 f"Nearest: {len(sym)} Units {[u.name for u in sym]} are settled together by no "
-                "single assignment, so "
-                "the fold would not be exact. Fold by sorted keys, or say ApproximatelyNearest."
+                "single assignment, so the fold would not be exact. Fold by sorted keys, or say "
+                "ApproximatelyNearest."
             )
         return NearestSection(sym, self.reference, sweeps=1)
 

@@ -177,7 +177,8 @@ def sorted_section(
         its units, or no exact key exists.
 
     >>> from numpyro_sym.symmetry import hmm
-    >>> print(sorted_section(hmm(2, transition="A", emissions={"mu": 0}), {"A": (2, 2), "mu": (2,)}))
+    >>> states = hmm(2, transition="A", emissions={"mu": 0})
+    >>> print(sorted_section(states, {"A": (2, 2), "mu": (2,)}))
     state: sorted by mu[0]
     """
     check_arguments(sorted_section, locals())
@@ -193,9 +194,8 @@ def sorted_section(
     if stuck:
         raise SymmetryError(
             f"sorted_section: no exact section for Units {[u.name for u in stuck]}: their signs "
-            "can be read only off "
-            "arrays on which others of them turn signs too. Make them one Units, or align draws "
-            "with numpyro_sym.align."
+            "can be read only off arrays on which others of them turn signs too. Make them one "
+            "Units, or align draws with numpyro_sym.align."
         )
     return SortedSection(whole, steps)
 
@@ -247,8 +247,7 @@ def _wanted(u: Units, given: SortKey) -> tuple[str, str | int]:
     if isinstance(statistic, bool) or not (isinstance(statistic, int) or is_name):
         raise SymmetryError(
             f"Units {u.name!r}, sorted by site {site!r}: expected one of {STATISTICS} or the "
-            "number of a row; "
-            f"got {statistic!r}."
+            f"number of a row; got {statistic!r}."
         )
     return site, statistic
 
@@ -289,7 +288,8 @@ def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry
 
     Only signs stand in the way, so signs of as few elements as may be are given up.
 
-    >>> rows, columns = (Units(name, n, incoming={"w": k}, kind="signed") for name, n, k in (("a", 2, 0), ("b", 3, 1)))
+    >>> rows = Units("a", 2, incoming={"w": 0}, kind="signed")
+    >>> columns = Units("b", 3, incoming={"w": 1}, kind="signed")
     >>> print(exact_part(Symmetry([rows, columns]), {"w": (2, 3)}))
     units  n  kind         order  acts on
     a      2  permutation  2      w[0]
@@ -349,8 +349,7 @@ def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:
         if not 0 <= statistic < rows:
             raise SymmetryError(
                 f"Site {key.site!r} of shape {shape} has no row {statistic} to sort by: there are "
-                f"{rows} that the "
-                "symmetry leaves in place."
+                f"{rows} that the symmetry leaves in place."
             )
         return replace(key, row=statistic)
     return key

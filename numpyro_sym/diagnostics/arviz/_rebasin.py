@@ -97,7 +97,8 @@ def rebasin(
     >>> import arviz as az, numpy as np, numpyro_sym as nsym
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
     >>> mu[2:] = mu[2:, :, ::-1]  # two chains call the components by the other's name
-    >>> data = az.from_dict({"posterior": {"mu": mu}}) if az.__version__ >= "1" else az.from_dict({"mu": mu})
+    >>> groups = {"posterior": {"mu": mu}}
+    >>> data = az.from_dict(groups) if az.__version__ >= "1" else az.from_dict(**groups)
     >>> aligned = nsym.rebasin(data, nsym.mixture(2, {"mu": 0}))
     >>> bool(np.ptp(aligned.posterior["mu"].mean(("chain", "draw")).values) > 5.9)
     True
@@ -132,9 +133,9 @@ def point_of(reference: Reference, sym: Symmetry) -> tuple[Any, str]:
         return reference, "point"
     posterior = posterior_of(reference)
     lead = tuple(range(len(sample_dims(posterior))))
-    return {
-        n: np.asarray(x.mean(lead)) for n, x in site_arrays(posterior, sym.sites).items()
-    }, "mean of another posterior"
+    draws = site_arrays(posterior, sym.sites)
+    mean = {name: np.asarray(x.mean(lead)) for name, x in draws.items()}
+    return mean, "mean of another posterior"
 
 
 def align_dataset(
@@ -149,10 +150,8 @@ def align_dataset(
     such.
     """
     sym = used_symmetry(sym, scales, "rebasin")
-    draws = site_arrays(
-        dataset, (*sym.sites, *(site for site in sym.label_sites if site in dataset))
-    )
+    labels = [site for site in sym.label_sites if site in dataset]
+    draws = site_arrays(dataset, (*sym.sites, *labels))
+    lead = len(sample_dims(dataset))
     work = align_chunked if dataset[list(draws)].chunks else partial(aligned, "rebasin")
-    return work(
-        draws, reference, sym, sample_ndim=len(sample_dims(dataset)), metric=metric, starts=starts
-    )
+    return work(draws, reference, sym, sample_ndim=lead, metric=metric, starts=starts)

@@ -29,7 +29,8 @@ class SymmetryAccessor:
     >>> import arviz as az, numpy as np, numpyro_sym as nsym
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
     >>> mu[2:] = mu[2:, :, ::-1]
-    >>> data = az.from_dict({"posterior": {"mu": mu}}) if az.__version__ >= "1" else az.from_dict({"mu": mu})
+    >>> groups = {"posterior": {"mu": mu}}
+    >>> data = az.from_dict(groups) if az.__version__ >= "1" else az.from_dict(**groups)
     >>> nsym.diagnostics.register_accessor()
     >>> aligned = data.nsym.rebasin(nsym.mixture(2, {"mu": 0}))
     >>> type(aligned) is type(data)

@@ -22,13 +22,17 @@ def of_arrays(arrays: Mapping[Any, Any]) -> str:
     for name in sorted(arrays, key=str):
         x = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {x.dtype.str} {x.shape}".encode())
-        digest.update(x.tobytes() if x.dtype != object else repr(x.tolist()).encode())
+        if x.dtype == object:
+            digest.update(repr(x.tolist()).encode())
+        else:
+            digest.update(x.tobytes())
     return digest.hexdigest()
 
 
 def of_dataset(dataset: xr.Dataset) -> np.ndarray:
     """Of a Dataset's variables, as :data:`WORDS` unsigned numbers, never all zero."""
     text = of_arrays({name: x.values for name, x in dataset.data_vars.items()})
+    # Sixteen digits of the text are one number.
     words = np.array([int(text[i : i + 16], 16) for i in range(0, 16 * WORDS, 16)], np.uint64)
     return words if words.any() else words + np.uint64(1)
 
@@ -40,6 +44,5 @@ def of_symmetry(sym: Symmetry) -> str:
 
 def of_text(value: Any) -> str:
     """Of anything that is the same where its text is."""
-    return blake2b(
-        json.dumps(value, default=repr, sort_keys=True).encode(), digest_size=8 * WORDS
-    ).hexdigest()
+    text = json.dumps(value, default=repr, sort_keys=True)
+    return blake2b(text.encode(), digest_size=8 * WORDS).hexdigest()

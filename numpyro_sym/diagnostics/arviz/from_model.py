@@ -68,14 +68,11 @@ def with_log_joint(data: ArvizData, model: kinds.Model, *args: Any, **kwargs: An
     found = in_double_precision(densities)
     dims = sample_dims(posterior)
     coords = {dim: posterior[dim] for dim in dims if dim in posterior.coords}
-    stats = (
-        get_group(data, "sample_stats")
-        if "sample_stats" in group_names(data)
-        else xr.Dataset(coords=coords)
-    )
-    return with_groups(
-        data, {"sample_stats": stats.assign({name: (dims, x) for name, x in found.items()})}
-    )
+    stats = xr.Dataset(coords=coords)
+    if "sample_stats" in group_names(data):
+        stats = get_group(data, "sample_stats")
+    stats = stats.assign({name: (dims, x) for name, x in found.items()})
+    return with_groups(data, {"sample_stats": stats})
 
 
 def draws_for(
@@ -88,6 +85,7 @@ def draws_for(
     """
     sites = {name: np.asarray(x) for name, x in site_arrays(posterior, tuple(view.shapes)).items()}
     lead = len(sample_dims(posterior))
+    rows = {}
     for name, x in sites.items():
         if not jnp.issubdtype(x.dtype, jnp.floating):
             raise SymmetryError(
@@ -99,19 +97,15 @@ def draws_for(
                 f"{who}: draws of site {name!r} have the shape {x.shape[lead:]}; the model's has "
                 f"{tuple(view.shapes[name])}."
             )
-    sample = next(iter(sites.values())).shape[:lead]
-    return {
-        name: jnp.asarray(np.array(x.reshape(-1, *x.shape[lead:]), float))
-        for name, x in sites.items()
-    }, sample
+        rows[name] = jnp.asarray(np.array(x.reshape(-1, *x.shape[lead:]), float))  # (draw, *site)
+    return rows, next(iter(sites.values())).shape[:lead]
 
 
 def _densities(view: ModelView, posterior: xr.Dataset) -> dict[str, np.ndarray]:
     """Sums over all sites and over the observed ones, of the shape of the draws."""
     rows, sample = draws_for("with_log_joint", view, posterior)
-    joint, likelihood = jax.jit(partial(jax.lax.map, partial(_sums, view), batch_size=BATCH_SIZE))(
-        rows
-    )
+    each = jax.jit(partial(jax.lax.map, partial(_sums, view), batch_size=BATCH_SIZE))
+    joint, likelihood = each(rows)
     found = {"log_joint": np.asarray(joint).reshape(sample)}
     if view.observed:
         found["log_likelihood"] = np.asarray(likelihood).reshape(sample)

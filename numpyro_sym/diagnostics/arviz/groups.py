@@ -34,7 +34,9 @@ def group_names(data: Any) -> list[str]:
     """Names of the groups, in order."""
     if isinstance(data, xr.DataTree):
         return list(data.children)
-    return list(data.groups()) if callable(getattr(data, "groups", None)) else []
+    if callable(getattr(data, "groups", None)):
+        return list(data.groups())
+    return []
 
 
 def get_group(data: Any, group: str) -> xr.Dataset:
@@ -49,18 +51,15 @@ def with_groups(data: Any, changed: dict[str, xr.Dataset | None]) -> Any:
     """
     kept = {name: dataset for name, dataset in changed.items() if dataset is not None}
     if isinstance(data, xr.DataTree):
-        children = {
-            name: xr.DataTree(kept[name], name=name, children=dict(node.children))
-            if name in kept
-            else node
-            for name, node in data.children.items()
-            if name in kept or name not in changed
-        }
-        children |= {
-            name: xr.DataTree(dataset, name=name)
-            for name, dataset in kept.items()
-            if name not in children
-        }
+        children = {}
+        for name, node in data.children.items():
+            if name in kept:
+                children[name] = xr.DataTree(kept[name], name=name, children=dict(node.children))
+            elif name not in changed:
+                children[name] = node
+        for name, dataset in kept.items():
+            if name not in children:
+                children[name] = xr.DataTree(dataset, name=name)
         return xr.DataTree(data.to_dataset(), children=children, name=data.name)
     out = data.copy()
     for name in changed:
@@ -100,11 +99,9 @@ def posterior_of(data: Any) -> xr.Dataset:
 
 def sample_dims(dataset: xr.Dataset) -> tuple[str, ...]:
     """The dimensions of draws: chains of a sampler, or the ``sample`` of a guide (ArviZ 1.x)."""
-    return (
-        ("sample",)
-        if "sample" in dataset.sizes and "chain" not in dataset.sizes
-        else ("chain", "draw")
-    )
+    if "sample" in dataset.sizes and "chain" not in dataset.sizes:
+        return ("sample",)
+    return ("chain", "draw")
 
 
 def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
@@ -128,7 +125,8 @@ def site_arrays(dataset: xr.Dataset, sites: tuple[str, ...]) -> dict[str, Any]:
             f"The draws have no dimension {missing[0]!r}; they have {dict(dataset.sizes)}."
         )
     some = dataset[list(sites)]
-    some = some.chunk() if some.chunks else some
+    if some.chunks:
+        some = some.chunk()
     return {site: some[site].transpose(*sample_dims(dataset), ...).data for site in sites}
 
 

@@ -54,11 +54,8 @@ def summary_of(
     elif used != sym:
         told["scales"] = "left as they are"
     if isinstance(found.distance, np.ndarray):  # dask's are not computed yet
-        for name, x in (
-            ("mean_distance_before", found.distance_before),
-            ("mean_distance", found.distance),
-        ):
-            told[name] = round(float(np.mean(x)), 6)
+        told["mean_distance_before"] = round(float(np.mean(found.distance_before)), 6)
+        told["mean_distance"] = round(float(np.mean(found.distance)), 6)
         told["exact_share"] = round(float(np.mean(found.exact)), 6)
     return json.dumps(told)
 
@@ -70,11 +67,8 @@ def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
     for u in sym:
         sets = [_name(u.name, f"set_{i}") for i in range(len(u.batch))]
         dims = (*sample, *sets, _name(u.name, "slot"))
-        variables[_name(u.name, "permutation")] = (
-            dims,
-            np.asarray(found.elements[u.name].permutation),
-        )
-        variables[_name(u.name, "factor")] = (dims, np.asarray(found.elements[u.name].factor))
+        for part, x in found.elements[u.name]._asdict().items():
+            variables[_name(u.name, part)] = (dims, np.asarray(x))
     for name in ("distance_before", "distance", "gap", "exact"):
         variables[name] = (sample, np.asarray(getattr(found, name)))
     return xr.Dataset(variables, {dim: draws[dim] for dim in sample if dim in draws.coords})
@@ -96,7 +90,8 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
     >>> from numpyro_sym.diagnostics import act_on_group, elements_of
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
     >>> mu[2:] = mu[2:, :, ::-1]
-    >>> data = az.from_dict({"posterior": {"mu": mu}}) if az.__version__ >= "1" else az.from_dict({"mu": mu})
+    >>> groups = {"posterior": {"mu": mu}}
+    >>> data = az.from_dict(groups) if az.__version__ >= "1" else az.from_dict(**groups)
     >>> sym = nsym.mixture(2, {"mu": 0})
     >>> aligned = nsym.rebasin(data, sym, keep_elements=True)
     >>> g = elements_of(aligned, sym)
@@ -109,8 +104,7 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
     if name not in group_names(data):
         raise SymmetryError(
             f"elements_of: no elements of group {group!r} are kept; there are groups "
-            f"{group_names(data)}. "
-            "Use rebasin(data, sym, keep_elements=True)."
+            f"{group_names(data)}. Use rebasin(data, sym, keep_elements=True)."
         )
     kept = get_group(data, name)
     kept = kept.transpose(*sample_dims(kept), ...)

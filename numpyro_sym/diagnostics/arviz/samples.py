@@ -25,17 +25,18 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
     if "posterior" in group_names(data):
         dataset = posterior_of(data)
         lead = sample_dims(dataset)
-        arrays = {str(n): x.transpose(*lead, ...).values for n, x in dataset.items()}
-        arrays = {n: x.reshape(-1, *x.shape[len(lead) :]) for n, x in arrays.items()}
+        arrays = {}
+        for name, draws in dataset.items():
+            x = draws.transpose(*lead, ...).values
+            arrays[str(name)] = x.reshape(-1, *x.shape[len(lead) :])  # (draw, *site)
     elif isinstance(data, Mapping) and "chain" not in getattr(data, "sizes", ()):
         arrays = {name: _numbers(name, x) for name, x in data.items()}
     else:
         raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))
-    chosen = (
-        list(sites)
-        if sites is not None
-        else [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
-    )
+    if sites is None:
+        chosen = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+    else:
+        chosen = list(sites)
     for name in chosen:
         if name not in arrays:
             raise SymmetryError(f"The draws do not hold site {name!r}; they hold {sorted(arrays)}.")
@@ -47,9 +48,8 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
             f"Every site must have the same number of draws, along its first axis; got {lengths}."
         )
     if 0 in lengths.values():
-        raise SymmetryError(
-            f"There are no draws; the sites have shapes { {n: arrays[n].shape for n in chosen} }."
-        )
+        shapes = {name: arrays[name].shape for name in chosen}
+        raise SymmetryError(f"There are no draws; the sites have shapes {shapes}.")
     return {name: arrays[name] for name in chosen}
 
 

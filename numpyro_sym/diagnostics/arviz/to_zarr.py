@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def rebasin_to_zarr(
     >>> import tempfile, numpy as np, xarray as xr, numpyro_sym as nsym
     >>> mu = np.random.default_rng(0).normal([-3.0, 3.0], 0.1, size=(4, 100, 2))
     >>> mu[2:] = mu[2:, :, ::-1]
-    >>> data = xr.DataTree.from_dict({"posterior": xr.Dataset({"mu": (("chain", "draw", "component"), mu)})})
+    >>> posterior = xr.Dataset({"mu": (("chain", "draw", "component"), mu)})
+    >>> data = xr.DataTree.from_dict({"posterior": posterior})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     aligned = rebasin_to_zarr(data, folder, nsym.mixture(2, {"mu": 0}), progress_bar=False)
     ...     bool(np.ptp(aligned["posterior/mu"].mean(("chain", "draw")).values) > 5.9)
@@ -79,37 +80,32 @@ def rebasin_to_zarr(
         ) from error
     check_arguments(rebasin_to_zarr, locals())
     posterior_of(data)
-    groups = {
-        name: _chunked(get_group(data, name))
-        for name in ALIGNED_GROUPS
-        if name in group_names(data)
-    }
+    there = [name for name in ALIGNED_GROUPS if name in group_names(data)]
+    groups = {name: _chunked(get_group(data, name)) for name in there}
     blocks = {name: list(_blocks(dataset)) for name, dataset in groups.items()}
     asked = _fingerprints(groups, blocks, sym, reference)
     if not _is_prepared(store, asked):
         zarr.open_group(store, zarr_format=2).attrs[_STATE] = _BEGUN
         found = _prepare(data, groups, blocks, store, sym, reference)
-        prepared = asked | {"point": found}
-        zarr.open_group(store, zarr_format=2).attrs[_STATE] = prepared | {
-            "all": fingerprint.of_text(prepared)
-        }
+        state = asked | {"point": found}
+        state["all"] = fingerprint.of_text(state)
+        zarr.open_group(store, zarr_format=2).attrs[_STATE] = state
     point = _point(store)
     for name, dataset in groups.items():
         if _sizes(_open(store, name)) != _sizes(dataset):
             raise SymmetryError(
                 f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group "
-                f"{name!r}. Give a new "
-                "directory, or the data of the run that was interrupted."
+                f"{name!r}. Give a new directory, or the data of the run that was interrupted."
             )
     marks = {name: _marks(store, name, len(blocks[name])) for name in groups}
     _refuse_damaged(groups, blocks, marks, store)
     tasks = []
     for name, dataset in groups.items():
         for i in np.flatnonzero(~marks[name].any(1)):
-            block = dataset.isel(blocks[name][i])
-            tasks.append(
-                dask.delayed(_write)(block, point, sym, str(store), name, blocks[name][i], int(i))
-            )
+            where = blocks[name][i]
+            block = dataset.isel(where)
+            task = dask.delayed(_write)(block, point, sym, str(store), name, where, int(i))
+            tasks.append(task)
     with ProgressBar() if progress_bar else nullcontext():
         dask.compute(*tasks)
     return xr.open_datatree(store, engine="zarr", chunks={}, consolidated=False)
@@ -131,13 +127,11 @@ def _write(
 
     block = block.load()
     aligned = _draws_of(with_sites(block, align_dataset(block, point, sym).sites))
-    aligned.drop_vars(list(aligned.coords)).to_zarr(
-        store, group=group, region=dict(where), **_FORMAT
-    )
-    mark = np.concatenate(
-        [fingerprint.of_dataset(_draws_of(block)), fingerprint.of_dataset(aligned)]
-    )
-    zarr.open_array(store, path=f"{_WRITTEN}/{group}", zarr_format=2)[i] = mark
+    bare = aligned.drop_vars(list(aligned.coords))
+    bare.to_zarr(store, group=group, region=dict(where), **_FORMAT)
+    marks = fingerprint.of_dataset(_draws_of(block)), fingerprint.of_dataset(aligned)
+    written = zarr.open_array(store, path=f"{_WRITTEN}/{group}", zarr_format=2)
+    written[i] = np.concatenate(marks)
 
 
 def _draws_of(dataset: xr.Dataset) -> xr.Dataset:
@@ -165,23 +159,20 @@ def _prepare(
         if name in (_REFERENCE, _WRITTEN):
             continue
         if name in groups:
-            groups[name].assign_attrs(rebasin=done).to_zarr(
-                store, group=name, mode="w", compute=False, **_FORMAT
-            )
+            dataset = groups[name].assign_attrs(rebasin=done)
+            dataset.to_zarr(store, group=name, mode="w", compute=False, **_FORMAT)
         else:
             _rechunked(get_group(data, name)).to_zarr(store, group=name, mode="w", **_FORMAT)
-    at = {
-        name: (tuple(f"{name}_{i}" for i in range(np.ndim(x))), x)
-        for name, x in found.reference.items()
-    }
+    at = {}
+    for name, x in found.reference.items():
+        at[name] = (tuple(f"{name}_{i}" for i in range(np.ndim(x))), x)
     xr.Dataset(at).to_zarr(store, group=_REFERENCE, mode="w", **_FORMAT)
+    words = 2 * fingerprint.WORDS
+    marks = {}
+    for name, some in blocks.items():
+        marks[name] = ((f"{name}_block", "word"), np.zeros((len(some), words), np.uint64))
     # One chunk for each block: two of them may be written at once.
-    blank = {
-        name: np.zeros((len(some), 2 * fingerprint.WORDS), np.uint64)
-        for name, some in blocks.items()
-    }
-    marks = {name: ((f"{name}_block", "word"), x) for name, x in blank.items()}
-    one = {name: {"chunks": (1, x.shape[1])} for name, x in blank.items()}
+    one = {name: {"chunks": (1, words)} for name in blocks}
     xr.Dataset(marks).to_zarr(store, group=_WRITTEN, mode="w", encoding=one, **_FORMAT)
     return fingerprint.of_arrays(found.reference)
 
@@ -198,19 +189,16 @@ def _fingerprints(
     """What this call is about. Of the draws, the first and the last block of each group; blocks
     mark the rest.
     """
-    ends = [
-        fingerprint.of_dataset(_draws_of(groups[name].isel(some[i]))).tolist()
-        for name, some in blocks.items()
-        for i in (0, -1)
-    ]
+    ends = []
+    for name, some in blocks.items():
+        for where in (some[0], some[-1]):
+            ends.append(fingerprint.of_dataset(_draws_of(groups[name].isel(where))).tolist())
     point, _ = point_of(reference, sym)
-    asked = (
-        fingerprint.of_arrays(point) if isinstance(point, Mapping) else fingerprint.of_text(point)
-    )
+    of_point = fingerprint.of_arrays if isinstance(point, Mapping) else fingerprint.of_text
     return {
         "draws": fingerprint.of_text(ends),
         "symmetry": fingerprint.of_symmetry(sym),
-        "reference": asked,
+        "reference": of_point(point),
     }
 
 
@@ -233,12 +221,9 @@ def _is_prepared(store: str | Path, asked: Mapping[str, str]) -> bool:
         )
     if state == _BEGUN:
         return False
-    told = (
-        {what: mark for what, mark in state.items() if what != "all"}
-        if isinstance(state, Mapping)
-        else {}
-    )
-    if not {*asked, "point"} <= set(told) or state["all"] != fingerprint.of_text(told):
+    told = dict(state) if isinstance(state, Mapping) else {}
+    mark_of_all = told.pop("all", None)
+    if not {*asked, "point"} <= set(told) or mark_of_all != fingerprint.of_text(told):
         raise SymmetryError(
             f"rebasin_to_zarr: attributes of {str(store)!r} are damaged. Give a new directory."
         )
@@ -246,8 +231,7 @@ def _is_prepared(store: str | Path, asked: Mapping[str, str]) -> bool:
         if told[what] != mark:
             raise SymmetryError(
                 f"rebasin_to_zarr: {str(store)!r} was begun with {_OTHERS[what]}. Give a new "
-                "directory, or what "
-                "the run that was interrupted was given."
+                "directory, or what the run that was interrupted was given."
             )
     return True
 
@@ -261,8 +245,7 @@ def _point(store: str | Path) -> dict[str, np.ndarray]:
     if fingerprint.of_arrays(point) != state["point"]:
         raise SymmetryError(
             f"rebasin_to_zarr: the reference in {str(store)!r} is damaged, so blocks would be "
-            "aligned to another "
-            "point. Give a new directory."
+            "aligned to another point. Give a new directory."
         )
     return point
 
@@ -280,8 +263,7 @@ def _marks(store: str | Path, group: str, number: int) -> np.ndarray:
     if array.shape != (number, 2 * fingerprint.WORDS):
         raise SymmetryError(
             f"rebasin_to_zarr: {str(store)!r} holds draws of other sizes or chunks in group "
-            f"{group!r}. Give a new "
-            "directory, or the data of the run that was interrupted."
+            f"{group!r}. Give a new directory, or the data of the run that was interrupted."
         )
     marks = np.ones(array.shape, np.uint64)
     for i in range(number):
@@ -302,29 +284,28 @@ def _refuse_damaged(
     import dask
     import zarr
 
-    marked = [(name, int(i)) for name in groups for i in np.flatnonzero(marks[name].any(1))]
-    tasks = [
-        dask.delayed(_faults)(
-            groups[name].isel(blocks[name][i]), str(store), name, blocks[name][i], marks[name][i]
-        )
-        for name, i in marked
-    ]
+    marked, tasks = [], []
+    for name, dataset in groups.items():
+        for i in np.flatnonzero(marks[name].any(1)).tolist():
+            where = blocks[name][i]
+            block = dataset.isel(where)
+            tasks.append(dask.delayed(_faults)(block, str(store), name, where, marks[name][i]))
+            marked.append((name, i))
     damaged = []
     for (name, i), fault in zip(marked, dask.compute(*tasks), strict=True):
         if fault == "draws":
             raise SymmetryError(
                 f"rebasin_to_zarr: {str(store)!r} was begun with other draws: "
-                f"{_where(name, blocks[name][i])} was "
-                "written from others than these. Give a new directory."
+                f"{_where(name, blocks[name][i])} was written from others than these. Give a new "
+                "directory."
             )
         if fault:
             damaged.append(_where(name, blocks[name][i]))
             zarr.open_array(store, path=f"{_WRITTEN}/{name}", zarr_format=2)[i] = np.uint64(0)
     if damaged:
         raise SymmetryError(
-            f"rebasin_to_zarr: {str(store)!r} is damaged: {'; '.join(damaged)}. The marks of "
-            "these blocks are taken "
-            "back: call again, and they are made again."
+            f"rebasin_to_zarr: {str(store)!r} is damaged: {'; '.join(damaged)}. The marks of these "
+            "blocks are taken back: call again, and they are made again."
         )
 
 
@@ -352,8 +333,7 @@ def _where(group: str, block: Mapping[str, slice]) -> str:
 def _unreadable(store: str | Path, what: str, error: Exception) -> SymmetryError:
     return SymmetryError(
         f"rebasin_to_zarr: {what} in {str(store)!r} cannot be read ({type(error).__name__}: "
-        f"{error}). Give a new "
-        "directory."
+        f"{error}). Give a new directory."
     )
 
 
@@ -368,11 +348,12 @@ def _chunked(dataset: xr.Dataset) -> xr.Dataset:
     """Chunks along chains and draws alone, the same for all that have these, and of one size as
     zarr's are.
     """
-    draws = dataset[[name for name, x in dataset.data_vars.items() if set(_SAMPLE) <= set(x.dims)]]
+    draws = _draws_of(dataset)
     given = draws.unify_chunks().chunks
-    by = {dim: max(given.get(dim, ({"chain": 1, "draw": _DRAWS}[dim],))) for dim in _SAMPLE}
-    whole = {dim: -1 for dim in draws.dims if dim not in _SAMPLE}
-    return dataset.assign(draws.chunk({**by, **whole}).data_vars).drop_encoding()
+    sizes = dict.fromkeys(draws.dims, -1)
+    sizes["chain"] = max(given.get("chain", (1,)))
+    sizes["draw"] = max(given.get("draw", (_DRAWS,)))
+    return dataset.assign(draws.chunk(sizes).data_vars).drop_encoding()
 
 
 def _rechunked(dataset: xr.Dataset) -> xr.Dataset:
@@ -381,10 +362,10 @@ def _rechunked(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _blocks(dataset: xr.Dataset) -> Iterator[dict[str, slice]]:
-    ends = {dim: np.cumsum((0, *dataset.chunks[dim])).tolist() for dim in _SAMPLE}
-    spans = [
-        [slice(a, b) for a, b in zip(ends[dim], ends[dim][1:], strict=False)] for dim in _SAMPLE
-    ]
+    spans = []
+    for dim in _SAMPLE:
+        ends = np.cumsum((0, *dataset.chunks[dim])).tolist()
+        spans.append([slice(a, b) for a, b in pairwise(ends)])
     for chain, draw in product(*spans):
         yield {"chain": chain, "draw": draw}
 

@@ -41,14 +41,10 @@ class ChainModes(NamedTuple):
         return int(self.label.max()) + 1
 
     def __str__(self) -> str:
-        rows = [
-            [
-                mode,
-                ", ".join(map(str, np.flatnonzero(self.label == mode))),
-                int((self.label == mode).sum()),
-            ]
-            for mode in range(self.num_modes)
-        ]
+        rows: list[list[object]] = []
+        for mode in range(self.num_modes):
+            chains = np.flatnonzero(self.label == mode)
+            rows.append([mode, ", ".join(map(str, chains)), len(chains)])
         return text_table(["mode", "chains", "how many"], rows)
 
 
@@ -92,9 +88,8 @@ def chain_modes(functions: Any) -> ChainModes:
             each = np.where(away > 0, away / spread, 0.0)
         distance[i] = np.where(settled & settled[i], each, 0.0).max(-1)
     _, component = connected_components(distance <= APART, directed=False)
-    sizes = np.bincount(component)
-    first = [int(np.argmax(component == c)) for c in range(len(sizes))]
-    ranked = sorted(range(len(sizes)), key=lambda c: (-sizes[c], first[c]))
+    _, first, sizes = np.unique(component, return_index=True, return_counts=True)
+    ranked = np.lexsort((first, -sizes))
     return ChainModes(np.argsort(ranked)[component], distance, np.asarray(settled.all(-1)))
 
 
@@ -126,7 +121,7 @@ def modes_seen(label: ArrayLike) -> ModesSeen:
     given = real_array("modes_seen", "label", label, "ints (chain,)", ndim=(1,))
     _, counts = np.unique(given, return_counts=True)
     total = counts.sum()
-    r = np.arange(1, total + 1)[:, None]
+    r = np.arange(1, total + 1)[:, None]  # (number of chains, mode)
     rest = total - counts
     possible = rest >= r
     log_missed = gammaln(rest + 1) - gammaln(np.where(possible, rest - r, 0) + 1)
@@ -140,6 +135,7 @@ def _settled(x: np.ndarray) -> np.ndarray:
     function)``.
     """
     length = x.shape[1] // 4
+    # (chain, quarter, draw, function)
     quarters = x[:, : 4 * length].reshape(len(x), 4, length, -1)
     within = quarters.var(2, ddof=1).mean(1)
     between = quarters.mean(2).var(1, ddof=1)
@@ -154,14 +150,13 @@ def _flat(functions: Any) -> np.ndarray:
     if isinstance(functions, xr.Dataset):
         functions = {str(n): x.transpose("chain", "draw", ...).values for n, x in functions.items()}
     given = list(functions.values()) if isinstance(functions, Mapping) else [functions]
-    arrays = [
-        real_array("chain_modes", "functions", a, _EXPECTED, ndim=2, infinite=True).astype(float)
-        for a in given
-    ]
-    if not arrays or len({a.shape[:2] for a in arrays}) > 1:
-        raise SymmetryError(
-            f"chain_modes: functions must be {_EXPECTED}; got shapes {[a.shape for a in arrays]}."
-        )
+    arrays = []
+    for x in given:
+        a = real_array("chain_modes", "functions", x, _EXPECTED, ndim=2, infinite=True)
+        arrays.append(a.astype(float))
+    shapes = [a.shape for a in arrays]
+    if len({shape[:2] for shape in shapes}) != 1:
+        raise SymmetryError(f"chain_modes: functions must be {_EXPECTED}; got shapes {shapes}.")
     return np.concatenate([a.reshape(*a.shape[:2], -1) for a in arrays], -1)
 
 

@@ -71,13 +71,12 @@ def functional_modes(
     expected = "finite draws of shape (chains, draws, features)"
     x = real_array("functional_modes", "draws", draws, expected, ndim=(3,)).astype(float)
     x = x / unit_of(x)  # only ratios of distances count
-    points = x.reshape(-1, x.shape[-1])
+    points = x.reshape(-1, x.shape[-1])  # (draw of any chain, feature)
     num_neighbours = max(10, len(points) // 20) if num_neighbours is None else num_neighbours
     if len(points) <= max(num_neighbours, max_modes) + 1 or (num_modes or 1) > max_modes:
         raise SymmetryError(
             f"functional_modes: {len(points)} draws are too few for {num_neighbours} neighbours "
-            f"and up to {max_modes} "
-            f"modes, or num_modes = {num_modes} exceeds max_modes."
+            f"and up to {max_modes} modes, or num_modes = {num_modes} exceeds max_modes."
         )
     labels = _spectral(points, num_modes, num_neighbours, max_modes, rng_seed)
     order = np.argsort(-np.bincount(labels), kind="stable")
@@ -100,6 +99,7 @@ def _spectral(
 ) -> np.ndarray:
     """Labels of the points, by the lowest eigenvectors of the graph of nearest neighbours."""
     size = len(points)
+    # (draw, neighbour), without the draw itself, which is its own nearest
     near = cKDTree(points).query(points, k=neighbours + 1)[1][:, 1:]
     rows = np.repeat(np.arange(size), neighbours)
     graph = coo_array((np.ones(rows.size), (rows, near.ravel())), shape=(size, size)).tocsr()
@@ -118,7 +118,8 @@ def _spectral(
         return np.zeros(size, int)
     if count == apart:
         return parts
-    rows_ = vector[:, ::-1][:, :count]
-    rows_ = rows_ / np.linalg.norm(rows_, axis=1, keepdims=True).clip(1e-300)
-    labels = kmeans2(rows_, count, minit="++", rng=seed)[1]
+    # (draw, eigenvector), the lowest of I - W first
+    embedded = vector[:, ::-1][:, :count]
+    embedded = embedded / np.linalg.norm(embedded, axis=1, keepdims=True).clip(1e-300)
+    labels = kmeans2(embedded, count, minit="++", rng=seed)[1]
     return np.unique(labels, return_inverse=True)[1]

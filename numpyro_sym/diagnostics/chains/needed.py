@@ -61,10 +61,16 @@ def chains_needed(
     low = len(p) - 1
     near = high - max(2, high // 1000)
     if near > low:
-        low, high = (near, high) if _seen_all(p, near) < confidence else (low, near)
+        if _seen_all(p, near) < confidence:
+            low = near
+        else:
+            high = near
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _seen_all(p, middle) >= confidence else (middle, high)
+        if _seen_all(p, middle) < confidence:
+            low = middle
+        else:
+            high = middle
     return high
 
 
@@ -83,9 +89,8 @@ def _probabilities(num_modes: int | None, given: ArrayLike | None) -> np.ndarray
     if len(p) > MOST_MODES or p.min() < LEAST_PROBABILITY:
         raise SymmetryError(
             f"chains_needed: probabilities must be {expected}; got {len(p)}, the least "
-            f"{p.min():.3g}. A mode in which "
-            "one chain of a hundred million settles is seen by no number of chains that could be "
-            "run."
+            f"{p.min():.3g}. A mode in which one chain of a hundred million settles is seen by no "
+            "number of chains that could be run."
         )
     return p / p.sum()
 
@@ -98,9 +103,10 @@ def _bonferroni(p: np.ndarray, confidence: float) -> int:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (
-            (middle, high) if np.exp(-rate * middle).sum() > 1 - confidence else (low, middle)
-        )
+        if np.exp(-rate * middle).sum() > 1 - confidence:
+            low = middle
+        else:
+            high = middle
     return high
 
 
@@ -109,9 +115,9 @@ def _refuse_long_work(p: np.ndarray, confidence: float) -> None:
     n = _bonferroni(p, confidence)
     if (p * n < _SURE).sum() * len(_angles(n)) > _MOST_TERMS:
         raise SymmetryError(
-            f"chains_needed: {len(p)} modes, the rarest of probability {p.min():.3g}, are too "
-            "many to count exactly; "
-            f"{n} chains are enough. Use method='markov' for the bound, or put rare modes together."
+            f"chains_needed: {len(p)} modes, the rarest of probability {p.min():.3g}, are too many "
+            f"to count exactly; {n} chains are enough. Use method='markov' for the bound, or put "
+            "rare modes together."
         )
 
 
@@ -124,14 +130,15 @@ def _expected(p: np.ndarray) -> float:
     scale = 1 / p.min()
 
     def still_missing(t: float) -> float:
-        return float(-np.expm1(np.log(-np.expm1(-p * t * scale)).sum())) if t > 0 else 1.0
+        if t <= 0:
+            return 1.0
+        return float(-np.expm1(np.log(-np.expm1(-p * t * scale)).sum()))
 
-    ends = (0.0, 1e-3, 1e-1, 1.0, 5.0, 20.0, 100.0)
-    pieces = (
-        quad(still_missing, a, b, epsabs=1e-13, epsrel=1e-11, limit=500)[0]
-        for a, b in pairwise(ends)
-    )
-    return scale * sum(pieces)
+    total = 0.0
+    for a, b in pairwise((0.0, 1e-3, 1e-1, 1.0, 5.0, 20.0, 100.0)):
+        piece, _ = quad(still_missing, a, b, epsabs=1e-13, epsrel=1e-11, limit=500)
+        total += piece
+    return scale * total
 
 
 def _seen_all(p: np.ndarray, n: int) -> float:
@@ -176,11 +183,9 @@ def _angles(n: int) -> np.ndarray:
     is below rounding, and n is large, there is nothing to add.
     """
     points = 4 * n + 64
-    reach = (
-        points // 2
-        if n < 2000
-        else min(points // 2, int(points / (2 * np.pi) * np.sqrt(160 / n)) + 1)
-    )
+    reach = points // 2
+    if n >= 2000:
+        reach = min(reach, int(points / (2 * np.pi) * np.sqrt(160 / n)) + 1)
     if 2 * reach >= points - 1:
         return np.arange(points)
     return np.arange(-reach, reach + 1)

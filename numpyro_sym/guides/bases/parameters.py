@@ -33,14 +33,12 @@ def refuse_others_params(
         if name not in params:
             raise SymmetryError(
                 f"{who}: params lack {name!r}; they hold {sorted(params)}. Pass the parameters "
-                "that SVI trained for "
-                "this guide: svi.run(...).params, or svi.get_params(state)."
+                "that SVI trained for this guide: svi.run(...).params, or svi.get_params(state)."
             )
         if shape is not None and np.shape(params[name]) != shape:
             raise SymmetryError(
                 f"{who}: parameter {name!r} is {describe(params[name])}; this guide's has shape "
-                f"{shape}. Are they "
-                "another model's?"
+                f"{shape}. Are they another model's?"
             )
 
 
@@ -64,7 +62,6 @@ def _params_of(
     except Exception as error:
         raise SymmetryError(
             f"{who}: the guide raised {type(error).__name__} when it was run: {error}. Pass the "
-            "model's own arguments "
-            "after params, as one would to run it."
+            "model's own arguments after params, as one would to run it."
         ) from error
     return seen

@@ -87,10 +87,8 @@ def _refuse_without_density(guide: Any) -> None:
     if not _has_density(guide):
         raise SymmetryError(
             f"AutoSymmetrized: {type(guide).__name__} has no tractable density over the model's "
-            "sites, so there is "
-            "nothing to average. Use AutoNormal, another AutoContinuous guide, or a guide of your "
-            "own whose sample "
-            "sites are the model's."
+            "sites, so there is nothing to average. Use AutoNormal, another AutoContinuous guide, "
+            "or a guide of your own whose sample sites are the model's."
         )
 
 
@@ -120,8 +118,7 @@ def refuse_model(who: str, trace: Mapping[str, Any]) -> None:
     if observed:
         raise SymmetryError(
             f"{who}: expected a guide; this one observes site {observed[0]!r}, as a model does. "
-            "Write "
-            "AutoSymmetrizedNormal(model), or AutoSymmetrized(AutoNormal(model))."
+            "Write AutoSymmetrizedNormal(model), or AutoSymmetrized(AutoNormal(model))."
         )
 
 
@@ -248,15 +245,15 @@ def _written_by_hand(
         ):
             raise SymmetryError(
                 f"AutoSymmetrized: site {name!r} of the guide is auxiliary or discrete, so the "
-                "guide has no tractable "
-                "density over the model's sites. Marginalise it, or leave it out."
+                "guide has no tractable density over the model's sites. Marginalise it, or leave "
+                "it out."
             )
         for frame in site["cond_indep_stack"]:
             if plates.get(frame.name, frame.size) != frame.size:
                 raise SymmetryError(
                     f"AutoSymmetrized: site {name!r} of the guide stands in the subsampled plate "
-                    f"{frame.name!r}. Put "
-                    "local sites into a guide of their own, joined to this one by AutoGuideList."
+                    f"{frame.name!r}. Put local sites into a guide of their own, joined to this "
+                    "one by AutoGuideList."
                 )
         supports[name] = site["fn"].support
     params = {name: site["value"] for name, site in trace.items() if site["type"] == "param"}

@@ -195,7 +195,7 @@ def test_refused(model, site, message):
 
 def test_a_model_that_cannot_be_run_says_so():
     data = planted.arviz({"posterior": {"mu": np.zeros((1, 2, 3))}})
-    with pytest.raises(SymmetryError, match="'mixture' raised TypeError .* Pass the model's own"):
+    with pytest.raises(SymmetryError, match=r"'mixture' raised TypeError .* Pass the model's own"):
         label_probabilities(data, mixture, site="z")
 
 
