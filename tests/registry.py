@@ -373,6 +373,24 @@ def attention_with_inner_dimensions(x, y):
     observe(jnp.einsum("bthi,hi->b", heads, normal("out", 2, 3)), y)
 
 
+def flat_attention(x, y):
+    """Two heads of three inner dimensions, flattened in one axis as most programs have them."""
+    q, k, v = (normal(name, 4, 6) for name in ("q", "k", "v"))
+    tokens = x[:, :, None] * jnp.linspace(-1.0, 1.0, 4)
+    q, k, v = ((tokens @ w).reshape(len(x), 3, 2, 3) for w in (q, k, v))
+    weights = jax.nn.softmax(jnp.einsum("bthi,bshi->bhts", q, k), axis=-1)
+    heads = jnp.einsum("bhts,bshi->bthi", weights, v)
+    observe((heads.reshape(len(x), 3, 6) @ normal("out", 6)).sum(1), y)
+
+
+def grouped_convolution(x, y):
+    """Two groups of channels; what a group holds is its own, and the groups are exchangeable."""
+    kernels = normal("w1", 6, 1, 2), normal("w2", 4, 3, 1)  # out, in, width
+    h = jax.nn.tanh(jax.lax.conv_general_dilated(x[:, None], kernels[0], (1,), "VALID"))
+    h = jax.lax.conv_general_dilated(h, kernels[1], (1,), "VALID", feature_group_count=2)
+    observe(jax.nn.gelu(h).sum(2) @ normal("w3", 4), y)
+
+
 def table_of_networks(x, y):
     """A two-way table of networks, its rows and columns exchangeable."""
     w, v = normal("w", 2, 3, 2, 3), normal("v", 2, 3, 2)  # row, column, unit, input
@@ -487,6 +505,68 @@ BATCHED = [
             ]
         ),
         attention_with_inner_dimensions,
+        (X, Y),
+    ),
+    Case(
+        "attention-flat",
+        Symmetry(
+            [
+                Units(
+                    "head",
+                    2,
+                    axes=dict.fromkeys("qkv", Axis(1, inner=3)) | {"out": Axis(0, inner=3)},
+                ),
+                Units(
+                    "query-key",
+                    3,
+                    batch=2,
+                    kind="signed",
+                    incoming={"q": Axis(1, batch=Axis(1, inner=3))},
+                    outgoing={"k": Axis(1, batch=Axis(1, inner=3))},
+                ),
+                Units(
+                    "value",
+                    3,
+                    batch=2,
+                    kind="signed",
+                    incoming={"v": Axis(1, batch=Axis(1, inner=3))},
+                    outgoing={"out": Axis(0, batch=Axis(0, inner=3))},
+                ),
+            ]
+        ),
+        flat_attention,
+        (X, Y),
+    ),
+    Case(
+        "grouped-convolution",
+        Symmetry(
+            [
+                Units(
+                    "first",
+                    3,
+                    batch=2,
+                    kind="signed",
+                    incoming={"w1": Axis(0, batch=Axis(0, inner=3))},
+                    outgoing={"w2": Axis(1, batch=Axis(0, inner=2))},
+                ),
+                Units(
+                    "second",
+                    2,
+                    batch=2,
+                    axes={site: Axis(0, batch=Axis(0, inner=2)) for site in ("w2", "w3")},
+                ),
+                Units(
+                    "group",
+                    2,
+                    axes={
+                        "w1": Axis(0, inner=3),
+                        "w2": Axis(0, inner=2),
+                        "w3": Axis(0, inner=2),
+                    },
+                ),
+            ]
+        ),
+        grouped_convolution,
         (X, Y),
     ),
     Case(

@@ -17,7 +17,7 @@ from .engine.objective import to_reference
 from .engine.problem import Match
 from .engine.starts import GivenStarts
 from .iterated_mean import match_to_mean
-from .metrics import Euclidean, GivenMetric
+from .metrics import Euclidean, GivenMetric, opened_view
 from .packing import Packed, as_host_arrays, pack
 from .ranges import in_range, widened
 
@@ -160,7 +160,7 @@ def aligned(
     row = _row(who, reference, packed.sample) if point is None else None
 
     wide = {name: widened(x) for name, x in packed.with_others.items()}
-    view, unit = in_range(who, metric.view(wide, at, sym))
+    view, unit = in_range(who, opened_view(metric.view(wide, at, sym)))
     compared = {name: view.draws[name] for name in view.sym.sites}
     threads = num_threads or os.cpu_count() or 1
     if row == _MEAN:

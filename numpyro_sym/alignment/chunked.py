@@ -78,9 +78,8 @@ def align_chunked(
     lazily = partial(_lazily_aligned, draws, sym, lead, options)
     compared = {name: x for name, x in draws.items() if name not in labels}
     if isinstance(reference, Mapping):
-        found = lazily(
-            {name: np.asarray(reference[name]) for name in reference if name in compared}
-        )
+        point = {name: np.asarray(x) for name, x in reference.items() if name in compared}
+        found = lazily(point)
     elif isinstance(reference, str) and reference == "mean":
         found = _iterated_mean(lazily, _draw(compared, "first", sym, lead), lead, max_iterations)
     else:
@@ -118,21 +117,21 @@ def _lazily_aligned(
 
     some = draws[sym.sites[0]]
     dtype = np.promote_types(some.dtype, np.float32)  # holds permutations too, exactly
-    blank = _align_block(
-        [np.zeros((1,) * lead + x.shape[lead:], x.dtype) for x in draws.values()], draws, sym, point
-    )
-    shapes = [np.shape(leaf)[lead:] for leaf in jax.tree.leaves(blank)]
+    # One draw of zeros tells what comes out, and of which shapes.
+    zeros = [np.zeros((1,) * lead + x.shape[lead:], x.dtype) for x in draws.values()]
+    leaves, structure = jax.tree.flatten(_align_block(zeros, draws, sym, point))
+    shapes = [np.shape(leaf)[lead:] for leaf in leaves]
     ends = np.cumsum([prod(shape) for shape in shapes]).tolist()
     sample = tuple(range(lead))
+    # Every axis has a number: those of the draws in common, each site's own, and one of the rows.
     args: list[Any] = []
     axis = lead + 1
     for x in draws.values():
         args += [x, (*sample, *range(axis, axis + x.ndim - lead))]
         axis += x.ndim - lead
+    given: dict[str, Any] = {"names": tuple(draws), "sym": sym, "point": point, "options": options}
     rows = da.blockwise(
-        partial(
-            _rows_of_block, names=tuple(draws), sym=sym, point=point, options=options, dtype=dtype
-        ),
+        partial(_rows_of_block, dtype=dtype, **given),
         (*sample, lead),
         *args,
         new_axes={lead: ends[-1]},
@@ -140,20 +139,19 @@ def _lazily_aligned(
         dtype=dtype,
         meta=np.empty((0,) * (lead + 1), dtype),
     )
-    parts = [
-        rows.map_blocks(
-            partial(
-                _part, start=end - prod(shape), stop=end, shape=shape, dtype=np.result_type(leaf)
-            ),
-            dtype=np.result_type(leaf),
+    parts = []
+    for leaf, shape, end in zip(leaves, shapes, ends, strict=True):
+        own = np.result_type(leaf)
+        part = rows.map_blocks(
+            partial(_part, start=end - prod(shape), stop=end, shape=shape, dtype=own),
+            dtype=own,
             drop_axis=lead,
             new_axis=list(range(lead, lead + len(shape))),
             chunks=(*rows.chunks[:lead], *((n,) for n in shape)),
-            meta=np.empty((0,) * (lead + len(shape)), np.result_type(leaf)),
+            meta=np.empty((0,) * (lead + len(shape)), own),
         )
-        for leaf, shape, end in zip(jax.tree.leaves(blank), shapes, ends, strict=True)
-    ]
-    return jax.tree.unflatten(jax.tree.structure(blank), parts)._replace(reference=dict(point))
+        parts.append(part)
+    return jax.tree.unflatten(structure, parts)._replace(reference=dict(point))
 
 
 def _align_block(
@@ -170,9 +168,9 @@ def _rows_of_block(
 ) -> np.ndarray:
     found = _align_block(arrays, names, sym, point, **options)
     sample = np.shape(found.distance)
-    return np.concatenate(
-        [np.reshape(leaf, (*sample, -1)) for leaf in jax.tree.leaves(found)], -1, dtype=dtype
-    )
+    # (*sample, number)
+    columns = [np.reshape(leaf, (*sample, -1)) for leaf in jax.tree.leaves(found)]
+    return np.concatenate(columns, -1, dtype=dtype)
 
 
 def _part(rows: np.ndarray, *, start: int, stop: int, shape: tuple[int, ...], dtype) -> np.ndarray:
@@ -187,17 +185,20 @@ def _sample_ndim(
             raise SymmetryError(
                 f"align_chunked: the draws lack site {name!r}; there are {sorted(sites)}."
             )
-    for name in (*sym.sites, *(site for site in sym.label_sites if site in sites)):
+    labels = [site for site in sym.label_sites if site in sites]
+    for name in (*sym.sites, *labels):
         if not is_chunked(sites[name]):
             raise SymmetryError(
                 f"align_chunked: site {name!r} is a {type(sites[name]).__name__}; expected a dask "
                 "array, such as dask.array.from_array makes. For arrays in memory there is "
                 "numpyro_sym.align."
             )
-    if given is not None or not isinstance(reference, Mapping):
-        return 1 if given is None else given
+    if given is not None:
+        return given
     name = sym.sites[0]
-    return sites[name].ndim - np.ndim(reference[name]) if name in reference else 1
+    if isinstance(reference, Mapping) and name in reference:
+        return sites[name].ndim - np.ndim(reference[name])
+    return 1
 
 
 def _alike(
@@ -210,16 +211,14 @@ def _alike(
         raise SymmetryError(
             "align_chunked: chunk sizes are not known. Call compute_chunk_sizes() first."
         )
-    draws = {
-        name: sites[name]
-        for name in kept
-        if is_chunked(sites[name]) and sites[name].shape[:lead] == sample
-    }
+    draws = {}
+    for name in kept:
+        if is_chunked(sites[name]) and sites[name].shape[:lead] == sample:
+            draws[name] = sites[name]
     sym.check_shapes({name: x.shape for name, x in draws.items()}, sample)
-    return {
-        name: x.rechunk((*first.chunks[:lead], *((n,) for n in x.shape[lead:])))
-        for name, x in draws.items()
-    }
+    for name, x in draws.items():
+        draws[name] = x.rechunk((*first.chunks[:lead], *((n,) for n in x.shape[lead:])))
+    return draws
 
 
 def _draw(
@@ -228,13 +227,9 @@ def _draw(
     """One draw, computed."""
     import dask
 
-    index = (
-        (0,) * lead
-        if reference == "first"
-        else reference
-        if isinstance(reference, tuple)
-        else (reference,)
-    )
+    index = reference if isinstance(reference, tuple) else (reference,)
+    if reference == "first":
+        index = (0,) * lead
     sample = draws[sym.sites[0]].shape[:lead]
     fits = len(index) == lead and all(isinstance(i, int | np.integer) for i in index)
     if not fits or not all(-n <= i < n for i, n in zip(index, sample, strict=True)):

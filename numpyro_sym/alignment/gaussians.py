@@ -70,14 +70,9 @@ def align_gaussians(
     array([1., 2.])
     """
     check_arguments(align_gaussians, locals())
-    found = aligned(
-        "align_gaussians",
-        loc,
-        reference_loc,
-        sym,
-        metric=Wasserstein(scale, reference_scale),
-        **options,
-    )
+    metric = Wasserstein(scale, reference_scale)
+    found = aligned("align_gaussians", loc, reference_loc, sym, metric=metric, **options)
+    # The sites are the means: standard deviations go along, without signs.
     moved = act_on_scales(sym, found.elements, {name: scale[name] for name in sym.sites})
     return GaussianAlignment(
         found.sites,
@@ -112,9 +107,9 @@ def wasserstein_geodesic(
     """
 
     check_arguments(wasserstein_geodesic, locals())
-    shapes = [
-        {name: np.shape(x) for name, x in sites.items()} for sites in (loc0, scale0, loc1, scale1)
-    ]
+    shapes = []
+    for sites in (loc0, scale0, loc1, scale1):
+        shapes.append({name: np.shape(x) for name, x in sites.items()})
     if any(other != shapes[0] for other in shapes):
         raise SymmetryError(
             "wasserstein_geodesic: the four dicts must have sites and shapes in common; got "
@@ -129,9 +124,9 @@ def wasserstein_geodesic(
         if not xp.issubdtype(a.dtype, xp.floating):  # between two ints lie numbers that are none
             a = a.astype(float)
         where = xp.asarray(t, a.dtype)
-        where = where.reshape(where.shape + (1,) * a.ndim)
+        where = where.reshape(where.shape + (1,) * a.ndim)  # (*t, *site)
         return (1 - where) * a + where * b
 
-    return {n: between(a, loc1[n]) for n, a in loc0.items()}, {
-        n: between(a, scale1[n]) for n, a in scale0.items()
-    }
+    loc = {name: between(a, loc1[name]) for name, a in loc0.items()}
+    scale = {name: between(a, scale1[name]) for name, a in scale0.items()}
+    return loc, scale

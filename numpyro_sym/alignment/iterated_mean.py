@@ -29,19 +29,17 @@ def match_to_mean(
     found = match(draws, to_reference(sym, reference, weights), starts, num_threads)
     for _ in range(max_iterations):
         reference = {name: a.mean(0) for name, a in found.sites.items()}
-        before, found = (
-            found,
-            match(draws, to_reference(sym, reference, weights), found.elements, num_threads),
-        )
+        before, at = found, to_reference(sym, reference, weights)
+        found = match(draws, at, before.elements, num_threads)
         if _is_still(before, found):
             break
     return reference, found
 
 
 def _is_still(before: Match, after: Match) -> bool:
-    same = all(
-        np.array_equal(before.elements[n].permutation, after.elements[n].permutation)
-        for n in after.elements
-    )
-    old, new = (np.square(m.distance, dtype=float).sum() for m in (before, after))
-    return same and old - new <= 1e-6 * old
+    for name, element in after.elements.items():
+        if not np.array_equal(before.elements[name].permutation, element.permutation):
+            return False
+    old = np.square(before.distance, dtype=float).sum()
+    new = np.square(after.distance, dtype=float).sum()
+    return old - new <= 1e-6 * old

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 
 from ..symmetry import Element, Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
+from ..symmetry.symmetry import on_opened_arrays
 from .engine.nearest_step import parts, settled
 from .ranges import unit_in_jit
 
@@ -90,37 +92,41 @@ def align_in_jit(
             start=jnp.zeros((), dtype),
         )
 
-    together = parts(sym, {name: x.shape for name, x in draw.items()})
+    plain, way = on_opened_arrays(sym, {name: x.shape for name, x in draw.items()})
+    draw, at = way.open(draw), way.open(at)
+    together = parts(plain, {name: x.shape for name, x in draw.items()})
 
     def sweep(state: tuple) -> tuple:
         elements, moved, least, _, count = state
         before = least
         for part in together:
-            total, tried = settled(sym, part, at, moved, elements)
+            total, tried = settled(plain, part, at, moved, elements)
             total = _of_type(total, dtype)
             now = squared_distance(tried)
-            better = now < least
-            pairs = (total, elements), (tried, moved), (now, least)
-            elements, moved, least = (
-                jax.tree.map(lambda a, b, better=better: jnp.where(better, a, b), *pair)
-                for pair in pairs
-            )
+            # Where it is nearer: the elements, the sites and the distance together.
+            choose = partial(jnp.where, now < least)
+            new, old = (total, tried, now), (elements, moved, least)
+            elements, moved, least = jax.tree.map(choose, new, old)
         return elements, moved, least, least < before, count + 1
 
     start = _of_type(sym.identity(), dtype)
     first = squared_distance(draw)
+
+    def goes_on(state: tuple) -> jax.Array:
+        *_, is_nearer, count = state
+        return is_nearer & (count < max_sweeps)
+
     state = (start, draw, first, jnp.array(True), jnp.array(0))
-    elements, _, least, _, _ = jax.lax.while_loop(
-        lambda s: s[3] & (s[4] < max_sweeps), sweep, state
-    )
+    elements, _, least, _, _ = jax.lax.while_loop(goes_on, sweep, state)
     moved = {**sym.act(elements, given), **whole.moved_labels(elements, sites)}
-    distance, before = (jnp.ldexp(jnp.sqrt(square), unit) for square in (least, first))
+    distance = jnp.ldexp(jnp.sqrt(least), unit)
+    before = jnp.ldexp(jnp.sqrt(first), unit)
     return JitAlignment({**sites, **moved}, elements, distance, before)
 
 
 def _of_type(elements: Elements, dtype) -> Elements:
     """The same elements with arrays of one type, as a loop needs them."""
-    return {
-        n: Element(jnp.asarray(e.permutation, int), jnp.asarray(e.factor, dtype))
-        for n, e in elements.items()
-    }
+    out = {}
+    for name, (permutation, factor) in elements.items():
+        out[name] = Element(jnp.asarray(permutation, int), jnp.asarray(factor, dtype))
+    return out

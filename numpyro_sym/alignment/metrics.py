@@ -15,6 +15,7 @@ import numpy as np
 
 from ..symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.symmetry import on_opened_arrays
 from .engine.objective import Arrays
 from .packing import refuse_not_finite
 
@@ -33,6 +34,16 @@ class View(NamedTuple):
     reference: Arrays | None
     sym: Symmetry
     weights: Arrays | None = None
+
+
+def opened_view(view: View) -> View:
+    """What a metric compares, on arrays in which every run of a batch is an axis of its own."""
+    sym, way = on_opened_arrays(view.sym, {name: x.shape[1:] for name, x in view.draws.items()})
+    if not way.steps:
+        return view
+    reference = None if view.reference is None else way.open(view.reference)
+    weights = None if view.weights is None else way.open(view.weights)
+    return View(way.open(view.draws, lead=1), reference, sym, weights)
 
 
 class Metric(Protocol):
@@ -112,12 +123,12 @@ class Wasserstein:
 
     def view(self, draws: Arrays, reference: Arrays | None, sym: Symmetry) -> View:
         shapes = {name: draws[name].shape for name in sym.sites}
-        flat = {
-            name: np.asarray(s).reshape(shapes[name]) if np.size(s) == np.prod(shapes[name]) else s
-            for name, s in self.scale.items()
-            if name in shapes
-        }
+        flat = {name: s for name, s in self.scale.items() if name in shapes}
+        for name, s in flat.items():
+            if np.size(s) == np.prod(shapes[name]):
+                flat[name] = np.asarray(s).reshape(shapes[name])  # (batch, *site)
         both = {**draws, **_renamed(_positive(flat, shapes, "scale"), draws)}
+        # The same units, on means and on standard deviations.
         wide = Symmetry(_with_scales(u) for u in sym)
         if reference is None:
             return View(both, None, wide)
@@ -125,11 +136,8 @@ class Wasserstein:
             raise SymmetryError(
                 "Wasserstein: where the reference is a point, give its reference_scale too."
             )
-        at = _positive(
-            self.reference_scale,
-            {name: shape[1:] for name, shape in shapes.items()},
-            "reference_scale",
-        )
+        of_point = {name: shape[1:] for name, shape in shapes.items()}
+        at = _positive(self.reference_scale, of_point, "reference_scale")
         return View(both, {**reference, **_renamed(at, draws)}, wide)
 
 
@@ -155,12 +163,11 @@ class Activations:
         seen = Symmetry(_on_activations(u, sym) for u in sym)
         some = next(iter(draws.values()))
         batched = jax.jit(jax.vmap(lambda point: self.apply(point, self.inputs)))
-        at = (
-            None
-            if reference is None
-            else self._read(self.apply(reference, self.inputs), seen, (), some.dtype)
-        )
-        return View(self._read(batched(dict(draws)), seen, (len(some),), some.dtype), at, seen)
+        at = None
+        if reference is not None:
+            at = self._read(self.apply(reference, self.inputs), seen, (), some.dtype)
+        found = self._read(batched(dict(draws)), seen, (len(some),), some.dtype)
+        return View(found, at, seen)
 
     def _read(
         self, found: Mapping[str, Any], seen: Symmetry, sample: tuple[int, ...], dtype
@@ -182,7 +189,11 @@ def _on_activations(u: Units, sym: Symmetry) -> Units:
     """Units on arrays that bear their names, the batch first and the units last, and on the sets
     that they permute.
     """
-    sets = {v.name: axis for v in sym if (axis := sym.axis_of_sets(u, v)) is not None}
+    sets = {}
+    for v in sym:
+        axis = sym.axis_of_sets(u, v)
+        if axis is not None:
+            sets[v.name] = axis
     own = Axis(-1, batch=tuple(range(len(u.batch))))
     return Units(u.name, u.n, incoming={u.name: own}, axes=sets, kind=u.kind, batch=u.batch)
 
@@ -191,9 +202,8 @@ def act_on_scales(
     sym: Symmetry, elements: Mapping[str, Element], scales: Mapping[str, Any]
 ) -> dict[str, Any]:
     """``sym.act`` on standard deviations, which signs leave alone."""
-    return sym.act(
-        {name: Element(e.permutation, abs(e.factor)) for name, e in elements.items()}, scales
-    )
+    unsigned = {name: Element(e.permutation, abs(e.factor)) for name, e in elements.items()}
+    return sym.act(unsigned, scales)
 
 
 def _scale_name(site: str) -> str:
@@ -205,12 +215,12 @@ def _renamed(scales: Arrays, draws: Arrays) -> dict[str, np.ndarray]:
 
 
 def _with_scales(units: Units) -> Units:
-    def powers(axs: tuple[Axis, ...]) -> tuple[Axis, ...]:
-        return tuple(replace(a, power=0) for a in axs) if units.has_signs else axs
-
-    return units.with_axes(
-        {**units.axes, **{_scale_name(site): powers(axs) for site, axs in units.placements}}
-    )
+    axes = dict(units.axes)
+    for site, axs in units.placements:
+        if units.has_signs:
+            axs = tuple(replace(a, power=0) for a in axs)
+        axes[_scale_name(site)] = axs
+    return units.with_axes(axes)
 
 
 def _positive(

@@ -41,6 +41,7 @@ def in_range(who: str, view: View) -> tuple[View, float]:
             f"{who}: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed "
             "in one distance. Standardise them first, or give metric=Whitened(scale)."
         )
+    # Exact: the unit is a power of two.
     draws = {name: x.astype(float) / unit for name, x in view.draws.items()}
     reference = view.reference
     if reference is not None:
@@ -92,12 +93,14 @@ def _sizes(view: View) -> dict[str, float]:
             size = max(size, _largest(view.reference[name]))
         if view.weights is not None:
             # Weights are multiplied by one number and by two: both must fit.
-            roots = np.sqrt(np.asarray(view.weights[name], float))
-            size = max(
-                size * roots.max(), size, roots.max(), key=lambda s: abs(np.log(s)) if s else 0.0
-            )
+            root = np.sqrt(np.asarray(view.weights[name], float)).max()
+            size = max(size * root, size, root, key=_away_from_one)
         sizes[name] = size
     return sizes
+
+
+def _away_from_one(size: float) -> float:
+    return abs(np.log(size)) if size else 0.0
 
 
 def _largest(x: Any) -> float:

@@ -93,29 +93,28 @@ def remove_symmetry(
     draws = {name: widened(x) for name, x in packed.draws.items()}
     elements = {}
     for u in reversed(sym.units):
-        sign = (
-            _signs(u, draws, penalty, max_sweeps) if u.has_signs else np.ones((num_draws, *u.shape))
-        )
+        sign = np.ones((num_draws, *u.shape))
+        if u.has_signs:
+            sign = _signs(u, draws, penalty, max_sweeps)
         straight = np.broadcast_to(np.arange(u.n), sign.shape)
         turned = _acted(u, Element(straight, sign), draws)
+        # Signs no longer matter: all entries of a unit are one point.
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
         slots = [_labels(x, num_neighbours, max_sweeps) for x in points]
-        order = np.stack(slots, 1).reshape(sign.shape)
+        order = np.stack(slots, 1).reshape(sign.shape)  # (draw, *batch, n)
         draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
+        # Signs were turned first: each goes along with its unit.
         elements[u.name] = Element(order, np.take_along_axis(sign, order, -1))
 
     in_order = {u.name: elements[u.name] for u in sym}
     labels = packed.moved_labels(whole, in_order)
-    return Removed(
-        packed.unpack({**draws, **labels}), packed.unpack_elements(in_order, np.dtype(float))
-    )
+    elements = packed.unpack_elements(in_order, np.dtype(float))
+    return Removed(packed.unpack({**draws, **labels}), elements)
 
 
 def _acted(u: Units, element: Element, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        **draws,
-        **act_on_draws(Symmetry([u]), {u.name: element}, {s: draws[s] for s in u.sites}),
-    }
+    own = {site: draws[site] for site in u.sites}
+    return {**draws, **act_on_draws(Symmetry([u]), {u.name: element}, own)}
 
 
 def _parts(u: Units, draws: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -155,9 +154,8 @@ def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
     beta = np.linalg.svd(flat, full_matrices=False)[2][0]
     side = np.where(flat @ beta < 0, -1.0, 1.0)
     for _ in range(max_sweeps):
-        beta = minimize(
-            _hinge, beta, (flat * side[:, None], penalty), jac=True, method="L-BFGS-B"
-        ).x
+        given = (flat * side[:, None], penalty)
+        beta = minimize(_hinge, beta, given, jac=True, method="L-BFGS-B").x
         new = np.where(flat @ beta < 0, -1.0, 1.0)
         if (new == side).all():
             break
@@ -190,4 +188,5 @@ def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndar
         if (slots.ravel() == label).all():
             break
         label = slots.ravel()
+    # The label of each unit to the unit of each label.
     return np.argsort(label.reshape(num_draws, n), -1)

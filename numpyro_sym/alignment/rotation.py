@@ -62,13 +62,10 @@ def varimax(
         largest = 0.0
         for pair in combinations(range(n), 2):
             angle = _planar_angle(*(x[..., i] for i in pair))
-            turn = np.stack(
-                [
-                    np.stack([np.cos(angle), -np.sin(angle)], -1),
-                    np.stack([np.sin(angle), np.cos(angle)], -1),
-                ],
-                -2,
-            )
+            # (*sample, 2, 2)
+            first = np.stack([np.cos(angle), -np.sin(angle)], -1)
+            second = np.stack([np.sin(angle), np.cos(angle)], -1)
+            turn = np.stack([first, second], -2)
             x[..., pair] = x[..., pair] @ turn
             rotation[..., pair] = rotation[..., pair] @ turn
             largest = max(largest, np.abs(angle).max(initial=0.0))
@@ -121,22 +118,20 @@ def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) ->
     """
     x = _loadings("align_procrustes", "loadings", loadings)
     flat = x.reshape(-1, *x.shape[-2:])
-    fixed = (
-        None
-        if reference is None
-        else _loadings("align_procrustes", "reference", reference).astype(x.dtype)
-    )
-    if fixed is not None and fixed.shape != x.shape[-2:]:
-        raise SymmetryError(f"The reference has shape {fixed.shape}; expected {x.shape[-2:]}.")
-    sizes = {"loadings": flat} if fixed is None else {"loadings": flat, "reference": fixed}
+    target, before = flat[0], np.inf
+    sizes = {"loadings": flat}
+    if reference is not None:
+        target = _loadings("align_procrustes", "reference", reference).astype(x.dtype)
+        sizes["reference"] = target
+    if target.shape != x.shape[-2:]:
+        raise SymmetryError(f"The reference has shape {target.shape}; expected {x.shape[-2:]}.")
     refuse_out_of_range("align_procrustes", sizes, 40)
-    target, before = flat[0] if fixed is None else fixed, np.inf
     for _ in range(_MAX_ITERATIONS):
         u, _s, vt = np.linalg.svd(flat.swapaxes(-1, -2) @ target)
         rotation = u @ vt
         moved = flat @ rotation
         total = float(np.square(moved - target).sum(dtype=float))
-        if fixed is not None or before - total <= 1e-10 * total:
+        if reference is not None or before - total <= 1e-10 * total:
             break
         before, target = total, moved.mean(0)
     return _packed(x, rotation, moved, target)

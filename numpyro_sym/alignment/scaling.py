@@ -55,7 +55,8 @@ def minimum_mass(
     check_arguments(minimum_mass, locals())
 
     def balance(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
-        incoming, outgoing = (np.square(_side(units, draws, power)).sum(-1) for power in (1, -1))
+        incoming = np.square(_side(units, draws, 1)).sum(-1)
+        outgoing = np.square(_side(units, draws, -1)).sum(-1)
         alive = (incoming > 0) & (outgoing > 0)
         # Recurrent units share weights: half the step lowers a bound of the sum that touches it.
         step = 0.125 if _is_recurrent(units) else 0.25
@@ -74,13 +75,11 @@ def unit_norm(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegati
     :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
     """
     check_arguments(unit_norm, locals())
-    return _in_gauge(
-        "unit_norm",
-        sites,
-        sym,
-        sample_ndim,
-        lambda u, d: _inverse(np.linalg.norm(_side(u, d, 1), axis=-1)),
-    )
+
+    def normalise(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
+        return _inverse(np.linalg.norm(_side(units, draws, 1), axis=-1))
+
+    return _in_gauge("unit_norm", sites, sym, sample_ndim, normalise)
 
 
 def unit_variance(
@@ -95,9 +94,11 @@ def unit_variance(
     :raises SymmetryError: where no ``Units`` are scaled, one has no side, or a site does not fit.
     """
     check_arguments(unit_variance, locals())
-    return _in_gauge(
-        "unit_variance", sites, sym, sample_ndim, lambda u, d: _inverse(_side(u, d, 1).std(-1))
-    )
+
+    def standardise(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
+        return _inverse(_side(units, draws, 1).std(-1))
+
+    return _in_gauge("unit_variance", sites, sym, sample_ndim, standardise)
 
 
 def _in_gauge(
@@ -124,6 +125,7 @@ def _in_gauge(
         for units in scaled:
             factor = scale(units, double)
             step = Element(total[units.name].permutation, factor)
+            # Each step moves the draws, so that the next sees it.
             double = {**double, **_rescaled(units, step, double)}
             total[units.name] = Element(step.permutation, total[units.name].factor * factor)
             largest = max(largest, np.abs(np.log(factor)).max(initial=0.0))
@@ -141,9 +143,8 @@ _AT_REST = 1e-10
 def _rescaled(
     units: Units, element: Element, draws: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    return act_on_draws(
-        Symmetry([units]), {units.name: element}, {site: draws[site] for site in units.sites}
-    )
+    own = {site: draws[site] for site in units.sites}
+    return act_on_draws(Symmetry([units]), {units.name: element}, own)
 
 
 def _in_their_type(packed: Packed, scaled: Symmetry, total: dict[str, Element]) -> Rescaled:
@@ -158,12 +159,15 @@ def _side(units: Units, draws: Mapping[str, np.ndarray], power: int) -> np.ndarr
     """All weights that come into (power 1) or go out of (-1) each unit, ``(draws, *batch, n,
     features)``.
     """
-    placed = [(site, axis) for site, axs in units.placements for axis in axs if axis.power]
-    if not {axis.power for _, axis in placed} <= {-1, 1}:
-        raise SymmetryError(f"Units {units.name!r}: scaled units must act with powers -1, 0 and 1.")
-    parts = [
-        axis.blocks(draws[site], units.n, lead=1) for site, axis in placed if axis.power == power
-    ]
+    parts = []
+    for site, axs in units.placements:
+        for axis in axs:
+            if axis.power not in (None, -1, 0, 1):
+                raise SymmetryError(
+                    f"Units {units.name!r}: scaled units must act with powers -1, 0 and 1."
+                )
+            if axis.power == power:
+                parts.append(axis.blocks(draws[site], units.n, lead=1))
     if not parts:
         side = "incoming" if power == 1 else "outgoing"
         raise SymmetryError(

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from scipy.special import logsumexp
 
 from ..symmetry import SymmetryError
-from ..symmetry.arguments import check_arguments, refusal
+from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
-from .arviz.groups import get_group, group_names
+from .arviz.samples import LOG_LIKELIHOODS, log_likelihoods
 
 
 def lppd(data: Any, *, by_chain: bool = False) -> Any:
@@ -49,34 +48,15 @@ def lppd(data: Any, *, by_chain: bool = False) -> Any:
     return found if by_chain else float(found)
 
 
-_EXPECTED = (
-    "log densities (chain, draw, observation), or an ArviZ object with a log_likelihood group"
-)
-
-
 def _log_densities(data: Any) -> list[np.ndarray]:
-    if "log_likelihood" in group_names(data):
-        group = get_group(data, "log_likelihood")
-        arrays = [x.transpose("chain", "draw", ...).values for x in group.values()]
-        return _alike(arrays, least_ndim=2)
-    if group_names(data):
-        raise SymmetryError(
-            f"lppd: there is no group log_likelihood; there are {group_names(data)}. "
-            "Use arviz.from_numpyro(mcmc, log_likelihood=True)."
-        )
-    if isinstance(data, xr.Dataset | xr.DataTree):
-        # A posterior and a group of log likelihoods look alike, and only one of them is meant.
-        remedy = (
-            "One group does not tell whether it holds log likelihoods: "
-            "pass the whole object, or {site: array}."
-        )
-        raise SymmetryError(refusal("lppd", "data", data, _EXPECTED, remedy))
-    return _alike(list(data.values()) if isinstance(data, Mapping) else [data], least_ndim=3)
-
-
-def _alike(given: list[Any], least_ndim: int) -> list[np.ndarray]:
     """Log densities of every observed site, of the same chains and draws."""
-    arrays = [real_array("lppd", "data", x, _EXPECTED, infinite=True).astype(float) for x in given]
+    given, least_ndim = log_likelihoods("lppd", data), 2
+    if given is None:
+        given, least_ndim = list(data.values()) if isinstance(data, Mapping) else [data], 3
+    arrays = []
+    for x in given:
+        a = real_array("lppd", "data", x, LOG_LIKELIHOODS, infinite=True)
+        arrays.append(a.astype(float))
     shapes = [a.shape for a in arrays]
     too_few = any(a.ndim < least_ndim for a in arrays)
     if too_few or len({shape[:2] for shape in shapes}) != 1:

@@ -97,7 +97,7 @@ def _kernel(x: np.ndarray) -> np.ndarray:
     x = x - x.mean(0)
     x = x / (np.abs(x).max() or 1.0)
     squares = (x**2).sum(1)
-    distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0))
+    distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0))  # (draw, draw)
     typical = np.median(distance[np.triu_indices(len(x), 1)])
     ratios = [distance / (h * (typical or 1.0)) for h in BANDWIDTHS]
     kernel = sum(np.exp(-(r**2) / 2) + np.exp(-r) for r in ratios) / (2 * len(BANDWIDTHS))

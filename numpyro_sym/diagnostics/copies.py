@@ -48,7 +48,7 @@ def copied_chains(prints: np.ndarray) -> list[np.ndarray]:
     """Groups of chains that share draws, each as a mask over the chains."""
     chains = len(prints)
     states, number = np.unique(prints, return_inverse=True)
-    number = number.reshape(prints.shape)
+    number = number.reshape(prints.shape)  # (chain, draw): which state
     if len(states) < _STATES:
         shared = (number[:, None] == number[None]).all(-1)  # (chain, chain)
     else:

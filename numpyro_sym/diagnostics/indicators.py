@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ..symmetry import Axis, Symmetry, Units
+from ..symmetry.labels import labels_by_set
 from .screen import MANY, worst_entries
 
 #: An entry is judged by a label that so many draws give it and so many do not: of fewer, chance
@@ -63,7 +64,7 @@ def pairs_alike(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]
             if site in posterior:
                 labels = posterior[site].transpose("chain", "draw", ...).values
                 alike = np.square(_shares(labels, u, axis)).sum(-1)
-                alike = alike.reshape(*labels.shape[:2], -1).mean(-1)
+                alike = alike.reshape(*labels.shape[:2], -1).mean(-1)  # (chain, draw)
                 found[f"pairs alike in {site}"] = xr.DataArray(alike, dims=("chain", "draw"))
     return found
 
@@ -98,7 +99,5 @@ def _variable(
 
 def _shares(labels: np.ndarray, u: Units, axis: Axis) -> np.ndarray:
     """The share of each label in each set, ``(chain, draw, *batch, n)``."""
-    places = [2 + b % (labels.ndim - 2) for b in axis.batch_axes]
-    sets = np.moveaxis(labels, places, range(2, 2 + len(places)))
-    sets = sets.reshape(*sets.shape[: 2 + len(places)], -1)  # (chain, draw, *batch, entry)
+    sets = labels_by_set(labels, axis, lead=2)  # (chain, draw, *batch, entry)
     return np.stack([(sets == k).mean(-1) for k in range(u.n)], -1)

@@ -69,6 +69,7 @@ def pruning_masks(
         each.append(RULES[by](np.asarray(mean, float), np.asarray(scale[name], float)).ravel())
     worth = np.concatenate(each)
     rank = np.empty(worth.size, int)
+    # How many weights are worth less: pruned before.
     rank[np.argsort(worth, kind="stable")] = np.arange(worth.size)
     kept = rank >= np.round(share * worth.size)[:, None]  # (fraction, weight)
     ends = np.cumsum([np.size(mean) for mean in loc.values()])[:-1]

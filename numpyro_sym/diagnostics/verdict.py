@@ -109,10 +109,8 @@ def _disagreeing(
     """Chains disagree on functions: in modes of their own, from slow mixing, or from haste?"""
     told = largest(invariant)
     if modes is not None and modes.num_modes > 1:
-        return tuple(
-            f"another functional mode in {chains_of(names, modes.label == mode)}"
-            for mode in range(1, modes.num_modes)
-        )
+        others = [chains_of(names, modes.label == mode) for mode in range(1, modes.num_modes)]
+        return tuple(f"another functional mode in {who}" for who in others)
     worth = float(invariant["ess_bulk"].min()) / (len(names) * draws)
     if worth >= EFFICIENT or modes is None:
         return (

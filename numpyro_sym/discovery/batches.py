@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
+from itertools import chain, islice, product
+from typing import NamedTuple
 
 from ..models import ModelView, Trial
-from ..symmetry import Units
+from ..symmetry import Axis, Units
 from ..symmetry.products import why_no_group
 from .caveats import where
 from .classes import Class
@@ -26,8 +27,21 @@ MOST_CANDIDATES = 64  # choices of axes, one on each site, that are tried
 #: proof.
 GENERAL, VALUES, EVALUATED = range(3)
 
-AxisOfSite = Mapping[str, int]
-Batch = Mapping[str, tuple[int, ...]]  # site name -> the axes of a batch
+#: Site name -> where one more dimension of a batch lies.
+Places = Mapping[str, "int | Within"]
+Batch = Mapping[str, tuple[int | Axis, ...]]  # site name -> where a batch runs
+
+
+class Within(NamedTuple):
+    """A dimension of a batch along a part of an axis.
+
+    :param run: which entries along it are of one set.
+    :param left: outer and inner of the units' own axis in what that leaves of it; ``None`` where
+        the units lie on another axis.
+    """
+
+    run: Axis
+    left: tuple[int, int] | None = None
 
 
 @dataclass
@@ -102,9 +116,10 @@ def _likely(trial: Trial, units: Sequence[Units], notes: list[str]) -> dict[str,
     """
     left = []
     for u in units:
-        candidates = _axes_beside(u, trial.view.shapes)
+        shapes = trial.view.shapes
+        candidates = chain(_axes_beside(u, shapes), _runs_beside(u, units, shapes))
         for batch in islice(candidates, MOST_CANDIDATES):
-            larger = _over(u, batch, trial.view.shapes)
+            larger = _over(u, batch, shapes)
             if trial.holds_in_full([larger], trial.tried[:1]):
                 left.append(larger)
         if next(candidates, None) is not None:
@@ -139,7 +154,7 @@ class _Proofs:
     def __init__(self, view: ModelView, likely: Sequence[Units]) -> None:
         self.view = view
         self.classes: dict[tuple, tuple[Class, ...]] = {}
-        self.together: dict[tuple[int, ...], dict[str, tuple[int, ...]]] = {}
+        self.together: dict[tuple[int, ...], dict[str, tuple[int | Axis, ...]]] = {}
         for u in likely:
             joint = self.together.setdefault(u.batch, {})
             own = batch_of(u)
@@ -149,6 +164,8 @@ class _Proofs:
     def of(self, u: Units, level: int) -> Units | None:
         """The units, where the program shows that each set moves by itself."""
         own, joint = batch_of(u), self.together.get(u.batch, {})
+        if not all(map(_can_be_cut, own.values())):
+            return None
         is_among = all(joint.get(site) == axes for site, axes in own.items())
         for batch in [joint, own] if is_among and joint != own else [own]:
             shown = class_as_units(self._walked(batch, level), u, self.view, batch)
@@ -165,7 +182,28 @@ class _Proofs:
         return self.classes[key]
 
 
-def _axes_beside(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[AxisOfSite]:
+def divisors(numbers: set[int]) -> list[int]:
+    """Numbers above 1 that divide some of these, the greatest first: half of the sets are sets,
+    too.
+    """
+    found: set[int] = set()
+    for number in numbers:
+        found |= {m for m in range(2, number + 1) if number % m == 0}
+    return sorted(found, reverse=True)
+
+
+def _can_be_cut(batch: Sequence[int | Axis]) -> bool:
+    """Whether every set is a block of each axis: what an earlier run leaves follows on itself."""
+    seen: set[int] = set()
+    for run in reversed(batch):
+        if isinstance(run, Axis):
+            if run.axis in seen and run.outer > 1:
+                return False
+            seen.add(run.axis)
+    return True
+
+
+def _axes_beside(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Mapping[str, int]]:
     """Axes of one length, one on each site of the units, on which nothing of theirs lies yet."""
     free: dict[str, dict[int, list[int]]] = {}  # site -> length -> axes
     for site, axs in u.placements:
@@ -182,24 +220,113 @@ def _axes_beside(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Ax
             yield dict(zip(free, axes, strict=True))
 
 
-def _over(u: Units, batch: AxisOfSite, shapes: Mapping[str, tuple[int, ...]]) -> Units:
+def _runs_beside(
+    u: Units, units: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[Places]:
+    """Runs of one number of sets, one on each site of the units: along their own axis, where they
+    are repeated or a unit has several entries, or along others.
+
+    First those of units that were found: where these are the sets, they say how the sets lie.
+    """
+    tried: list[Places] = []
+    for v in units:
+        if v.n == 1 or v == u or v.batch or not set(u.sites) <= set(v.sites):
+            continue
+        for axs in product(*(v.axes[site] for site in u.sites)):
+            places: dict[str, int | Within] = {}
+            for site, axis in zip(u.sites, axs, strict=True):
+                place = _taken_out(u, site, axis, v.n)
+                if place is not None:
+                    places[site] = place
+            if len(places) == len(u.sites) and places not in tried:
+                tried.append(places)
+                yield places
+    for m in divisors({n for _, axs in u.placements for a in axs for n in (a.outer, a.inner)}):
+        for chosen in product(*(_runs_of(u, site, shapes[site], m) for site in u.sites)):
+            places = dict(zip(u.sites, chosen, strict=True))
+            if places not in tried and any(isinstance(p, Within) for p in chosen):
+                yield places
+
+
+def _taken_out(u: Units, site: str, of_sets: Axis, m: int) -> int | Within | None:
+    """Where a batch lies whose sets are other units; ``None`` where it is none of these."""
+    if of_sets.start is not None:
+        return None
+    run = Axis(of_sets.axis, outer=of_sets.outer, inner=of_sets.inner)
+    on_axis = [a for a in u.axes[site] if a.axis == run.axis]
+    if not on_axis:
+        return run.axis if run.outer == run.inner == 1 else Within(run)
+    if len(u.axes[site]) > 1:
+        return None
+    return next((p for p in _runs_along(on_axis[0], u.n, m) if p.run == run), None)
+
+
+def _runs_of(u: Units, site: str, shape: tuple[int, ...], m: int) -> Iterator[int | Within]:
+    """Where ``m`` sets may lie on a site, the likeliest first."""
+    axs = u.axes[site]
+    used = {k for a in axs for k in (a.axis, *a.batch_axes)}
+    if len(axs) == 1:
+        yield from _runs_along(axs[0], u.n, m)
+    for k, n in enumerate(shape):
+        if n % m or k in used:
+            continue
+        if n == m:
+            yield k
+        else:
+            yield Within(Axis(k, inner=n // m))
+            yield Within(Axis(k, outer=n // m))
+
+
+def _runs_along(axis: Axis, n: int, m: int) -> Iterator[Within]:
+    """Runs of ``m`` sets along the units' own axis ``(outer, n, inner)``: taken out of what stands
+    before the units, or behind them.
+    """
+    if axis.start is not None or axis.axis in axis.batch_axes:
+        return
+    k, outer, inner = axis.axis, axis.outer, axis.inner
+    if outer % m == 0:
+        for before in sorted({1, outer // m}):
+            behind = outer // m // before
+            run = Axis(k, outer=before, inner=behind * n * inner)
+            yield Within(run, (outer // m, inner))
+    if inner % m == 0:
+        for before in sorted({1, inner // m}):
+            behind = inner // m // before
+            run = Axis(k, outer=outer * n * before, inner=behind)
+            yield Within(run, (outer, inner // m))
+
+
+def _over(u: Units, batch: Places, shapes: Mapping[str, tuple[int, ...]]) -> Units:
     """The units with one more dimension of their batch."""
     axes = {}
     for site, axs in u.placements:
-        axes[site] = tuple(replace(a, batch=(*a.batch_axes, batch[site])) for a in axs)
-    (length,) = {shapes[site][k] for site, k in batch.items()}
+        axes[site] = tuple(_with_dimension(a, batch[site]) for a in axs)
+    site, place = next(iter(batch.items()))
+    run = place.run if isinstance(place, Within) else Axis(place)
+    length = shapes[site][run.axis] // (run.outer * run.inner)
     return Units(u.name, u.n, kind=u.kind, axes=axes, batch=(*u.batch, length))
 
 
+def _with_dimension(axis: Axis, place: int | Within) -> Axis:
+    """An axis of units with one more dimension of their batch."""
+    if not isinstance(place, Within):
+        return replace(axis, batch=(*axis.batch_runs, place))
+    batch = (*axis.batch_runs, place.run)
+    if place.left is None or place.run.axis != axis.axis:
+        return replace(axis, batch=batch)
+    outer, inner = place.left
+    return replace(axis, outer=outer, inner=inner, batch=batch)
+
+
 def _in_order_of_axes(u: Units) -> Units:
-    """The units with the dimensions of their batch as they follow on each other in their first
-    array.
+    """The units with the dimensions of their batch as they follow on each other in their
+    first array; runs along a part of an axis stay in the order in which they take it apart.
     """
     first = u.placements[0][1][0].batch_axes
     order = sorted(range(len(u.batch)), key=lambda d: first[d])
     axes = {}
     for site, axs in u.placements:
-        axes[site] = tuple(replace(a, batch=tuple(a.batch_axes[d] for d in order)) for a in axs)
+        axes[site] = tuple(replace(a, batch=tuple(a.batch_runs[d] for d in order)) for a in axs)
     return Units(u.name, u.n, kind=u.kind, axes=axes, batch=tuple(u.batch[d] for d in order))
 
 
@@ -208,8 +335,8 @@ def _confirmed(trial: Trial, u: Units) -> Units | None:
 
 
 def batch_of(u: Units) -> Batch:
-    """Site name -> the axes of the units' batch."""
-    return {site: axs[0].batch_axes for site, axs in u.placements}
+    """Site name -> where the units' batch runs."""
+    return {site: axs[0].batch_runs for site, axs in u.placements}
 
 
 def class_as_units(

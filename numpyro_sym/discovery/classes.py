@@ -12,7 +12,7 @@ import numpy as np
 from ..symmetry import Axis, Units
 from ..symmetry.units import Kind, why_overlapping
 from .exponents import Exponents, Unknown, solutions
-from .inference import WHOLE, Value, Walk
+from .inference import WHOLE, Batch, Block, Lies, Value, Walk, one_slice
 from .layout import Layout, Occurrence, Var, leaves, normal, run_size, size_of
 
 
@@ -69,13 +69,14 @@ class Class:
         self,
         kind: Kind,
         shapes: Mapping[str, tuple[int, ...]],
-        batch: Mapping[str, tuple[int, ...]] | None = None,
+        batch: Mapping[str, tuple[int | Axis, ...]] | None = None,
     ) -> Units | str:
         """The class as ``Units``, still without a name, or why they cannot say it.
 
-        :param batch: site name -> the axes of the batch of which the class is one set.
+        :param batch: site name -> where the batch runs of which the class is one set.
         """
         batch = batch or {}
+        lies = {site: where_slices_lie(runs, shapes[site]) for site, runs in batch.items()}
         powers = {"signed": self.parities[:1], "scaled": (self.degrees,), "permutation": ()}[kind]
         merged: dict[tuple, list[np.ndarray]] = {}
         for place, power in zip(
@@ -86,7 +87,8 @@ class Class:
             )
         axes: dict[str, tuple[Axis, ...]] = {}
         for (site, axis, power, _), blocks in merged.items():
-            runs = Axis.of_entries(axis, np.concatenate(blocks), shapes[site][axis], power)
+            length = one_slice(shapes[site], lies.get(site, ()))[axis]
+            runs = Axis.of_entries(axis, np.concatenate(blocks), length, power)
             if runs is None:
                 return "interchangeable, but not in blocks that an Axis can name"
             axes[site] = (
@@ -95,8 +97,27 @@ class Class:
             )
         if any(why_overlapping("found", self.var.size, site, axs) for site, axs in axes.items()):
             return "interchangeable, but twice along one axis, which Units cannot say"
-        lengths = {tuple(shapes[site][k] for k in batch.get(site, ())) for site in axes}
-        return Units("found", self.var.size, axes=axes, kind=kind, batch=lengths.pop())
+        some = next(iter(axes))
+        sets = []
+        for k in lies.get(some, ()):
+            assert k is not None
+            sets.append(k.size if isinstance(k, Block) else shapes[some][k])
+        return Units("found", self.var.size, axes=axes, kind=kind, batch=tuple(sets))
+
+
+def where_slices_lie(batch: Sequence[int | Axis], shape: Sequence[int]) -> Batch:
+    """Where a batch of units runs, as the walk counts it: blocks within an axis from its begin."""
+    lies: list[Lies] = []
+    before = dict.fromkeys(range(len(shape)), 1)  # sets that earlier runs have made of an axis
+    for run in batch:
+        if not isinstance(run, Axis):
+            lies.append(run)
+            continue
+        k = run.axis
+        size = shape[k] // (before[k] * run.outer * run.inner)
+        lies.append(Block(k, before[k] * run.outer, size))
+        before[k] *= size
+    return tuple(lies)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,17 @@ class Block(NamedTuple):
     size: int
 
 
+def one_slice(shape: Sequence[int], batch: Batch) -> tuple[int, ...]:
+    """The shape of one slice of an array along the dimensions of a batch."""
+    one = list(shape)
+    for k in batch:
+        if isinstance(k, Block):
+            one[k.axis] //= k.size
+        elif k is not None:
+            one[k] = 1
+    return tuple(one)
+
+
 #: Where a dimension of a batch lies: an axis, a block of one, or ``None`` inside a loop that runs
 #: over it.
 Lies = int | Block | None

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from ..models import ModelView
-from .classes import Reading, read_classes
+from ..symmetry import Axis
+from .classes import Reading, read_classes, where_slices_lie
 from .constants import as_constant
-from .inference import Value, Walk
+from .inference import Value, Walk, one_slice
 from .program import needed, walk_jaxpr
 
 
@@ -17,13 +18,13 @@ def read_program(
     view: ModelView,
     only: Iterable[str] | None = None,
     any_data: bool = False,
-    batch: Mapping[str, tuple[int, ...]] | None = None,
+    batch: Mapping[str, tuple[int | Axis, ...]] | None = None,
 ) -> Reading:
     """Types of the latent sites, from a walk through the program of the model's densities.
 
     :param only: names of the sites whose densities (and supports) must be invariant; all.
     :param any_data: whether data may have any values; else they are constants as they are.
-    :param batch: site name -> the axes of a batch. Types are those of one slice of these sites, at
+    :param batch: site name -> where a batch runs. Types are those of one slice of these sites, at
         any index, while all other slices and sites stay as they are.
     """
     walk, names = Walk(any_data=any_data), sorted(view.shapes)
@@ -49,7 +50,10 @@ def read_program(
 
 
 def _site(
-    walk: Walk, name: str, shape: tuple[int, ...], batch: Mapping[str, tuple[int, ...]] | None
+    walk: Walk,
+    name: str,
+    shape: tuple[int, ...],
+    batch: Mapping[str, tuple[int | Axis, ...]] | None,
 ) -> Value:
     """The type of a latent site; with a batch, of one slice of those that have it, and of others as
     of data.
@@ -58,8 +62,8 @@ def _site(
         return walk.unknown_value(shape)
     if name not in batch:
         return walk.data(f"site {name!r}", shape)
-    one = [1 if k in batch[name] else n for k, n in enumerate(shape)]
-    return walk.unknown_value(one)._replace(batch=batch[name])
+    lies = where_slices_lie(batch[name], shape)
+    return walk.unknown_value(one_slice(shape, lies))._replace(batch=lies)
 
 
 def reaching(view: ModelView, densities: Iterable[str]) -> frozenset[str]:
@@ -67,8 +71,7 @@ def reaching(view: ModelView, densities: Iterable[str]) -> frozenset[str]:
     wanted, names = {*densities}, sorted(view.shapes)
     outputs = [*names, *sorted(view.observed)]
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
-    use = needed(view.program.jaxpr, [*feeds, *(None for _ in names)])[
-        1
-    ]  # the last: values in their supports
+    # The last outputs are values in their supports.
+    use = needed(view.program.jaxpr, [*feeds, *(None for _ in names)])[1]
     inputs = view.program.jaxpr.invars[len(view.data) :]
     return frozenset(n for n, v in zip(names, inputs, strict=True) if v in use)

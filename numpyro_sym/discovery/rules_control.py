@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .inference import Batch, Block, Value, Walk, calls, opaque, register_rule
+from .inference import Batch, Block, Lies, Value, Walk, calls, one_slice, opaque, register_rule
 from .layout import Layout
 from .program import walk_jaxpr
 from .slices import at_one_index, joined
@@ -153,7 +153,9 @@ def _scan_of_slices(
     inputs = [*consts, *carry, *scanned]
     run_over = {d for x in scanned for d, k in enumerate(x.batch) if k == 0}
     for i, x in enumerate(inputs):
-        is_beside = not run_over and not any(isinstance(k, Block) for k in x.batch)
+        # A block of the axis that a step takes apart is spread over steps.
+        is_spread = i >= last and any(isinstance(k, Block) and k.axis == 0 for k in x.batch)
+        is_beside = not run_over and not is_spread
         is_run_over = (
             len(run_over) == 1
             and i >= last
@@ -182,9 +184,7 @@ def _scan_of_slices(
     for end, generic, shape in zip(outs, state, shapes, strict=False):
         walk.unify(_with_batch(walk, end, shape, generic.batch), generic)
     found = list(state)
-    for y, v in zip(outs[len(state) :], eqn.outvars[len(state) :], strict=True):
-        if any(isinstance(k, Block) for k in y.batch):
-            y = joined(walk, y, v.aval.shape[1:])
+    for y in outs[len(state) :]:
         length, batch = eqn.params["length"], _moved(y.batch, 1)
         if y.batch and run_over:
             length, batch = 1, tuple(0 if d in run_over else k for d, k in enumerate(batch))
@@ -197,7 +197,13 @@ def _scan_of_slices(
 
 def _moved(batch: Batch, by: int) -> Batch:
     """A batch whose axes have other numbers; the first axis is gone where the loop takes it."""
-    return tuple(k + by if isinstance(k, int) and k + by >= 0 else None for k in batch)
+    moved: list[Lies] = []
+    for k in batch:
+        if isinstance(k, Block):
+            moved.append(k._replace(axis=k.axis + by))
+        else:
+            moved.append(None if k is None or k + by < 0 else k + by)
+    return tuple(moved)
 
 
 def _with_batch(walk: Walk, x: Value, shape: tuple[int, ...], batch: Batch) -> Value:
@@ -222,8 +228,8 @@ def _batches_of_carry(
         values = []
         for x, shape, batch in zip(given, shapes, batches, strict=True):
             is_known = x.known is not None and not batch
-            one = tuple(1 if k in batch else n for k, n in enumerate(shape))
-            values.append(x if is_known else trial.unknown_value(one)._replace(batch=batch))
+            one = trial.unknown_value(one_slice(shape, batch))
+            values.append(x if is_known else one._replace(batch=batch))
         outs = _typed(trial, _inside(trial, body, values))
         found = [old or new.batch for old, new in zip(batches[first:last], outs, strict=False)]
         if found == batches[first:last]:

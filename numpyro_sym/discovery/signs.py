@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from ..symmetry import Axis, Units
+from ..symmetry.axis import open_axes
+from ..symmetry.opening import opened_shape
 from .classes import Class, Place, Reading, places
 
 MOST_SINGLE_SIGNS = 64  # units told apart whose signs are listed one by one
 
-Flip = frozenset[
-    tuple[str, int, int]
-]  # where signs act: site, axis, position; together by symmetric difference
+#: Where signs act: site, axis, position. Two together are their symmetric difference.
+Flip = frozenset[tuple[str, int, int]]
 
 
 def _at(place: Place, unit: int | None = None) -> Flip:
@@ -65,7 +66,7 @@ def without_redundant(units: Iterable[Units], shapes: Mapping[str, Sequence[int]
             _independent(flip, shapes, span)
     for u in sorted(units, key=lambda u: u.n == 1):
         each = range(u.n) if u.n <= MOST_SINGLE_SIGNS else [slice(None)]
-        flips = [_flip_of(u, i) for i in each] if u.has_signs else []
+        flips = [_flip_of(u, i, shapes) for i in each] if u.has_signs else []
         independent = [_independent(flip, shapes, span) for flip in flips]
         if any(independent) or (u.n > 1 and (not u.has_signs or u.n > MOST_SINGLE_SIGNS)):
             kept.append(u)
@@ -78,24 +79,50 @@ def _flips_of_sets(u: Units, shapes: Mapping[str, Sequence[int]]) -> Iterator[Fl
     """The sign of all units at one index of a dimension of their batch, as the sign of what lies
     there.
     """
-    odd = (
-        [(site, a) for site, axes in u.placements for a in axes if u.has_factor_on(a)]
-        if u.batch
-        else []
-    )
-    if not u.has_signs or any(shapes[site][a.axis] != a.length(u.n) for site, a in odd):
+    if not u.has_signs:
+        return
+    odd = [(site, a) for site, axs in u.placements for a in axs if u.has_factor_on(a)]
+    if not all(_are_all_along(u, a, shapes[site]) for site, a in odd):
         return
     for d, length in enumerate(u.batch):
         for i in range(length):
-            yield frozenset((site, a.batch_axes[d], i) for site, a in odd)
+            flip: Flip = frozenset()
+            for site, a in odd:
+                on = _positions_of_set(a, shapes[site], d, i)
+                flip |= {(site, a.batch_axes[d], int(p)) for p in on}
+            yield flip
 
 
-def _flip_of(u: Units, which: int | slice) -> Flip:
+def _are_all_along(u: Units, axis: Axis, shape: Sequence[int]) -> bool:
+    """Whether nothing but these units lies along an axis, within one set."""
+    plain, steps = axis.opened()
+    return opened_shape(tuple(shape), steps)[plain.axis] == axis.length(u.n)
+
+
+def _positions_of_set(axis: Axis, shape: Sequence[int], d: int, i: int) -> np.ndarray:
+    """Which positions belong to index ``i`` of dimension ``d`` of a batch, along its axis."""
+    plain, steps = axis.opened()
+    numbers = open_axes(_numbered(shape, axis.batch_axes[d]), steps)
+    return np.unique(np.take(numbers, i, plain.batch_axes[d]))
+
+
+def _numbered(shape: Sequence[int], k: int) -> np.ndarray:
+    """An array whose entries are their positions along one axis."""
+    along = np.arange(shape[k]).reshape([-1 if i == k else 1 for i in range(len(shape))])
+    return np.broadcast_to(along, shape)
+
+
+def _flip_of(u: Units, which: int | slice, shapes: Mapping[str, Sequence[int]]) -> Flip:
     flip: Flip = frozenset()
-    for site, axis in (
-        (site, a) for site, axes in u.placements for a in axes if (a.power or 0) % 2
-    ):
-        flip ^= {(site, axis.axis, int(p)) for p in axis.positions(u.n)[:, which].ravel()}
+    for site, axs in u.placements:
+        for axis in axs:
+            if not (axis.power or 0) % 2:
+                continue
+            if axis.is_plain:
+                on = axis.positions(u.n)[:, which].ravel()
+            else:
+                on = np.unique(axis.blocks(_numbered(shapes[site], axis.axis), u.n)[..., which, :])
+            flip ^= {(site, axis.axis, int(p)) for p in on}
     return flip
 
 

@@ -34,7 +34,7 @@ class Cut(NamedTuple):
 
     inputs: Sequence[Lies]
     outputs: Sequence[Lies | str]
-    params: Mapping[str, Sequence[int]] = {}
+    params: Mapping[str, Sequence[int] | int] = {}
 
 
 Cutter = Callable[[Any, Sequence[Lies]], Cut | None]
@@ -152,9 +152,11 @@ def _plan(
                 if batch and (k is None or k != at):
                     return None
             cut = found
-        params |= {
-            name: _both(params[name], eqn.params[name], new) for name, new in cut.params.items()
-        }
+        for name, new in cut.params.items():
+            both = _both(params[name], eqn.params[name], new)
+            if both is None:
+                return None
+            params[name] = both
         inputs = [(*b, k) for b, k in zip(inputs, cut.inputs, strict=True)]
         for i, (shape, place) in enumerate(zip(shapes, cut.outputs, strict=True)):
             batch, meet = outputs[i]
@@ -175,9 +177,16 @@ def _plan(
     return inputs, outputs, one
 
 
-def _both(so_far: Sequence[int], given: Sequence[int], new: Sequence[int]) -> tuple[int, ...]:
-    """A parameter that several dimensions of a batch change, each in a place of its own."""
-    return tuple(b if b != a else s for s, a, b in zip(so_far, given, new, strict=True))
+def _both(so_far: Any, given: Any, new: Any) -> Any:
+    """A parameter that several dimensions of a batch change; ``None`` where two do in one place."""
+    if isinstance(new, int):
+        return so_far * new // given  # a count of groups: each dimension takes its part
+    both = []
+    for s, a, b in zip(so_far, given, new, strict=True):
+        if a not in (s, b):
+            return None
+        both.append(s if b == a else b)
+    return tuple(both)
 
 
 def _no_cut(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
@@ -210,7 +219,8 @@ def elementwise(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     where, out = _the(lies), shape_of(eqn.outvars[0])
     if where is None:
         return None
-    k = where.axis if isinstance(where, Block) else where
+    k = axis_of(where)
+    assert k is not None
     inputs: list[Lies] = []
     for v in eqn.invars:
         shape = shape_of(v)
@@ -226,20 +236,43 @@ def optimization_barrier(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     return None if None in lies else Cut(lies, lies)
 
 
-@cuts("transpose")
+def axis_of(where: Lies) -> int | None:
+    """The axis on which slices lie, or a block of which they are."""
+    return where.axis if isinstance(where, Block) else where
+
+
+def _on(where: Lies, axis: int) -> Lies:
+    """The same slices on another axis of the same length."""
+    return where._replace(axis=axis) if isinstance(where, Block) else axis
+
+
+def _length_of_one(where: Lies, length: int) -> int:
+    """How long an axis is in one slice."""
+    return length // where.size if isinstance(where, Block) else 1
+
+
+def _block(axis: int, outer: int, size: int, length: int) -> Lies:
+    """A block of an axis, or the axis itself where the block is all of it."""
+    return axis if size == length else Block(axis, outer, size)
+
+
+@cuts("transpose", blocks=True)
 def transpose(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    return Cut(lies, [list(eqn.params["permutation"]).index(lies[0])])
+    to = [*eqn.params["permutation"]].index(axis_of(lies[0]))
+    return Cut(lies, [_on(lies[0], to)])
 
 
-@cuts("broadcast_in_dim")
+@cuts("broadcast_in_dim", blocks=True)
 def broadcast_in_dim(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    (k, *others), shape = lies, eqn.params["shape"]
-    if not isinstance(k, int) or not _is_cut(k, others):
+    (where, *others), shape = lies, eqn.params["shape"]
+    k = axis_of(where)
+    if k is None or not _is_cut(where, others):
         return None
     to = eqn.params["broadcast_dimensions"][k]
     if shape[to] != shape_of(eqn.invars[0])[k]:
         return None
-    return Cut(lies, [to], {"shape": _set(shape, to, 1)})
+    one = _set(shape, to, _length_of_one(where, shape[to]))
+    return Cut(lies, [_on(where, to)], {"shape": one})
 
 
 @cuts("squeeze", "reshape", blocks=True)
@@ -258,7 +291,7 @@ def reshape(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     for to, n in enumerate(new):
         outer, rest = divmod(before, prod(new[:to]))
         if rest == 0 and n > 1 and n % (outer * size) == 0:
-            return Cut(lies, [to if n == size else Block(to, outer, size)])
+            return Cut(lies, [_block(to, outer, size, n)])
     return None
 
 
@@ -266,12 +299,11 @@ def _reduced(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     (where, *others), gone = lies, eqn.params["axes"]
     if not _is_cut(where, others):
         return None
-    k = where.axis if isinstance(where, Block) else where
+    k = axis_of(where)
     assert k is not None
     if k in gone:
         return Cut(lies, [MEET])
-    to = k - sum(a < k for a in gone)
-    return Cut(lies, [where._replace(axis=to) if isinstance(where, Block) else to])
+    return Cut(lies, [_on(where, k - sum(a < k for a in gone))])
 
 
 @cuts(
@@ -309,20 +341,23 @@ def sort(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     return None if _the(lies) == eqn.params["dimension"] else elementwise(eqn, lies)
 
 
-@cuts("dot_general")
+@cuts("dot_general", blocks=True)
 def dot_general(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     """Slices of both factors meet along a batch dimension; a free axis of one meets all of the
     other.
     """
     contracted, batched = eqn.params["dimension_numbers"]
+    axes = [axis_of(where) for where in lies]
     for pairs, is_batch in (
         (zip(*batched, strict=True), True),
         (zip(*contracted, strict=True), False),
     ):
         for k, pair in enumerate(pairs):
-            if any(at is not None and at == own for at, own in zip(lies, pair, strict=True)):
+            if any(at is not None and at == own for at, own in zip(axes, pair, strict=True)):
+                where = next(w for w in lies if w is not None)
                 # Contracted, each slice adds its own product to the sum.
-                return Cut(pair, [k if is_batch else MEET])
+                inputs = [_on(where, own) for own in pair]
+                return Cut(inputs, [_on(where, k) if is_batch else MEET])
     if None not in lies:
         return None
     side = 0 if lies[0] is not None else 1
@@ -330,7 +365,9 @@ def dot_general(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     for s, v in enumerate(eqn.invars):
         free.append([i for i in range(len(shape_of(v))) if i not in (*contracted[s], *batched[s])])
     before = len(batched[0]) + (len(free[0]) if side else 0)
-    return Cut(lies, [before + free[side].index(lies[side])])  # type: ignore[arg-type]
+    along = axes[side]
+    assert along is not None
+    return Cut(lies, [_on(lies[side], before + free[side].index(along))])
 
 
 @cuts("concatenate")
@@ -347,13 +384,33 @@ def stack(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     return Cut([k] * len(lies), [k + (k >= eqn.params["axis"])])
 
 
-@cuts("split", "unstack")
+@cuts("split", "unstack", blocks=True)
 def split(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    (k,), along = lies, eqn.params["axis"]
-    if not isinstance(k, int) or k == along:
+    """Along another axis; or along that of a block, into pieces of whole repetitions of it."""
+    (where,), along = lies, eqn.params["axis"]
+    k = axis_of(where)
+    assert k is not None
+    if k != along:
+        to = k if "sizes" in eqn.params else k - (k > along)
+        return Cut(lies, [_on(where, to)] * len(eqn.outvars))
+    if not isinstance(where, Block) or "sizes" not in eqn.params:
         return None
-    to = k if "sizes" in eqn.params else k - (k > along)
-    return Cut(lies, [to] * len(eqn.outvars))
+    places = []
+    for size in eqn.params["sizes"]:
+        place = _repetitions(where, shape_of(eqn.invars[0])[k], size)
+        if place is None:
+            return None
+        places.append(place)
+    sizes = tuple(size // where.size for size in eqn.params["sizes"])
+    return Cut(lies, places, {"sizes": sizes})
+
+
+def _repetitions(where: Block, length: int, taken: int) -> Lies:
+    """Where slices lie in a run of the axis of which they are a block; ``None`` where it is not
+    made of whole repetitions of all slices.
+    """
+    one = length // where.outer  # all slices once
+    return None if taken % one else _block(where.axis, taken // one, where.size, taken)
 
 
 @cuts("pad")
@@ -364,13 +421,25 @@ def pad(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     return Cut(lies, [k])
 
 
-@cuts("slice")
+@cuts("slice", blocks=True)
 def slice_(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    """Where all indices are taken."""
-    (k,), stops = lies, eqn.params["limit_indices"]
-    if not isinstance(k, int) or shape_of(eqn.outvars[0])[k] != shape_of(eqn.invars[0])[k]:
+    """Where all indices are taken, or whole repetitions of all slices."""
+    (where,), starts, stops = lies, eqn.params["start_indices"], eqn.params["limit_indices"]
+    k = axis_of(where)
+    assert k is not None
+    length, taken = shape_of(eqn.invars[0])[k], shape_of(eqn.outvars[0])[k]
+    if taken == length:
+        one = _length_of_one(where, length)
+        return Cut(lies, [where], {"limit_indices": _set(stops, k, one)})
+    strides = eqn.params["strides"]
+    if not isinstance(where, Block) or (strides and strides[k] != 1):
         return None
-    return Cut(lies, [k], {"limit_indices": _set(stops, k, 1)})
+    place = _repetitions(where, length, taken)
+    if place is None or starts[k] % (length // where.outer):
+        return None
+    begin, end = starts[k] // where.size, stops[k] // where.size
+    changed = {"start_indices": _set(starts, k, begin), "limit_indices": _set(stops, k, end)}
+    return Cut(lies, [place], changed)
 
 
 @cuts("dynamic_slice")
@@ -406,10 +475,41 @@ def triangular_solve(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     return None if k in (None, ndim - 2, ndim - 1) else Cut([k, k], [k])
 
 
-@cuts("conv_general_dilated")
+@cuts("conv_general_dilated", blocks=True)
 def convolution(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-    """Images pass one by one."""
-    dims = eqn.params["dimension_numbers"]
-    if lies[1] is not None or lies[0] != dims.lhs_spec[0] or eqn.params["batch_group_count"] != 1:
+    """Images pass one by one; groups of channels too, and channels as in a product of matrices."""
+    dims, groups = eqn.params["dimension_numbers"], eqn.params["feature_group_count"]
+    if eqn.params["batch_group_count"] != 1:
         return None
-    return Cut(lies, [dims.out_spec[0]])
+    images, kernels = lies
+    if kernels is None and images == dims.lhs_spec[0]:
+        return Cut(lies, [dims.out_spec[0]])
+    channels, (to, each) = dims.lhs_spec[1], dims.rhs_spec[:2]
+    in_images = None if images is None else axis_of(images)
+    in_kernels = None if kernels is None else axis_of(kernels)
+    if in_images not in (None, channels) or in_kernels not in (None, to, each):
+        return None
+    if groups == 1 and in_kernels == to and images is None:
+        return Cut(lies, [_on(kernels, dims.out_spec[1])])
+    if groups == 1 and in_kernels != to:
+        # Contracted, each slice of channels adds its own part to the sum.
+        where = kernels if images is None else images
+        return Cut([_on(where, channels), _on(where, each)], [MEET])
+    if in_kernels == each:
+        return None
+    return _groups(eqn, lies, groups)
+
+
+def _groups(eqn: Any, lies: Sequence[Lies], groups: int) -> Cut | None:
+    """Slices that are groups of a convolution, or several groups each."""
+    dims = eqn.params["dimension_numbers"]
+    (images, kernels), channels, to = lies, dims.lhs_spec[1], dims.rhs_spec[0]
+    shape_in, shape_out = (shape_of(v) for v in eqn.invars[:2])
+    lengths = shape_in[channels], shape_out[to]
+    some, length = (images, lengths[0]) if images is not None else (kernels, lengths[1])
+    outer, size = (some.outer, some.size) if isinstance(some, Block) else (1, length)
+    if outer != 1 or groups % size:
+        return None
+    inputs = [_block(channels, 1, size, lengths[0]), _block(to, 1, size, lengths[1])]
+    out = _block(dims.out_spec[1], 1, size, lengths[1])
+    return Cut(inputs, [out], {"feature_group_count": groups // size})

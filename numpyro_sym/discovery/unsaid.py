@@ -1,48 +1,56 @@
-"""Batches that ``Units`` cannot say: looked for by evaluation, so that a smaller group is never
-given silently.
+"""Independent parts of units that ``Units`` cannot say: looked for by evaluation, so that a smaller
+group is never given silently.
 
-A batch may run within an axis (heads flattened with their inner dimensions, the groups of a
-convolution), or lie one index further on one axis than on the other (stacked layers of one width,
-where what comes out of a layer goes into the next). One set of it is moved by itself; where the
-model does not notice, that is noted.
+Sets of a batch may lie in a block of an axis that holds something else beside it, or one index
+further on one axis than on the other (stacked layers of one width, where what comes out of a layer
+goes into the next); and some of the blocks in which units lie may not belong to the others (queries
+and values in one array). One set is moved by itself; where the model does not notice, that is
+noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import combinations, islice, product
 
 import numpy as np
 
 from ..models import Trial
 from ..models.view import Point
 from ..symmetry import Axis, Element, Units, act_on_axis
+from .batches import divisors
 
-MOST_MOTIONS = 64  # choices of where a batch lies that are tried for one Units
+MOST_MOTIONS = 64  # choices of what moves that are tried for one Units, of each kind
+MOST_BLOCKS = 2  # blocks that are moved together without the others
 
-Mask = np.ndarray  # which entries of an array belong to one set; of its number of dimensions
+Mask = np.ndarray  # which entries of an array move; of its number of dimensions
 
 
 def unsaid_batches(trial: Trial, units: Sequence[Units], notes: list[str]) -> None:
-    """Note which units have a batch that ``Units`` cannot say."""
+    """Note which units have independent parts that ``Units`` cannot say."""
     for u in units:
-        if u.n == 1 or u.batch:
+        if u.n == 1:
             continue
         plain = u.without_scales()
-        for words, masks in islice(_sets(plain, trial.view.shapes), MOST_MOTIONS):
-            if _moves_alone(trial, plain, masks):
-                notes.append(
-                    f"{u.name}: {words}, which Units cannot say (found by evaluation); the one "
-                    "element that all sets "
-                    "share is given, a smaller group."
-                )
-                break
+        shapes = trial.view.shapes
+        kinds = [_some_blocks(plain, shapes)]
+        if not u.batch:
+            kinds.append(_sets(plain, shapes))
+        for kind in kinds:
+            for words, masks in islice(kind, MOST_MOTIONS):
+                if _moves_alone(trial, plain, masks):
+                    notes.append(
+                        f"{u.name}: {words}, which Units cannot say (found by evaluation); the "
+                        "one element that all of them share is given, a smaller group."
+                    )
+                    break
 
 
 def _moves_alone(trial: Trial, u: Units, masks: Sequence[Mask | None]) -> bool:
     slots = np.arange(u.n)
     factor = np.where(slots == 0, -1.0, 1.0) if u.has_signs else np.ones(u.n)
-    element = Element(np.roll(slots, 1), factor)
+    of_one_set = Element(np.roll(slots, 1), factor)
+    element = Element(*(np.broadcast_to(a, u.shape) for a in of_one_set))
     runs = [(site, axis) for site, axs in u.placements for axis in axs]
 
     def move(point: Point) -> Point:
@@ -57,6 +65,39 @@ def _moves_alone(trial: Trial, u: Units, masks: Sequence[Mask | None]) -> bool:
     return trial.withstands(move, trial.tried[:1]) and trial.withstands(move)
 
 
+def _some_blocks(
+    u: Units, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[tuple[str, list[Mask | None]]]:
+    """One or two of the blocks in which units lie along an axis, and places on other axes or not.
+
+    :returns: words for it, and a mask for each axis of the units.
+    """
+    runs = [(axis, shapes[site]) for site, axs in u.placements for axis in axs]
+    for which, (axis, shape) in enumerate(runs):
+        blocks = range(axis.outer)
+        others: list[list[Mask | None]] = []
+        for i, (_, of_other) in enumerate(runs):
+            everything = np.ones([1] * len(of_other), bool)
+            others.append([None] if i == which else [everything, None])
+        for count in range(1, min(MOST_BLOCKS, axis.outer - 1) + 1):
+            for chosen in combinations(blocks, count):
+                on = _on_blocks(axis, u.n, shape, chosen)
+                for masks in product(*others):
+                    moved = [*masks]
+                    moved[which] = on
+                    yield "some of the blocks along an axis have units of their own", moved
+
+
+def _on_blocks(axis: Axis, n: int, shape: tuple[int, ...], chosen: Sequence[int]) -> Mask:
+    """The entries of units in some of the ``outer`` blocks along an axis."""
+    numbers = axis.blocks(np.arange(np.prod(shape, dtype=int)).reshape(shape), n)
+    # The features of a unit come in the order (outer, inner, the other axes).
+    by_block = numbers.reshape(*numbers.shape[:-1], axis.outer, -1)
+    on = np.zeros(np.prod(shape, dtype=int), bool)
+    on[by_block[..., list(chosen), :].ravel()] = True
+    return on.reshape(shape)
+
+
 def _sets(
     u: Units, shapes: Mapping[str, tuple[int, ...]]
 ) -> Iterator[tuple[str, list[Mask | None]]]:
@@ -64,8 +105,8 @@ def _sets(
     of the units.
     """
     runs = [(site, axis, shapes[site]) for site, axs in u.placements for axis in axs]
-    lengths = {axis.outer for _, axis, _ in runs} | {axis.inner for _, axis, _ in runs}
-    for m in sorted(length for length in lengths if length > 1):
+    lengths = divisors({n for _, axis, _ in runs for n in (axis.outer, axis.inner)})
+    for m in lengths:
         blocks = [[*_in_blocks(u, axis, shape, m)] for _, axis, shape in runs]
         for chosen in product(*blocks):
             yield f"each of {m} blocks along an axis has units of its own", [*chosen]
@@ -78,8 +119,8 @@ def _sets(
             choices.append([_along(shape, k, [i]) for k in others for i in (0, 1)] or [None])
         for masks in product(*choices):
             yield (
-                f"each of {m} indices of an axis has units of its own, which lie one index "
-                "further elsewhere",
+                f"each of {m} indices of an axis has units of its own, which lie one index further "
+                "elsewhere",
                 [*masks],
             )
 
@@ -100,9 +141,8 @@ def _in_blocks(u: Units, axis: Axis, shape: tuple[int, ...], m: int) -> Iterator
     for count, position in ((axis.outer, 0), (axis.inner, 2)):
         if count % m == 0 and count > 1:
             index = np.indices((axis.outer, u.n, axis.inner))[position].ravel()
-            for within in sorted(
-                {1, count // m}
-            ):  # neighbouring runs are of one set, or of one after the other
+            # Neighbouring runs are of one set, or of one after the other.
+            for within in sorted({1, count // m}):
                 chosen = axis.offset + np.flatnonzero(index // within % m == 0)
                 yield _along(shape, axis.axis % len(shape), chosen)
 

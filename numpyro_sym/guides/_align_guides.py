@@ -131,10 +131,8 @@ class _Reading:
 
     def moments(self, params: Mapping[str, Any]) -> tuple[Sites, Sites]:
         """Means and standard deviations, site name -> array."""
-        loc, scale = (
-            {name: self._param(params, name) for name in self._names(what)}
-            for what in ("loc", "scale")
-        )
+        loc = {name: self._param(params, name) for name in self._names("loc")}
+        scale = {name: self._param(params, name) for name in self._names("scale")}
         shapes = [np.shape(x) for x in self.guide._init_locs.values()]
         if isinstance(self.guide, AutoDiagonalNormal):
             shapes = [(self.guide.latent_dim,)]
@@ -148,9 +146,8 @@ class _Reading:
             (row_loc,), (row_scale,) = loc.values(), scale.values()
             return self.guide._unpack_latent(row_loc), self.guide._unpack_latent(row_scale)
         sites = list(self.guide._init_locs)
-        return dict(zip(sites, loc.values(), strict=True)), dict(
-            zip(sites, scale.values(), strict=True)
-        )
+        by_site = dict(zip(sites, loc.values(), strict=True))
+        return by_site, dict(zip(sites, scale.values(), strict=True))
 
     def with_moments(self, params: Mapping[str, Any], loc: Sites, scale: Sites) -> dict[str, Any]:
         """The parameters with other means and standard deviations; whatever else they
@@ -159,15 +156,11 @@ class _Reading:
         new = dict(params)
         for what, sites in (("loc", loc), ("scale", scale)):
             names = self._names(what)
+            own = [sites[site] for site in self.guide._init_locs]
             if isinstance(self.guide, AutoDiagonalNormal):
-                new[names[0]] = jnp.concatenate(
-                    [jnp.ravel(sites[site]) for site in self.guide._init_locs]
-                )
+                new[names[0]] = jnp.concatenate([jnp.ravel(x) for x in own])
             else:
-                new |= {
-                    name: sites[site]
-                    for name, site in zip(names, self.guide._init_locs, strict=True)
-                }
+                new |= dict(zip(names, own, strict=True))
         return new
 
     def _names(self, what: str) -> list[str]:

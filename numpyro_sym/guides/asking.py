@@ -94,8 +94,7 @@ def _shows_data(model: Callable[..., Any] | None, args: tuple, kwargs: Mapping[s
 
     try:
         jax.eval_shape(run)
-    except (
-        Exception
-    ):  # arguments for the guide alone: nothing is learnt of the model, and nothing claimed
+    except Exception:
+        # Arguments for the guide alone: nothing is learnt of the model, and nothing claimed.
         return False
     return any(observed)

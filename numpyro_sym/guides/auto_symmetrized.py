@@ -225,13 +225,13 @@ class AutoSymmetrized(AutoContinuous):
         self._setup_prototype(*args, **kwargs)
         if self._plain:
             return self.base_guide(*args, **kwargs)
-        orbit = Orbit(
-            read_base(self.base_guide, self.sym.sites, args, kwargs), self.sym, self._bound
-        )
+        base = read_base(self.base_guide, self.sym.sites, args, kwargs)
+        orbit = Orbit(base, self.sym, self._bound)
         value = numpyro.sample(f"_{self.prefix}_orbit", orbit, infer={"is_auxiliary": True})
-        event_dims = {
-            n: s["fn"].event_dim for n, s in self.prototype_trace.items() if s["type"] == "sample"
-        }
+        event_dims = {}
+        for name, site in self.prototype_trace.items():
+            if site["type"] == "sample":
+                event_dims[name] = site["fn"].event_dim
         return place(self.base_guide, orbit.unravel(value), event_dims, args, kwargs)
 
     @property
@@ -355,17 +355,16 @@ class AutoSymmetrized(AutoContinuous):
             return self.base_guide.quantiles(params, quantiles)
         levels = jnp.asarray(quantiles, float)
         shape = (QUANTILE_DRAWS,)
-        draws = self.sample_component(
-            jax.random.key(0), params, *args, sample_shape=shape, **kwargs
-        )
-        orbits = (
-            {}
-            if self._plain
-            else entry_orbits(self.sym, {name: draws[name].shape[1:] for name in self.sym.sites})
-        )
+        key = jax.random.key(0)
+        draws = self.sample_component(key, params, *args, sample_shape=shape, **kwargs)
+        orbits = {}
+        if not self._plain:
+            shapes = {name: draws[name].shape[1:] for name in self.sym.sites}
+            orbits = entry_orbits(self.sym, shapes)
         result = {}
         for name, x in draws.items():
             if name in orbits:
+                # (level, entry)
                 flat = pooled_quantiles(orbits[name], x.reshape(QUANTILE_DRAWS, -1), levels.ravel())
             else:
                 flat = jnp.quantile(x, levels.ravel(), axis=0)
@@ -410,11 +409,8 @@ class AutoSymmetrized(AutoContinuous):
         refuse_others_params(who, self.base_guide, params, args, kwargs)
 
     def _deterministic(self) -> list[str]:
-        return [
-            name
-            for name, site in (self.prototype_trace or {}).items()
-            if site["type"] == "deterministic"
-        ]
+        trace = self.prototype_trace or {}
+        return [name for name, site in trace.items() if site["type"] == "deterministic"]
 
     # What users of AutoContinuous call, NeuTraReparam among them: of the base guide, one labelling.
 

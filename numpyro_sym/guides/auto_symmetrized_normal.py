@@ -98,40 +98,34 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
         self._refuse_others(params, args, kwargs)
         levels = jnp.ravel(jnp.asarray(quantiles, float))
         normals = self._normals(params)
-        free = {
-            name: dist.Normal(loc, scale).icdf(levels.reshape((-1,) + (1,) * jnp.ndim(loc)))
-            for name, (loc, scale) in normals.items()
-        }
+        free = {}
+        for name, (loc, scale) in normals.items():
+            of_site = levels.reshape((-1,) + (1,) * jnp.ndim(loc))  # (level, *site)
+            free[name] = dist.Normal(loc, scale).icdf(of_site)
         shapes = {name: np.shape(self.prototype_trace[name]["value"]) for name in self.sym.sites}
         orbits = entry_orbits(self.sym, shapes)
-        mixing = {
-            name: labels
-            for name, labels in orbits.items()
-            if not elementwise(self._transform(name))
-        }
-        for name in orbits.keys() - mixing.keys():
+        mixing = [name for name in orbits if not elementwise(self._transform(name))]
+        for name in orbits.keys() - set(mixing):
             loc, scale = normals[name]
-            free[name] = mixture_quantiles(
-                orbits[name], loc.ravel(), scale.ravel(), levels
-            ).reshape(free[name].shape)
+            found = mixture_quantiles(orbits[name], loc.ravel(), scale.ravel(), levels)
+            free[name] = found.reshape(free[name].shape)
         # Empty sites as they are: AutoNormal cannot tell how many rows these have.
-        result = free | dict(
-            self.base_guide._constrain({name: x for name, x in free.items() if x.size})
-        )
-        for name, labels in mixing.items():
+        filled = {name: x for name, x in free.items() if x.size}
+        result = free | dict(self.base_guide._constrain(filled))
+        for name in mixing:
             loc, scale = normals[name]
             draws = dist.Normal(loc, scale).sample(jax.random.key(0), (QUANTILE_DRAWS,))
-            pooled = pooled_quantiles(
-                labels, self._transform(name)(draws).reshape(QUANTILE_DRAWS, -1), levels
-            )
+            rows = self._transform(name)(draws).reshape(QUANTILE_DRAWS, -1)  # (draw, entry)
+            pooled = pooled_quantiles(orbits[name], rows, levels)
             result[name] = pooled.reshape(len(levels), *shapes[name])
         return result
 
     def _normals(self, params: Mapping[str, Any]) -> dict[str, tuple[jax.Array, jax.Array]]:
-        return {
-            name: (params[f"{name}_{self.prefix}_loc"], params[f"{name}_{self.prefix}_scale"])
-            for name in self._init_locs
-        }
+        normals = {}
+        for name in self._init_locs:
+            prefix = f"{name}_{self.prefix}"
+            normals[name] = params[f"{prefix}_loc"], params[f"{prefix}_scale"]
+        return normals
 
     def _transform(self, name: str) -> Any:
         return biject_to(self.prototype_trace[name]["fn"].support)

@@ -21,9 +21,8 @@ def local_sites(latent: Mapping[str, Any], full_sizes: Mapping[str, int]) -> set
     :param latent: site name -> its message in the guide's trace.
     :param full_sizes: plate name -> its size without subsampling.
     """
-    return {
-        name for name, site in latent.items() if cut_plates(site["cond_indep_stack"], full_sizes)
-    }
+    cut = {name: cut_plates(site["cond_indep_stack"], full_sizes) for name, site in latent.items()}
+    return {name for name, plates in cut.items() if plates}
 
 
 def refuse_subsampled(
@@ -59,5 +58,6 @@ def with_deterministic(
     free = {n: biject_to(trace[n]["fn"].support)._inverse(x) for n, x in latent.items()}
     if not lead:
         return postprocess(free)
+    # (*sample, *site) to (draw, *site), and back
     rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(lead) :]), free)
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), jax.lax.map(postprocess, rows))

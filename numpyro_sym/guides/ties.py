@@ -34,7 +34,8 @@ def break_ties(guide: AutoGuide, sym: Symmetry) -> None:
     tied = {u.name: _tied(u, guide._init_locs) for u in sym.units}
     names = [name for name in sym.sites if name in guide._init_locs]
     for name, key in zip(names, jax.random.split(_key(), max(len(names), 1)), strict=False):
-        needed = sum((tied[u.name] for u in sym.units if name in u.sites), start=jnp.asarray(False))
+        here = [tied[u.name] for u in sym.units if name in u.sites]
+        needed = sum(here, start=jnp.asarray(False))
         noise = TIE_NOISE * jax.random.normal(key, jnp.shape(guide._init_locs[name]))
         guide._init_locs[name] = guide._init_locs[name] + jnp.where(needed, noise, 0)
     if isinstance(guide, AutoContinuous):
@@ -68,5 +69,5 @@ def _fits(u: Units, axis: Axis, shape: tuple[int, ...]) -> bool:
     if len(shape) <= max(axis.axis, *axis.batch_axes, 0):
         return False
     own = axis.resolved(len(shape))
-    batch = tuple(shape[b] for b in own.batch_axes)
-    return batch == u.batch and own.offset + own.length(u.n) <= shape[own.axis]
+    left = own.left_by_batch(shape, u.batch)
+    return left is not None and own.offset + own.length(u.n) <= left[own.axis]

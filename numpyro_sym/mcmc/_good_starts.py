@@ -102,9 +102,9 @@ def good_starts(
             "num_tries, num_steps or within."
         )
     chosen = jax.random.choice(key_choice, good, (num_chains,), replace=False)
-    return {
-        name: jnp.asarray(x[chosen if num_chains > 1 else chosen[0]]) for name, x in ends.items()
-    }
+    if num_chains == 1:
+        chosen = chosen[0]
+    return {name: jnp.asarray(x[chosen]) for name, x in ends.items()}
 
 
 def _refuse_unreadable(model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> None:

@@ -29,9 +29,13 @@ def refuse_unless_equivariant(kernel: MCMCKernel) -> None:
             f"Folded: a mass matrix that is adapted is not constant on orbits. {remedy}"
         )
     given = kernel._inverse_mass_matrix
-    values = given.values() if isinstance(given, dict) else [] if given is None else [given]
-    numbers = np.concatenate([np.ravel(x) for x in values]) if values else np.ones(1)
-    if any(np.ndim(x) > 1 for x in values) or np.ptp(numbers) > 0:
+    values = []
+    if isinstance(given, dict):
+        values = list(given.values())
+    elif given is not None:
+        values = [given]
+    differ = values and np.ptp(np.concatenate([np.ravel(x) for x in values])) > 0
+    if differ or any(np.ndim(x) > 1 for x in values):
         raise SymmetryError(
             f"Folded: the mass matrix given is not one number for all coordinates. {remedy}"
         )

@@ -46,11 +46,11 @@ def latent_shapes(
 
 
 def _latent(trace: Mapping[str, dict]) -> dict[str, dict]:
-    return {
-        name: site
-        for name, site in trace.items()
-        if site["type"] == "sample" and not site["is_observed"]
-    }
+    latent = {}
+    for name, site in trace.items():
+        if site["type"] == "sample" and not site["is_observed"]:
+            latent[name] = site
+    return latent
 
 
 def draws_near_a_mode(
@@ -75,15 +75,13 @@ def draws_near_a_mode(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the chain says so again
         seeded = handlers.seed(model, 0)
+        started = handlers.substitute(seeded, substitute_fn=init_strategy)
         with handlers.block():
-            trace = handlers.trace(
-                handlers.substitute(seeded, substitute_fn=init_strategy)
-            ).get_trace(*args, **kwargs)
-        start = {
-            name: biject_to(site["fn"].support).inv(site["value"])
-            for name, site in _latent(trace).items()
-            if not is_discrete(site)
-        }
+            trace = handlers.trace(started).get_trace(*args, **kwargs)
+        start = {}
+        for name, site in _latent(trace).items():
+            if not is_discrete(site):
+                start[name] = biject_to(site["fn"].support).inv(site["value"])
         has_sums = len(start) < len(_latent(trace))
         summed = enumerated(seeded, trace) if has_sums else seeded
 
@@ -109,11 +107,9 @@ def _random(shape: tuple[int, ...], dtype: Any) -> tuple[np.ndarray, np.ndarray,
     """Made on the host: JAX's generators take longer to compile than the rest."""
     rng = np.random.default_rng(0)
     half = (STARTS // 2, *shape)
-    noise, near, far = (
-        rng.normal(size=(DRAWS, *shape)),
-        rng.normal(size=half),
-        rng.uniform(-1, 1, size=half),
-    )
+    noise = rng.normal(size=(DRAWS, *shape))
+    near = rng.normal(size=half)
+    far = rng.uniform(-1, 1, size=half)
     return noise.astype(dtype), near.astype(dtype), far.astype(dtype)
 
 
@@ -136,11 +132,13 @@ def _fitted(
     def step(carry: Any, i: jax.Array) -> tuple[Any, jax.Array]:
         fit, state = carry
         value, slope = jax.value_and_grad(loss)(fit, noise[i % DRAWS])
+        # Where the slope is no number, no step.
         slope = jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0), slope)
         updates, state = adam.update(slope, state)
         return (optax.apply_updates(fit, updates), state), value
 
     def fitted(loc: jax.Array) -> tuple[Fit, jax.Array]:
+        # Narrow at first, so that it settles in one copy.
         begin = (loc, jnp.full_like(loc, jnp.log(0.1)))
         (fit, _), losses = jax.lax.scan(step, (begin, adam.init(begin)), jnp.arange(STEPS))
         return fit, -losses[-DRAWS:].mean()

@@ -120,9 +120,9 @@ class Folded(SymmetricKernel):
         """The keys by which draws are folded; ``print`` it. There once a chain was started."""
         if self._last is None:
             raise SymmetryError(f"{self._who}: no chain was started yet, so no section was chosen.")
-        return (
-            self._last.tools.section if self._last.sym.units else sorted_section(self._last.sym, {})
-        )
+        if not self._last.sym.units:
+            return sorted_section(self._last.sym, {})
+        return self._last.tools.section
 
     def _prepare(
         self, model: Any, sym: Symmetry, given: bool, args: tuple, kwargs: dict[str, Any]
@@ -173,15 +173,14 @@ class Folded(SymmetricKernel):
         kwargs: dict[str, Any],
     ) -> Section:
         plain = self._by_keys(sym, shapes)
-        if (
-            self._makes is not None
-            or is_traced((args, kwargs))
-            or not has_choice(sym, shapes, self._keys)
-        ):
+        is_settled = self._makes is not None or not has_choice(sym, shapes, self._keys)
+        if is_settled or is_traced((args, kwargs)):
             return plain
         strategy = getattr(self.kernel, "_init_strategy", init_to_uniform)
         draws = draws_near_a_mode(model, args, kwargs, sym.sites, strategy)
-        return plain if draws is None else separating_section(sym, draws, self._keys)
+        if draws is None:
+            return plain
+        return separating_section(sym, draws, self._keys)
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:
         if self._where == "draws" or not (now := self._now(model_args, model_kwargs)).sym.units:
@@ -195,16 +194,14 @@ class Folded(SymmetricKernel):
         )
 
     def postprocess_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
-        return self._folding(
-            self.kernel.postprocess_fn(model_args, model_kwargs), model_args, model_kwargs
-        )
+        constrain = self.kernel.postprocess_fn(model_args, model_kwargs)
+        return self._folding(constrain, model_args, model_kwargs)
 
     def get_constrain_fn(self, model_args: tuple, model_kwargs: Any) -> Callable[[Any], Any]:
         # For a kernel around this one, which samples the other sites: what they are conditioned on
         # is folded, too.
-        return self._folding(
-            self.kernel.get_constrain_fn(model_args, model_kwargs), model_args, model_kwargs
-        )
+        constrain = self.kernel.get_constrain_fn(model_args, model_kwargs)
+        return self._folding(constrain, model_args, model_kwargs)
 
     def _folding(
         self, constrain: Callable[[Any], Any], model_args: tuple, model_kwargs: Any

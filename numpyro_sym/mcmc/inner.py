@@ -15,11 +15,9 @@ def _fault(value: Any) -> str | None:
         return None
     if isinstance(value, MCMC):
         return "It goes inside: MCMC(Folded(kernel, sym), ...)."
-    return (
-        "Write NUTS(model)."
-        if callable(value) and not isinstance(value, type)
-        else "Build one: NUTS(model)."
-    )
+    if callable(value) and not isinstance(value, type):
+        return "Write NUTS(model)."
+    return "Build one: NUTS(model)."
 
 
 Kernel = Annotated[MCMCKernel, kinds.Kind("a NumPyro kernel", _fault)]

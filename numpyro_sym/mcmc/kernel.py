@@ -127,6 +127,7 @@ class SymmetricKernel(MCMCKernel):
         plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
         if is_traced((args, plain)):
             return self._prepared(args, plain, outside)
+        # By what the arguments hold: chains are started again and again.
         key = fingerprint((args, plain))
         if key not in self._known:
             self._known[key] = self._prepared(args, plain, outside)
@@ -145,6 +146,7 @@ class SymmetricKernel(MCMCKernel):
         in_use = self._whole if outside else self._in_use
         given = in_use.sym is not None
         sym = self._asked(in_use, args, kwargs)
+        # Units whose sites another kernel samples cannot be moved from here.
         theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.sites, *u.values))]
         if theirs and given:
             raise SymmetryError(
@@ -205,10 +207,9 @@ class SymmetricKernel(MCMCKernel):
             labelled = Labelled(sym, {})
         if not labelled.lost or not given:
             why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
-            notes = [f"{name}: {why} {reason}" for name, reason in labelled.lost.items()]
-            return Symmetry(
-                labelled.sym.units, notes=[*sym.notes, *notes], caveats=labelled.sym.caveats
-            )
+            reasons = (f"{name}: {why} {reason}" for name, reason in labelled.lost.items())
+            notes = [*sym.notes, *reasons]
+            return Symmetry(labelled.sym.units, notes=notes, caveats=labelled.sym.caveats)
         remedy = "Name those that hold labels in values=, or marginalise them in the model."
         if not outside and not told:
             remedy = " ".join([*dict.fromkeys(labelled.lost.values()), remedy])
@@ -247,9 +248,8 @@ class SymmetricKernel(MCMCKernel):
             return Prepared()
         if is_traced((args, plain)):
             if self._last in self._known.values():
-                self._compiled = (
-                    self._last
-                )  # NumPyro compiles this once for all arguments of these shapes
+                # NumPyro compiles this once for all arguments of these shapes.
+                self._compiled = self._last
             return self._last
         # A chain that goes on with other arguments is not started by init.
         with jax.ensure_compile_time_eval():

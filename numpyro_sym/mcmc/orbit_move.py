@@ -36,27 +36,28 @@ class OrbitMove:
         self.curved = {}
         for name in sym.sites:
             support = sites[name]["fn"].support
-            if not _is_of_single_numbers(support):
-                if bounds_of(support) != []:
-                    raise SymmetryError(
-                        f"Site {name!r}: a support that depends on other sites cannot be moved in."
-                    )
-                self.curved[name] = biject_to(support)
+            if _is_of_single_numbers(support):
+                continue
+            if bounds_of(support) != []:
+                raise SymmetryError(
+                    f"Site {name!r}: a support that depends on other sites cannot be moved in."
+                )
+            self.curved[name] = biject_to(support)
 
     def constrain(self, z: Point) -> dict[str, Any]:
         """The sites of the symmetry on the scale on which its elements act."""
-        there = (*self.sym.sites, *(name for name in self.sym.label_sites if name in z))
-        return {
-            name: self.curved[name](z[name]) if name in self.curved else z[name] for name in there
-        }
+        labels = [name for name in self.sym.label_sites if name in z]
+        out = {name: z[name] for name in (*self.sym.sites, *labels)}
+        for name, to_site in self.curved.items():
+            out[name] = to_site(z[name])
+        return out
 
     def act(self, elements: Elements, z: Point) -> dict[str, Any]:
         """The unconstrained point, moved."""
-        moved = self.sym.act(elements, self.constrain(z))
-        return {
-            **z,
-            **{n: self.curved[n].inv(x) if n in self.curved else x for n, x in moved.items()},
-        }
+        moved = dict(self.sym.act(elements, self.constrain(z)))
+        for name, to_site in self.curved.items():
+            moved[name] = to_site.inv(moved[name])
+        return {**z, **moved}
 
     def __call__(
         self,
@@ -76,13 +77,11 @@ class OrbitMove:
             z = getattr(state, field)
             z = self.act(choose(key, z), z)
             moved = state._replace(**{field: z, "rng_key": rng_key})
-            if (
-                "hmc_state" in moved._fields
-            ):  # of a kernel around HMC, which keeps a point of its own
-                inside = moved.hmc_state
-                moved = moved._replace(
-                    hmc_state=inside._replace(z={name: z[name] for name in inside.z})
-                )
+            if "hmc_state" in moved._fields:
+                # Of a kernel around HMC, which keeps a point of its own.
+                own = {name: z[name] for name in moved.hmc_state.z}
+                moved = moved._replace(hmc_state=moved.hmc_state._replace(z=own))
+            # Potential and gradient are those of the new point.
             return self.kernel.refresh(moved, model_args, model_kwargs)
 
         return one(state) if is_prng_key(state.rng_key) else jax.vmap(one)(state)

@@ -103,14 +103,8 @@ class OrderedReparam:
 
         def order(name: str, fn: dist.Distribution, obs: None) -> tuple[None, jax.Array]:
             statistics = _OrderStatistics(fn, *self.keys[name])
-            u = sample_latent(
-                name,
-                f"{name}_ordered",
-                fn,
-                statistics,
-                statistics.inverse,
-                {"block_plates": plates},
-            )
+            latent, infer = f"{name}_ordered", {"block_plates": plates}
+            u = sample_latent(name, latent, fn, statistics, statistics.inverse, infer)
             return None, statistics.forward(u)
 
         return order
@@ -200,10 +194,11 @@ class _OrderStatistics(dist.Distribution):
         centre, spread = self._prior()
         u = _NEAR * u.ravel()
         y = centre + spread * u
+        # (set, unit): where the keys of the first unit and of the others stand
         first, rest = self.key[:, :1], self.key[:, 1:]
         start = centre[first] + spread[first] * (u[first] - 1.5)
         steps = spread[first] * self._span * jax.nn.softplus(u[rest])
-        key = jnp.concatenate([start, start + jnp.cumsum(steps, -1)], -1)
+        key = jnp.concatenate([start, start + jnp.cumsum(steps, -1)], -1)  # (set, unit), increasing
         return y.at[self.key].set(key).reshape(self.event_shape)
 
     def forward(self, u: jax.Array) -> jax.Array:
@@ -212,10 +207,8 @@ class _OrderStatistics(dist.Distribution):
 
     def inverse(self, x: jax.Array) -> jax.Array:
         """The latent of a value in order."""
-        if (
-            not isinstance(x, jax.core.Tracer)
-            and (np.diff(np.ravel(x)[self.key], axis=-1) < 0).any()
-        ):
+        is_known = not isinstance(x, jax.core.Tracer)
+        if is_known and (np.diff(np.ravel(x)[self.key], axis=-1) < 0).any():
             raise SymmetryError(
                 f"OrderedReparam: the value given for site {self.name!r} is not in the order of "
                 "its key. Put the units of all sites in that order."
@@ -229,15 +222,15 @@ class _OrderStatistics(dist.Distribution):
         return (((y - centre) / spread).at[self.key].set(key) / _NEAR).reshape(self.event_shape)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
-        x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)
-        order = jnp.argsort(x.reshape(len(x), -1)[:, self.key], -1).reshape(
-            len(x), *self.units.shape
-        )
+        x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)  # (sample, *site)
+        keys = x.reshape(len(x), -1)[:, self.key]  # (sample, set, unit)
+        order = jnp.argsort(keys, -1).reshape(len(x), *self.units.shape)
         elements = {self.units.name: Element(order, jnp.ones(order.shape))}
         x = Symmetry([self.units]).act(elements, {self.name: x})[self.name]
         return jax.vmap(self.inverse)(x).reshape(*sample_shape, *self.event_shape)
 
     def log_prob(self, value: jax.Array) -> jax.Array:
+        # (*sample, *site) to a row of points, and back
         lead = jnp.shape(value)[: jnp.ndim(value) - len(self.event_shape)]
         return jax.vmap(self._log_prob)(value.reshape(-1, *self.event_shape)).reshape(lead)
 

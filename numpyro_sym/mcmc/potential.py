@@ -63,11 +63,9 @@ def check_potential(
     potential = _potential_of(kernel)
 
     def model() -> None:
-        priors = {
-            name: dist.ImproperUniform(constraints.real, (), shape)
-            for name, shape in shapes.items()
-        }
-        z = {name: numpyro.sample(name, prior) for name, prior in priors.items()}
+        z = {}
+        for name, shape in shapes.items():
+            z[name] = numpyro.sample(name, dist.ImproperUniform(constraints.real, (), shape))
         numpyro.factor("potential", -potential(z))
 
     sym.check(model)

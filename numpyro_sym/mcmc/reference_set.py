@@ -73,33 +73,34 @@ class ReferenceSetReparam(SitewiseReparam):
         self._unsigned = frozenset(u.name for u in self.sym if u.has_signs)
 
     def _value(self, name: str, fn: dist.Distribution) -> jax.Array:
-        units = [
-            u.with_axes({name: u.axes[name]})
-            for u in self.sym
-            if name in u.sites and u.name in self._settled
-        ]
-        known = Symmetry(units)
-        elements = {u.name: self._settled[u.name] for u in units}
-        carried = _Carried(fn, known, elements) if units else fn
+        here = [u for u in self.sym if name in u.sites and u.name in self._settled]
+        known = Symmetry(u.with_axes({name: u.axes[name]}) for u in here)
+        elements = {u.name: self._settled[u.name] for u in here}
+        # The latent is that of a site whose units are not moved yet.
+        carried = _Carried(fn, known, elements) if here else fn
         z = sample_latent(name, f"{name}_base", fn, carried, lambda value: value)
-        return self._settle(name, _moved(known, elements, z, 0) if units else z)
+        if here:
+            z = _moved(known, elements, z, 0)
+        return self._settle(name, z)
 
     def _settle(self, name: str, value: jax.Array) -> jax.Array:
         """Settle what this site is the first to tell: the order of units, the signs of units."""
         here = [u for u in self.sym if name in u.sites]
+        # What no earlier site has told.
         unordered = [u for u in here if u.name not in self._settled]
-        turned = [
-            u
-            for u in here
-            if u.name in self._unsigned and any((a.power or 0) % 2 for a in u.axes[name])
-        ]
+        turned = []
+        for u in here:
+            has_sign = any((a.power or 0) % 2 for a in u.axes[name])
+            if has_sign and u.name in self._unsigned:
+                turned.append(u)
         new = list(dict.fromkeys((*unordered, *turned)))
         if not new:
             return value
-        part = Symmetry(
-            u.with_axes({name: u.axes[name]}).with_kind("signed" if u in turned else "permutation")
-            for u in new
-        )
+        units = []
+        for u in new:
+            on_site = u.with_axes({name: u.axes[name]})
+            units.append(on_site.with_kind("signed" if u in turned else "permutation"))
+        part = Symmetry(units)
         keys = {u.name: self.keys[u.name] for u in unordered if u.name in self.keys}
         try:
             steps = sorted_section(part, {name: np.shape(value)}, keys).steps
@@ -109,10 +110,10 @@ class ReferenceSetReparam(SitewiseReparam):
                 f"that the model samples, so it must settle them, and it cannot: {error} Let the "
                 "model sample another site of theirs first, or use numpyro_sym.Folded."
             ) from error
+        # What is ordered already keeps its order.
         names = {u.name for u in unordered}
-        section = SortedSection(
-            part, tuple((u, sign, sort if u in names else None) for u, sign, sort in steps)
-        )
+        kept = [(u, sign, sort if u in names else None) for u, sign, sort in steps]
+        section = SortedSection(part, tuple(kept))
         found, out = section.settle({name: value})
         self._settled = after(self.sym, found, self._settled)
         self._unsigned -= {u.name for u in turned}
@@ -154,22 +155,19 @@ class _Carried(dist.Distribution):
             return support
         plain = self.sym.select("permutation")
         back = plain.inverse(self.elements)
-        return jax.tree.map(
-            lambda bound: _moved(plain, back, jnp.broadcast_to(bound, self.shape()), 0), support
-        )
+
+        def carried(bound: jax.Array) -> jax.Array:
+            return _moved(plain, back, jnp.broadcast_to(bound, self.shape()), 0)
+
+        return jax.tree.map(carried, support)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
-        return _moved(
-            self.sym,
-            self.sym.inverse(self.elements),
-            self.fn.sample(key, sample_shape),
-            len(sample_shape),
-        )
+        back = self.sym.inverse(self.elements)
+        return _moved(self.sym, back, self.fn.sample(key, sample_shape), len(sample_shape))
 
     def log_prob(self, value: jax.Array) -> jax.Array:
-        return self.fn.log_prob(
-            _moved(self.sym, self.elements, value, jnp.ndim(value) - len(self.shape()))
-        )
+        lead = jnp.ndim(value) - len(self.shape())
+        return self.fn.log_prob(_moved(self.sym, self.elements, value, lead))
 
 
 def _moved(sym: Symmetry, elements: Elements, value: jax.Array, lead: int) -> jax.Array:

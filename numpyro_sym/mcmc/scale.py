@@ -52,15 +52,14 @@ class ScaleReparam(SitewiseReparam):
         if not len(sym.select("scaled")):
             raise SymmetryError("ScaleReparam: expected a Symmetry with Units of kind 'scaled'.")
         for u in sym.select("scaled"):
-            powers = {site: {a.power or 0 for a in axs} - {0} for site, axs in u.placements}
-            if any(len(p) > 1 for p in powers.values()) or not set().union(*powers.values()) <= {
-                -1,
-                1,
-            }:
-                raise SymmetryError(
-                    f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units come "
-                    "into a site (power 1) or go out of it (power -1), each site on one side."
-                )
+            for _, axs in u.placements:
+                powers = {a.power or 0 for a in axs} - {0}
+                if len(powers) > 1 or not powers <= {-1, 1}:
+                    raise SymmetryError(
+                        f"ScaleReparam: Units {u.name!r} act on {u.describe_axes()}: scaled units "
+                        "come into a site (power 1) or go out of it (power -1), each site on one "
+                        "side."
+                    )
         super().__init__(sym.select("scaled"))
 
     def _forget(self) -> None:
@@ -73,6 +72,7 @@ class ScaleReparam(SitewiseReparam):
             value = latent = sample_latent(name, f"{name}_base", fn, fn, lambda w: w)
         else:
             for u in sources:
+                # The norm must be known by now.
                 late = [s for s in u.sites if _power(u, s) == 1 and s not in self._seen]
                 if late:
                     raise SymmetryError(
@@ -81,10 +81,9 @@ class ScaleReparam(SitewiseReparam):
                         "first."
                     )
             part = Symmetry(u.with_axes({name: u.axes[name]}) for u in sources)
-            straight = part.identity()
-            norms = {
-                n: Element(e.permutation, jnp.sqrt(self._squares[n])) for n, e in straight.items()
-            }
+            norms = {}
+            for units, straight in part.identity().items():
+                norms[units] = Element(straight.permutation, jnp.sqrt(self._squares[units]))
             scaled = _Scaled(fn, part, norms)
             latent = sample_latent(name, f"{name}_scaled", fn, scaled, scaled.scaled)
             value = scaled.unscaled(latent)
@@ -92,7 +91,7 @@ class ScaleReparam(SitewiseReparam):
             for axis in u.axes.get(name, ()):
                 if axis.power == 1:
                     # Of a deeper layer, the weights as the layer before would have them at norm 1:
-                    # so its norm leaves the likelihood too.
+                    # so its norm leaves the likelihood too. (*batch, unit)
                     self._squares[u.name] += (axis.blocks(latent, u.n) ** 2).sum(-1)
         return value
 

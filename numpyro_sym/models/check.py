@@ -44,14 +44,14 @@ def _read(
     """The model; where the symmetry moves labels that the model draws, these are a part of the
     point.
     """
-    named = [(site, u.name, u.n) for u in sym for site in u.values]
+    named = []
+    for u in sym:
+        named += [(site, u.name, u.n) for site in u.values]
     if named:
         discrete = discrete_sites(model, args, kwargs)
-        labels = label_sites_there(discrete, named)
+        labels = {site: discrete[site] for site in label_sites_there(discrete, named)}
         if labels:
-            return read_complete_data(
-                model, args, kwargs, {site: discrete[site] for site in labels}
-            )
+            return read_complete_data(model, args, kwargs, labels)
     return read_numpyro_model(model, args, kwargs)
 
 
@@ -104,11 +104,11 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
                     f"{axes} (its log density changes by {abs(d.nats):.2g} nats).{why}"
                 )
     remedy = _remedy(u, trial)
-    what = "log likelihood" if u.has_scales else "log joint density"
-    sites = {**change.observed, **({} if u.has_scales else change.latent)}
-    changed = ", ".join(
-        f"{s!r} by {abs(d.nats):.2g} nats" for s, d in sites.items() if not d.is_rounding
-    )
+    what, sites = "log likelihood", change.observed
+    if not u.has_scales:
+        what, sites = "log joint density", {**change.observed, **change.latent}
+    large = {site: d for site, d in sites.items() if not d.is_rounding}
+    changed = ", ".join(f"{site!r} by {abs(d.nats):.2g} nats" for site, d in large.items())
     return f"{head}: the {what} changes ({changed or 'in sum'}). {remedy}"
 
 
@@ -125,19 +125,13 @@ def _shared_that_holds(u: Units, trial: Trial) -> str:
     """Whether it holds where all sets of a batch move together."""
     if not u.batch:
         return ""
-    shared = Units(
-        u.name,
-        u.n,
-        kind=u.kind,
-        axes={s: tuple(_unbatched(a) for a in axs) for s, axs in u.placements},
-    )
+    axes = {}
+    for site, axs in u.placements:
+        axes[site] = tuple(replace(axis, batch=()) for axis in axs)
+    shared = Units(u.name, u.n, kind=u.kind, axes=axes)
     if holds(shared, trial.changes([shared], trial.everywhere)):
         return f" Without batch={u.batch} it holds: all sets move together, not each by itself."
     return ""
-
-
-def _unbatched(axis: Axis) -> Axis:
-    return replace(axis, batch=())
 
 
 def _remedy(u: Units, trial: Trial) -> str:
@@ -150,38 +144,40 @@ def _remedy(u: Units, trial: Trial) -> str:
             return text
     if _kind_that_holds(u, trial):
         return "With kind='permutation' it holds; their factors are what breaks it."
-    listed = ", ".join(f"{s!r} axis {_named(a)}" for s, axs in u.placements for a in axs)
-    return f"Check the axes named ({listed}) and whether a site or an axis is missing."
+    listed = []
+    for site, axs in u.placements:
+        listed += [f"{site!r} axis {_named(axis)}" for axis in axs]
+    named = ", ".join(listed)
+    return f"Check the axes named ({named}) and whether a site or an axis is missing."
 
 
 def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, Units]]:
     """Specifications one step away: an axis moved, forgotten, too many, or with another power."""
+    # The word under which each power is written.
     powers = {1: "incoming", -1: "outgoing", 0: "axes"}
     for site, axs in u.placements:
         shape = shapes[site]
         own = [a.resolved(len(shape)) for a in axs]
         for i, a in enumerate(axs):
+            # The other axes on which the units lie there.
             rest, rest_own = axs[:i] + axs[i + 1 :], own[:i] + own[i + 1 :]
             for other in _places(u, shape):
                 is_another = (other.axis, other.batch) != (own[i].axis, own[i].batch)
                 if is_another and _fits_beside(other, rest_own):
                     moved = u.with_axes({**u.axes, site: (*rest, other.with_power(a.power or 0))})
-                    yield (
-                        f"Site {site!r}: axis {_named(other)} makes it hold, not axis {_named(a)}.",
-                        moved,
-                    )
+                    made = f"axis {_named(other)} makes it hold, not axis {_named(a)}"
+                    yield f"Site {site!r}: {made}.", moved
             for power, word in powers.items():
                 if u.has_factors and power != a.power:
                     named = u.with_axes({**u.axes, site: (*rest, replace(a, power=power))})
                     yield f"Site {site!r}, axis {_named(a)}: name it in {word}.", named
+            # A site on which nothing is left is left out.
             dropped = {s: x for s, x in {**u.axes, site: rest}.items() if x}
             if dropped:
                 yield f"Site {site!r}, axis {_named(a)}: leave it out.", u.with_axes(dropped)
     if u.values:
-        yield (
-            f"Without labels {u.describe_labels()} it holds: leave them out of values.",
-            u.with_values(()),
-        )
+        without = f"Without labels {u.describe_labels()} it holds"
+        yield f"{without}: leave them out of values.", u.with_values(())
     for site, shape in shapes.items():
         if site in u.values:
             continue
@@ -192,22 +188,20 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
             for power, word in powers.items():
                 if not u.has_factors and power:
                     continue
-                added = u.with_axes(
-                    {**u.axes, site: (*u.axes.get(site, ()), other.with_power(power))}
-                )
+                axs = (*u.axes.get(site, ()), other.with_power(power))
                 written = f"Axis({other.axis}, batch={other.batch_axes})" if u.batch else other.axis
-                yield (
-                    f"Site {site!r}, axis {_named(other)} must move too: add {word}={{{site!r}: "
-                    f"{written}}}.",
-                    added,
-                )
+                must = f"Site {site!r}, axis {_named(other)} must move too"
+                text = f"{must}: add {word}={{{site!r}: {written}}}."
+                yield text, u.with_axes({**u.axes, site: axs})
 
 
 def _fits_beside(other: Axis, axs: Sequence[Axis]) -> bool:
     """Whether units can lie on an axis of an array besides those on which they lie."""
-    return all(
-        other.axis not in (a.axis, *a.batch_axes) and a.axis not in other.batch_axes for a in axs
-    )
+    for a in axs:
+        meets = other.axis in (a.axis, *a.batch_axes) or a.axis in other.batch_axes
+        if meets or not a.is_plain:
+            return False
+    return True
 
 
 def _named(axis: Axis) -> str:

@@ -27,8 +27,7 @@ def hidden_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, An
 
 def _random_sites(model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> set[str]:
     with handlers.block():
-        started = handlers.substitute(
-            handlers.seed(model, 0), substitute_fn=init_to_uniform
-        )  # improper priors
+        # Improper priors cannot be drawn from.
+        started = handlers.substitute(handlers.seed(model, 0), substitute_fn=init_to_uniform)
         trace = handlers.trace(started).get_trace(*args, **kwargs)
     return {name for name, site in trace.items() if site["type"] == "sample"}

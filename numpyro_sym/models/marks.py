@@ -58,9 +58,13 @@ def names_of_marks(program: Any) -> frozenset[str] | None:
 
     :param program: a closed jaxpr.
     """
-    if any(_has_marks(part) for eqn in program.jaxpr.eqns for part in programs_inside(eqn)):
-        return None
-    return frozenset(eqn.params["name"] for eqn in program.jaxpr.eqns if eqn.primitive is MARK)
+    names = set()
+    for eqn in program.jaxpr.eqns:
+        if any(map(_has_marks, programs_inside(eqn))):
+            return None
+        if eqn.primitive is MARK:
+            names.add(eqn.params["name"])
+    return frozenset(names)
 
 
 def with_inputs(program: Any, inputs: Sequence[int | str], outputs: int) -> Any:
@@ -71,15 +75,21 @@ def with_inputs(program: Any, inputs: Sequence[int | str], outputs: int) -> Any:
     :param outputs: how many outputs are kept, the first.
     """
     jaxpr = program.jaxpr
-    marks = {eqn.params["name"]: eqn.outvars[0] for eqn in jaxpr.eqns if eqn.primitive is MARK}
-    invars = [marks[x] if isinstance(x, str) else jaxpr.invars[x] for x in inputs]
-    eqns = [eqn for eqn in jaxpr.eqns if eqn.primitive is not MARK]
-    return program.replace(
-        jaxpr=jaxpr.replace(invars=invars, outvars=jaxpr.outvars[:outputs], eqns=eqns)
-    )
+    # By place, or by the name of a mark.
+    variables: dict[int | str, Any] = dict(enumerate(jaxpr.invars))
+    eqns = []
+    for eqn in jaxpr.eqns:
+        if eqn.primitive is MARK:
+            variables[eqn.params["name"]] = eqn.outvars[0]
+        else:
+            eqns.append(eqn)
+    invars = [variables[x] for x in inputs]
+    kept = jaxpr.replace(invars=invars, outvars=jaxpr.outvars[:outputs], eqns=eqns)
+    return program.replace(jaxpr=kept)
 
 
 def _has_marks(program: Any) -> bool:
-    jaxpr = getattr(program, "jaxpr", program)
-    own = any(eqn.primitive is MARK for eqn in jaxpr.eqns)
-    return own or any(_has_marks(part) for eqn in jaxpr.eqns for part in programs_inside(eqn))
+    for eqn in getattr(program, "jaxpr", program).eqns:
+        if eqn.primitive is MARK or any(map(_has_marks, programs_inside(eqn))):
+            return True
+    return False

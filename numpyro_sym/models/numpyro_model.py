@@ -43,10 +43,9 @@ def latent_sites(
     Random choices of the model, a minibatch's rows among them, are those of one fixed seed.
     """
     with handlers.block(), _ToldApart({}):
-        seeded = handlers.substitute(
-            handlers.seed(model, jax.random.key(0)), substitute_fn=init_to_uniform
-        )
-        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+        seeded = handlers.seed(model, jax.random.key(0))
+        started = handlers.substitute(seeded, substitute_fn=init_to_uniform)
+        trace = handlers.trace(started).get_trace(*args, **kwargs)
     sites = _latent(trace)
     full = {name: site["args"][0] for name, site in trace.items() if site["type"] == "plate"}
     for site in sites.values():
@@ -55,11 +54,11 @@ def latent_sites(
 
 
 def _latent(trace: Trace) -> Trace:
-    return {
-        name: {**site, "frames": tuple(site["cond_indep_stack"])}
-        for name, site in trace.items()
-        if enumeration.is_latent(site) and not enumeration.is_discrete(site)
-    }
+    latent = {}
+    for name, site in trace.items():
+        if enumeration.is_latent(site) and not enumeration.is_discrete(site):
+            latent[name] = {**site, "frames": tuple(site["cond_indep_stack"])}
+    return latent
 
 
 def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> ModelView:
@@ -104,7 +103,8 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         return jax.tree.unflatten(first.out, run_program(program, data, point))
 
     def joint(point: Point) -> Any:
-        return sum(sum(group.values()) for group in evaluate(point)[:2])
+        latent, observed, _ = evaluate(point)
+        return sum(latent.values()) + sum(observed.values())
 
     def placed(place: Callable[[Any, Any], Any]) -> Callable[[Point], dict[str, Any]]:
         def place_all(free: Point) -> dict[str, Any]:
@@ -114,9 +114,8 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         return with_own_arrays(place_all)
 
     to_prior = placed(at_prior_scale)
-    far, prior = (
-        jax.jit(place, compiler_options=QUICK) for place in (placed(in_support), to_prior)
-    )
+    far = jax.jit(placed(in_support), compiler_options=QUICK)
+    prior = jax.jit(to_prior, compiler_options=QUICK)
     real = all(site.is_real for site in sites.values())
 
     def free_point(rng: np.random.Generator, scale: float = 1.0) -> dict[str, np.ndarray]:
@@ -174,11 +173,10 @@ class _Run:
 
     def trace(self, data: dict[str, Any], values: Values) -> Trace:
         with handlers.block(), _ToldApart(data), _Observed(data), _Plates(self, data):
-            seeded = handlers.substitute(
-                handlers.seed(self.model, jax.random.key(0)), substitute_fn=values
-            )
+            seeded = handlers.seed(self.model, jax.random.key(0))
+            substituted = handlers.substitute(seeded, substitute_fn=values)
             args, kwargs = self._arguments(data)
-            return handlers.trace(seeded).get_trace(*args, **kwargs)
+            return handlers.trace(substituted).get_trace(*args, **kwargs)
 
     def densities(
         self, data: dict[str, Any], values: Values | None, point: Point
@@ -196,10 +194,9 @@ class _Run:
                 there = {name: site["value"] for name, site in sites.items()}
                 every = enumeration.summed_densities(seeded, args, kwargs, trace, there)
         latent = {name: every.pop(name) for name in sites}
-        inside = {
-            name: jnp.all(is_inside(site["fn"].support, site["value"]))
-            for name, site in sites.items()
-        }
+        inside = {}
+        for name, site in sites.items():
+            inside[name] = jnp.all(is_inside(site["fn"].support, site["value"]))
         return (latent, every, inside), trace
 
     def _arguments(self, data: Mapping[str, Any]) -> tuple[tuple, dict]:
@@ -267,6 +264,7 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
     first: Exception | None = None
     subsampled: set[str] = set()
     arrays = {name: x for name, x in arguments.items() if x.ndim}
+    # From the freest: numbers among the arguments may be needed to build the model.
     tellable = [arguments, arrays, {}] if 0 < len(arrays) < len(arguments) else [arguments, {}]
     for whole, told in product((True, False), tellable):
         if not whole and not subsampled:
@@ -300,16 +298,16 @@ def _marked_run(run: _Run) -> _FirstRun:
 
     def once(origin: Any, given: dict[str, Any]) -> Any:
         data = Noted(origin, given)
-        marks = _substituted(
-            lambda fn, name: mark(origin, _mark_of(name), fn.shape(), jnp.result_type(float))
-        )
-        densities, trace = run.densities(data, marks, {})
+
+        def marked(fn: Any, name: str) -> Any:
+            return mark(origin, _mark_of(name), fn.shape(), jnp.result_type(float))
+
+        densities, trace = run.densities(data, _substituted(marked), {})
         latent = {name: _fixed(site) for name, site in _latent(trace).items()}
         observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
         states = enumeration.states_of(trace)
-        found.append(
-            _FirstRun(latent, observed, states, None, jax.tree.structure(densities), data.noted)
-        )
+        out = jax.tree.structure(densities)
+        found.append(_FirstRun(latent, observed, states, None, out, data.noted))
         return densities, {name: trace[name]["value"] for name in latent}
 
     program = jax.make_jaxpr(once)(0, {name: run.data[name] for name in run.given})
@@ -326,21 +324,23 @@ def _program(run: _Run, first: _FirstRun) -> tuple[Any, dict[str, Any]]:
     It is what the first run left, or that of another one where a value was met in a program inside
     the model's, the steps of a scan: then the inputs are known before.
     """
+    # Inputs go by name, as the leaves of a dict do.
     names = sorted(first.latent)
     met = names_of_marks(first.program)
     if met is not None and met.issuperset(map(_mark_of, names)):
         given = sorted(run.given)
         data = {name: x for name, x in run.data.items() if name in met or name in given}
-        inputs = [
-            1 + given.index(name) if name in given else name for name in sorted(data)
-        ]  # the first is the origin
-        return with_inputs(
-            first.program, [*inputs, *map(_mark_of, names)], first.out.num_leaves
-        ), data
+        # Inputs that the program has already go by their place; the first is the origin.
+        places = {name: 1 + i for i, name in enumerate(given)}
+        inputs = [places.get(name, name) for name in sorted(data)]
+        inputs += map(_mark_of, names)
+        return with_inputs(first.program, inputs, first.out.num_leaves), data
+
+    def densities(data: Mapping[str, Any], point: Point) -> Densities:
+        return run.densities(dict(data), None, point)[0]
+
     point = {name: np.zeros(site.shape) for name, site in first.latent.items()}
-    program = jax.make_jaxpr(lambda data, point: run.densities(dict(data), None, point)[0])(
-        run.data, point
-    )
+    program = jax.make_jaxpr(densities)(run.data, point)
     return with_own_constants(program), run.data
 
 
@@ -374,9 +374,9 @@ def _substituted(value_of: Callable[[Any, str], Any]) -> Values:
         if enumeration.is_discrete(site):
             return None  # drawn at random; the sum over its values is taken afterwards
         sample_shape = tuple(site["kwargs"].get("sample_shape", ()))
-        return value_of(
-            fn.expand(sample_shape + tuple(fn.batch_shape)) if sample_shape else fn, site["name"]
-        )
+        if sample_shape:
+            fn = fn.expand(sample_shape + tuple(fn.batch_shape))
+        return value_of(fn, site["name"])
 
     return value
 
@@ -391,15 +391,15 @@ class _ToldApart(Messenger):
         self.data = data
 
     def postprocess_message(self, msg: dict) -> None:
-        if msg["type"] == "param":
-            constraint = msg["kwargs"].get("constraint", constraints.real)
-            paths, structure = jax.tree.flatten_with_path(msg["value"])
-            names = [f"parameter {msg['name']}{jax.tree_util.keystr(path)}" for path, _ in paths]
-            leaves = [
-                self._trained(name, x, constraint)
-                for name, (_, x) in zip(names, paths, strict=True)
-            ]
-            msg["value"] = jax.tree.unflatten(structure, leaves)
+        if msg["type"] != "param":
+            return
+        constraint = msg["kwargs"].get("constraint", constraints.real)
+        paths, structure = jax.tree.flatten_with_path(msg["value"])
+        leaves = []
+        for path, x in paths:
+            name = f"parameter {msg['name']}{jax.tree_util.keystr(path)}"
+            leaves.append(self._trained(name, x, constraint))
+        msg["value"] = jax.tree.unflatten(structure, leaves)
 
     def _trained(self, name: str, x: Any, constraint: Any) -> Any:
         if isinstance(x, jax.core.Tracer):
@@ -453,6 +453,7 @@ class _Plates(Messenger):
             with jax.ensure_compile_time_eval():
                 msg["args"], msg["value"] = (size, size), jnp.arange(size)
         else:
+            # Any rows: the arguments are theirs.
             rows = np.random.default_rng(0).permutation(size)[:subsample_size]
             msg["value"] = jnp.asarray(self.data.setdefault(f"rows of {msg['name']}", rows))
 

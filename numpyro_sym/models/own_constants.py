@@ -45,6 +45,7 @@ def with_own_constants(program: Any) -> Any:
     """
     jaxpr = program.jaxpr
     double = {v: _in_double(v) for v in jaxpr.constvars if _is_used_in_double(jaxpr, v)}
+    # Arrays of NumPy are copied; those of JAX never change.
     constants = []
     for variable, x in zip(jaxpr.constvars, program.consts, strict=True):
         if isinstance(x, np.ndarray):
@@ -57,11 +58,12 @@ def _with_own_parts(jaxpr: Any) -> Any:
     """A jaxpr in which the programs inside its equations have own constants; itself where none has
     any.
     """
-    if not any(_has_constants(x) for eqn in jaxpr.eqns for x in programs_inside(eqn)):
+    if not _has_constants_inside(jaxpr):
         return jaxpr
-    eqns = [
-        eqn.replace(params=jax.tree.map(_own, eqn.params, is_leaf=is_program)) for eqn in jaxpr.eqns
-    ]
+    eqns = []
+    for eqn in jaxpr.eqns:
+        params = jax.tree.map(_own, eqn.params, is_leaf=is_program)
+        eqns.append(eqn.replace(params=params))
     return jaxpr.replace(eqns=eqns)
 
 
@@ -74,9 +76,11 @@ def _own(x: Any) -> Any:
 
 def _has_constants(program: Any) -> bool:
     own = any(isinstance(x, np.ndarray) for x in getattr(program, "consts", ()))
-    return own or any(
-        _has_constants(x) for eqn in _inside(program).eqns for x in programs_inside(eqn)
-    )
+    return own or _has_constants_inside(_inside(program))
+
+
+def _has_constants_inside(jaxpr: Any) -> bool:
+    return any(_has_constants(x) for eqn in jaxpr.eqns for x in programs_inside(eqn))
 
 
 def _inside(program: Any) -> Any:
@@ -111,15 +115,17 @@ def _is_used_in_double(jaxpr: Any, variable: Any) -> bool:
     for eqn in jaxpr.eqns:
         if not any(x is variable for x in eqn.invars):
             continue
-        inner = [(program, v) for program, pairs in _inputs(eqn) for x, v in pairs if x is variable]
-        if inner:
-            is_double = any(
-                v.aval.dtype == double or _is_used_in_double(_inside(p), v) for p, v in inner
-            )
-        else:
-            beside = [getattr(x.aval, "dtype", None) for x in (*eqn.invars, *eqn.outvars)]
-            is_double = eqn.primitive.name != "convert_element_type" and double in beside
-        if is_double:
+        is_passed_on = False
+        for program, pairs in _inputs(eqn):
+            for x, inner in pairs:
+                if x is not variable:
+                    continue
+                is_passed_on = True
+                if inner.aval.dtype == double or _is_used_in_double(_inside(program), inner):
+                    return True
+        if is_passed_on or eqn.primitive.name == "convert_element_type":
+            continue
+        if double in [getattr(x.aval, "dtype", None) for x in (*eqn.invars, *eqn.outvars)]:
             return True
     return False
 
@@ -127,23 +133,20 @@ def _is_used_in_double(jaxpr: Any, variable: Any) -> bool:
 def _inputs(eqn: Any) -> list[tuple[Any, list[tuple[Any, Any]]]]:
     """The programs inside an equation, each with pairs of an input of the equation and its own."""
     params, given = eqn.params, list(eqn.invars)
-    if eqn.primitive.name == "cond":  # the first chooses
-        return [
-            (program, list(zip(given[1:], _inside(program).invars, strict=True)))
-            for program in params["branches"]
-        ]
-    if eqn.primitive.name == "while":
+    if eqn.primitive.name == "cond":
+        # The first input chooses the branch.
+        taken = [(program, given[1:]) for program in params["branches"]]
+    elif eqn.primitive.name == "while":
         first, second = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
-        test, body = params["cond_jaxpr"], params["body_jaxpr"]
         of_test = [*given[:first], *given[second:]]
-        return [
-            (test, list(zip(of_test, _inside(test).invars, strict=True))),
-            (body, list(zip(given[first:], _inside(body).invars, strict=True))),
-        ]
-    every = [
-        program for program in programs_inside(eqn) if len(_inside(program).invars) == len(given)
-    ]
-    return [(program, list(zip(given, _inside(program).invars, strict=True))) for program in every]
+        taken = [(params["cond_jaxpr"], of_test), (params["body_jaxpr"], given[first:])]
+    else:
+        every = programs_inside(eqn)
+        taken = [(p, given) for p in every if len(_inside(p).invars) == len(given)]
+    found = []
+    for program, inputs in taken:
+        found.append((program, list(zip(inputs, _inside(program).invars, strict=True))))
+    return found
 
 
 def _retyped(jaxpr: Any, double: dict[Any, Any]) -> Any:
@@ -159,18 +162,19 @@ def _retyped(jaxpr: Any, double: dict[Any, Any]) -> Any:
         if not any(isinstance(v, Var) and v in double for v in eqn.invars):
             eqns.append(eqn)
             continue
+        # Programs by identity: an equation may hold one twice.
         changed: dict[int, Any] = {}
         for program, pairs in _inputs(eqn):
-            told = {
-                v: _in_double(v)
-                for x, v in pairs
-                if isinstance(x, Var) and x in double and _double(v) is not None
-            }
+            told = {}
+            for x, v in pairs:
+                if isinstance(x, Var) and x in double and _double(v) is not None:
+                    told[v] = _in_double(v)
             inside = _retyped(_inside(program), told)
-            changed[id(program)] = (
-                program.replace(jaxpr=inside) if hasattr(program, "jaxpr") else inside
-            )
-        params = jax.tree.map(lambda x: changed.get(id(x), x), eqn.params, is_leaf=is_program)  # noqa: B023 - used here
+            if hasattr(program, "jaxpr"):
+                inside = program.replace(jaxpr=inside)
+            changed[id(program)] = inside
+        leaves, structure = jax.tree.flatten(eqn.params, is_leaf=is_program)
+        params = jax.tree.unflatten(structure, [changed.get(id(x), x) for x in leaves])
         eqns.append(eqn.replace(invars=new(eqn.invars), params=params))
     return jaxpr.replace(
         constvars=new(jaxpr.constvars),

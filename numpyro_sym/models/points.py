@@ -45,7 +45,9 @@ def _located(fn: Any, free: Any) -> Any:
         return fn.loc + (fn.scale_tril @ free[..., None])[..., 0]
     if isinstance(fn, dist.TransformedDistribution):
         value = _located(fn.base_dist, free)
-        for transform in fn.transforms if value is not None else ():
+        if value is None:
+            return None
+        for transform in fn.transforms:
             value = transform(value)
         return value
     scale = getattr(fn, "scale", None)
@@ -85,6 +87,7 @@ def improve(
         slope(free)
     except Exception:  # a program without derivatives, which JAX says in many ways
         return
+    # Adam's running moments of the slope.
     mean = {name: np.zeros_like(x) for name, x in free.items()}
     square = dict(mean)
     count = 0
@@ -96,10 +99,10 @@ def improve(
                 g = np.nan_to_num(g)
                 mean[name] = 0.9 * mean[name] + 0.1 * g
                 square[name] = 0.999 * square[name] + 0.001 * g**2
-            free = {
-                name: x + rate * _direction(mean[name], square[name], count)
-                for name, x in free.items()
-            }
+            moved = {}
+            for name, x in free.items():
+                moved[name] = x + rate * _direction(mean[name], square[name], count)
+            free = moved
         yield jax.device_get(place(free))
 
 

@@ -17,7 +17,7 @@ def same_program(first: Any, second: Any) -> bool:
     """
     if first is second:
         return True
-    a, b = (getattr(p, "jaxpr", p) for p in (first, second))
+    a, b = getattr(first, "jaxpr", first), getattr(second, "jaxpr", second)
     constants = zip(getattr(first, "consts", ()), getattr(second, "consts", ()), strict=False)
     if len(a.eqns) != len(b.eqns) or not all(_same(x, y) for x, y in constants):
         return False
@@ -27,11 +27,10 @@ def same_program(first: Any, second: Any) -> bool:
 def _same_equation(a: Any, b: Any) -> bool:
     if a.primitive is not b.primitive or len(a.invars) != len(b.invars):
         return False
-    literals = (
-        (getattr(x, "val", None), getattr(y, "val", None))
-        for x, y in zip(a.invars, b.invars, strict=True)
-    )
-    return all(_same(x, y) for x, y in literals) and _same(a.params, b.params)
+    for x, y in zip(a.invars, b.invars, strict=True):
+        if not _same(getattr(x, "val", None), getattr(y, "val", None)):
+            return False
+    return _same(a.params, b.params)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -50,9 +49,8 @@ def _same(a: Any, b: Any) -> bool:
         return bool(a == b) or (a != a and b != b)
     if isinstance(a, (np.ndarray, np.generic, jax.Array)):
         if jax.dtypes.issubdtype(a.dtype, jax.dtypes.extended):
-            first, second = (jax.random.key_data(jnp.asarray(key)) for key in (a, b))
-            return bool(np.array_equal(first, second))
-        return np.shape(a) == np.shape(b) and bool(
-            np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind in "fc")
-        )
+            a, b = jax.random.key_data(jnp.asarray(a)), jax.random.key_data(jnp.asarray(b))
+            return bool(np.array_equal(a, b))
+        has_nan = np.asarray(a).dtype.kind in "fc"
+        return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=has_nan))
     return True

@@ -31,23 +31,11 @@ _INLINED = (
     "custom_vjp_call",
     "custom_vjp_call_jaxpr",
 )
-#: Operations that move or widen numbers and round nothing.
-_EXACT = frozenset(
-    (
-        *(
-            "broadcast_in_dim",
-            "reshape",
-            "squeeze",
-            "expand_dims",
-            "transpose",
-            "copy",
-            "stop_gradient",
-            "iota",
-        ),
-        *("slice", "dynamic_slice", "gather", "concatenate", "pad", "rev", "sort", "select_n"),
-        *("neg", "abs", "sign", "max", "min"),
-    )
-)
+#: Operations that move, choose or turn numbers and round nothing.
+_MOVING = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "copy", "iota")
+_CHOOSING = ("slice", "dynamic_slice", "gather", "concatenate", "pad", "rev", "sort", "select_n")
+_TURNING = ("neg", "abs", "sign", "max", "min", "stop_gradient")
+_EXACT = frozenset((*_MOVING, *_CHOOSING, *_TURNING))
 #: Factors of matrices, and solutions of systems: small changes of what they are given may change
 #: them much.
 _FACTORS = frozenset(
@@ -69,16 +57,12 @@ def factors_matrices(program: Any) -> bool:
 
     :param program: a closed jaxpr.
     """
-    jaxpr = getattr(program, "jaxpr", program)
-    inside = (
-        part
-        for eqn in jaxpr.eqns
-        if eqn.primitive.name in _INLINED
-        for part in programs_inside(eqn)
-    )
-    return any(eqn.primitive.name in _FACTORS for eqn in jaxpr.eqns) or any(
-        map(factors_matrices, inside)
-    )
+    for eqn in getattr(program, "jaxpr", program).eqns:
+        if eqn.primitive.name in _FACTORS:
+            return True
+        if eqn.primitive.name in _INLINED and any(map(factors_matrices, programs_inside(eqn))):
+            return True
+    return False
 
 
 def disturbed_inputs(point: Mapping[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -124,15 +108,15 @@ def _narrow(program: Any) -> Iterator[Any]:
         inside = programs_inside(eqn)
         for part in inside:
             yield from _narrow(part)
+        # An equation that runs a program rounds nothing itself.
         if not inside and eqn.primitive.name not in _EXACT:
             yield from (v for v in eqn.outvars if _bits(v.aval) < widest)
 
 
 def programs_inside(eqn: Any) -> list[Any]:
     """Programs inside an equation."""
-    return [
-        p for p in jax.tree.leaves(list(eqn.params.values()), is_leaf=is_program) if is_program(p)
-    ]
+    leaves = jax.tree.leaves(list(eqn.params.values()), is_leaf=is_program)
+    return [x for x in leaves if is_program(x)]
 
 
 def is_program(x: Any) -> bool:
@@ -148,6 +132,7 @@ def _bits(aval: Any) -> int:
 
 def _run(program: Any, inputs: Any, keys: Iterator[jax.Array]) -> list[Any]:
     consts, jaxpr = getattr(program, "consts", ()), getattr(program, "jaxpr", program)
+    # Variable -> its value.
     values = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *inputs), strict=True))
 
     def read(atom: Any) -> Any:
@@ -155,16 +140,15 @@ def _run(program: Any, inputs: Any, keys: Iterator[jax.Array]) -> list[Any]:
 
     for eqn in jaxpr.eqns:
         given = [read(a) for a in eqn.invars]
-        inside = next(
-            (eqn.params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in eqn.params), None
-        )
-        if eqn.primitive.name in _INLINED and inside is not None:
-            outs = _run(inside, given, keys)
+        held = [eqn.params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in eqn.params]
+        if eqn.primitive.name in _INLINED and held:
+            outs = _run(held[0], given, keys)
         else:
             if eqn.primitive.name in _FACTORS:
                 given = [_changed(x, v.aval, keys) for x, v in zip(given, eqn.invars, strict=True)]
             outs = eqn.primitive.bind(*given, **eqn.primitive.get_bind_params(eqn.params))
-            outs = outs if eqn.primitive.multiple_results else [outs]
+            if not eqn.primitive.multiple_results:
+                outs = [outs]
             if eqn.primitive.name not in _EXACT:
                 outs = [_disturbed(x, v.aval, keys) for x, v in zip(outs, eqn.outvars, strict=True)]
         values.update(zip(eqn.outvars, outs, strict=True))

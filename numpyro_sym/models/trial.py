@@ -118,12 +118,14 @@ class Trial:
         self._disturbed = disturbed_program(view.program) if inside else None
         single = self._narrow or jnp.zeros(()).dtype == jnp.float32
         self.precision = "float32" if single else "float64"
+        # Far out most points have no finite density: several are drawn for each that is wanted.
         far = list(islice(self.finite(view.draw(rng) for _ in range(10 * num_points)), num_points))
         if len(far) < num_points:
             raise SymmetryError(
                 f"The model's log joint is not finite at {num_points} of {10 * num_points} random "
                 "points, so nothing can be compared."
             )
+        # The same point once more.
         _refuse_changing(far[0], self.at(far[0].sites))
         self.tried = [*far, *self.finite(view.near(rng) for _ in range(num_points))]
 
@@ -183,7 +185,9 @@ class Trial:
         support.
         """
         changes = self.changes(units, points)
-        change = changes.likelihood if any(u.has_scales for u in units) else changes.joint
+        change = changes.joint
+        if any(u.has_scales for u in units):
+            change = changes.likelihood
         return change.is_rounding and not changes.left_support
 
     def holds_in_full(self, units: Sequence[Units], points: Sequence[At] | None = None) -> bool:
@@ -212,6 +216,7 @@ class Trial:
     # How the program is run ----------------------------------------------------------------------
 
     def _inputs(self, point: Point) -> list[Any]:
+        # The program takes the data, then the point, by name.
         types = [v.aval.dtype for v in self.view.program.jaxpr.invars]
         leaves = jax.tree.leaves((dict(self.view.data), dict(point)))
         return [np.asarray(x, dtype) for x, dtype in zip(leaves, types, strict=True)]
@@ -219,10 +224,10 @@ class Trial:
     def _named(self, outputs: Sequence[Any]) -> Densities:
         latent, observed = sorted(self.view.shapes), sorted(self.view.observed)
         names = [*latent, *observed, *latent]
+        # The program's outputs: densities of both kinds, then supports of the latent sites.
         ends = len(latent), len(latent) + len(observed)
-        parts = [slice(0, ends[0]), slice(*ends), slice(ends[1], None)]
-        first, second, third = (dict(zip(names[p], outputs[p], strict=True)) for p in parts)
-        return first, second, third
+        pairs = list(zip(names, outputs, strict=True))
+        return dict(pairs[: ends[0]]), dict(pairs[slice(*ends)]), dict(pairs[ends[1] :])
 
     def _roundings(
         self, point: Point, values: dict, sums: dict, most: dict
@@ -232,17 +237,18 @@ class Trial:
         """
         yield sums
         found = dict.fromkeys(values, 0.0)
-        inputs: list[Callable[[Point], Densities]] = (
-            [] if self._narrow else [self._disturb_inputs] * DISTURBED
-        )
-        inside: list[Callable[[Point], Densities]] = []
+        ways: list[Callable[[Point], Densities]] = []
+        if not self._narrow:
+            ways += [self._disturb_inputs] * DISTURBED
         if self._disturbed:
-            inside = [partial(self._disturb_inside, self._disturbed)] * DISTURBED
-        for disturb in (*inputs, *inside):
+            ways += [partial(self._disturb_inside, self._disturbed)] * DISTURBED
+        for disturb in ways:
             other = disturb(point)
             for site, value in {**other[0], **other[1]}.items():
                 change = abs(float(value) - values[site])
-                found[site] = max(found[site], change if np.isfinite(change) else 0.0)
+                if np.isfinite(change):
+                    found[site] = max(found[site], change)
+            # The largest change so far.
             yield {site: min(FACTOR * found[site] + sums[site], most[site]) for site in values}
 
     def _disturb_inputs(self, point: Point) -> Densities:
@@ -251,9 +257,8 @@ class Trial:
     def _disturb_inside(self, program: Callable[..., list[Any]], point: Point) -> Densities:
         """The program's own operations, too, where inputs alone do not show how it rounds."""
         key = jax.random.key(int(self.rng.integers(2**31)))
-        return self._named(
-            jax.device_get(program(key, *self._inputs(disturbed_inputs(point, self.rng))))
-        )
+        inputs = self._inputs(disturbed_inputs(point, self.rng))
+        return self._named(jax.device_get(program(key, *inputs)))
 
 
 def _between(at: At, after: Densities, scaled: bool) -> Changes:
@@ -262,7 +267,8 @@ def _between(at: At, after: Densities, scaled: bool) -> Changes:
     """
 
     def explained(changes: Changes) -> bool:
-        return (changes.likelihood if scaled else changes.joint).is_rounding
+        change = changes.likelihood if scaled else changes.joint
+        return change.is_rounding
 
     at_most = _held_against(at.most, at, after)
     if not explained(at_most):
@@ -275,22 +281,16 @@ def _between(at: At, after: Densities, scaled: bool) -> Changes:
 
 
 def _held_against(rounding: Mapping[str, float], at: At, after: Densities) -> Changes:
-    latent, observed = (
-        {
-            s: Change(float(after[k][s] - v), SMALLEST + rounding[s])
-            for s, v in at.densities[k].items()
-        }
-        for k in (0, 1)
-    )
-    likelihood = _sum(observed.values())
+    changes: list[dict[str, Change]] = []
+    for was, now in zip(at.densities[:2], after[:2], strict=True):
+        of_sites = {}
+        for site, value in was.items():
+            of_sites[site] = Change(float(now[site] - value), SMALLEST + rounding[site])
+        changes.append(of_sites)
+    latent, observed = changes
+    joint = _sum([*latent.values(), *observed.values()])
     left = {s for s, inside in at.densities[2].items() if inside and not after[2][s]}
-    return Changes(
-        latent,
-        observed,
-        _sum([*latent.values(), *observed.values()]),
-        likelihood,
-        tuple(sorted(left)),
-    )
+    return Changes(latent, observed, joint, _sum(observed.values()), tuple(sorted(left)))
 
 
 def _sum(changes: Any) -> Change:
@@ -300,17 +300,18 @@ def _sum(changes: Any) -> Change:
 
 
 def _worst(first: Changes, second: Changes) -> Changes:
-    latent, observed = (
-        {s: max(mine.get(s, Change()), c, key=_excess) for s, c in other.items()}
-        for mine, other in ((first.latent, second.latent), (first.observed, second.observed))
-    )
     return Changes(
-        latent,
-        observed,
+        _worst_of_sites(first.latent, second.latent),
+        _worst_of_sites(first.observed, second.observed),
         max(first.joint, second.joint, key=_excess),
         max(first.likelihood, second.likelihood, key=_excess),
         tuple(sorted({*first.left_support, *second.left_support})),
     )
+
+
+def _worst_of_sites(first: Mapping[str, Change], second: Mapping[str, Change]) -> dict[str, Change]:
+    """Changes at the sites of the second, the first's where they are worse."""
+    return {s: max(first.get(s, Change()), c, key=_excess) for s, c in second.items()}
 
 
 def _excess(change: Change) -> float:
@@ -318,7 +319,8 @@ def _excess(change: Change) -> float:
 
 
 def _is_finite(densities: Densities) -> bool:
-    return all(np.isfinite(v) for group in densities[:2] for v in group.values())
+    latent, observed, _ = densities
+    return all(map(np.isfinite, (*latent.values(), *observed.values())))
 
 
 def _refuse_changing(first: At, second: At) -> None:
@@ -344,9 +346,11 @@ def moving_element(u: Units, rng: np.random.Generator) -> Element:
     """
     sets = [_element_of_set(u, rng, moves=u.sets == 1) for _ in range(u.sets)]
     if u.sets > 1:
+        # One set surely moves, one surely stays.
         moving, staying = rng.choice(u.sets, 2, replace=False)
         sets[moving] = _element_of_set(u, rng, moves=True)
         sets[staying] = Element(np.arange(u.n), np.ones(u.n))
+    # (set, n) to (*batch, n)
     return Element(*(np.stack(arrays).reshape(u.shape) for arrays in zip(*sets, strict=True)))
 
 

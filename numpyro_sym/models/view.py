@@ -68,8 +68,9 @@ def run_program(program: Any, data: Mapping[str, Any], point: Point) -> list[Any
         has there.
     """
     leaves = jax.tree.leaves((dict(data), dict(point)))
-    given = zip(leaves, program.jaxpr.invars, strict=True)
-    return jaxpr_as_fun(program)(*(jnp.asarray(x, variable.aval.dtype) for x, variable in given))
+    types = [variable.aval.dtype for variable in program.jaxpr.invars]
+    given = [jnp.asarray(x, dtype) for x, dtype in zip(leaves, types, strict=True)]
+    return jaxpr_as_fun(program)(*given)
 
 
 def in_double_precision(work: Callable[[], T]) -> T:

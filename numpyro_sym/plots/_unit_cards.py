@@ -46,10 +46,9 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
         real_array("unit_cards", f"site {name!r}", x, "finite draws (draw, *site)", ndim=1)
         if len(x) < 2:
             raise SymmetryError(f"unit_cards: one draw of site {name!r} has no standard deviation.")
-    sym_of_units = Symmetry([u])
-    sym_of_units.check_shapes(
-        {name: x.shape for name, x in draws.items()}, next(iter(draws.values())).shape[:1]
-    )
+    shapes = {name: x.shape for name, x in draws.items()}
+    sample = next(iter(draws.values())).shape[:1]
+    Symmetry([u]).check_shapes(shapes, sample)
     cards: list[list[Card]] = [[] for _ in range(u.sets * u.n)]
     for site, axes in u.placements:
         for axis in axes:
@@ -81,27 +80,19 @@ def plot_unit_cards(
     rows = ceil(len(cards) / columns)
     if axes is None:
         size = (2.4 * columns + 0.6, 1.7 * rows + 0.5)
-        axes = np.atleast_1d(
-            canvas(None, rows, columns, size=size, sharex=True, sharey=True)
-        ).ravel()
+        axes = canvas(None, rows, columns, size=size, sharex=True, sharey=True)
+        axes = np.ravel(axes)
         for spare in axes[len(cards) :]:
             spare.set_visible(False)
         axes = axes[: len(cards)]
     axes = np.ravel(canvas(axes, 1, len(cards)))
     for i, (ax, own) in enumerate(zip(axes, cards, strict=True)):
         start = 0
-        for color, card in enumerate(own):
+        for number, card in enumerate(own):
             at = start + np.arange(card.mean.size)
             label = card.label if i == 0 else None
-            ax.bar(
-                at,
-                card.mean,
-                width=0.8,
-                color=f"C{color % 10}",
-                yerr=card.sd,
-                error_kw={"lw": 0.8},
-                label=label,
-            )
+            look = {"width": 0.8, "error_kw": {"lw": 0.8}, "color": f"C{number % 10}"}
+            ax.bar(at, card.mean, yerr=card.sd, label=label, **look)
             start = at[-1] + 2
         ax.axhline(0, color="0.4", lw=0.6)
         place = np.unravel_index(i, shape)  # of the set, then of the unit in it

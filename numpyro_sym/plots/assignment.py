@@ -35,14 +35,14 @@ def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: 
         )
     permutation = np.asarray(elements[units].permutation)
     refuse_no_permutation("assignment_matrix", f"the permutation of Units {units!r}", permutation)
-    if permutation.ndim != 3 or not all(
-        -len(permutation) <= c < len(permutation) for c in (first, second)
-    ):
+    chains = range(-len(permutation), len(permutation))
+    if permutation.ndim != 3 or first not in chains or second not in chains:
         raise SymmetryError(
             f"assignment_matrix: expected permutations (chain, draw, n) with chains {first} and "
             f"{second}; got shape {permutation.shape}."
         )
     n = permutation.shape[-1]
+    # (draw, slot): one number for two units that came to the same slot
     pairs = permutation[first] * n + permutation[second]
     return np.bincount(pairs.ravel(), minlength=n * n).reshape(n, n) / permutation.shape[1]
 

@@ -23,16 +23,12 @@ def plot_barrier(barriers: Mapping[str, LossBarrier] | LossBarrier, *, ax: Any =
     refuse_others("plot_barrier", "barriers", every, LossBarrier)
     ax = canvas(ax)
     for i, (label, found) in enumerate(every.items()):
+        color = f"C{i % 10}"
         height = f"barrier {found.height:.3g}"
-        ax.plot(
-            found.t,
-            found.loss,
-            "o-",
-            ms=3,
-            color=f"C{i % 10}",
-            label=f"{label}: {height}" if label else height,
-        )
-        ax.plot(found.t[[0, -1]], found.loss[[0, -1]], ls=":", lw=1, color=f"C{i % 10}", alpha=0.7)
+        told = f"{label}: {height}" if label else height
+        ax.plot(found.t, found.loss, "o-", ms=3, color=color, label=told)
+        # The straight line between the ends, above which the barrier is counted.
+        ax.plot(found.t[[0, -1]], found.loss[[0, -1]], ls=":", lw=1, color=color, alpha=0.7)
     ax.set(xlabel="position between the ends", ylabel="loss")
     ax.legend(frameon=False, fontsize="small")
     tidy(ax)

@@ -14,8 +14,9 @@ def _entry_fault(value: Any) -> str | None:
     if isinstance(value, str):
         return None
     fits = isinstance(value, tuple) and len(value) and isinstance(value[0], str)
-    is_index = fits and all(kinds.whole(-(10**9)).fault(i) is None for i in value[1:])
-    return None if is_index else ""
+    if fits and all(kinds.whole(-(10**9)).fault(i) is None for i in value[1:]):
+        return None
+    return ""
 
 
 Entry = Annotated[
@@ -37,15 +38,18 @@ def entry_values(data: Any, entry: Entry) -> np.ndarray:
         )
     lead = sample_dims(posterior)
     values = posterior[name].transpose(*lead, ...).values
-    values = values if len(lead) == 2 else values[None]
+    if len(lead) == 1:
+        values = values[None]
     try:
         found = values[(slice(None), slice(None), *index)]
     except IndexError:
         found = values
     if found.ndim != 2:
+        shape = values.shape[2:]
+        first = (name, *[0] * len(shape))
         raise SymmetryError(
-            f"{entry!r} is no single number: {name!r} has shape {values.shape[2:]}; give a name "
-            f"and an index, such as {(name, *(0 for _ in values.shape[2:]))!r}."
+            f"{entry!r} is no single number: {name!r} has shape {shape}; give a name and an index, "
+            f"such as {first!r}."
         )
     return found
 
@@ -53,4 +57,6 @@ def entry_values(data: Any, entry: Entry) -> np.ndarray:
 def entry_label(entry: Entry) -> str:
     """``w1[0, 3]``."""
     name, *index = (entry,) if isinstance(entry, str) else entry
-    return f"{name}[{', '.join(map(str, index))}]" if index else str(name)
+    if not index:
+        return str(name)
+    return f"{name}[{', '.join(map(str, index))}]"

@@ -30,33 +30,20 @@ def plot_rhat(diagnosis: Diagnosis, *, ax: Any = None) -> Any:
             values = diagnosis.entries[site].sel(labels=how).values.ravel()
             values = values[np.isfinite(values)]
             at = np.full(values.size, y + shift)
+            label = how if y == 0 else None
             if values.size:
-                ax.plot(
-                    [values.min(), values.max()],
-                    [y + shift] * 2,
-                    color=color,
-                    lw=1.2,
-                    alpha=0.6,
-                    zorder=1,
-                )
-            ax.plot(
-                values, at, "o", ms=4, mew=0, color=color, alpha=0.6, label=how if y == 0 else None
-            )
+                ends = [values.min(), values.max()]
+                ax.plot(ends, [y + shift] * 2, color=color, lw=1.2, alpha=0.6, zorder=1)
+            ax.plot(values, at, "o", ms=4, mew=0, color=color, alpha=0.6, label=label)
     told = diagnosis.invariant["rhat"].values
-    ax.plot(
-        told, len(sites) + np.arange(len(functions)), "D", ms=5, color="0.25", label="invariant"
-    )
+    below = len(sites) + np.arange(len(functions))
+    ax.plot(told, below, "D", ms=5, color="0.25", label="invariant")
     ax.axvline(LIMIT, color="0.6", lw=1, ls="--", zorder=0)
     ax.set_yticks(range(rows), [*sites, *functions])
     ax.set_ylim(rows - 0.5, -0.5)
     ax.set_xlabel("R-hat")
     ax.set_title("\n".join(diagnosis.verdicts), fontsize="medium", loc="left")
-    ax.legend(
-        frameon=False,
-        fontsize="small",
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        handletextpad=0.2,
-    )
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    ax.legend(frameon=False, fontsize="small", handletextpad=0.2, **beside)
     tidy(ax)
     return ax

@@ -24,7 +24,7 @@ def plot_pairs(before: ArvizData, after: ArvizData, x: Entry, y: Entry, *, axes:
     :raises SymmetryError: where there is no such entry.
     """
     check_arguments(plot_pairs, locals())
-    values = [[entry_values(data, entry) for entry in (x, y)] for data in (before, after)]
+    values = [(entry_values(data, x), entry_values(data, y)) for data in (before, after)]
     axes = canvas(axes, 1, 2, size=(8.0, 3.8), sharex=True, sharey=True)
     for ax, both, title in zip(np.ravel(axes), values, ("as sampled", "one copy"), strict=True):
         for i, (a, b) in enumerate(zip(*both, strict=True)):
@@ -32,9 +32,8 @@ def plot_pairs(before: ArvizData, after: ArvizData, x: Entry, y: Entry, *, axes:
         ax.set(xlabel=entry_label(x), title=title)
         tidy(ax)
     axes[0].set_ylabel(entry_label(y))
-    legend = axes[1].legend(
-        frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=4
-    )
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    legend = axes[1].legend(frameon=False, fontsize="small", markerscale=4, **beside)
     for handle in legend.legend_handles:
         handle.set_alpha(1)
     return axes

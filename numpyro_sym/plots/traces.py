@@ -32,11 +32,6 @@ def plot_traces(before: ArvizData, after: ArvizData, entry: Entry, *, axes: Any 
         ax.margins(x=0.01)
         tidy(ax)
     axes[0].set_ylabel(entry_label(entry))
-    axes[1].legend(
-        frameon=False,
-        fontsize="small",
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        handlelength=1,
-    )
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    axes[1].legend(frameon=False, fontsize="small", handlelength=1, **beside)
     return axes

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .axis import Axis
+from .axis import Axis, close_axes, open_axes
 from .element import Array, Element, namespace
 from .labels import act_on_labels
 from .units import Units
@@ -40,6 +40,10 @@ def act_on_axis(units: Units, element: Element, x: Array, axis: Axis, lead: int)
     :param x: the array, of shape ``(*sample, *site)``.
     :param lead: how many leading sample dimensions there are.
     """
+    if not axis.is_plain:
+        plain, steps = axis.resolved(x.ndim - lead).opened()
+        moved = act_on_axis(units, element, open_axes(x, steps, lead), plain, lead)
+        return close_axes(moved, steps, lead)
     xp = namespace(x, *element)
     own = axis.resolved(x.ndim - lead)
     places = [lead + a for a in (*own.batch_axes, own.axis)]
@@ -77,9 +81,8 @@ def _along(xp: Any, values: Array, places: Sequence[int], ndim: int, lead: int) 
     """Shape ``(*sample, *batch, length)`` to one that broadcasts along the axes ``places`` of the
     array.
     """
-    if (
-        len(places) > 1
-    ):  # the batch's dimensions and the run, in the order in which the array has them
+    if len(places) > 1:
+        # The batch's dimensions and the run, in the order in which the array has them.
         order = np.argsort(places) + lead
         values = xp.transpose(values, (*range(lead), *map(int, order)))
     shape = list(values.shape[:lead]) + [1] * (ndim - lead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,10 @@ import numpy as np
 
 from .element import Array, namespace
 from .errors import SymmetryError
+
+#: How one run of a batch becomes an axis: on which axis of the array as it is by then, how many
+#: blocks the run is repeated in, and how many neighbouring entries belong to one set.
+Step = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,19 @@ class Axis:
         argument of :class:`Units` in which the axis stands.
     :param batch: the axes on which the units' batch runs, one for each of its dimensions and in
         their order, counted like ``axis``; an int where there is one. Each of them is a whole
-        axis. Kept as a tuple.
+        axis, or an ``Axis(axis, outer=..., inner=...)`` that says which entries along it belong to
+        one set: heads that lie on one axis with their inner dimensions, the groups of a
+        convolution. What such a run leaves of its axis is one set's, and there the units may lie.
+        Kept as a tuple.
     :raises SymmetryError: where a number is no integer or is out of range.
 
     >>> Axis(0, outer=3, inner=4).length(n=2)
     24
     >>> print(Axis(1, batch=0))
     [1 over 0]
+    >>> heads = Axis(1, batch=Axis(1, inner=2))  # of 3 heads with 2 dimensions each, side by side
+    >>> heads.blocks(np.arange(6).reshape(1, 6), n=2)[..., 0].tolist()
+    [[0, 1], [2, 3], [4, 5]]
     """
 
     axis: int = None  # type: ignore[assignment]  # an int, but for labels
@@ -46,7 +57,7 @@ class Axis:
     outer: int = 1
     inner: int = 1
     power: int | None = None
-    batch: int | tuple[int, ...] | None = ()
+    batch: int | Axis | tuple[int | Axis, ...] | None = ()
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -64,7 +75,7 @@ class Axis:
             if least is not None and value < least:
                 raise SymmetryError(f"Axis: {name} must be at least {least}; got {value}.")
             object.__setattr__(self, name, int(value))
-        object.__setattr__(self, "batch", _batch_axes(self.axis, self.batch))
+        object.__setattr__(self, "batch", _as_batch(self.axis, self.batch))
 
     @classmethod
     def of_entries(
@@ -92,18 +103,23 @@ class Axis:
         """Whether it names no axis on which units lie, and so can only say where the batch of
         labels runs.
         """
-        return (self.axis, self.start, self.outer, self.inner, self.power) == (
-            None,
-            None,
-            1,
-            1,
-            None,
-        )
+        given = (self.axis, self.start, self.outer, self.inner, self.power)
+        return given == (None, None, 1, 1, None)
+
+    @property
+    def batch_runs(self) -> tuple[int | Axis, ...]:
+        """Where the batch runs, for each of its dimensions: a whole axis, or a run along one."""
+        return self.batch  # type: ignore[return-value]  # a tuple since __post_init__
 
     @property
     def batch_axes(self) -> tuple[int, ...]:
         """The axes on which the batch runs, one for each of its dimensions."""
-        return self.batch  # type: ignore[return-value]  # a tuple since __post_init__
+        return tuple(b.axis if isinstance(b, Axis) else b for b in self.batch_runs)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every dimension of the batch is a whole axis."""
+        return not any(isinstance(b, Axis) for b in self.batch_runs)
 
     @property
     def offset(self) -> int:
@@ -120,12 +136,55 @@ class Axis:
 
     def resolved(self, ndim: int) -> Axis:
         """The same axis of an array with ``ndim`` dimensions, counted from the front."""
-        batch = tuple(b % ndim for b in self.batch_axes)
-        return (
-            replace(self, batch=batch)
-            if self.is_of_labels
-            else replace(self, axis=self.axis % ndim, batch=batch)
+        batch = tuple(
+            replace(b, axis=b.axis % ndim) if isinstance(b, Axis) else b % ndim
+            for b in self.batch_runs
         )
+        if self.is_of_labels:
+            return replace(self, batch=batch)
+        return replace(self, axis=self.axis % ndim, batch=batch)
+
+    def left_by_batch(
+        self, shape: tuple[int, ...], batch: tuple[int, ...]
+    ) -> tuple[int, ...] | None:
+        """How long each axis of an array is within one set: 1 where it is one of the batch's,
+        less where the batch runs along it.
+
+        :param batch: how many sets there are, by dimension.
+        :returns: ``None`` where so many sets do not fit.
+        """
+        left = list(shape)
+        for run, k, m in zip(self.batch_runs, self.batch_axes, batch, strict=True):
+            each = run.outer * run.inner if isinstance(run, Axis) else 1
+            if left[k] != m * each:
+                return None
+            left[k] = each
+        return tuple(left)
+
+    def opened(self) -> tuple[Axis, list[Step]]:
+        """The same units where each run of their batch is an axis of the array, and how it becomes
+        one.
+
+        An axis of ``outer * m * inner`` entries becomes one of ``m``, and after it one of ``outer *
+        inner``: what is left of it. Axes must be counted from the front.
+        """
+        own = self.axis  # of labels there is none
+        batch: list[int] = []
+        steps: list[Step] = []
+        left = list(self.batch_runs)
+        while left:
+            run = left.pop(0)
+            if not isinstance(run, Axis):
+                batch.append(run)
+                continue
+            where = run.axis
+            steps.append((where, run.outer, run.inner))
+            # The new axis stands at `where`; that axis' rest and all behind it are one further.
+            if not self.is_of_labels:
+                own += own >= where
+            batch = [b + (b >= where) for b in batch] + [where]
+            left = [_further(b, where) for b in left]
+        return replace(self, axis=own, batch=tuple(batch)), steps
 
     def positions(self, n: int) -> np.ndarray:
         """Positions on the array's axis, shape ``(outer, n, inner)``."""
@@ -144,6 +203,9 @@ class Axis:
         >>> Axis(1, inner=2).blocks(np.arange(8).reshape(2, 4), n=2).tolist()
         [[0, 4, 1, 5], [2, 6, 3, 7]]
         """
+        if not self.is_plain:
+            plain, steps = self.resolved(x.ndim - lead).opened()
+            return plain.blocks(open_axes(x, steps, lead), n, lead)
         run = self._run_first(x, lead)
         before = lead + len(self.batch_axes)
         # (*sample, *batch, length, *rest) -> (*sample, *batch, outer, n, inner, *rest)
@@ -165,6 +227,10 @@ class Axis:
         >>> axis.with_blocks(x, -axis.blocks(x, n=3), n=3).tolist()
         [0.0, 1.0, -2.0, -3.0, -4.0, 5.0]
         """
+        if not self.is_plain:
+            plain, steps = self.resolved(x.ndim - lead).opened()
+            with_others = plain.with_blocks(open_axes(x, steps, lead), blocks, n, lead)
+            return close_axes(with_others, steps, lead)
         xp = namespace(x, blocks)
         run = self._run_first(x, lead)
         before = lead + len(self.batch_axes)
@@ -199,8 +265,8 @@ class Axis:
 
     def __str__(self) -> str:
         text = "" if self.is_of_labels else str(self.axis)
-        if self.batch_axes:
-            text += f" over {' and '.join(map(str, self.batch_axes))}"
+        if self.batch_runs:
+            text += f" over {' and '.join(map(_in_words, self.batch_runs))}"
         if self.is_of_labels:
             return f"[{text.strip()}]" if text else ""
         if self.start is not None:
@@ -212,19 +278,71 @@ class Axis:
         return f"[{text}]"
 
 
-def _batch_axes(axis: int, given: Any) -> tuple[int, ...]:
-    """The axes of a batch as a tuple, all different."""
+def open_axes(x: Array, steps: Sequence[Step], lead: int = 0) -> Array:
+    """An array in which each run of a batch is an axis of its own.
+
+    :param lead: how many leading sample dimensions there are.
+    """
+    xp = namespace(x)
+    for axis, outer, inner in steps:
+        k = lead + axis
+        before, after = x.shape[:k], x.shape[k + 1 :]
+        m = x.shape[k] // (outer * inner)
+        # (*before, outer * m * inner, *after) -> (*before, m, outer * inner, *after)
+        split = xp.moveaxis(x.reshape(*before, outer, m, inner, *after), k + 1, k)
+        x = split.reshape(*before, m, outer * inner, *after)
+    return x
+
+
+def close_axes(x: Array, steps: Sequence[Step], lead: int = 0) -> Array:
+    """The inverse of :func:`open_axes`."""
+    xp = namespace(x)
+    for axis, outer, inner in reversed(steps):
+        k = lead + axis
+        before, after = x.shape[:k], x.shape[k + 2 :]
+        m = x.shape[k]
+        split = xp.moveaxis(x.reshape(*before, m, outer, inner, *after), k, k + 1)
+        x = split.reshape(*before, outer * m * inner, *after)
+    return x
+
+
+def _further(b: int | Axis, where: int) -> int | Axis:
+    """A dimension of a batch after an axis was set in at ``where``."""
+    if isinstance(b, Axis):
+        return replace(b, axis=b.axis + (b.axis >= where))
+    return b + (b >= where)
+
+
+def _in_words(b: int | Axis) -> str:
+    return f"({str(b)[1:-1]})" if isinstance(b, Axis) else str(b)
+
+
+def _as_batch(axis: int, given: Any) -> tuple[int | Axis, ...]:
+    """Where a batch runs, as a tuple: whole axes, all different, and runs along others."""
     if given is None:
         return ()
     several = given if isinstance(given, (tuple, list)) else (given,)
-    for b in several:
-        if isinstance(b, bool) or not isinstance(b, (int, np.integer)):
-            raise SymmetryError(
-                f"Axis: batch must be an int or a tuple of ints, the batch's axes; got {given!r}."
-            )
-    axes = tuple(int(b) for b in several)
-    if len({axis, *axes}) <= len(axes):
+    runs = tuple(_as_run(b, given) for b in several)
+    whole = [b for b in runs if not isinstance(b, Axis)]
+    others = {axis, *(b.axis for b in runs if isinstance(b, Axis))}
+    if len(set(whole)) < len(whole) or not others.isdisjoint(whole):
         raise SymmetryError(
-            f"Axis: axis and the axes in batch must all differ; got axis {axis} and batch {axes}."
+            f"Axis: axis and the axes in batch must all differ; got axis {axis} and batch {runs}."
         )
-    return axes
+    return runs
+
+
+def _as_run(b: Any, given: Any) -> int | Axis:
+    if isinstance(b, Axis):
+        if b.is_of_labels or (b.start, b.power, b.batch) != (None, None, ()):
+            raise SymmetryError(
+                "Axis: a run of a batch is Axis(axis, outer=..., inner=...) over all of an axis, "
+                f"without start, power and batch; got {b!r}."
+            )
+        return b.axis if b.outer == b.inner == 1 else b
+    if isinstance(b, bool) or not isinstance(b, (int, np.integer)):
+        raise SymmetryError(
+            "Axis: batch must be an int or a tuple of ints, the batch's axes, or of Axis, runs "
+            f"along them; got {given!r}."
+        )
+    return int(b)

@@ -24,6 +24,7 @@ import numpy as np
 from .action import act_on_axis
 from .axis import Axis
 from .errors import SymmetryError
+from .opening import opened, why_not_opened
 from .units import Units
 
 #: Inner units' name -> (dimension of their batch, name of the outer units that permute it), each.
@@ -38,6 +39,7 @@ def outers_of(units: Sequence[Units]) -> Outers:
     """
     if why := why_no_group(units):
         raise SymmetryError(why)
+    units = opened(units).units
     found: dict[str, list[tuple[int, str]]] = {}
     for inner, outer in permutations(units, 2):
         for dimension in _dimensions_moved(outer, inner):
@@ -49,6 +51,9 @@ def why_no_group(units: Sequence[Units]) -> str | None:
     """Which two units neither commute nor make a wreath product, and why; ``None`` where all go
     together.
     """
+    if why := why_not_opened(units):
+        return why
+    units = opened(units).units
     for inner, outer in permutations(units, 2):
         if why := _why_no_wreath(outer, inner):
             return why

@@ -16,6 +16,7 @@ from .arguments import check_arguments, refusal
 from .axis import Axis
 from .element import Array, Element
 from .errors import SymmetryError
+from .opening import Opened, opened
 from .products import Outers, batch_within, outers_of
 from .report import CheckReport
 from .table import text_table
@@ -168,7 +169,9 @@ class Symmetry:
         check_arguments(Symmetry.axis_of_sets, locals())
         for dimension, name in self._outers.get(self[inner.name].name, ()):
             if name == outer.name:
-                return Axis(dimension, batch=batch_within(outer, inner))
+                there = {u.name: u for u in opened(self.units).units}
+                within = batch_within(there[outer.name], there[inner.name])
+                return Axis(dimension, batch=within)
         return None
 
     def __getitem__(self, name: str) -> Units:
@@ -416,7 +419,8 @@ class Symmetry:
         for outer in outermost_first:
             if outer.name in dimensions:
                 sent_to = algebra.inverse(h[outer.name]).permutation
-                within = batch_within(outer, u) or ()
+                axis = self.axis_of_sets(outer, u)
+                within = axis.batch_axes if axis else ()
                 element = algebra.moved_batch(
                     element, sent_to, dimensions[outer.name], len(u.batch), within
                 )
@@ -549,7 +553,7 @@ class Symmetry:
         check_arguments(Symmetry.check_shapes, locals())
         labels = set(self.label_sites)
         for u in self.units:
-            for site, axs in (*u.placements, *((site, (axis,)) for site, axis in u.labelled)):
+            for site, axis in u.everywhere:
                 if site not in shapes and site in labels:
                     continue
                 if site not in shapes:
@@ -562,8 +566,7 @@ class Symmetry:
                         f"Site {site!r} has shape {shapes[site]}; its leading dimensions must be "
                         f"{tuple(sample)}."
                     )
-                for axis in axs:
-                    _check_axis(u, site, axis, tuple(shapes[site][len(sample) :]))
+                _check_axis(u, site, axis, tuple(shapes[site][len(sample) :]))
         self._refuse_other_products(
             {site: len(shape) - len(sample) for site, shape in shapes.items()}
         )
@@ -575,7 +578,7 @@ class Symmetry:
             there = [(site, axs) for site, axs in u.placements if site in ndims]
             axes = {site: tuple(a.resolved(ndims[site]) for a in axs) for site, axs in there}
             values = {site: a.resolved(ndims[site]) for site, a in u.labelled if site in ndims}
-            resolved.append(u.with_axes({**u.axes, **axes}).with_values({**u.values, **values}))
+            resolved.append(u.with_axes({**u.axes, **axes}, {**u.values, **values}))
         if outers_of(resolved) != self._outers:
             raise SymmetryError(
                 "Some Units permute the batch of others, which shows only when axes are counted "
@@ -650,23 +653,35 @@ def _all_notes(given: Iterable[str]) -> tuple[str, ...]:
 
 def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None:
     where = f"Units {u.name!r} (n = {u.n}), site {site!r} of shape {shape}"
-    own = axis.batch_axes if axis.is_of_labels else (axis.axis, *axis.batch_axes)
     if not axis.is_of_labels and not -len(shape) <= axis.axis < len(shape):
         raise SymmetryError(f"{where}: there is no axis {axis.axis}.")
     for b in axis.batch_axes:
         if not -len(shape) <= b < len(shape):
             raise SymmetryError(f"{where}: there is no axis {b} for the batch.")
-    if len({a % len(shape) for a in own}) < len(own):
+    whole = [b % len(shape) for b in axis.batch_runs if not isinstance(b, Axis)]
+    others = {b.axis % len(shape) for b in axis.batch_runs if isinstance(b, Axis)}
+    if not axis.is_of_labels:
+        others.add(axis.axis % len(shape))
+    if len(set(whole)) < len(whole) or not others.isdisjoint(whole):
         raise SymmetryError(f"{where}: axis {axis} names one axis of the array twice.")
-    for b, m in zip(axis.batch_axes, u.batch, strict=True):
-        if shape[b] != m:
-            raise SymmetryError(
-                f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs "
-                f"{m}."
-            )
+    left = axis.left_by_batch(shape, u.batch)
+    if left is None:
+        # Along one axis each run is of what the one before it left: the last one's blocks count.
+        sets: dict[int, int] = {}
+        each: dict[int, int] = {}
+        for run, b, m in zip(axis.batch_runs, axis.batch_axes, u.batch, strict=True):
+            sets[b] = sets.get(b, 1) * m
+            each[b] = run.outer * run.inner if isinstance(run, Axis) else 1
+        needed = {b: sets[b] * each[b] for b in sets}
+        b = next((b for b in sets if shape[b] != needed[b]), axis.batch_axes[0])
+        blocks = f", {sets[b]} blocks of {each[b]}" if each[b] > 1 else ""
+        raise SymmetryError(
+            f"{where}: axis {b} has length {shape[b]}; the batch of {u.describe_size()} needs "
+            f"{needed[b]}{blocks}."
+        )
     if axis.is_of_labels:
         return
-    length, need = shape[axis.axis], axis.length(u.n)
+    length, need = left[axis.axis], axis.length(u.n)
     if axis.start is None and length != need:
         raise SymmetryError(
             f"{where}: axis {axis.axis} has length {length}; expected {need}. "
@@ -677,6 +692,20 @@ def _check_axis(u: Units, site: str, axis: Axis, shape: tuple[int, ...]) -> None
             f"{where}: axis {axis.axis} has length {length}; the block from {axis.offset} needs "
             f"{axis.offset + need}."
         )
+
+
+def on_opened_arrays(
+    sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[Symmetry, Opened]:
+    """A symmetry on arrays in which every run of a batch is an axis, and the way there and back.
+
+    :param shapes: site name -> shape, without sample dimensions.
+    :returns: the symmetry itself where there is nothing to open.
+    """
+    way = opened(sym.units, {site: len(shape) for site, shape in shapes.items()})
+    if not way.steps:
+        return sym, way
+    return Symmetry(way.units, notes=sym.notes, caveats=sym.caveats), way
 
 
 def _short(group: Units | Symmetry) -> str:

@@ -138,6 +138,12 @@ class Units:
         return dict(self.labelled)
 
     @property
+    def everywhere(self) -> tuple[tuple[str, Axis], ...]:
+        """Site and axis of all places that the units have: where they lie, and where labels do."""
+        lie = [(site, axis) for site, axs in self.placements for axis in axs]
+        return (*lie, *self.labelled)
+
+    @property
     def sites(self) -> tuple[str, ...]:
         """Names of the sites along which these units lie, in the order given."""
         return tuple(site for site, _ in self.placements)
@@ -245,9 +251,11 @@ class Units:
         """
         return self.with_kind("permutation") if self.has_scales else self
 
-    def with_axes(self, axes: Mapping[str, tuple[Axis, ...]]) -> Units:
-        """The same units on other axes, whose powers must be given."""
-        return self._with(axes=axes)
+    def with_axes(
+        self, axes: Mapping[str, tuple[Axis, ...]], values: Mapping[str, Axis] | None = None
+    ) -> Units:
+        """The same units on other axes, whose powers must be given; labels as they are, or too."""
+        return self._with(axes=axes, values=self.values if values is None else values)
 
     def with_values(self, values: Sequence[str] | Mapping[str, Axis]) -> Units:
         """The same units on the same axes, with labels in other sites."""
@@ -377,6 +385,13 @@ def why_overlapping(name: str, n: int, site: str, axs: tuple[Axis, ...]) -> str 
     to one unit once.
     """
     for first, second in combinations(axs, 2):
+        if first.batch != second.batch and not (first.is_plain and second.is_plain):
+            return (
+                f"Units {name!r}: on site {site!r} they lie on {first} and on {second}, whose "
+                "batches run in different blocks."
+            )
+        if not first.is_plain:
+            first, second = first.opened()[0], second.opened()[0]
         if first.axis in second.batch_axes or second.axis in first.batch_axes:
             return (
                 f"Units {name!r}: on site {site!r} they lie on {first} and on {second}: an axis "

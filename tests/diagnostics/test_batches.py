@@ -77,6 +77,28 @@ def test_every_subject_is_relabelled(data):
         assert aligned[site] < 1.01
 
 
+def test_subjects_that_lie_in_one_row_are_relabelled_as_those_of_a_table(data, tmp_path):
+    """All locations in one vector, subject by subject; there and back through a file."""
+    inside = nsym.Axis(0, batch=nsym.Axis(0, inner=K))
+    components = nsym.Units("component", K, batch=SUBJECTS, axes={"mu": inside, "weights": inside})
+    flat = nsym.Symmetry([components])
+    table = dataset(data)
+    rows = {site: table[site].values.reshape(CHAINS, DRAWS, -1) for site in SYM.sites}
+    done = nsym.rebasin(arviz({"posterior": rows}), flat, keep_elements=True)
+    aligned = dataset(done)
+    expected = dataset(nsym.rebasin(data, SYM))
+    for site in SYM.sites:
+        assert rhat(aligned)[site] < 1.01
+        found = aligned[site].values
+        np.testing.assert_array_equal(found, expected[site].values.reshape(found.shape))
+    kept = {name: dataset(done, name) for name in ("posterior", "rebasin")}
+    xr.DataTree.from_dict(kept).to_netcdf(tmp_path / "draws.nc")
+    tree = xr.open_datatree(tmp_path / "draws.nc")
+    back = act_on_group(tree, flat, flat.inverse(elements_of(tree, flat)))
+    for site in SYM.sites:
+        np.testing.assert_array_equal(back["posterior"][site].values, rows[site])
+
+
 def test_labels_shared_by_all_subjects_do_not_mend_it(data):
     """Negative control: what is aligned by too small a group keeps its R-hat."""
     assert rhat(dataset(nsym.rebasin(data, SHARED)))["mu"] > 1.5

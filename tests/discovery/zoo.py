@@ -421,8 +421,8 @@ def ard_gp(x, y):
 @case(
     "attention fused", RNG.normal(size=(2, 4, 6)), RNG.normal(size=2),
     classes=[
-        (3, "signed", {"qkv": (1, None, 3, 2), "o": (0, None, 1, 2)}),
-        (2, "signed", {"qkv": (1, None, 9, 1), "o": (0, None, 3, 1)}),
+        (3, "permutation", {"qkv": (1, None, 3, 2), "o": (0, None, 1, 2)}),
+        (2, "signed", {"qkv": (1, None, 3, 1), "o": (0, None, 1, 1)}),  # in each of 3 heads
     ],
     signs=1,
 )  # fmt: skip

@@ -43,6 +43,21 @@ def _attention():
     return Symmetry([*inner, Units("head", 2, axes={"q": 1, "k": 1, "v": 1, "out": 0})]), shapes
 
 
+def _flat_heads():
+    """Heads side by side along an axis, with the signs of what stands in each."""
+    inside = Axis(0, batch=Axis(0, inner=2))
+    value = Units(
+        "value",
+        2,
+        batch=2,
+        kind="signed",
+        incoming={"v": Axis(1, batch=Axis(1, inner=2))},
+        outgoing={"out": inside},
+    )
+    head = Units("head", 2, axes={"v": Axis(1, inner=2), "out": Axis(0, inner=2)})
+    return Symmetry([head, value]), {"v": (2, 4), "out": (4, 2)}
+
+
 def _layers_of_members():
     """Two hidden layers of each of two members; the members exchanged."""
     first = Units("first", 2, batch=2, axes={"a": Axis(1, batch=0), "b": Axis(1, batch=0)})
@@ -135,6 +150,23 @@ CASES = {
         {"w": (3, 2, 2), "v": (3, 2), "scale": (3,)},
     ),
     "heads": _attention(),
+    "heads in one axis": _flat_heads(),
+    "subjects in one row": (
+        Symmetry(
+            [
+                Units(
+                    "component",
+                    3,
+                    batch=3,
+                    axes={
+                        "mu": Axis(0, batch=Axis(0, inner=3)),
+                        "sigma": Axis(1, batch=0),
+                    },
+                )
+            ]
+        ),
+        {"mu": (9,), "sigma": (3, 3)},
+    ),
     "layers of members": _layers_of_members(),
     "inputs of layers": _shared_inputs(),
     "rows and columns": (

@@ -63,7 +63,8 @@ def test_a_sorted_section_has_one_representative(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["subjects", "scanned", "ensemble-small", "attention-inner", "signed-groups"]
+    "name",
+    ["subjects", "scanned", "ensemble-small", "attention-inner", "attention-flat", "signed-groups"],
 )
 def test_the_nearest_point_is_the_same_for_a_whole_orbit(name):
     with jax.enable_x64(True):
@@ -90,7 +91,9 @@ def test_towards_a_reference_a_point_stays_on_its_orbit_and_never_moves_away(nam
             assert after < before
 
 
-@pytest.mark.parametrize("name", ["subjects", "scanned", "ensemble-small", "signed-groups"])
+@pytest.mark.parametrize(
+    "name", ["subjects", "scanned", "ensemble-small", "attention-flat", "signed-groups"]
+)
 def test_a_separating_section_has_one_representative(name):
     with jax.enable_x64(True):
         sym = BY_NAME[name].sym
@@ -101,7 +104,9 @@ def test_a_separating_section_has_one_representative(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["subjects", "ensemble-small", "attention-inner", "signed-groups"])
+@pytest.mark.parametrize(
+    "name", ["subjects", "ensemble-small", "attention-inner", "attention-flat", "signed-groups"]
+)
 def test_a_reparameterised_model_has_the_same_density_and_sites_in_order(name):
     """The potential of the latents is the model's own, and its gradient that of the
     unfolded model.

@@ -15,6 +15,8 @@ import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units
 
 KNOWN_ORDERS = {
+    "attention-flat": 48**2 * 48**2 * 2,
+    "grouped-convolution": 48**2 * 2**2 * 2,
     "scanned-attention": 8**4 * 8**4 * 2**2,
     "subjects": 6**4,
     "subjects-hmm": 6**2,
@@ -215,6 +217,24 @@ REFUSED = {
     "batch must be a positive int or a tuple": lambda: Units(
         "u", 2, axes={"x": Axis(1, batch=0)}, batch=0
     ),
+    "a run of a batch is Axis.axis, outer=..., inner=.... over all of an axis": lambda: Axis(
+        1, batch=Axis(1, start=0, inner=2)
+    ),
+    "must all differ; got axis 1 and batch .0, 1.": lambda: Axis(1, batch=(0, Axis(1))),
+    "on site 'w' they lie on .* whose batches run in different blocks": lambda: Units(
+        "unit",
+        3,
+        batch=2,
+        axes={"w": (Axis(1, batch=Axis(1, inner=3)), Axis(2, batch=0))},
+    ),
+    "lie on axis .0. of site 'w', along which the batch of other units runs in blocks": lambda: (
+        Symmetry(
+            [
+                Units("unit", 3, batch=2, axes={"w": Axis(0, batch=Axis(0, inner=3))}),
+                Units("other", 6, axes={"w": 0}),
+            ]
+        )
+    ),
     "batch must be an int or a tuple of ints": lambda: Axis(1, batch="0"),
     "must all differ; got axis 1 and batch \\(1,\\)": lambda: Axis(1, batch=1),
     "must all differ; got axis 2 and batch \\(0, 0\\)": lambda: Axis(2, batch=(0, 0)),
@@ -279,6 +299,10 @@ def test_what_commutes_is_a_direct_product():
 
 SHAPES = {
     r"axis 0 has length 5; the batch of 4 x 3 needs 4": (Axis(1, batch=0), (5, 3)),
+    r"axis 0 has length 10; the batch of 4 x 3 needs 12, 4 blocks of 3": (
+        Axis(0, batch=Axis(0, inner=3)),
+        (10,),
+    ),
     r"there is no axis 2 for the batch": (Axis(1, batch=2), (4, 3)),
     r"names one axis of the array twice": (Axis(1, batch=-1), (4, 3)),
     r"axis 1 has length 2; expected 3": (Axis(1, batch=0), (4, 2)),

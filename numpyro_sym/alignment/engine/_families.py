@@ -23,9 +23,13 @@ def families(sym: Symmetry) -> list[Symmetry]:
     """The parts of a symmetry that have no site in common, in the units' order."""
     groups: list[list[Units]] = []
     for u in sym.units:
-        with_these = [group for group in groups if any(set(u.sites) & set(v.sites) for v in group)]
-        groups = [group for group in groups if group not in with_these]
-        groups.append([*(v for group in with_these for v in group), u])
+        joined, apart = [u], []
+        for group in groups:
+            if any(set(u.sites) & set(v.sites) for v in group):
+                joined += group
+            else:
+                apart.append(group)
+        groups = [*apart, joined]
     if len(groups) == 1:
         return [sym]
     return [Symmetry(u for u in sym.units if u in group) for group in groups]
@@ -63,17 +67,19 @@ class SetsAsDraws:
 
     def elements(self, elements: Mapping[str, Element]) -> dict[str, Element]:
         """Elements of the family as such of the sets."""
-        return {
-            name: Element(*(in_rows(a, own) for a in elements[name]))
-            for name, own in self.dimensions.items()
-        }
+        out = {}
+        for name, own in self.dimensions.items():
+            permutation, factor = elements[name]
+            out[name] = Element(in_rows(permutation, own), in_rows(factor, own))
+        return out
 
     def elements_back(self, elements: Mapping[str, Element]) -> dict[str, Element]:
         """The inverse of :meth:`elements`."""
-        return {
-            name: Element(*(self._back(a, own) for a in elements[name]))
-            for name, own in self.dimensions.items()
-        }
+        out = {}
+        for name, own in self.dimensions.items():
+            permutation, factor = elements[name]
+            out[name] = Element(self._back(permutation, own), self._back(factor, own))
+        return out
 
     def objective(self, objective: Objective) -> Objective:
         """The family's objective, with a reference for each set."""
@@ -85,6 +91,7 @@ class SetsAsDraws:
         return values.reshape(-1, self.num_sets)
 
     def _back(self, x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+        # (batch, *sets, *rest) to (batch, *site)
         apart = x.reshape(-1, *self.shape, *x.shape[1:])
         return namespace(x).moveaxis(apart, range(1, 1 + len(axes)), [1 + a for a in axes])
 
@@ -94,7 +101,8 @@ def sets_as_draws(sym: Symmetry, shapes: Shapes) -> SetsAsDraws | None:
     common.
     """
     first = sym.units[0]
-    common = [c for j in range(len(first.batch)) if (c := _common_dimension(sym, shapes, j))]
+    found = [_common_dimension(sym, shapes, j) for j in range(len(first.batch))]
+    common = [pair for pair in found if pair is not None]
     if not common:
         return None
     axes = {site: tuple(where[site] for where, _ in common) for site in sym.sites}
@@ -121,16 +129,14 @@ def _common_dimension(
         for site, axs in u.placements:
             for a in axs:
                 axis = a.batch_axes[own[u.name]] % len(shapes[site])
+                # All axes of the units must run over the same sets.
                 if where.setdefault(site, axis) != axis:
                     return None
         for v in sym:
             for site in set(v.sites) & set(where):
                 for b in v.axes[site]:
-                    runs = [
-                        k
-                        for k, axis in enumerate(b.batch_axes)
-                        if axis % len(shapes[site]) == where[site]
-                    ]
+                    along = [axis % len(shapes[site]) for axis in b.batch_axes]
+                    runs = [k for k, axis in enumerate(along) if axis == where[site]]
                     if not runs or own.get(v.name, runs[0]) != runs[0]:
                         return None
                     if v.name not in own:
@@ -144,14 +150,25 @@ def lone_outer(sym: Symmetry, shapes: Shapes) -> Units | None:
     array.
     """
     for s in sym:
-        others = [u for u in sym if u != s]
-        permutes_all = all(any(t == s for _, t in sym.outer_of(u)) for u in others)
-        once = all(
-            len({a.axis % len(shapes[site]) for a in axs}) == 1 for site, axs in s.placements
-        )
-        if others and permutes_all and once and not s.has_scales:
+        inner = _inner_units(sym, s)
+        permutes_all = len(inner) == len(sym.units) - 1
+        if inner and permutes_all and _lie_once(s, shapes) and not s.has_scales:
             return s
     return None
+
+
+def _inner_units(sym: Symmetry, outer: Units) -> list[Units]:
+    """The units whose sets some units permute."""
+    return [u for u in sym if any(s == outer for _, s in sym.outer_of(u))]
+
+
+def _lie_once(u: Units, shapes: Shapes) -> bool:
+    """Whether units lie on one axis of each of their arrays."""
+    for site, axs in u.placements:
+        axes = {a.axis % len(shapes[site]) for a in axs}
+        if len(axes) > 1:
+            return False
+    return True
 
 
 def wreaths(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
@@ -161,26 +178,22 @@ def wreaths(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
     Where outer units lie twice on one array, or sets are permuted by several, they stand alone.
     """
     found = []
-    for s in _outer_units(sym):
-        inner = [u for u in sym if any(t == s for _, t in sym.outer_of(u))]
+    for s in sym:
+        inner = _inner_units(sym, s)
+        if not inner:
+            continue
         whole = Symmetry([s, *inner])
         found.append(whole if lone_outer(whole, shapes) is not None else Symmetry([s]))
     return found
-
-
-def _outer_units(sym: Symmetry) -> list[Units]:
-    names = {s.name for u in sym for _, s in sym.outer_of(u)}
-    return [u for u in sym if u.name in names]
 
 
 def _without(
     u: Units, dimensions: Sequence[int], axes: Mapping[str, tuple[int, ...]], shapes: Shapes
 ) -> Units:
     """The units of one set."""
-    placed = {
-        site: tuple(without_axes(a, axes[site], len(shapes[site])) for a in axs)
-        for site, axs in u.placements
-    }
+    placed = {}
+    for site, axs in u.placements:
+        placed[site] = tuple(without_axes(a, axes[site], len(shapes[site])) for a in axs)
     batch = tuple(m for k, m in enumerate(u.batch) if k not in dimensions)
     return Units(u.name, u.n, axes=placed, kind=u.kind, batch=batch)
 
@@ -194,14 +207,14 @@ def without_axes(axis: Axis, removed: Sequence[int], ndim: int) -> Axis:
     def moved(a: int) -> int:
         return a - sum(r < a for r in removed)
 
-    return replace(
-        own, axis=moved(own.axis), batch=tuple(moved(b) for b in own.batch_axes if b not in removed)
-    )
+    batch = tuple(moved(b) for b in own.batch_axes if b not in removed)
+    return replace(own, axis=moved(own.axis), batch=batch)
 
 
 def in_rows(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
     """An array ``(batch, *site)`` whose axes ``axes`` of ``site`` became rows: ``(batch * sets,
     *rest)``.
     """
+    # (batch, *sets, *rest)
     front = namespace(x).moveaxis(x, [1 + a for a in axes], range(1, 1 + len(axes)))
     return front.reshape(-1, *front.shape[1 + len(axes) :])

@@ -26,7 +26,9 @@ class Soft(NamedTuple):
 
     def matrix(self, power: int) -> np.ndarray:
         """The mean of ``factor**power`` times the permutation matrix."""
-        return self.weight * self.factor**power if power else self.weight
+        if power == 0:
+            return self.weight
+        return self.weight * self.factor**power
 
 
 def annealed(scores: Scores) -> dict[str, Element]:
@@ -72,6 +74,7 @@ def _balanced(log_weight: np.ndarray) -> np.ndarray:
     """
     floor = -80.0
     kernel = np.exp(np.maximum(log_weight - log_weight.max(-1, keepdims=True), floor))
+    # Rows are (*batch, slot, 1), columns (*batch, 1, unit).
     column = np.ones((*kernel.shape[:-2], 1, kernel.shape[-1]), kernel.dtype)
     for _ in range(_BALANCINGS):
         row = 1 / (kernel @ column.swapaxes(-1, -2))
@@ -86,6 +89,7 @@ def _softly_moved(pairing: Pairing, soft: dict[str, Soft]) -> np.ndarray:
     moved = pairing.coefficient
     for units, axis in pairing.others:
         matrix = soft[units.name].matrix(units.factor_power(axis, pairing.term.moment))
+        # The adjoint: from slots to units.
         moved = _contracted(moved, matrix.swapaxes(-1, -2), axis, units.n)
     return moved
 
@@ -98,7 +102,8 @@ def _contracted(x: np.ndarray, matrix: np.ndarray, axis: Axis, n: int) -> np.nda
 
 def _hardened(units: Units, soft: Soft, dtype: np.dtype) -> Element:
     """The nearest permutation; the mean factors' signs, or the factors themselves."""
-    signed = units.has_signs
     permutation = assign(soft.weight)
     factor = chosen(soft.factor, permutation)
-    return Element(permutation, (np.where(factor < 0, -1, 1) if signed else factor).astype(dtype))
+    if units.has_signs:
+        factor = np.where(factor < 0, -1, 1)
+    return Element(permutation, factor.astype(dtype))

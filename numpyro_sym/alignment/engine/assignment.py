@@ -34,10 +34,11 @@ def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndar
     """:func:`assign`, given the best column of each row and its score."""
     n = best.shape[-1]
     if best.ndim != 2:
-        return assign_from(
-            score.reshape(-1, n, n), best.reshape(-1, n), top.reshape(-1, n)
-        ).reshape(best.shape)
+        # One problem for each draw and set.
+        found = assign_from(score.reshape(-1, n, n), best.reshape(-1, n), top.reshape(-1, n))
+        return found.reshape(best.shape)
     batch = len(best)
+    # (problem * column): whether it is the best of some row
     taken = np.zeros(batch * n, bool)
     taken[(best + np.arange(batch)[:, None] * n).ravel()] = True
     doubtful = ~taken.reshape(batch, n).all(-1)
@@ -54,9 +55,8 @@ def assign_from(score: np.ndarray, best: np.ndarray, top: np.ndarray) -> np.ndar
 def _solve(cost: np.ndarray) -> np.ndarray:
     # One thread here: whoever has several splits the draws among them.
     if hasattr(lap, "lapjvh_batch"):
-        return np.concatenate(lap.lapjvh_batch(cost, return_cost=False, n_threads=1)[1]).reshape(
-            cost.shape[:2]
-        )
+        found = lap.lapjvh_batch(cost, return_cost=False, n_threads=1)[1]
+        return np.concatenate(found).reshape(cost.shape[:2])
     return np.stack([linear_sum_assignment(c)[1] for c in cost])
 
 

@@ -56,7 +56,7 @@ class _State:
         self.scores = scores
         self.objective = scores.objective
         batch, sym = scores.batch, self.objective.sym
-        self.elements = {name: Element(*(np.array(a) for a in e)) for name, e in start.items()}
+        self.elements = {name: Element(*map(np.array, e)) for name, e in start.items()}
         self.waiting = {u.name: np.ones(batch, bool) for u in sym}
         # Scales creep towards their optimum; permutations and signs reach it.
         creeping = any(u.has_scales for u in sym)
@@ -67,9 +67,8 @@ class _State:
         self.odd: dict[str, np.ndarray] = {}
         # Scores of a visit to all draws, and the others they account for, until one of these moves.
         self.known: dict[str, tuple[Parts, set[str]]] = {}
-        self.true_loss = {
-            u.name: np.empty(batch, scores.dtype) for u in sym if self.objective.is_quadratic(u)
-        }
+        quadratic = [u.name for u in sym if self.objective.is_quadratic(u)]
+        self.true_loss = {name: np.empty(batch, scores.dtype) for name in quadratic}
 
     def visit(self, units: Units, rows: np.ndarray) -> None:
         """Improve one ``Units`` of some draws, and let whom that touches wait again."""
@@ -117,10 +116,8 @@ class _State:
         """The assignment where it is better in truth, else the best single change,
         where that is.
         """
-        tried = {
-            **self.elements,
-            units.name: Element(*(a.copy() for a in self.elements[units.name])),
-        }
+        own = Element(*map(np.array, self.elements[units.name]))
+        tried = {**self.elements, units.name: own}
         for whole, values in zip(tried[units.name], new, strict=True):
             whole[rows] = values
         gain = self.scores.value(units, tried, rows) - self.scores.value(units, self.elements, rows)
@@ -130,14 +127,11 @@ class _State:
         in_row = Element(*(a.reshape(-1, units.n) for a in old))
         each = {q: part.reshape(-1, units.n, units.n) for q, part in parts.items()}
         loss, i, k = true_changes(self.scores, units, each, in_row, self.elements, rows).best()
-        loss = loss.reshape(better.shape)
+        loss = loss.reshape(better.shape)  # (draw, *batch)
         self.true_loss[units.name][rows] = loss.reshape(len(rows), -1).min(-1)
         step = Element(*(a.reshape(old.permutation.shape) for a in changed(in_row, i, k)))
-        pick = better[..., None]
-        new = Element(
-            np.where(pick, new.permutation, step.permutation),
-            np.where(pick, new.factor, step.factor),
-        )
+        pick = better[..., None]  # (draw, *batch, slot)
+        new = Element(*(np.where(pick, a, b) for a, b in zip(new, step, strict=True)))
         return new, better | (-loss > tolerance)
 
     def result(self) -> Descent:
@@ -145,16 +139,13 @@ class _State:
         losses = []
         for units in self.objective.sym:
             name, permutation = units.name, self.elements[units.name].permutation
-            if (
-                not self.objective.is_linear
-            ):  # there the assignment is the optimum, whatever else it is
+            # Where it is linear the assignment is the optimum, whatever else it is.
+            if not self.objective.is_linear:
                 settled &= self._is_settled(units, permutation)
-            if name in self.true_loss:
-                losses.append(self.true_loss[name])
-            else:
-                losses.append(
-                    smallest_loss(units, self.best[name], self.odd.get(name), permutation)
-                )
+            loss = self.true_loss.get(name)
+            if loss is None:
+                loss = smallest_loss(units, self.best[name], self.odd.get(name), permutation)
+            losses.append(loss)
         return Descent(self.elements, np.maximum(np.min(losses, axis=0), 0), settled)
 
     def _is_settled(self, units: Units, permutation: np.ndarray) -> np.ndarray:
@@ -165,6 +156,7 @@ class _State:
         settled = _all(chosen(best, permutation) >= self.top[units.name])
         rows = np.flatnonzero(~settled)
         if rows.size:
+            # (draw, *batch, slot, unit)
             nearness = best[rows] - self.scores.squares(units, rows)[..., None, :]
             settled[rows] = _all(nearness.argmax(-1) == permutation[rows])
         return settled
@@ -187,5 +179,8 @@ def _evaluated(parts: Parts, element: Element) -> np.ndarray:
     """The score of one element of each set: ``sum_i sum_q factor[i]**q parts[q][i,
     permutation[i]]``.
     """
-    terms = ((chosen(part, element.permutation), q) for q, part in parts.items())
-    return np.sum([term * element.factor**q if q else term for term, q in terms], axis=(0, -1))
+    terms = []
+    for q, part in parts.items():
+        term = chosen(part, element.permutation)
+        terms.append(term * element.factor**q if q else term)
+    return np.sum(terms, axis=(0, -1))

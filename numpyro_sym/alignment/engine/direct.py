@@ -33,9 +33,9 @@ def match_directly(
     draws, objective = problem
     if starts is None:
         recurrent = [u.n for u in objective.sym if objective.is_quadratic(u)]
-        starts = ("forward", "annealed", "identity") + ("random",) * (
-            64 if recurrent and max(recurrent) <= 16 else 0
-        )
+        starts = ("forward", "annealed", "identity")
+        if recurrent and max(recurrent) <= 16:
+            starts += ("random",) * 64
     if isinstance(starts, Mapping):
         return _from_one(draws, objective, starts, 0, num_threads)
     found = _from_one(draws, objective, starts[0], 0, num_threads)
@@ -43,9 +43,8 @@ def match_directly(
         return found
     # A match without conflict proves less where units' own moves change their scores, or where no
     # array tells any units by itself, so that the start is blind: two starts must agree.
-    is_proof = objective.has_array_of_its_own and not any(
-        objective.is_quadratic(u) for u in objective.sym
-    )
+    quadratic = any(map(objective.is_quadratic, objective.sym))
+    is_proof = objective.has_array_of_its_own and not quadratic
     doubtful = np.full(len(found.settled), not is_proof)
     if listing is not None:
         rows = np.flatnonzero(~found.settled | doubtful)
@@ -85,9 +84,10 @@ def _from_one(
 ) -> Match:
     """One descent for every draw."""
     batch = len(next(iter(draws.values())))
-    per_draw = sum(a[:1].nbytes for a in draws.values()) + 8 * sum(
-        u.sets * u.n**2 for u in objective.sym
-    )
+    per_draw = sum(a[:1].nbytes for a in draws.values())
+    # The scores beside the draws.
+    per_draw += 8 * sum(u.sets * u.n**2 for u in objective.sym)
+    # Small enough for the cache, and a chunk for every thread.
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
     chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
@@ -97,12 +97,11 @@ def _from_one(
 
     def run(chunk: slice) -> None:
         some = {name: a[chunk] for name, a in draws.items()}
-        given = (
-            {n: take(e, chunk) for n, e in start.items()} if isinstance(start, Mapping) else start
-        )
-        done = _match_chunk(
-            some, objective.of_rows(np.arange(batch)[chunk]), given, seed + chunk.start
-        )
+        given = start
+        if isinstance(start, Mapping):
+            given = {name: take(e, chunk) for name, e in start.items()}
+        at = objective.of_rows(np.arange(batch)[chunk])
+        done = _match_chunk(some, at, given, seed + chunk.start)
         for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
             whole[chunk] = values
 
@@ -123,17 +122,20 @@ def _blank(draws: Arrays, objective: Objective) -> Match:
     def floats(*shape: int) -> np.ndarray:
         return np.empty((batch, *shape), some.dtype)
 
-    elements = {
-        u.name: Element(np.empty((batch, *u.shape), int), floats(*u.shape)) for u in objective.sym
-    }
+    elements = {}
+    for u in objective.sym:
+        elements[u.name] = Element(np.empty((batch, *u.shape), int), floats(*u.shape))
     sites = {name: np.empty(x.shape, x.dtype) for name, x in draws.items()}
-    settled, exact, starts = (np.empty(batch, kind) for kind in (bool, bool, int))
+    settled, exact = np.empty(batch, bool), np.empty(batch, bool)
+    starts = np.empty(batch, int)
     return Match(elements, sites, floats(), floats(), floats(), settled, exact, starts)
 
 
 def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, seed: int) -> Match:
     scores = Scores(objective, draws)
-    found = descend(scores, make_start(start, scores, seed) if isinstance(start, str) else start)
+    if isinstance(start, str):
+        start = make_start(start, scores, seed)
+    found = descend(scores, start)
     moved = act_on_draws(objective.sym, found.elements, draws)
     return Match(
         found.elements,

@@ -30,15 +30,17 @@ def best_factors(kind: Kind, parts: Mapping[int, np.ndarray]) -> tuple[np.ndarra
     if kind == "permutation" or (kind == "signed" and 1 not in parts):
         return parts[0], np.broadcast_to(one, some.shape)
     if kind == "signed":
-        size = np.abs(parts[1])
-        return parts[0] + size if 0 in parts else size, np.copysign(one, parts[1])
+        score = np.abs(parts[1])
+        if 0 in parts:
+            score = parts[0] + score
+        return score, np.copysign(one, parts[1])
     if not set(parts) <= {-2, -1, 0, 1, 2}:
         raise SymmetryError(
             f"Scaled Units must act with powers -1, 0 and 1; got exponents {sorted(parts)}."
         )
-    score, factor = _best_scales(
-        [np.asarray(parts.get(q, np.zeros_like(some)), float) for q in range(-2, 3)]
-    )
+    zeros = np.zeros_like(some)
+    coefficients = [np.asarray(parts.get(q, zeros), float) for q in range(-2, 3)]
+    score, factor = _best_scales(coefficients)
     return score.astype(some.dtype), factor.astype(some.dtype)
 
 
@@ -46,9 +48,8 @@ def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarr
     """The best factor of each unit in the slot where a permutation puts it."""
     if not units.has_factors:
         return np.ones(permutation.shape, parts[0].dtype)
-    return np.array(
-        best_factors(units.kind, {q: chosen(part, permutation) for q, part in parts.items()})[1]
-    )
+    placed = {q: chosen(part, permutation) for q, part in parts.items()}
+    return np.array(best_factors(units.kind, placed)[1])
 
 
 def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -72,6 +73,7 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     # w > 0 > z, each computed without cancellation from the other: w z = -1.
     w = np.where(y > 0, y / 2 + spread, 1 / (spread - y / 2))
     root = np.sqrt(np.maximum(u**2 - 4 * w, 0))
+    # The two candidates for the maximum, of which the better one is taken.
     best_score, best = np.full_like(a, -np.inf), np.ones_like(a)
     for e in ((v + np.sqrt(v**2 + 4 / w)) / 2, (u + root) / 2):
         d = np.clip(s * _polished(np.maximum(e, tiny), a, c), 1 / _LARGEST_SCALE, _LARGEST_SCALE)
@@ -84,6 +86,7 @@ def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
 def _largest_root(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """The largest real root of ``y**3 + p y + q``."""
     discriminant = q**2 / 4 + p**3 / 27
+    # Cardano where there is one real root, the cosine where there are three.
     outer = np.cbrt(np.abs(q) / 2 + np.sqrt(np.maximum(discriminant, 0))) * np.where(q > 0, -1, 1)
     one = outer - p / np.where(outer == 0, np.inf, 3 * outer)
     radius = np.sqrt(np.maximum(-p / 3, 0))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ...symmetry import Symmetry
+from ...symmetry import Element, Symmetry
 from ._families import wreaths
 from .moves import Elements, act_on_draws
 from .problem import Match, Problem, Solve, Starts
@@ -37,10 +37,9 @@ def match_in_turn(
         found = _swept(problem, listing(problem), solve)
         return found._replace(exact=np.ones(problem.batch, bool))
     best = None
+    reference = problem.objective.reference
     for seed, name in enumerate(starts or _STARTS):
-        start = start_without_scores(
-            name, problem.sym, problem.draws, problem.objective.reference, seed
-        )
+        start = start_without_scores(name, problem.sym, problem.draws, reference, seed)
         found = _swept(problem, start, solve)
         if best is None:
             best = found
@@ -53,7 +52,7 @@ def match_in_turn(
 
 def _swept(problem: Problem, start: Elements, solve: Solve) -> Match:
     sym, parts = problem.sym, _parts(problem)
-    elements = {name: type(e)(*(np.array(a) for a in e)) for name, e in start.items()}
+    elements = {name: Element(*map(np.array, e)) for name, e in start.items()}
     sites = {**act_on_draws(sym, elements, problem.draws)}
     loss = np.full((len(parts), problem.batch), np.inf, next(iter(sites.values())).dtype)
     waiting = np.ones(problem.batch, bool)
@@ -67,15 +66,15 @@ def _swept(problem: Problem, start: Elements, solve: Solve) -> Match:
             found = solve(present.of(part), ("identity",))
             loss[number, rows] = found.loss
             tolerance = 1e-12 if found.distance.dtype == np.float64 else 1e-6
+            # Rounding is no gain: a sweep would never end.
             better = found.distance < found.distance_before * (1 - tolerance)
             moved = rows[better]
             if not moved.size:
                 continue
             still = unmoved(sym, moved.size, found.distance.dtype)
             step = {name: take(e, better) for name, e in found.elements.items()}
-            total = sym.compose(
-                {**still, **step}, {name: take(e, moved) for name, e in elements.items()}
-            )
+            before = {name: take(e, moved) for name, e in elements.items()}
+            total = sym.compose({**still, **step}, before)
             for name, e in total.items():
                 for whole, values in zip(elements[name], e, strict=True):
                     whole[moved] = values
@@ -100,7 +99,10 @@ def _parts(problem: Problem) -> list[Symmetry]:
     """
     sym = problem.sym
     parts = wreaths(sym, problem.objective.shapes)
-    outer = {part.units[0].name for part in parts}
-    if {u.name for part in parts for u in part} != {u.name for u in sym}:
+    outer, inside = set(), set()
+    for part in parts:
+        outer.add(part.units[0].name)
+        inside |= {u.name for u in part}
+    if inside != {u.name for u in sym}:
         parts.append(sym.without(*outer))
     return parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations
 from math import prod
 
 import numpy as np
@@ -13,6 +13,7 @@ from ._families import Shapes, families, lone_outer, sets_as_draws
 from .moves import act_on_draws
 from .objective import touching
 from .problem import Match, Problem, Solve, Starts, in_chunks
+from .scores import take
 from .starts import unmoved
 
 #: Elements of the units that are listed, at most.
@@ -26,15 +27,17 @@ def cover(sym: Symmetry, shapes: Shapes) -> tuple[str, ...] | None:
 
     :returns: their names; ``None`` where that is nowhere near.
     """
+    # Others have too many elements by themselves.
     small = [u for u in sym if u.order <= MOST_LISTED]
     if len(small) > _MOST_UNITS:
         return None
     best: tuple[str, ...] | None = None
     fewest: int | float = MOST_LISTED + 1
-    for some in (c for k in range(len(small) + 1) for c in combinations(small, k)):
+    for some in chain.from_iterable(combinations(small, k) for k in range(len(small) + 1)):
+        names = tuple(u.name for u in some)
         order = prod(u.order for u in some)
-        if order < fewest and is_exact(sym.without(*(u.name for u in some)), shapes):
-            best, fewest = tuple(u.name for u in some), order
+        if order < fewest and is_exact(sym.without(*names), shapes):
+            best, fewest = names, order
     return best
 
 
@@ -46,19 +49,16 @@ def is_exact(sym: Symmetry, shapes: Shapes) -> bool:
 def _is_exact_family(sym: Symmetry, shapes: Shapes) -> bool:
     sets = sets_as_draws(sym, shapes)
     if sets is not None:
-        return is_exact(
-            sets.sym, {site: _rest(shapes[site], axes) for site, axes in sets.axes.items()}
-        )
+        rest = {}
+        for site, axes in sets.axes.items():
+            rest[site] = tuple(n for k, n in enumerate(shapes[site]) if k not in axes)
+        return is_exact(sets.sym, rest)
     outer = lone_outer(sym, shapes)
     if outer is not None:
         return is_exact(sym.without(outer.name), shapes)
     if any(sym.outer_of(u) for u in sym):
         return False
     return not any(touching(sym, shapes).values())
-
-
-def _rest(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for k, n in enumerate(shape) if k not in axes)
 
 
 def listed(problem: Problem, *, names: tuple[str, ...], solve: Solve) -> dict[str, Element]:
@@ -79,40 +79,25 @@ def _listed(
     rest = sym.without(*(u.name for u in some))
     tried = problem.repeated(copies)
     dtype = next(iter(problem.draws.values())).dtype
-    at = {
-        name: Element(
-            *(
-                np.tile(a, (batch, *[1] * (a.ndim - 1)))
-                for a in (e.permutation, e.factor.astype(dtype))
-            )
-        )
-        for name, e in every.items()
-    }
-    moved = {
-        **tried.draws,
-        **act_on_draws(some, at, {site: tried.draws[site] for site in some.sites}),
-    }
+    at = {}
+    for name, e in every.items():
+        # (copies, *batch, n) to (draws * copies, *batch, n)
+        times = (batch, *[1] * (e.permutation.ndim - 1))
+        at[name] = Element(np.tile(e.permutation, times), np.tile(e.factor.astype(dtype), times))
+    moved = dict(tried.draws)
+    moved |= act_on_draws(some, at, {site: moved[site] for site in some.sites})
     still = unmoved(sym, len(tried.draws[sym.sites[0]]), dtype)
     step = {}
     if rest.units:
         found = solve(Problem(moved, tried.objective).of(rest), None)
         moved, step = {**moved, **found.sites}, found.elements
+    # (draws * copies,)
     square = tried.objective.squared_distance(moved)
+    # Each draw's best copy.
     row = square.reshape(batch, copies).argmin(-1) + copies * np.arange(batch)
-    first, second = (
-        {name: Element(*(a[row] for a in e)) for name, e in {**still, **elements}.items()}
-        for elements in (at, step)
-    )
+    first = {name: take(e, row) for name, e in {**still, **at}.items()}
+    second = {name: take(e, row) for name, e in {**still, **step}.items()}
     elements = sym.compose(second, first)
-    distance = np.sqrt(square[row])
+    sites = {site: moved[site][row] for site in sym.sites}
     blank = np.zeros(batch)
-    return Match(
-        elements,
-        {site: moved[site][row] for site in sym.sites},
-        distance,
-        blank,
-        blank,
-        blank,
-        blank,
-        blank,
-    )
+    return Match(elements, sites, np.sqrt(square[row]), blank, blank, blank, blank, blank)

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from ...symmetry import Element
 from ._families import SetsAsDraws, families, lone_outer, sets_as_draws
 from .direct import match_directly
 from .in_turn import match_in_turn
@@ -21,9 +22,8 @@ def match(draws: Arrays, objective: Objective, starts: Starts, num_threads: int)
 
     :param draws: site name -> array of shape ``(batch, *site)``.
     """
-    return _match(
-        Problem({site: draws[site] for site in objective.sym.sites}, objective), starts, num_threads
-    )
+    own = {site: draws[site] for site in objective.sym.sites}
+    return _match(Problem(own, objective), starts, num_threads)
 
 
 def _match(problem: Problem, starts: Starts, num_threads: int) -> Match:
@@ -52,17 +52,14 @@ def _match_family(problem: Problem, starts: Starts, num_threads: int) -> Match:
 
 def _match_sets(sets: SetsAsDraws, problem: Problem, starts: Starts, num_threads: int) -> Match:
     of_sets = Problem(sets.sites(problem.draws), sets.objective(problem.objective))
-    found = _match(
-        of_sets, sets.elements(starts) if isinstance(starts, Mapping) else starts, num_threads
-    )
-    distance, before = (
-        np.sqrt(sets.of_draw(np.square(d)).sum(-1)) for d in (found.distance, found.distance_before)
-    )
+    if isinstance(starts, Mapping):
+        starts = sets.elements(starts)
+    found = _match(of_sets, starts, num_threads)
     return Match(
         sets.elements_back(found.elements),
         sets.sites_back(found.sites),
-        distance,
-        before,
+        np.sqrt(sets.of_draw(np.square(found.distance)).sum(-1)),
+        np.sqrt(sets.of_draw(np.square(found.distance_before)).sum(-1)),
         sets.of_draw(found.loss).min(-1),
         np.all(sets.of_draw(found.settled), axis=-1),
         np.all(sets.of_draw(found.exact), axis=-1),
@@ -72,9 +69,14 @@ def _match_sets(sets: SetsAsDraws, problem: Problem, starts: Starts, num_threads
 
 def _joined(found: list[Match]) -> Match:
     """Matches of families of the same draws as one."""
+    elements: dict[str, Element] = {}
+    sites: dict[str, np.ndarray] = {}
+    for m in found:
+        elements |= m.elements
+        sites |= m.sites
     return Match(
-        {name: e for m in found for name, e in m.elements.items()},
-        {site: x for m in found for site, x in m.sites.items()},
+        elements,
+        sites,
         np.sqrt(np.sum([np.square(m.distance) for m in found], axis=0)),
         np.sqrt(np.sum([np.square(m.distance_before) for m in found], axis=0)),
         np.min([m.loss for m in found], axis=0),

@@ -18,11 +18,9 @@ def act_on_draws(
     """``sym.act`` for one leading dimension, faster."""
     out = dict(draws)
     for site in sym.sites:
-        moves = [
-            (u, elements[u.name], axis)
-            for u in sym.in_order_of_action
-            for axis in u.axes.get(site, ())
-        ]
+        moves: list[tuple[Units, Element, Axis]] = []
+        for u in sym.in_order_of_action:
+            moves += [(u, elements[u.name], axis) for axis in u.axes.get(site, ())]
         out[site] = move(draws[site], moves)
     return out
 
@@ -47,7 +45,10 @@ def move(
     for units, element, axis in moves:
         where = axis.axis % ndim
         new = _positions(units, element, axis, x.shape[where + 1])
-        index[where] = np.take_along_axis(index[where], new, -1) if where in index else new
+        if where in index:
+            # Where an entry comes from that other units had moved before.
+            new = np.take_along_axis(index[where], new, -1)
+        index[where] = new
         if units.has_factor_on(axis):
             ones = factors.get(where, np.ones((batch, x.shape[where + 1]), x.dtype))
             powered = Element(element.permutation, element.factor**moment)
@@ -73,6 +74,7 @@ def inverse_permutation(permutation: np.ndarray) -> np.ndarray:
     """Of each row, ints ``(*batch, n)``."""
     rows = permutation.reshape(-1, permutation.shape[-1])
     back = np.empty_like(rows)
+    # back[row, permutation[row, i]] = i
     back[np.arange(len(back))[:, None], rows] = np.arange(back.shape[-1])
     return back.reshape(permutation.shape)
 
@@ -88,12 +90,13 @@ def _positions(units: Units, element: Element, axis: Axis, length: int) -> np.nd
 def _gathered(x: np.ndarray, index: Mapping[int, np.ndarray], batch: int) -> np.ndarray:
     """One axis after the other, each brought to the front, where whole rows are copied."""
     for where, rows in index.items():
-        front = to_front(x, where + 1)
+        front = to_front(x, where + 1)  # (batch, length, *rest)
         if batch == 1 and not front.flags.c_contiguous:  # one large draw: no copy but the result
             x = x.take(rows[0], axis=where + 1)
             continue
         n, rest = front.shape[1], front.shape[2:]
         if len(x) > 1:
+            # Where each draw's rows begin in the flat array.
             rows = rows + n * np.arange(batch)[:, None]
         taken = front.reshape(len(x) * n, -1).take(rows, axis=0).reshape(batch, n, *rest)
         x = taken.transpose(0, *range(2, where + 2), 1, *range(where + 2, x.ndim))
@@ -107,4 +110,6 @@ def to_front(x: np.ndarray, axis: int) -> np.ndarray:
 
 def _along(values: np.ndarray, where: int, ndim: int) -> np.ndarray:
     """``(batch, length)`` to a shape that broadcasts along one axis of ``(batch, *site)``."""
-    return values.reshape(len(values), *(values.shape[1] if i == where else 1 for i in range(ndim)))
+    shape = [1] * ndim
+    shape[where] = values.shape[1]
+    return values.reshape(len(values), *shape)  # (batch, 1, .., length, .., 1)

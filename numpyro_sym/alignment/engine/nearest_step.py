@@ -30,12 +30,15 @@ def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
     even = odd = jnp.zeros((*u.shape, u.n), dtype)
     for site, axs in u.placements:
         for axis in axs:
-            score = axis.blocks(reference[site], u.n) @ axis.blocks(sites[site], u.n).swapaxes(
-                -1, -2
-            )
-            is_turned = u.turns(axis)
-            even, odd = (even, odd + score) if is_turned else (even + score, odd)
+            # (*batch, slot, entry) and (*batch, unit, entry) to (*batch, slot, unit)
+            here, there = axis.blocks(reference[site], u.n), axis.blocks(sites[site], u.n)
+            score = here @ there.swapaxes(-1, -2)
+            if u.turns(axis):
+                odd = odd + score
+            else:
+                even = even + score
     permutation = assigned(even + jnp.abs(odd))
+    # Of each slot, with the unit that it is given.
     turned = jnp.take_along_axis(odd, permutation[..., None], -1)[..., 0] < 0
     return Element(permutation, jnp.where(turned, -1, 1).astype(dtype))
 
@@ -47,6 +50,7 @@ def assigned(score: jax.Array) -> jax.Array:
 
     def one(score: jax.Array) -> jax.Array:
         rows, columns = hungarian_algorithm(-score)
+        # Pairs come in any order.
         return columns[jnp.argsort(rows)]
 
     flat = score.reshape(-1, *score.shape[-2:])
@@ -71,11 +75,11 @@ def _nearest_in_sets(part: Symmetry, shapes: Shapes, reference: Sites, sites: Si
     """Of a wreath product at each place of a batch: each by itself, as if it were a draw."""
     sets = sets_as_draws(part, shapes)
     assert sets is not None
-    at, rows = (
-        sets.sites({site: given[site][None] for site in part.sites}) for given in (reference, sites)
-    )
+    # (set, *rest) of one point, which is one draw
+    at = sets.sites({site: reference[site][None] for site in part.sites})
+    rows = sets.sites({site: sites[site][None] for site in part.sites})
     each = jax.vmap(lambda r, x: nearest_elements(sets.sym, r, x))(at, rows)
-    return {name: Element(*(a[0] for a in e)) for name, e in sets.elements_back(each).items()}
+    return jax.tree.map(lambda a: a[0], sets.elements_back(each))
 
 
 def parts(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
@@ -83,7 +87,9 @@ def parts(sym: Symmetry, shapes: Shapes) -> list[Symmetry]:
     ``Units`` alone.
     """
     found = {part.units[0].name: part for part in wreaths(sym, shapes)}
-    inside = {u.name for part in found.values() for u in part.units[1:]}
+    inside: set[str] = set()
+    for part in found.values():
+        inside |= {u.name for u in part.units[1:]}
     return [found.get(u.name, Symmetry([u])) for u in sym if u.name not in inside]
 
 
@@ -109,19 +115,19 @@ def _nearest_wreath(
         element = Element((jnp.arange(n) + shift) % n, jnp.full(n, sign))
         moved = alone.act({outer.name: element}, sites)
         _, moved = _in_turn(inner, reference, moved)
-        squares = {site: jnp.square(moved[site] - reference[site]) for site in outer.sites}
-        by_slot = [
-            axis.blocks(squares[site], n).sum(-1) for site, axs in outer.placements for axis in axs
-        ]
+        by_slot = []
+        for site, axs in outer.placements:
+            squares = jnp.square(moved[site] - reference[site])
+            by_slot += [axis.blocks(squares, n).sum(-1) for axis in axs]
         return sum(by_slot[1:], start=by_slot[0])
 
     # [sign, shift, slot], then the member (slot + shift) % n instead of the shift.
-    cost = jax.vmap(lambda sign: jax.vmap(lambda shift: tried(shift, sign))(jnp.arange(n)))(
-        jnp.asarray(signs)
-    )
+    with_each_shift = jax.vmap(tried, in_axes=(0, None))
+    cost = jax.vmap(with_each_shift, in_axes=(None, 0))(jnp.arange(n), jnp.asarray(signs))
     slot = jnp.arange(n)[:, None]
     by_member = cost[:, (jnp.arange(n)[None, :] - slot) % n, slot]
     member = assigned(-by_member.min(0))
+    # The sign at which each slot takes its member.
     which = jnp.take_along_axis(by_member.argmin(0), member[:, None], 1)[:, 0]
     best = {outer.name: Element(member, jnp.asarray(signs)[which])}
     steps, _ = _in_turn(inner, reference, alone.act(best, sites))
@@ -141,5 +147,7 @@ def _in_turn(
 
 
 def _signs(outer: Units) -> tuple[float, ...]:
-    turns = any(outer.has_factor_on(axis) for _, axs in outer.placements for axis in axs)
-    return (1.0, -1.0) if turns else (1.0,)
+    for _, axs in outer.placements:
+        if any(map(outer.has_factor_on, axs)):
+            return (1.0, -1.0)
+    return (1.0,)

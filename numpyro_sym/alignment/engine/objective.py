@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -92,7 +93,9 @@ class Objective:
         for all.
         """
         count = self.num_references
-        return self if count == 1 else self.mapped(lambda x: x[rows % count])
+        if count == 1:
+            return self
+        return self.mapped(lambda x: x[rows % count])
 
     def in_single_precision(self) -> Objective:
         """The same objective in single precision."""
@@ -101,11 +104,9 @@ class Objective:
     def mapped(self, change: Callable[[np.ndarray], np.ndarray]) -> Objective:
         """The same objective with its arrays changed one by one."""
         reference = {site: change(x) for site, x in self.reference.items()}
-        weights = (
-            None
-            if self.weights is None
-            else {site: change(self.weights[site]) for site in reference}
-        )
+        weights = None
+        if self.weights is not None:
+            weights = {site: change(self.weights[site]) for site in reference}
         return Objective(self.sym, reference, weights)
 
     def is_quadratic(self, units: Units) -> bool:
@@ -124,20 +125,20 @@ class Objective:
         """Whether some units lie on an array that nothing else moves: what a forward start begins
         with.
         """
-        return any(not p.others for some in self.pairings.values() for p in some)
+        every = chain.from_iterable(self.pairings.values())
+        return any(not pairing.others for pairing in every)
 
     def squared_distance(self, draws: Arrays) -> np.ndarray:
         """Weighted sums of squared differences from the reference, shape ``(batch,)``."""
         some = next(iter(draws.values()))
         out = np.zeros(len(some), some.dtype)
         for site, r in self.reference.items():
-            rounds = draws[site].reshape(-1, len(r), r[0].size)  # draws have the references in turn
-            difference = rounds - r.reshape(len(r), -1)
-            weighted = (
-                difference
-                if self.weights is None
-                else difference * self.weights[site].reshape(len(r), -1)
-            )
+            # Draws have the references in turn: (round, reference, entry).
+            rounds = draws[site].reshape(-1, len(r), r[0].size)
+            difference = weighted = rounds - r.reshape(len(r), -1)
+            if self.weights is not None:
+                weighted = difference * self.weights[site].reshape(len(r), -1)
+            # The sum over entries, as a product of a row and a column.
             out += (weighted[..., None, :] @ difference[..., :, None]).reshape(len(some))
         return out
 
@@ -145,19 +146,22 @@ class Objective:
 def to_reference(sym: Symmetry, reference: Arrays, weights: Arrays | None = None) -> Objective:
     """The objective of one reference for all draws, site name -> array of shape ``site``."""
     at = {site: reference[site][None] for site in sym.sites}
-    return Objective(
-        sym, at, None if weights is None else {site: weights[site][None] for site in sym.sites}
-    )
+    if weights is None:
+        return Objective(sym, at)
+    return Objective(sym, at, {site: weights[site][None] for site in sym.sites})
 
 
 def _terms(sym: Symmetry, reference: Arrays, weights: Arrays | None) -> Iterator[Term]:
     for site, r in reference.items():
-        yield Term(site, 2 * r if weights is None else 2 * weights[site] * r, 1)
+        if weights is not None:
+            yield Term(site, 2 * weights[site] * r, 1)
+            yield Term(site, -weights[site], 2)
+            continue
+        yield Term(site, 2 * r, 1)
         # Without weights and scales a sum of squares is the same for every element.
-        if weights is not None or any(
-            u.has_scales and a.power for u in sym for a in u.axes.get(site, ())
-        ):
-            yield Term(site, -np.ones_like(r) if weights is None else -weights[site], 2)
+        scaled = [u for u in sym if u.has_scales]
+        if any(a.power for u in scaled for a in u.axes.get(site, ())):
+            yield Term(site, -np.ones_like(r), 2)
 
 
 def _pairings(sym: Symmetry, units: Units, terms: tuple[Term, ...]) -> Iterator[Pairing]:
@@ -167,9 +171,9 @@ def _pairings(sym: Symmetry, units: Units, terms: tuple[Term, ...]) -> Iterator[
             coefficient = term.coefficient
             if others:
                 where = others[0][1].axis % (coefficient.ndim - 1) + 1
-                coefficient = np.moveaxis(
-                    np.ascontiguousarray(np.moveaxis(coefficient, where, 0)), 0, where
-                )
+                # The same array, in memory by rows of the others' axis.
+                in_rows = np.ascontiguousarray(np.moveaxis(coefficient, where, 0))
+                coefficient = np.moveaxis(in_rows, 0, where)
             yield Pairing(term, units, axis, others, coefficient)
 
 
@@ -177,27 +181,25 @@ def touching(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, 
     """Units name -> names of those that move entries which these move too; their own where they lie
     on two axes.
     """
-    return {
-        u.name: {
-            v.name
-            for site, axs in u.placements
-            for a in axs
-            for v, _ in _others(sym, u, a, site, len(shapes[site]))
-        }
-        for u in sym
-    }
+    found: dict[str, set[str]] = {u.name: set() for u in sym}
+    for u in sym:
+        for site, axs in u.placements:
+            for a in axs:
+                others = _others(sym, u, a, site, len(shapes[site]))
+                found[u.name] |= {v.name for v, _ in others}
+    return found
 
 
 def _others(
     sym: Symmetry, u: Units, a: Axis, site: str, ndim: int
 ) -> tuple[tuple[Units, Axis], ...]:
     """What else moves the entries of units on an axis."""
-    return tuple(
-        (v, b)
-        for v in sym
-        for b in v.axes.get(site, ())
-        if (v, b) != (u, a) and _meet(a, u.n, b, v.n, ndim)
-    )
+    found = []
+    for v in sym:
+        for b in v.axes.get(site, ()):
+            if (v, b) != (u, a) and _meet(a, u.n, b, v.n, ndim):
+                found.append((v, b))
+    return tuple(found)
 
 
 def _meet(a: Axis, n_a: int, b: Axis, n_b: int, ndim: int) -> bool:
@@ -210,7 +212,8 @@ def _refuse_sets_that_meet(units: Units, reference: Arrays) -> None:
     """Raise where two sets of one batch move the same entries."""
     for site, axs in units.placements:
         ndim = reference[site].ndim - 1
-        if len({tuple(b % ndim for b in a.batch_axes) for a in axs}) > 1:
+        runs = {tuple(b % ndim for b in a.batch_axes) for a in axs}
+        if len(runs) > 1:
             raise SymmetryError(
                 f"Units {units.name!r} lie on several axes of site {site!r} whose batches run over "
                 "different axes; expected the same ones. Leave these units out: sym.without(...)."

@@ -76,9 +76,8 @@ class Problem(NamedTuple):
     def take(self, rows: np.ndarray | slice) -> Problem:
         """Some of the draws."""
         numbers = np.arange(self.batch)[rows]
-        return Problem(
-            {site: x[rows] for site, x in self.draws.items()}, self.objective.of_rows(numbers)
-        )
+        some = {site: x[rows] for site, x in self.draws.items()}
+        return Problem(some, self.objective.of_rows(numbers))
 
     def repeated(self, times: int) -> Problem:
         """Each draw so many times, after itself."""
@@ -98,10 +97,8 @@ def in_chunks(problem: Problem, starts: Starts, copies: int, work: Solve) -> Mat
     found = []
     for begin in range(0, problem.batch, size):
         rows = slice(begin, begin + size)
-        given = (
-            {name: take(e, rows) for name, e in starts.items()}
-            if isinstance(starts, Mapping)
-            else starts
-        )
+        given = starts
+        if isinstance(starts, Mapping):
+            given = {name: take(e, rows) for name, e in starts.items()}
         found.append(work(problem.take(rows), given))
     return jax.tree.map(lambda *some: np.concatenate(some), *found)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...symmetry import Element, Units
+from ...symmetry import Axis, Element, Units
 from .moves import Elements, inverse_permutation, move
 from .objective import Arrays, Objective, Pairing
 
@@ -25,17 +25,16 @@ class Scores:
         self.objective = objective
         self.draws = draws
         self.batch, self.dtype = len(some), some.dtype
-        self._data = {
-            t: draws[t.site] if t.moment == 1 else np.square(draws[t.site]) for t in objective.terms
-        }
+        self._data = {}
+        for term in objective.terms:
+            x = draws[term.site]
+            self._data[term] = x if term.moment == 1 else np.square(x)
         self._fixed = {u.name: self._fixed_parts(u) for u in objective.sym}
 
     def in_single_precision(self) -> Scores:
         """The same scores in single precision."""
-        return Scores(
-            self.objective.in_single_precision(),
-            {n: x.astype(np.float32) for n, x in self.draws.items()},
-        )
+        draws = {name: x.astype(np.float32) for name, x in self.draws.items()}
+        return Scores(self.objective.in_single_precision(), draws)
 
     def parts(
         self,
@@ -53,9 +52,8 @@ class Scores:
         """
         touching = self.objective.touching[units.name] & set(elements)
         done, counted = known or (None, set())
-        adjoints = {
-            name: _adjoint(self.objective.sym[name], elements[name], rows) for name in touching
-        }
+        sym = self.objective.sym
+        adjoints = {name: _adjoint(sym[name], elements[name], rows) for name in touching}
 
         def moved(p: Pairing) -> np.ndarray | None:
             others = {v.name for v, _ in p.others}
@@ -76,19 +74,20 @@ class Scores:
         """Scores, given how each pairing's coefficient is brought to where the draws have their
         units.
         """
-        parts = (
-            {q: fixed[rows] for q, fixed in self._fixed[units.name].items()}
-            if done is None
-            else done
-        )
+        parts = done
+        if parts is None:
+            parts = {q: fixed[rows] for q, fixed in self._fixed[units.name].items()}
         for p in self.objective.pairings[units.name]:
             coefficient = moved(p) if p.others else None
-            if coefficient is not None:
-                data = p.axis.blocks(self._data[p.term][rows], units.n, lead=1)
-                score = p.axis.blocks(coefficient, units.n, lead=1) @ data.swapaxes(-1, -2)
-                if p.exponent in parts:
-                    score += parts[p.exponent]
-                parts[p.exponent] = score
+            if coefficient is None:
+                continue
+            # (draw, *batch, slot, entry) and (draw, *batch, unit, entry)
+            wanted = p.axis.blocks(coefficient, units.n, lead=1)
+            data = p.axis.blocks(self._data[p.term][rows], units.n, lead=1)
+            score = wanted @ data.swapaxes(-1, -2)
+            if p.exponent in parts:
+                score += parts[p.exponent]
+            parts[p.exponent] = score
         if not parts:
             size = len(np.arange(self.batch)[rows])
             parts[0] = np.zeros((size, *units.shape, units.n), self.dtype)
@@ -113,6 +112,7 @@ class Scores:
             for axis in units.axes.get(term.site, ())[:1]:
                 product = self.moved_data(term, elements, rows) * of_rows(term.coefficient, rows)
                 own = axis.resolved(product.ndim - 1).batch_axes
+                # (draw, *batch, *rest)
                 by_set = np.moveaxis(product, [1 + b for b in own], range(1, 1 + len(own)))
                 out += by_set.reshape(*out.shape, -1).sum(-1)
         return out
@@ -120,11 +120,9 @@ class Scores:
     def moved_data(self, term, elements: Elements, rows: np.ndarray) -> np.ndarray:
         """The draws' powers in one term where the elements move them, shape ``(rows, *site)``."""
         sym = self.objective.sym
-        moves = [
-            (v, take(elements[v.name], rows), axis)
-            for v in sym
-            for axis in v.axes.get(term.site, ())
-        ]
+        moves: list[tuple[Units, Element, Axis]] = []
+        for v in sym:
+            moves += [(v, take(elements[v.name], rows), axis) for axis in v.axes.get(term.site, ())]
         return move(self._data[term][rows], moves, term.moment)
 
     def _fixed_parts(self, units: Units) -> Parts:
@@ -134,20 +132,21 @@ class Scores:
         features: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         for p in self.objective.pairings[units.name]:
             if not p.others:
-                pair = tuple(
-                    p.axis.blocks(x, units.n, lead=1)
-                    for x in (p.term.coefficient, self._data[p.term])
-                )
-                features.setdefault(p.exponent, []).append(pair)
+                coefficient = p.axis.blocks(p.term.coefficient, units.n, lead=1)
+                data = p.axis.blocks(self._data[p.term], units.n, lead=1)
+                features.setdefault(p.exponent, []).append((coefficient, data))
         parts: Parts = {}
         for q, pairs in features.items():
             if sum(data.shape[-1] for _, data in pairs) <= units.n:
                 coefficients, features_of_draws = zip(*pairs, strict=True)
                 pairs = [(np.concatenate(coefficients, -1), np.concatenate(features_of_draws, -1))]
-            products = (coefficient @ data.swapaxes(-1, -2) for coefficient, data in pairs)
-            parts[q] = next(products)
-            for product in products:
-                parts[q] += product
+            for coefficient, data in pairs:
+                # (draw, *batch, slot, entry) and (draw, *batch, unit, entry)
+                product = coefficient @ data.swapaxes(-1, -2)
+                if q in parts:
+                    parts[q] += product
+                else:
+                    parts[q] = product
         return parts
 
 
@@ -165,4 +164,7 @@ def _adjoint(units: Units, element: Element, rows: np.ndarray | slice) -> Elemen
     """The element h with ``<r, g x> = <h r, x>``."""
     permutation, factor = take(element, rows)
     back = inverse_permutation(permutation)
-    return Element(back, factor if not units.has_factors else np.take_along_axis(factor, back, -1))
+    if units.has_factors:
+        # Each unit has the factor of the slot to which it goes.
+        factor = np.take_along_axis(factor, back, -1)
+    return Element(back, factor)

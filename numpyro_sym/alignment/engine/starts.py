@@ -76,11 +76,9 @@ def start_names() -> tuple[str, ...]:
 
 def _starts_fault(value: Any) -> str | None:
     is_list = isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
-    return (
-        None
-        if is_list and set(map(str, value)) <= set(start_names())
-        else f"Known are {', '.join(start_names())}."
-    )
+    if is_list and set(map(str, value)) <= set(start_names()):
+        return None
+    return f"Known are {', '.join(start_names())}."
 
 
 GivenStarts = Annotated[Sequence[str], kinds.Kind("a sequence of names of starts", _starts_fault)]
@@ -116,23 +114,24 @@ def start_without_scores(
         )
     check_elements(who, sym.units, elements)
     for u in sym:
-        if np.shape(elements[u.name].permutation) != (len(some), *u.shape):
-            raise SymmetryError(
-                f"{who}: the element of {u.name!r} has shape "
-                f"{np.shape(elements[u.name].permutation)}; expected "
-                f"{(len(some), *u.shape)}, one for each draw."
-            )
         permutation, factor = elements[u.name]
+        expected = (len(some), *u.shape)
+        if np.shape(permutation) != expected:
+            raise SymmetryError(
+                f"{who}: the element of {u.name!r} has shape {np.shape(permutation)}; expected "
+                f"{expected}, one for each draw."
+            )
         elements[u.name] = Element(np.array(permutation), np.array(factor, some.dtype))
     return elements
 
 
 def unmoved(sym: Symmetry, batch: int, dtype: np.dtype) -> dict[str, Element]:
     """The draws as they came."""
-    return {
-        u.name: Element(_straight(u.n, (batch, *u.shape)), np.ones((batch, *u.shape), dtype))
-        for u in sym
-    }
+    elements = {}
+    for u in sym:
+        shape = (batch, *u.shape)
+        elements[u.name] = Element(_straight(u.n, shape), np.ones(shape, dtype))
+    return elements
 
 
 def random(sym: Symmetry, batch: int, dtype: np.dtype, seed: int) -> dict[str, Element]:

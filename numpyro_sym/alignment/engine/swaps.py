@@ -32,16 +32,18 @@ def smallest_loss(
     batch = permutation.size // n
     loss = np.full(batch, np.inf, score.dtype)
     if n > 1:
-        # What the slot of unit a would gain by having unit b; an exchange is one such gain each
-        # way.
+        # [set, a, b]: what the slot of unit a would gain by having unit b; an exchange is one such
+        # gain each way.
         here = inverse_permutation(permutation.reshape(batch, n)) + n * np.arange(batch)[:, None]
         gain = score.reshape(batch * n, n).take(here, axis=0)
         gain -= np.einsum("bii->bi", gain)[..., None].copy()
+        # [set, pair]; nothing is exchanged with itself.
         both = (gain + gain.swapaxes(-1, -2)).reshape(batch, n * n)
         both[:, :: n + 1] = -np.inf
         loss = -both[np.arange(batch), both.argmax(-1)]
     if odd is not None:
         loss = np.minimum(loss, 2 * np.abs(chosen(odd, permutation)).min(-1).ravel())
+    # Over the sets of a draw.
     return loss.reshape(len(permutation), -1).min(-1)
 
 
@@ -56,6 +58,7 @@ class Changes(NamedTuple):
         sign.
         """
         n = self.flip.shape[-1]
+        # (set, slot * slot), signs on the diagonal
         both = np.where(np.eye(n, dtype=bool), self.flip[..., None], self.swap).reshape(-1, n * n)
         place = both.argmin(-1)
         return both[np.arange(len(both)), place], place // n, place % n
@@ -75,21 +78,20 @@ def true_changes(
     """
     linear = np.sum([_placed(part, element, q) for q, part in parts.items()], axis=0)
     kept = np.diagonal(linear, axis1=-2, axis2=-1)
+    # [set, slot, slot]: what both have now, less what they would have.
     swap = kept[:, :, None] + kept[:, None, :] - linear - linear.swapaxes(-1, -2)
     flip = np.full(kept.shape, np.inf, kept.dtype)
     if units.has_signs and 1 in parts:
         flip = 2 * chosen(parts[1], element.permutation) * element.factor
     for first, second in _doubled(scores.objective.pairings[units.name]):
-        coefficient = _two_axes(
-            of_rows(first.term.coefficient, rows), first.axis, second.axis, units.n
-        )
-        data = _two_axes(
-            scores.moved_data(first.term, elements, rows), first.axis, second.axis, units.n
-        )
+        term, axes = first.term, (first.axis, second.axis)
+        coefficient = _two_axes(of_rows(term.coefficient, rows), *axes, units.n)
+        data = _two_axes(scores.moved_data(term, elements, rows), *axes, units.n)
         if 1 < len(coefficient) < len(data):  # one reference for all draws, but several sets
             coefficient = np.tile(coefficient, (len(data) // len(coefficient), 1, 1, 1))
         swap = swap - (_ends(coefficient) * _ends(data)).sum(-1)
         if first.exponent % 2 and second.exponent % 2:
+            # Of the diagonals of both axes: (set, slot, feature).
             both = np.einsum("biif->bif", coefficient) * np.einsum("biif->bif", data)
             flip = flip - 4 * both.sum(-1)
     return Changes(swap, flip)
@@ -111,6 +113,7 @@ def changed(element: Element, i: np.ndarray, k: np.ndarray) -> Element:
 def _placed(part: np.ndarray, element: Element, power: int) -> np.ndarray:
     """The score of each slot with the unit that another slot has now, at that unit's factor."""
     batch = np.arange(len(part))[:, None]
+    # [set, slot, the slot that has the unit now]
     by_slot = part.swapaxes(-1, -2)[batch, element.permutation].swapaxes(-1, -2)
     return by_slot * (element.factor**power)[:, None, :]
 
@@ -126,12 +129,10 @@ def _doubled(pairings: tuple[Pairing, ...]):
 def _two_axes(x: np.ndarray, a: Axis, b: Axis, n: int) -> np.ndarray:
     """An array ``(batch, *site)`` as ``(sets, n, n, features)``, by two of its axes."""
     if a.batch_axes:
-        common = a.resolved(x.ndim - 1).batch_axes
-        x, a, b = (
-            in_rows(x, common),
-            without_axes(a, common, x.ndim - 1),
-            without_axes(b, common, x.ndim - 1),
-        )
+        ndim = x.ndim - 1
+        common = a.resolved(ndim).batch_axes
+        a, b = without_axes(a, common, ndim), without_axes(b, common, ndim)
+        x = in_rows(x, common)
     ndim = x.ndim - 1
     axes = {a.axis % ndim: a, b.axis % ndim: b}
     shape, fronts = [len(x)], {}
@@ -142,6 +143,7 @@ def _two_axes(x: np.ndarray, a: Axis, b: Axis, n: int) -> np.ndarray:
         else:
             fronts[axis] = len(shape) + 1
             shape += [axis.outer, n, axis.inner]
+            # The entries of this axis on which the units lie, and all of the others.
             x = x[(slice(None),) * (i + 1) + (slice(axis.offset, axis.offset + axis.length(n)),)]
     front = np.moveaxis(x.reshape(shape), (fronts[a], fronts[b]), (1, 2))
     return front.reshape(len(x), n, n, int(np.prod(front.shape[3:])))

@@ -29,16 +29,15 @@ def match_wreath(problem: Problem, starts: Starts, solve: Solve) -> Match:
     assert outer is not None
     trials = _trials(outer)
     copies = len(trials.permutation)
-    return in_chunks(
-        problem, starts, copies, partial(_matched, outer=outer, trials=trials, solve=solve)
-    )
+    work = partial(_matched, outer=outer, trials=trials, solve=solve)
+    return in_chunks(problem, starts, copies, work)
 
 
 def _trials(outer: Units) -> Element:
     """Cyclic orders, with every sign where there are signs; shape ``(copies, n)``."""
     n = outer.n
+    orders = (np.arange(n) + np.arange(n)[:, None]) % n  # (shift, slot)
     has_sign = any(outer.turns(a) for _, axs in outer.placements for a in axs)
-    orders = (np.arange(n) + np.arange(n)[:, None]) % n
     signs = (1.0, -1.0) if has_sign else (1.0,)
     return Element(np.tile(orders, (len(signs), 1)), np.repeat(signs, n)[:, None] * np.ones(n))
 
@@ -49,11 +48,10 @@ def _matched(
     sym, batch, n, copies = problem.sym, problem.batch, outer.n, len(trials.permutation)
     alone, inner = Symmetry([outer]), sym.without(outer.name)
     tried = problem.repeated(copies)
+    # (copies, n) to (draws * copies, n)
     at = {outer.name: Element(*(np.tile(a, (batch, 1)) for a in trials))}
-    moved = {
-        **tried.draws,
-        **act_on_draws(alone, at, {site: tried.draws[site] for site in outer.sites}),
-    }
+    moved = dict(tried.draws)
+    moved |= act_on_draws(alone, at, {site: moved[site] for site in outer.sites})
     # Given elements are those of the draws as they came: no start for one in another order.
     names = None if isinstance(starts, Mapping) else starts
     found = solve(Problem(moved, tried.objective).of(inner), names)
@@ -66,14 +64,12 @@ def _matched(
     least, sign = cost.min(-1), cost.argmin(-1)
     member = assign(-least)
     chosen = member[..., None]
-    sign = np.take_along_axis(sign, chosen, -1)[..., 0]
+    sign = np.take_along_axis(sign, chosen, -1)[..., 0]  # (draw, slot)
     copy = sign * n + (member - np.arange(n)) % n
 
     best = {outer.name: Element(member, np.where(sign == 1, -1.0, 1.0).astype(by_slot.dtype))}
-    placed = {
-        **problem.draws,
-        **act_on_draws(alone, best, {site: problem.draws[site] for site in outer.sites}),
-    }
+    placed = dict(problem.draws)
+    placed |= act_on_draws(alone, best, {site: placed[site] for site in outer.sites})
     settled = {}
     for u in inner:
         (dimension,) = (k for k, permuting in sym.outer_of(u) if permuting == outer)
@@ -86,7 +82,7 @@ def _matched(
     sites = {**placed, **last.sites}
     losses = [last.loss, smallest_loss(outer, -least, None, member)]
     if cost.shape[-1] > 1:
-        both = np.take_along_axis(cost, chosen[..., None], 2)[:, :, 0]
+        both = np.take_along_axis(cost, chosen[..., None], 2)[:, :, 0]  # (draw, slot, sign)
         losses.append(np.abs(np.diff(both, axis=-1)).min((-2, -1)))
     return Match(
         elements,
@@ -120,6 +116,7 @@ def _chosen(element: Element, copy: np.ndarray, dimension: int) -> Element:
     draws, n = copy.shape
 
     def pick(a: np.ndarray) -> np.ndarray:
+        # (draw, copy, slot, *others of the batch, n)
         apart = np.moveaxis(a.reshape(draws, -1, *a.shape[1:]), 2 + dimension, 2)
         return np.moveaxis(apart[np.arange(draws)[:, None], copy, np.arange(n)], 1, 1 + dimension)
 

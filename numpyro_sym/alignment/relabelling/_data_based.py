@@ -39,7 +39,8 @@ def data_based(
     check_arguments(data_based, locals())
     labels = as_labels(allocations, n, "data_based")
     y = as_floats(data, 1, "data_based: data").astype(float)
-    y = y[:, None] if y.ndim == 1 else y
+    if y.ndim == 1:
+        y = y[:, None]
     if y.ndim != 2 or labels.shape[-1:] != y.shape[:1]:
         raise SymmetryError(
             f"data_based: data has shape {np.shape(data)}; expected {labels.shape[-1]} "
@@ -47,13 +48,14 @@ def data_based(
         )
     if groups is not None:
         rows = rows_of_groups(groups, len(y), "data_based")
-        return each_by_itself(
-            rows,
-            lambda of_group: data_based(labels[..., of_group], y[of_group], n),
-            by_observation=False,
-        )
+
+        def relabelled(some: np.ndarray) -> Relabelling:
+            return data_based(labels[..., some], y[some], n)
+
+        return each_by_itself(rows, relabelled, by_observation=False)
     moments = _moments(labels.reshape(-1, len(y)), y, n)
     spread = np.where(np.ptp(y, axis=0) > 0, np.ptp(y, axis=0), 1)
+    # (label, feature)
     centre = y.min(0) + spread * np.arange(1, n + 1)[:, None] / (n + 1)
     deviation = np.broadcast_to(spread / n, centre.shape)
     permutation = np.zeros((0, n), int)
@@ -72,25 +74,26 @@ def _moments(
     labels: np.ndarray, y: np.ndarray, n: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Number, sum and sum of squares of each draw's observations under each label."""
+    # One number for each draw and label.
     cells = (np.arange(len(labels))[:, None] * n + labels).ravel()
 
     def summed(values: np.ndarray) -> np.ndarray:
         weights = np.broadcast_to(values, labels.shape).ravel()
         return np.bincount(cells, weights, len(labels) * n).reshape(-1, n)
 
-    columns = y.T
-    return (
-        summed(np.ones(len(y))),
-        np.stack([summed(c) for c in columns], -1),
-        np.stack([summed(c**2) for c in columns], -1),
-    )
+    # (draw, label), and (draw, label, feature)
+    count = summed(np.ones(len(y)))
+    first = np.stack([summed(column) for column in y.T], -1)
+    second = np.stack([summed(column**2) for column in y.T], -1)
+    return count, first, second
 
 
 def _cost(
     moments: tuple[np.ndarray, np.ndarray, np.ndarray], centre: np.ndarray, deviation: np.ndarray
 ) -> np.ndarray:
     """``cost[k, l]``: what the observations of label l would cost under label k."""
-    count, first, second = (m.swapaxes(-1, -2) if m.ndim == 3 else m for m in moments)
+    count, first, second = moments
+    first, second = first.swapaxes(-1, -2), second.swapaxes(-1, -2)  # (draw, feature, label)
     weight = deviation**-2.0
     away = (centre**2 * weight).sum(-1)[:, None] * count[:, None, :]
     return weight @ second - 2 * (centre * weight) @ first + away
@@ -100,17 +103,19 @@ def _estimates(moments, permutation: np.ndarray, centre: np.ndarray, deviation: 
     """Means over draws of the relabelled components' means and deviations, where they have
     observations.
     """
-    count, first, second = (
-        np.take_along_axis(m.reshape(*m.shape[:2], -1), permutation[..., None], 1) for m in moments
-    )
+    count, first, second = moments
+    # (draw, new label, feature)
+    old = permutation[..., None]
+    count = np.take_along_axis(count[..., None], old, 1)
+    first = np.take_along_axis(first, old, 1)
+    second = np.take_along_axis(second, old, 1)
     mean = first / np.maximum(count, 1)
     variance = np.maximum(second / np.maximum(count, 1) - mean**2, 0)
     present, spread = count > 0, (count > 1) & (variance > 0)
 
     def average(values: np.ndarray, where: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
         number = where.sum(0)
-        return np.where(
-            number > 0, np.where(where, values, 0).sum(0) / np.maximum(number, 1), otherwise
-        )
+        found = np.where(where, values, 0).sum(0) / np.maximum(number, 1)
+        return np.where(number > 0, found, otherwise)
 
     return average(mean, present, centre), average(np.sqrt(variance), spread, deviation)

@@ -72,10 +72,10 @@ def ecr_iterative(
     for iteration in range(_MAX_ITERATIONS):
         permutation, disagreements = _match(flat, pivot, n)
         if disagreements >= best:
-            return Relabelling(
-                permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration
-            )
+            permutation = permutation.reshape(*labels.shape[:-1], n)
+            return Relabelling(permutation, pivot, disagreements, iteration)
         new = relabelled(flat, permutation)
+        # (observation, label): in how many draws
         counts = np.bincount((new + observation * n).ravel(), minlength=len(observation) * n)
         best, pivot = disagreements, counts.reshape(-1, n).argmax(-1)
     raise _restless("ecr_iterative")
@@ -106,18 +106,15 @@ def ecr_soft(
         )
     if groups is not None:
         rows = rows_of_groups(groups, labels.shape[-1], "ecr_soft")
-        return each_by_itself(
-            rows, lambda of_group: ecr_soft(labels[..., of_group], p[..., of_group, :])
-        )
+        return each_by_itself(rows, lambda some: ecr_soft(labels[..., some], p[..., some, :]))
     flat, soft = labels.reshape(-1, labels.shape[-1]), p.reshape(-1, *p.shape[-2:])
     pivot = flat[0]
     for iteration in range(_MAX_ITERATIONS):
         permutation, disagreements = _match(flat, pivot, n)
         before, pivot = pivot, mean_relabelled(soft, permutation).argmax(-1)
         if np.array_equal(before, pivot):
-            return Relabelling(
-                permutation.reshape(*labels.shape[:-1], n), pivot, disagreements, iteration
-            )
+            permutation = permutation.reshape(*labels.shape[:-1], n)
+            return Relabelling(permutation, pivot, disagreements, iteration)
     raise _restless("ecr_soft")
 
 
@@ -130,9 +127,10 @@ def _restless(method: str) -> SymmetryError:
 def _match(labels: np.ndarray, pivot: np.ndarray, n: int) -> tuple[np.ndarray, float]:
     """Permutations of least disagreement, by the draws' contingency tables with the pivot."""
     draw = np.arange(len(labels))[:, None]
+    # (draw, observation): one number for a draw, its label and the pivot's
     cells = (draw * n + pivot) * n + labels
-    agreements = (
-        np.bincount(cells.ravel(), minlength=len(labels) * n * n).reshape(-1, n, n).astype(float)
-    )
+    counts = np.bincount(cells.ravel(), minlength=len(labels) * n * n)
+    # (draw, label of the pivot, label of the draw)
+    agreements = counts.reshape(-1, n, n).astype(float)
     permutation, cost = cheapest(-agreements)
     return permutation, labels.size + cost

@@ -36,7 +36,7 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     if groups is not None:
         rows = rows_of_groups(groups, p.shape[-2], "stephens")
         return each_by_itself(rows, lambda of_group: stephens(p[..., of_group, :]))
-    flat = p.reshape(-1, *p.shape[-2:])
+    flat = p.reshape(-1, *p.shape[-2:])  # (draw, observation, label)
     n = flat.shape[-1]
     pivot, best = flat[0].astype(float), np.inf
     for iteration in range(_MAX_ITERATIONS):
@@ -52,10 +52,10 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
 def _relabelled(p: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float]:
     """``cost[k, l] = sum_i p[i, l] log(p[i, l] / mean[i, k])``, and its assignment."""
     tiny = np.finfo(p.dtype).tiny
-    log_mean = np.log(np.maximum(mean, tiny)).T.astype(p.dtype)
+    log_mean = np.log(np.maximum(mean, tiny)).T.astype(p.dtype)  # (label, observation)
     permutations, total = [], 0.0
     for chunk in chunks(p):
-        own = (p[chunk] * np.log(np.maximum(p[chunk], tiny))).sum(-2)
+        own = (p[chunk] * np.log(np.maximum(p[chunk], tiny))).sum(-2)  # (draw, label)
         permutation, cost = cheapest(own[:, None, :] - log_mean @ p[chunk])
         permutations.append(permutation)
         total += cost

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.labels import labels_by_set
 from ...symmetry.validity import check_labels
 from ._ecr import ecr, ecr_iterative
 
@@ -66,25 +67,24 @@ def align_by_labels(
     for u in sym:
         _refuse(u, sites)
     first = next(site for site in sym.label_sites if site in sites)
-    sym.check_shapes(
-        {site: np.shape(x) for site, x in sites.items()}, np.shape(sites[first])[:sample_ndim]
-    )
+    shapes = {site: np.shape(x) for site, x in sites.items()}
+    sym.check_shapes(shapes, shapes[first][:sample_ndim])
     elements, disagreements = {}, 0.0
     for u in sym:
         labels = _labels_of(u, sites, sample_ndim)
         sample = labels.shape[:sample_ndim]
+        # (draw, set, entry)
         by_set = labels.reshape(int(np.prod(sample)), u.sets, labels.shape[-1])
-        at = (
-            None
-            if pivot is None
-            else _labels_of(u, _pivot_of(u, sites, pivot), 0).reshape(u.sets, -1)
-        )
+        at = None
+        if pivot is not None:
+            at = _labels_of(u, _pivot_of(u, sites, pivot), 0).reshape(u.sets, -1)
         permutations = []
         for k in range(u.sets):
             one = by_set[:, k]
             found = ecr_iterative(one, u.n) if at is None else ecr(one, at[k], u.n)
             permutations.append(found.permutation)
             disagreements += found.objective
+        # (draw, set, n) to (*sample, *batch, n)
         permutation = np.stack(permutations, 1).reshape(*sample, *u.shape)
         elements[u.name] = Element(permutation, np.ones(permutation.shape))
     return ByLabels(sym.act(elements, sites), elements, disagreements)
@@ -120,10 +120,10 @@ def _pivot_of(u: Units, sites: Mapping[str, Any], pivot: Mapping[str, Any]) -> M
     for site in there:
         shape = np.shape(sites[site])
         if site not in pivot or shape[len(shape) - np.ndim(pivot[site]) :] != np.shape(pivot[site]):
+            there_is = {name: np.shape(x) for name, x in pivot.items()}
             raise SymmetryError(
                 f"align_by_labels: the pivot must have labels of site {site!r}, of its shape "
-                f"{shape} without sample dimensions; it has "
-                f"{ {name: np.shape(x) for name, x in pivot.items()} }."
+                f"{shape} without sample dimensions; it has {there_is}."
             )
     return {site: pivot[site] for site in there}
 
@@ -135,8 +135,6 @@ def _labels_of(u: Units, sites: Mapping[str, Any], lead: int) -> np.ndarray:
         if site not in sites:
             continue
         check_labels("align_by_labels", u, site, sites[site])
-        x = np.asarray(sites[site])
-        batch = [lead + b % (x.ndim - lead) for b in axis.batch_axes]
-        x = np.moveaxis(x, batch, range(lead, lead + len(batch)))
-        parts.append(x.reshape(*x.shape[: lead + len(batch)], -1).astype(int))
+        # (*sample, *batch, entry)
+        parts.append(labels_by_set(np.asarray(sites[site]), axis, lead).astype(int))
     return np.concatenate(parts, -1)

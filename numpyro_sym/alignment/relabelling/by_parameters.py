@@ -25,16 +25,15 @@ def pivotal(parameters: ArrayLike, pivot: ArrayLike) -> Relabelling:
     >>> pivotal([[[5.1], [0.2]]], [[0.0], [5.0]]).permutation
     array([[1, 0]])
     """
-    x, at = (
-        as_floats(parameters, 2, "pivotal: parameters"),
-        as_floats(pivot, 2, "pivotal: the pivot"),
-    )
+    x = as_floats(parameters, 2, "pivotal: parameters")
+    at = as_floats(pivot, 2, "pivotal: the pivot")
     if x.shape[x.ndim - at.ndim :] != at.shape:
         raise SymmetryError(
             f"pivotal: the pivot has shape {at.shape}; expected {x.shape[-2:]}, after a batch if "
             "any."
         )
-    flat = x.reshape(-1, *at.shape)
+    flat = x.reshape(-1, *at.shape)  # (draw, *batch, unit, feature)
+    # (draw, *batch, unit of the pivot, unit of the draw)
     squares = np.square(at).sum(-1)[..., :, None] + np.square(flat).sum(-1)[..., None, :]
     permutation, total = cheapest(squares - 2 * at @ flat.swapaxes(-1, -2))
     return Relabelling(permutation.reshape(x.shape[:-1]), at, total, 0)

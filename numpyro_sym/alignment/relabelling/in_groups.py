@@ -53,9 +53,8 @@ def each_by_itself(
     """
     parts = [relabel(of_group) for of_group in rows]
     if by_observation:
-        where = np.argsort(
-            np.concatenate(rows)
-        )  # row i of the data is entry where[i] of what the groups' rows join to
+        # Row i of the data is entry where[i] of what the groups' rows join to.
+        where = np.argsort(np.concatenate(rows))
         pivot = np.concatenate([part.pivot for part in parts])[where]
     else:
         pivot = np.stack([part.pivot for part in parts], -3)

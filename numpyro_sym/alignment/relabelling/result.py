@@ -38,7 +38,8 @@ def cheapest(cost: np.ndarray) -> tuple[np.ndarray, float]:
     :param cost: ``[draw, label of the pivot, label of the draw]``.
     """
     permutation = assign(-cost)
-    return permutation, float(np.take_along_axis(cost, permutation[..., None], -1).sum(dtype=float))
+    paid = np.take_along_axis(cost, permutation[..., None], -1)
+    return permutation, float(paid.sum(dtype=float))
 
 
 def as_labels(z: Any, n: int, what: str) -> np.ndarray:
@@ -92,5 +93,6 @@ def mean_relabelled(p: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """The mean over draws of probabilities ``(draws, observations, n)`` in the new labels."""
     total = np.zeros(p.shape[1:])
     for chunk in chunks(p):
-        total += np.take_along_axis(p[chunk], permutation[chunk][:, None, :], -1).sum(0)
+        new = permutation[chunk][:, None, :]  # (draw, observation, label)
+        total += np.take_along_axis(p[chunk], new, -1).sum(0)
     return total / len(p)

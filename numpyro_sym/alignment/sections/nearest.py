@@ -11,6 +11,7 @@ import numpy as np
 
 from ...symmetry import Element, Symmetry, SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.symmetry import on_opened_arrays
 from ..engine.listing import is_exact
 from ..engine.nearest_step import parts, settled
 
@@ -48,7 +49,8 @@ class Nearest:
         """
         check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
-        plain = sym.without_values()
+        plain, way = on_opened_arrays(sym.without_values(), shapes)
+        shapes = way.shapes(shapes)
         for u in plain:
             for site, axs in u.placements:
                 if len({a.axis % len(shapes[site]) for a in axs}) > 1:
@@ -122,15 +124,15 @@ class NearestSection:
 
     def settle(self, sites: Mapping[str, Any]) -> tuple[Elements, dict[str, Any]]:
         """The element that brings one point near, and the moved point; jit- and vmap-able."""
-        plain = self.sym.without_values()
-        out, total = dict(sites), plain.identity()
-        shapes = {site: jnp.shape(sites[site]) for site in plain.sites}
+        given = self.sym.without_values()
+        shapes = {site: jnp.shape(sites[site]) for site in given.sites}
+        plain, way = on_opened_arrays(given, shapes)
+        out, reference, total = way.open(sites), way.open(self.reference), plain.identity()
         for _ in range(self.sweeps):
-            for part in parts(plain, shapes):
-                total, out = settled(plain, part, self.reference, out, total)
-        return total, {**out, **self.sym.moved_labels(total, sites)}
+            for part in parts(plain, way.shapes(shapes)):
+                total, out = settled(plain, part, reference, out, total)
+        return total, {**way.close(out), **self.sym.moved_labels(total, sites)}
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym
-        )
+        lines = [f"{u.name}: nearest to a reference on {', '.join(u.sites)}" for u in self.sym]
+        return "\n".join(lines)

@@ -42,11 +42,9 @@ def makes_sections(keys: Any) -> TypeGuard[MakesSections]:
 def _keys_fault(value: Any) -> str | None:
     if isinstance(value, Mapping) or makes_sections(value):
         return None
-    return (
-        f"Write {value.__name__}(...)."
-        if isinstance(value, type) and hasattr(value, "section")
-        else ""
-    )
+    if isinstance(value, type) and hasattr(value, "section"):
+        return f"Write {value.__name__}(...)."
+    return ""
 
 
 #: By what to fold; what a mapping holds is looked at where the units are known.

@@ -49,13 +49,14 @@ class Slots:
 
     def element(self, sites: Mapping[str, Any], u: Units) -> Element:
         """The element of greatest density: signs within, order by one assignment."""
-        x = jnp.concatenate([key.read_all(sites, u.n) for key in self.keys], -1)[
-            ..., None, :, :
-        ]  # slot, unit, number
+        x = jnp.concatenate([key.read_all(sites, u.n) for key in self.keys], -1)
+        # (*batch, slot, unit, number)
+        x = x[..., None, :, :]
         mean, precision = self.mean[..., None, :], self.precision[..., None, :]
         misfit = (precision * jnp.where(self.odd, x**2, (x - mean) ** 2)).sum(-1)
         agreement = 2 * (precision * self.odd * x * mean).sum(-1)
         order = assigned(jnp.abs(agreement) - misfit)
+        # Of each slot, with the unit that it is given.
         turned = jnp.take_along_axis(agreement, order[..., None], -1)[..., 0] < 0
         return Element(order, jnp.where(turned, -1.0, 1.0))
 
@@ -92,10 +93,10 @@ class SeparatingSection:
         return elements, {**out, **self.sym.moved_labels(elements, sites)}
 
     def __str__(self) -> str:
-        return "\n".join(
-            str(how) if isinstance(how, SortedSection) else f"{name}: {how}"
-            for name, how in self.steps
-        )
+        lines = []
+        for name, how in self.steps:
+            lines.append(str(how) if isinstance(how, SortedSection) else f"{name}: {how}")
+        return "\n".join(lines)
 
 
 def has_choice(
@@ -104,11 +105,13 @@ def has_choice(
     """Whether there is more than one number to sort some units by."""
     sym = sym.without_values()
     for name, others in _in_turn(sorted_section(sym, shapes, keys)):
-        numbers = [
-            key.read_all({key.site: np.empty(shapes[key.site])}, sym[name].n).shape[-1]
-            for key in exact_keys(sym[name], others, shapes)
-        ]
-        if name not in (keys or {}) and sum(numbers) > 1:
+        if name in (keys or {}):
+            continue
+        numbers = 0
+        for key in exact_keys(sym[name], others, shapes):
+            like_a_draw = {key.site: np.empty(shapes[key.site])}
+            numbers += key.read_all(like_a_draw, sym[name].n).shape[-1]
+        if numbers > 1:
             return True
     return False
 
@@ -148,41 +151,47 @@ def separating_section(
 
 def _in_turn(section: SortedSection) -> list[tuple[str, list[Units]]]:
     """Each units' name, and the units that are settled after them."""
-    names = [name for name, _, _ in section.steps]
-    return [
-        (name, [section.sym[later] for later in names[i + 1 :]]) for i, name in enumerate(names)
-    ]
+    units = [section.sym[name] for name, _, _ in section.steps]
+    return [(u.name, units[i + 1 :]) for i, u in enumerate(units)]
 
 
 def _rows(key: Key, draws: Draws, n: int) -> list[tuple[Key, np.ndarray]]:
     """Every key of one number that a key can be: with what it reads, ``(draws, *batch, n)``."""
     read = key.read_all(draws, n)
-    return [
-        (replace(key, row=i), read[..., i * key.inside])
-        for i in range(read.shape[-1] // key.inside)
-    ]
+    rows = range(read.shape[-1] // key.inside)
+    return [(replace(key, row=i), read[..., i * key.inside]) for i in rows]
 
 
 def _signs(u: Units, keys: list[Key], draws: Draws) -> tuple[Key | None, float, Draws]:
     """The number whose sign is surest, by how much, and the draws with that made positive."""
     if not u.has_signs:
         return None, np.inf, draws
-    every = [row for key in keys if key.odd for row in _rows(key, draws, u.n)]
+    every: list[tuple[Key, np.ndarray]] = []
+    for key in keys:
+        if key.odd:
+            every += _rows(key, draws, u.n)
     gaps = [float(np.min(np.abs(x.mean(0)) / (x.std(0) + _tiny(x)))) for _, x in every]
     key, x = every[int(np.argmax(gaps))]
     sign = np.where(x.mean(0) < 0, -1.0, 1.0)
-    return key, max(gaps), _acted(u, Element(np.broadcast_to(np.arange(u.n), u.shape), sign), draws)
+    straight = np.broadcast_to(np.arange(u.n), u.shape)
+    return key, max(gaps), _acted(u, Element(straight, sign), draws)
 
 
 def _order(u: Units, keys: list[Key], draws: Draws) -> tuple[Key, float, Draws]:
     """The number that separates the units farthest, by how much, and the draws in its order."""
-    every = [row for key in keys for row in _rows(key, draws, u.n)]
+    every: list[tuple[Key, np.ndarray]] = []
+    for key in keys:
+        every += _rows(key, draws, u.n)
 
     def gap(x: np.ndarray) -> float:
+        if u.n == 1:
+            return np.inf
+        # (*batch, unit), in ascending order
         order = np.argsort(x.mean(0), -1)
-        mean, variance = (np.take_along_axis(a, order, -1) for a in (x.mean(0), x.var(0)))
+        mean = np.take_along_axis(x.mean(0), order, -1)
+        variance = np.take_along_axis(x.var(0), order, -1)
         apart = np.diff(mean) / np.sqrt(variance[..., 1:] + variance[..., :-1] + _tiny(x) ** 2)
-        return float(apart.min()) if u.n > 1 else np.inf
+        return float(apart.min())
 
     gaps = [gap(x) for _, x in every]
     key, x = every[int(np.argmax(gaps))]
@@ -190,10 +199,10 @@ def _order(u: Units, keys: list[Key], draws: Draws) -> tuple[Key, float, Draws]:
 
 
 def _slots(u: Units, keys: list[Key], draws: Draws) -> Slots:
-    x = np.concatenate([key.read_all(draws, u.n) for key in keys], -1)
-    odd = np.concatenate(
-        [np.full(key.read_all(draws, u.n).shape[-1], u.has_signs and key.odd) for key in keys]
-    )
+    read = [key.read_all(draws, u.n) for key in keys]
+    x = np.concatenate(read, -1)  # (draw, *batch, unit, number)
+    is_odd = [u.has_signs and key.odd for key in keys]
+    odd = np.repeat(is_odd, [part.shape[-1] for part in read])
     every = tuple(range(x.ndim - 1))  # draws, sets and units
     spread = x.std(every)
     # What is the same for all units, a sum of probabilities, tells nothing and its scale is

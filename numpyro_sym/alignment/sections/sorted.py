@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import jax
@@ -20,6 +20,8 @@ import numpy as np
 
 from ...symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.axis import Step, open_axes
+from ...symmetry.opening import opened, opened_shape
 from ..engine._families import without_axes
 from ..engine._steps import after
 
@@ -37,6 +39,8 @@ class Key:
         of other units within it; else its first entry is read.
     :param row: which entry of the axes that are not summed is read, counted through them all.
     :param ndim: how many dimensions the array has.
+    :param opening: what the array goes through first, so that each run of a batch is an axis of
+        its own: all the rest is said of what comes out.
     """
 
     site: str
@@ -47,6 +51,7 @@ class Key:
     whole: bool = False
     row: int = 0
     ndim: int = 1
+    opening: tuple[Step, ...] = ()
 
     @property
     def odd(self) -> bool:
@@ -60,9 +65,8 @@ class Key:
 
     def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:
         """The key of each unit, shape ``(*batch, n)``."""
-        return self.read_all({self.site: jnp.asarray(sites[self.site])}, n)[
-            ..., self.row * self.inside
-        ]
+        numbers = self.read_all({self.site: jnp.asarray(sites[self.site])}, n)
+        return numbers[..., self.row * self.inside]
 
     def read_all(self, sites: Mapping[str, Any], n: int) -> Any:
         """Every number of each unit that the key could read in the first one's stead.
@@ -73,14 +77,13 @@ class Key:
         x, axis = sites[self.site], self.axis
         xp = np if isinstance(x, np.ndarray) else jnp
         x = x**2 if self.squared else x
-        lead = x.ndim - self.ndim
+        lead = x.ndim - (self.ndim - len(self.opening))  # opening adds a dimension a step
+        x = open_axes(x, self.opening, lead)
         if self.twin is not None:
-            x = xp.diagonal(
-                x, axis1=lead + axis.axis, axis2=lead + self.twin
-            )  # the diagonal goes last
-            axis = replace(
-                without_axes(replace(axis, axis=-1), (axis.axis, self.twin), self.ndim), axis=-1
-            )
+            # The diagonal goes last.
+            x = xp.diagonal(x, axis1=lead + axis.axis, axis2=lead + self.twin)
+            last = replace(axis, axis=-1)
+            axis = replace(without_axes(last, (axis.axis, self.twin), self.ndim), axis=-1)
         else:
             x = x.sum(tuple(lead + k for k in self.summed), keepdims=True)
         entries = axis.blocks(x, n, lead)
@@ -89,15 +92,14 @@ class Key:
         return entries.sum(-1) if self.whole else entries.reshape(*entries.shape[:-2], -1)
 
     def __str__(self) -> str:
-        what = (
-            "diagonal of "
-            if self.twin is not None
-            else "sum of "
-            if self.summed or self.whole
-            else ""
-        )
+        what = ""
+        if self.twin is not None:
+            what = "diagonal of "
+        elif self.summed or self.whole:
+            what = "sum of "
+        square = "**2" if self.squared else ""
         row = f", row {self.row}" if self.row else ""
-        return f"{what}{self.site}{'**2' if self.squared else ''}{self.axis}{row}"
+        return f"{what}{self.site}{square}{self.axis}{row}"
 
 
 @dataclass(frozen=True)
@@ -136,19 +138,25 @@ class SortedSection:
             if sign_key is not None:
                 sign = jnp.where(sign_key.read(out, u.n) < 0, -1.0, 1.0)
                 out = alone.act({name: Element(straight, sign)}, out)
-            order = straight if sort_key is None else jnp.argsort(sort_key.read(out, u.n), -1)
+            order = straight
+            if sort_key is not None:
+                order = jnp.argsort(sort_key.read(out, u.n), -1)
             out = alone.act({name: Element(order, ones)}, out)
-            elements = after(
-                plain, {name: Element(order, jnp.take_along_axis(sign, order, -1))}, elements
-            )
+            # Signs were turned first: each goes along with its unit.
+            step = Element(order, jnp.take_along_axis(sign, order, -1))
+            elements = after(plain, {name: step}, elements)
         return elements, {**out, **self.sym.moved_labels(elements, sites)}
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{name}: "
-            + ", ".join([f"sorted by {sort}"] * bool(sort) + [f"{sign} made positive"] * bool(sign))
-            for name, sign, sort in self.steps
-        )
+        lines = []
+        for name, sign, sort in self.steps:
+            told = []
+            if sort is not None:
+                told.append(f"sorted by {sort}")
+            if sign is not None:
+                told.append(f"{sign} made positive")
+            lines.append(f"{name}: {', '.join(told)}")
+        return "\n".join(lines)
 
 
 #: What a unit can be sorted by: one entry, or a sum over all of its entries on a site.
@@ -209,17 +217,15 @@ def _settled(
     waiting = list(sym.units)
     steps = []
     while waiting:
-        ranked = sorted(
-            (
-                (_cost(*found), i, u, found)
-                for i, u in enumerate(waiting)
-                if (found := _keys(u, waiting, shapes, wanted.get(u.name)))
-            ),
-            key=lambda item: item[:2],
-        )
-        if not ranked:
+        found = []
+        for u in waiting:
+            keys = _keys(u, waiting, shapes, wanted.get(u.name))
+            if keys is not None:
+                found.append((u, keys))
+        if not found:
             break
-        _, _, u, (sign_key, sort_key) = ranked[0]
+        # Of those that are as cheap, the first.
+        u, (sign_key, sort_key) = min(found, key=lambda pair: _cost(*pair[1]))
         steps.append((u.name, sign_key, sort_key))
         waiting.remove(u)
     return tuple(steps), waiting
@@ -264,13 +270,14 @@ def _keys(
         sort_key = min(every, key=_key_cost)
     else:
         site, statistic = wanted
-        sort_key = _of(
-            statistic, min((key for key in every if key.site == site), key=_key_cost), shapes[site]
-        )
+        there = [key for key in every if key.site == site]
+        sort_key = _of(statistic, min(there, key=_key_cost), shapes[site])
     if not u.has_factors:
         return None, sort_key
     signs = [key for key in every if key.odd]
-    return (min(signs, key=_key_cost), sort_key) if signs else None
+    if not signs:
+        return None
+    return min(signs, key=_key_cost), sort_key
 
 
 def exact_keys(
@@ -279,7 +286,15 @@ def exact_keys(
     """A key for each axis that units lie on, the same on all points of an orbit while ``others``
     are not in order.
     """
-    return [_key(u, site, a, others, shapes[site]) for site, axs in u.placements for a in axs]
+    way = opened([u, *others], {site: len(shape) for site, shape in shapes.items()})
+    shapes = way.shapes(shapes)
+    mine, *rest = way.units
+    keys = []
+    for site, axs in mine.placements:
+        for axis in axs:
+            key = _key(mine, site, axis, rest, shapes[site])
+            keys.append(replace(key, opening=way.steps.get(site, ())))
+    return keys
 
 
 def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry:
@@ -298,9 +313,15 @@ def exact_part(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Symmetry
     stuck = sorted(_settled(sym, shapes, {})[1], key=lambda u: u.n)
     if not stuck:
         return sym
-    for given_up in (c for count in range(1, len(stuck) + 1) for c in combinations(stuck, count)):
-        kept = [u.with_kind("permutation") if u in given_up else u for u in sym]
-        part = Symmetry((u for u in kept if u.order > 1), notes=sym.notes)
+    counts = range(1, len(stuck) + 1)
+    for given_up in chain.from_iterable(combinations(stuck, count) for count in counts):
+        kept = []
+        for u in sym:
+            if u in given_up:
+                u = u.with_kind("permutation")
+            if u.order > 1:
+                kept.append(u)
+        part = Symmetry(kept, notes=sym.notes)
         if not _settled(part, shapes, {})[1]:
             break
     return part
@@ -312,12 +333,11 @@ def _key(u: Units, site: str, a: Axis, others: Sequence[Units], shape: tuple[int
     axis = a.resolved(ndim)
     own = [b for b in u.axes[site] if b.axis % ndim != axis.axis]
     mine = axis.positions(u.n)
-    meeting = [
-        (o, b)
-        for o in others
-        for b in o.axes.get(site, ())
-        if b.axis % ndim != axis.axis or np.intersect1d(mine, b.positions(o.n)).size
-    ]
+    meeting = []
+    for o in others:
+        for b in o.axes.get(site, ()):
+            if b.axis % ndim != axis.axis or np.intersect1d(mine, b.positions(o.n)).size:
+                meeting.append((o, b))
     turned = any(o.turns(b) for o, b in meeting)
     # Where others permute the sets of a batch, each set's keys go along with it.
     foreign = [(o, b) for o, b in meeting if b.axis % ndim not in axis.batch_axes]
@@ -336,16 +356,15 @@ def _key(u: Units, site: str, a: Axis, others: Sequence[Units], shape: tuple[int
 
 def _of(statistic: str | int, key: Key, shape: tuple[int, ...]) -> Key:
     """The key of this statistic; as exact as ``key``, whose sums it keeps."""
+    shape = opened_shape(shape, key.opening)
     rest = [k for k in range(len(shape)) if k not in (key.axis.axis, *key.axis.batch_axes)]
     if statistic in ("sum", "norm"):
         squared = key.squared or key.twin is not None or statistic == "norm"
         return replace(key, twin=None, summed=tuple(rest), squared=squared, whole=True)
     if isinstance(statistic, int):
-        rows = (
-            1
-            if key.twin is not None
-            else int(np.prod([shape[k] for k in rest if k not in key.summed]))
-        )
+        rows = 1
+        if key.twin is None:
+            rows = int(np.prod([shape[k] for k in rest if k not in key.summed]))
         if not 0 <= statistic < rows:
             raise SymmetryError(
                 f"Site {key.site!r} of shape {shape} has no row {statistic} to sort by: there are "

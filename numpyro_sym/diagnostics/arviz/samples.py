@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments, describe, refusal
-from .groups import group_names, posterior_of, sample_dims
+from .groups import get_group, group_names, posterior_of, sample_dims
 
 
 def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndarray]:
@@ -54,6 +55,37 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
 
 
 _EXPECTED = "an ArviZ object with a posterior, or a dict of draws, site name -> array (draw, *site)"
+
+
+LOG_LIKELIHOODS = (
+    "log densities (chain, draw, observation), or an ArviZ object with a log_likelihood group"
+)
+
+
+def log_likelihoods(who: str, data: Any) -> list[np.ndarray] | None:
+    """Log densities ``(chain, draw, ...)`` of every observed site of an ArviZ object; ``None``
+    where ``data`` is none.
+
+    :param who: the name that an error begins with.
+    :raises SymmetryError: where it has no such group, or is one group by itself.
+    """
+    names = group_names(data)
+    if "log_likelihood" in names:
+        group = get_group(data, "log_likelihood")
+        return [x.transpose("chain", "draw", ...).values for x in group.values()]
+    if names:
+        raise SymmetryError(
+            f"{who}: there is no group log_likelihood; there are {names}. "
+            "Use arviz.from_numpyro(mcmc, log_likelihood=True)."
+        )
+    if isinstance(data, xr.Dataset | xr.DataTree):
+        # A posterior and a group of log likelihoods look alike, and only one of them is meant.
+        remedy = (
+            "One group does not tell whether it holds log likelihoods: "
+            "pass the whole object, or {site: array}."
+        )
+        raise SymmetryError(refusal(who, "data", data, LOG_LIKELIHOODS, remedy))
+    return None
 
 
 def _numbers(name: str, x: Any) -> np.ndarray:

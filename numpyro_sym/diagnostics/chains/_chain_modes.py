@@ -90,6 +90,7 @@ def chain_modes(functions: Any) -> ChainModes:
     _, component = connected_components(distance <= APART, directed=False)
     _, first, sizes = np.unique(component, return_index=True, return_counts=True)
     ranked = np.lexsort((first, -sizes))
+    # The mode of most chains has number 0.
     return ChainModes(np.argsort(ranked)[component], distance, np.asarray(settled.all(-1)))
 
 

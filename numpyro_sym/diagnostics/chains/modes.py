@@ -80,6 +80,7 @@ def functional_modes(
         )
     labels = _spectral(points, num_modes, num_neighbours, max_modes, rng_seed)
     order = np.argsort(-np.bincount(labels), kind="stable")
+    # The most visited mode has number 0.
     labels = np.argsort(order)[labels].reshape(x.shape[:2])
     own = np.array([np.bincount(chain).argmax() for chain in labels])
     chains = np.bincount(own, minlength=len(order))
@@ -108,6 +109,7 @@ def _spectral(
     if num_modes is None and apart >= max_modes:
         return parts
     root = 1 / np.sqrt(graph.sum(1))
+    # The normalised graph: 1 minus its eigenvalues are those of the Laplacian.
     inner = graph.multiply(root[:, None]).multiply(root[None]).tocsr()
     # Largest of I + W, so smallest of I - W: quick, and the same start at every call.
     start = np.random.default_rng(seed).normal(size=size)

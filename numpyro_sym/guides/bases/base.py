@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +60,18 @@ class Base(Protocol):
         """Normals that tell its units apart."""
 
 
+class MeanFieldBase(Base, Protocol):
+    """A base guide of independent sites."""
+
+    def mean_field(self, sym: Symmetry, sites: Sites) -> MeanField | None:
+        """A draw as one of independent Normals, ``None`` where the sites are made of something
+        else.
+        """
+
+    def only(self, names: tuple[str, ...]) -> MeanFieldBase:
+        """Some of the sites."""
+
+
 @partial(jax.tree_util.register_dataclass, data_fields=["dists"], meta_fields=[])
 @dataclass(frozen=True)
 class Factorised:
@@ -76,23 +88,20 @@ class Factorised:
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         keys = jax.random.split(rng_key, max(len(self.dists), 1))
-        drawn = {
-            n: fn.sample_with_intermediates(k)
-            for (n, fn), k in zip(self.dists.items(), keys, strict=False)
-        }
-        return {name: value for name, (value, _) in drawn.items()}, {
-            name: held for name, (_, held) in drawn.items()
-        }
+        sites, held = {}, {}
+        for (name, fn), key in zip(self.dists.items(), keys, strict=False):
+            sites[name], held[name] = fn.sample_with_intermediates(key)
+        return sites, held
 
     def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
         held = intermediates or {}
-        each = (
-            jnp.sum(
-                fn.log_prob(sites[name], held[name]) if held.get(name) else fn.log_prob(sites[name])
-            )
-            for name, fn in self.dists.items()
-        )
-        return sum(each, start=jnp.zeros(()))
+        total = jnp.zeros(())
+        for name, fn in self.dists.items():
+            if held.get(name):
+                total += jnp.sum(fn.log_prob(sites[name], held[name]))
+            else:
+                total += jnp.sum(fn.log_prob(sites[name]))
+        return total
 
     def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
         x, loc, variance, exact = {}, {}, {}, True
@@ -159,13 +168,12 @@ class Flat:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        free = jax.eval_shape(
-            self.unpack, jax.ShapeDtypeStruct(self.posterior.shape(), jnp.result_type(float))
-        )
-        return {
-            name: transform.forward_shape(free[name].shape)
-            for name, transform in self.transforms.items()
-        }
+        row = jax.ShapeDtypeStruct(self.posterior.shape(), jnp.result_type(float))
+        free = jax.eval_shape(self.unpack, row)
+        shapes = {}
+        for name, transform in self.transforms.items():
+            shapes[name] = transform.forward_shape(free[name].shape)
+        return shapes
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         row, held = self.posterior.sample_with_intermediates(rng_key)
@@ -178,9 +186,8 @@ class Flat:
         else:
             row, held = intermediates
             free = self.unpack(row)
-        total = jnp.sum(
-            self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row)
-        )
+        density = self.posterior.log_prob(row, held) if held else self.posterior.log_prob(row)
+        total = jnp.sum(density)
         for name, transform in self.transforms.items():
             total -= jnp.sum(transform.log_abs_det_jacobian(free[name], sites[name]))
         return total
@@ -189,14 +196,14 @@ class Flat:
         moments = row_moments(self.posterior)
         if moments is None:
             moments = moments_of(self.posterior.sample(rng_key, (MOMENT_DRAWS,)))
-        free_loc, free_variance = (self.unpack(m) for m in moments)
+        free_loc, free_variance = map(self.unpack, moments)
         x, loc, variance = {}, {}, {}
+        # Sites whose units do not act alike on unconstrained values.
         mixing = [name for name in sym.sites if not keeps(sym, name, self.transforms[name])]
-        draws = (
-            jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS))
-            if mixing
-            else {}
-        )
+        draws = {}
+        if mixing:
+            keys = jax.random.split(rng_key, MOMENT_DRAWS)
+            draws = jax.vmap(lambda key: self.sample(key)[0])(keys)
         for name in sym.sites:
             if name in mixing:
                 coordinate = coordinate_on(sym, name, self.transforms[name].codomain)
@@ -235,10 +242,8 @@ class Traced:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {
-            name: x.shape
-            for name, x in jax.eval_shape(lambda: self.sample(jax.random.key(0))[0]).items()
-        }
+        sites = jax.eval_shape(lambda: self.sample(jax.random.key(0))[0])
+        return {name: x.shape for name, x in sites.items()}
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         with handlers.block():
@@ -271,16 +276,19 @@ class Product:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: shape for part in self.parts for name, shape in part.shapes.items()}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for part in self.parts:
+            shapes |= part.shapes
+        return shapes
 
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
-        drawn = [
-            part.sample(k)
-            for part, k in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True)
-        ]
-        return {n: x for sites, _ in drawn for n, x in sites.items()}, tuple(
-            held for _, held in drawn
-        )
+        sites: dict[str, jax.Array] = {}
+        held = []
+        for part, key in zip(self.parts, jax.random.split(rng_key, len(self.parts)), strict=True):
+            drawn, intermediates = part.sample(key)
+            sites |= drawn
+            held.append(intermediates)
+        return sites, tuple(held)
 
     def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
         held = intermediates or (None,) * len(self.parts)
@@ -302,7 +310,16 @@ class Product:
         return StandIn(x, Gaussian(loc, variance), exact)
 
 
+def is_factorised(base: Base) -> TypeGuard[MeanFieldBase]:
+    """Whether sites are independent, each with a distribution of its own."""
+    return hasattr(base, "mean_field")
+
+
 def _restricted(sym: Symmetry, names: tuple[str, ...]) -> Symmetry:
     """The same units, on these sites only."""
-    kept = ((u, {s: a for s, a in u.axes.items() if s in names}) for u in sym.units)
-    return Symmetry(u.with_axes(axes) for u, axes in kept if axes)
+    units = []
+    for u in sym.units:
+        axes = {site: axs for site, axs in u.axes.items() if site in names}
+        if axes:
+            units.append(u.with_axes(axes))
+    return Symmetry(units)

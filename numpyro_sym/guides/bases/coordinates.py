@@ -5,7 +5,6 @@ those Normals.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import jax
@@ -48,12 +47,8 @@ def coordinate_on(sym: Symmetry, site: str, support: Any) -> Callable[[jax.Array
     constraints = dist.constraints
     if turns(sym, site):
         return lambda x: x
-    if support in (
-        constraints.positive,
-        constraints.nonnegative,
-        constraints.softplus_positive,
-        constraints.simplex,
-    ):
+    positive = (constraints.positive, constraints.nonnegative, constraints.softplus_positive)
+    if support in (*positive, constraints.simplex):
         return lambda x: jnp.log(jnp.maximum(x, jnp.finfo(x.dtype).tiny))
     if support is constraints.unit_interval:
         return lambda x: jnp.log(jnp.clip(x, 1e-6)) - jnp.log(jnp.clip(1 - x, 1e-6))
@@ -84,9 +79,8 @@ def without_event_dims(transform: Any) -> Any:
     apart.
     """
     if isinstance(transform, dist.transforms.ComposeTransform):
-        return dist.transforms.ComposeTransform(
-            [without_event_dims(part) for part in transform.parts]
-        )
+        parts = [without_event_dims(part) for part in transform.parts]
+        return dist.transforms.ComposeTransform(parts)
     while isinstance(transform, dist.transforms.IndependentTransform):
         transform = transform.base_transform
     return transform
@@ -95,11 +89,15 @@ def without_event_dims(transform: Any) -> Any:
 def row_moments(fn: Any) -> tuple[jax.Array, jax.Array] | None:
     """Means and variances of a row of values; ``None`` where there is no closed form."""
     if isinstance(fn, dist.TransformedDistribution):
-        reshapes = all(isinstance(t, dist.transforms.ReshapeTransform) for t in fn.transforms)
-        inner = row_moments(fn.base_dist) if reshapes else None
-        return (
-            None if inner is None else reduce(lambda m, t: (t(m[0]), t(m[1])), fn.transforms, inner)
-        )
+        if not all(isinstance(t, dist.transforms.ReshapeTransform) for t in fn.transforms):
+            return None
+        moments = row_moments(fn.base_dist)
+        if moments is None:
+            return None
+        mean, variance = moments
+        for reshape in fn.transforms:
+            mean, variance = reshape(mean), reshape(variance)
+        return mean, variance
     return fn.mean, fn.variance
 
 

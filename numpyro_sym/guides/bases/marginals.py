@@ -26,14 +26,16 @@ def entry_orbits(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
     :param shapes: site name -> shape.
     :returns: site name -> ints of shape ``(2, size)``: labels of the entries, of their negatives.
     """
-    sites = {
-        name: np.arange(1.0, np.prod(shapes[name], dtype=int) + 1).reshape(shapes[name])
-        for name in sym.sites
-    }
+    # Each entry holds its number, from 1 on, so that a turned one is told by its sign.
+    sites = {}
+    for name in sym.sites:
+        size = np.prod(shapes[name], dtype=int)
+        sites[name] = np.arange(1.0, size + 1).reshape(shapes[name])
     edges: dict[str, list[np.ndarray]] = {name: [] for name in sites}
     for u in sym.units:
+        own = {name: sites[name] for name in u.sites}
         for element in _generators(u, shapes):
-            moved = Symmetry([u]).act({u.name: element}, {name: sites[name] for name in u.sites})
+            moved = Symmetry([u]).act({u.name: element}, own)
             for name, x in moved.items():
                 edges[name].append(x.ravel())
     return {name: _label(sites[name].size, edges[name]) for name in sites}
@@ -49,30 +51,29 @@ def mixture_quantiles(
     :param quantiles: floats of shape ``(q,)`` in (0, 1).
     :returns: floats of shape ``(q, size)``.
     """
+    # How many orbits there are, and how many entries.
     number, size = int(labels.max()) + 1, labels.shape[1]
-    locs, scales, orbit = (
-        jnp.concatenate([loc, -loc]),
-        jnp.concatenate([scale, scale]),
-        labels.ravel(),
-    )
+    # Entries, then their negatives.
+    locs, scales = jnp.concatenate([loc, -loc]), jnp.concatenate([scale, scale])
+    orbit = labels.ravel()
     count = jnp.bincount(orbit, length=number)
 
     def cdf(x: jax.Array) -> jax.Array:
         return jax.ops.segment_sum(ndtr((x[orbit] - locs) / scales), orbit, number) / count
 
+    # A bracket for each orbit.
     low = jax.ops.segment_min(locs - 10 * scales, orbit, number)
     high = jax.ops.segment_max(locs + 10 * scales, orbit, number)
 
-    def halve(
-        _: int, bracket: tuple[jax.Array, jax.Array], q: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        middle = (bracket[0] + bracket[1]) / 2
-        below = cdf(middle) < q
-        return jnp.where(below, middle, bracket[0]), jnp.where(below, bracket[1], middle)
-
     def solve(q: jax.Array) -> jax.Array:
-        bracket = jax.lax.fori_loop(0, 60, lambda i, b: halve(i, b, q), (low, high))
-        return ((bracket[0] + bracket[1]) / 2)[orbit[:size]]
+        def halve(_: int, bracket: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            below, above = bracket
+            middle = (below + above) / 2
+            rises = cdf(middle) < q
+            return jnp.where(rises, middle, below), jnp.where(rises, above, middle)
+
+        below, above = jax.lax.fori_loop(0, 60, halve, (low, high))
+        return ((below + above) / 2)[orbit[:size]]
 
     return jax.vmap(solve)(quantiles)
 
@@ -89,10 +90,10 @@ def pooled_quantiles(labels: np.ndarray, draws: jax.Array, quantiles: jax.Array)
     out = jnp.zeros((len(quantiles), len(count)), draws.dtype)
     for length in np.unique(count):  # orbits of one length all at once
         orbits = np.flatnonzero(count == length)
+        # (draw, orbit, member) to (orbit, draw of any member)
         pools = both[:, members[first[orbits][:, None] + np.arange(length)]]
-        out = out.at[:, orbits].set(
-            jnp.quantile(jnp.moveaxis(pools, 1, 0).reshape(len(orbits), -1), quantiles, axis=1)
-        )
+        pools = jnp.moveaxis(pools, 1, 0).reshape(len(orbits), -1)
+        out = out.at[:, orbits].set(jnp.quantile(pools, quantiles, axis=1))
     return out[:, labels[0]][:, :size]
 
 
@@ -101,11 +102,11 @@ def _generators(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> list[Element
 
     Sets that have no entry in common move at once; others one by one.
     """
-    one_way = all(
-        len({a.resolved(len(shapes[site])).batch_axes for a in axes}) == 1
-        for site, axes in u.placements
-    )
-    at_once = [np.arange(u.sets)] if one_way else list(np.arange(u.sets)[:, None])
+    at_once = [np.arange(u.sets)]
+    for site, axes in u.placements:
+        runs = {a.resolved(len(shapes[site])).batch_axes for a in axes}
+        if len(runs) > 1:
+            at_once = list(np.arange(u.sets)[:, None])  # one set after the other
     found = []
     for sets in at_once:
         for one_set in u.generators():
@@ -126,4 +127,5 @@ def _label(size: int, moved: list[np.ndarray]) -> np.ndarray:
             came.append(entry + size * (negative != turned))
     rows, columns = np.concatenate(to), np.concatenate(came)
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(2 * size, 2 * size))
+    # Entries, then their negatives.
     return connected_components(graph, directed=False)[1].reshape(2, size)

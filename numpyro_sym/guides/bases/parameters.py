@@ -53,7 +53,8 @@ def _params_of(
             trace = handlers.trace(guide).get_trace(*args, **kwargs)
         for name, site in trace.items():
             if site["type"] == "param":
-                seen[name] = np.shape(site["value"]) if hasattr(site["value"], "shape") else None
+                is_array = hasattr(site["value"], "shape")
+                seen[name] = np.shape(site["value"]) if is_array else None
 
     try:
         jax.eval_shape(run)

@@ -30,7 +30,10 @@ def parts_of(guide: Any) -> list[Any]:
     """The guides that a guide is made of: itself, or the parts of a list."""
     if not isinstance(guide, AutoGuideList):
         return [guide]
-    return [part for member in guide for part in parts_of(member)]
+    parts = []
+    for member in guide:
+        parts += parts_of(member)
+    return parts
 
 
 def set_up(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
@@ -40,9 +43,14 @@ def set_up(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
     if not isinstance(guide, AutoGuideList):
         guide._setup_prototype(*args, **kwargs)
         return
-    key = numpyro.prng_key()
-    with handlers.block(), handlers.seed(rng_seed=jax.random.key(0) if key is None else key):
+    with handlers.block(), handlers.seed(rng_seed=_any_key()):
         guide(*args, **kwargs)  # what NumPyro demands of lists, it looks at in this call
+
+
+def _any_key() -> jax.Array:
+    """The caller's random key, or a fixed one where it has none."""
+    key = numpyro.prng_key()
+    return jax.random.key(0) if key is None else key
 
 
 def hide_discrete(guide: AutoGuide, args: tuple, kwargs: Mapping[str, Any]) -> None:
@@ -112,14 +120,12 @@ def _has_density(guide: Any) -> bool:
 
 def refuse_model(who: str, trace: Mapping[str, Any]) -> None:
     """Raise for a model where a guide belongs: it observes, and it has nothing to train."""
-    observed = [
-        name for name, site in trace.items() if site["type"] == "sample" and site["is_observed"]
-    ]
-    if observed:
-        raise SymmetryError(
-            f"{who}: expected a guide; this one observes site {observed[0]!r}, as a model does. "
-            "Write AutoSymmetrizedNormal(model), or AutoSymmetrized(AutoNormal(model))."
-        )
+    for name, site in trace.items():
+        if site["type"] == "sample" and site["is_observed"]:
+            raise SymmetryError(
+                f"{who}: expected a guide; this one observes site {name!r}, as a model does. "
+                "Write AutoSymmetrizedNormal(model), or AutoSymmetrized(AutoNormal(model))."
+            )
 
 
 def read_base(
@@ -140,21 +146,16 @@ def read_base(
     if isinstance(guide, AutoGuideList):
         parts = (read_base(part, names, args, kwargs) for part in guide if _has_any(part, names))
         return Product(tuple(part for part in parts if part.shapes))
-    # Its own draws are not used, so any key will do where the caller has none.
-    key = numpyro.prng_key()
-    seeded = handlers.seed(rng_seed=jax.random.key(0) if key is None else key)
-    with (
-        handlers.block(hide_fn=lambda site: site["type"] != "param"),
-        handlers.trace() as trace,
-        seeded,
-    ):
+    # Its own draws are not used.
+    seeded = handlers.seed(rng_seed=_any_key())
+    only_params = handlers.block(hide_fn=lambda site: site["type"] != "param")
+    with only_params, handlers.trace() as trace, seeded:
         guide(*args, **kwargs)
     if isinstance(guide, AutoNormal):
         return Factorised({name: trace[name]["fn"] for name in names if name in trace})
     if isinstance(guide, AutoContinuous):
-        transforms = {
-            n: biject_to(guide.prototype_trace[n]["fn"].support) for n in guide._init_locs
-        }
+        sites = guide.prototype_trace
+        transforms = {name: biject_to(sites[name]["fn"].support) for name in guide._init_locs}
         return Flat(trace[f"_{guide.prefix}_latent"]["fn"], guide._unpack_latent, transforms)
     return _written_by_hand(guide, trace, args, kwargs)
 
@@ -184,11 +185,12 @@ def place(
         with _Placed(values, event_dims):
             return guide(*args, **kwargs)
     mine = guide._init_locs if isinstance(guide, AutoContinuous) else values
-    order = [name for name in event_dims if name in mine and name in values]
-    return {
-        name: numpyro.sample(name, dist.Delta(values[name], event_dim=event_dims[name]))
-        for name in order
-    }
+    sampled = {}
+    for name, event_dim in event_dims.items():
+        if name in mine and name in values:
+            point = dist.Delta(values[name], event_dim=event_dim)
+            sampled[name] = numpyro.sample(name, point)
+    return sampled
 
 
 def draws_of(
@@ -238,11 +240,8 @@ def _written_by_hand(
     for name, site in trace.items():
         if site["type"] != "sample":
             continue
-        if (
-            site["infer"].get("is_auxiliary")
-            or site["fn"].support is None
-            or site["fn"].support.is_discrete
-        ):
+        support = site["fn"].support
+        if site["infer"].get("is_auxiliary") or support is None or support.is_discrete:
             raise SymmetryError(
                 f"AutoSymmetrized: site {name!r} of the guide is auxiliary or discrete, so the "
                 "guide has no tractable density over the model's sites. Marginalise it, or leave "
@@ -255,6 +254,6 @@ def _written_by_hand(
                     f"{frame.name!r}. Put local sites into a guide of their own, joined to this "
                     "one by AutoGuideList."
                 )
-        supports[name] = site["fn"].support
+        supports[name] = support
     params = {name: site["value"] for name, site in trace.items() if site["type"] == "param"}
     return Traced(params, guide, args, kwargs, supports)

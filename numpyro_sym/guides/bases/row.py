@@ -23,12 +23,10 @@ def transform_of(guide: AutoNormal, params: Mapping[str, Any]) -> dist.transform
 
     :param params: parameter name -> array.
     """
-    rows = [
-        jnp.concatenate(
-            [jnp.ravel(params[f"{name}_{guide.prefix}_{what}"]) for name in guide._init_locs]
-        )
-        for what in ("loc", "scale")
-    ]
+    rows = []
+    for what in ("loc", "scale"):
+        names = [f"{name}_{guide.prefix}_{what}" for name in guide._init_locs]
+        rows.append(jnp.concatenate([jnp.ravel(params[name]) for name in names]))
     return dist.transforms.IndependentTransform(dist.transforms.AffineTransform(*rows), 1)
 
 
@@ -38,7 +36,7 @@ def unpack(guide: AutoNormal, row: jax.Array) -> dict[str, jax.Array]:
     ends = np.cumsum([prod(shape) for shape in shapes.values()])
     pieces = jnp.split(row, ends[:-1], axis=-1)
     lead = jnp.shape(row)[:-1]
-    return {
-        name: jnp.reshape(x, lead + shape)
-        for (name, shape), x in zip(shapes.items(), pieces, strict=True)
-    }
+    sites = {}
+    for (name, shape), x in zip(shapes.items(), pieces, strict=True):
+        sites[name] = jnp.reshape(x, lead + shape)
+    return sites

@@ -13,7 +13,7 @@ from ...symmetry import Symmetry, SymmetryError
 from ..bases.base import Base
 from ._guess import REPORTING, importance, log_tau
 from .by_name import exact_by_parts
-from .orbit import Drawn
+from .orbit import Drawn, on_opened_sites
 
 
 class SymmetryInformation(NamedTuple):
@@ -64,21 +64,24 @@ def information(
     def one(base: Base, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         key_base, key_exact, key_moments, key_elements = jax.random.split(key, 4)
         sites, held = base.sample(key_base)
-        drawn = Drawn(base, sites, held)
-        x, q, _ = drawn.stand_in(sym, key_moments)
+        opened, drawn = on_opened_sites(sym, Drawn(base, sites, held))
+        sites = dict(drawn.sites)
+        x, q, _ = drawn.stand_in(opened, key_moments)
         if not drawn.evaluates_elsewhere:
-            return sym.log_order + log_tau(sym, x, q, REPORTING), jnp.asarray(sym.log_order)
-        log_q_sym = exact_by_parts(sym, drawn, key_exact)
+            return sym.log_order + log_tau(opened, x, q, REPORTING), jnp.asarray(sym.log_order)
+        log_q_sym = exact_by_parts(opened, drawn, key_exact)
         if log_q_sym is not None:
             both = drawn(sites) - log_q_sym
             return both, both
-        log_ratios, _ = importance(key_elements, sym, drawn, sites, x, q, num_importance, REPORTING)
+        log_ratios, _ = importance(
+            key_elements, opened, drawn, sites, x, q, num_importance, REPORTING
+        )
         lower = logsumexp(log_ratios) - jnp.log(num_importance)
         uppers = [_without_identity(log_ratios)]
         if len(sym) > 1:  # all the other units told, no unit is harder to place than it is
             each = (
                 (Symmetry([u]), key)
-                for u, key in zip(sym.units, jax.random.split(key_exact, len(sym)), strict=True)
+                for u, key in zip(opened.units, jax.random.split(key_exact, len(sym)), strict=True)
             )
             alone = [
                 importance(key, part, drawn, sites, x, q, num_importance)[0] for part, key in each

@@ -13,7 +13,7 @@ import jax
 
 from ...symmetry import Symmetry, SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
-from ..bases.base import Factorised
+from ..bases.base import is_factorised
 from ._exact import LARGEST_LISTED, exact
 from ._guess import guess
 from ._infonce import infonce
@@ -170,7 +170,7 @@ def _out_of_reach(sym: Symmetry, drawn: Drawn) -> str:
 
 def _parts(sym: Symmetry, log_q: Drawn) -> Iterator[tuple[Symmetry, Drawn]]:
     """Units that share no site, apart where the base's sites are independent."""
-    if not isinstance(log_q.base, Factorised):
+    if not is_factorised(log_q.base):
         yield sym, log_q
         return
     for part in independent_parts(sym):

@@ -11,7 +11,9 @@ import numpyro.distributions as dist
 from jax.flatten_util import ravel_pytree
 
 from ...symmetry import Symmetry, SymmetryError
-from ..bases.base import Base, Factorised, StandIn
+from ...symmetry.symmetry import on_opened_arrays
+from ..bases.base import Base, Factorised, StandIn, is_factorised
+from ..bases.opened_sites import opened_base
 from .sets import MeanField
 
 #: (symmetry, the base at its draw, the draw, random key) -> log density of the average.
@@ -64,7 +66,15 @@ class Drawn:
 
     def mean_field(self, sym: Symmetry) -> MeanField | None:
         """The draw of independent Normals, where the base is no more than that."""
-        return self.base.mean_field(sym, self.sites) if isinstance(self.base, Factorised) else None
+        return self.base.mean_field(sym, self.sites) if is_factorised(self.base) else None
+
+
+def on_opened_sites(sym: Symmetry, drawn: Drawn) -> tuple[Symmetry, Drawn]:
+    """A symmetry and a draw on arrays in which every run of a batch is an axis of its own."""
+    plain, way = on_opened_arrays(sym, {name: jnp.shape(x) for name, x in drawn.sites.items()})
+    if not way.steps:
+        return sym, drawn
+    return plain, Drawn(opened_base(drawn.base, way), way.open(drawn.sites), drawn.intermediates)
 
 
 class Orbit(dist.Distribution):
@@ -134,7 +144,8 @@ class Orbit(dist.Distribution):
         sites, held, rng_key = intermediates or (self.unravel(value), None, jax.random.key(0))
 
         def one(sites: Mapping[str, Any], held: Any, rng_key: jax.Array) -> jax.Array:
-            return self.bound(self.sym, Drawn(self.base, sites, held), sites, rng_key)
+            sym, drawn = on_opened_sites(self.sym, Drawn(self.base, sites, held))
+            return self.bound(sym, drawn, drawn.sites, rng_key)
 
         for _ in range(jnp.ndim(value) - 1):
             one = jax.vmap(one, in_axes=(0, 0, 0) if intermediates else (0, None, None))
