@@ -18,7 +18,7 @@ import numpy as np
 from ..models import Trial
 from ..models.view import Point
 from ..symmetry import Axis, Element, Units, act_on_axis
-from .batches import divisors
+from .batches import lengths_in_common
 
 MOST_MOTIONS = 64  # choices of what moves that are tried for one Units, of each kind
 MOST_BLOCKS = 2  # blocks that are moved together without the others
@@ -105,8 +105,11 @@ def _sets(
     of the units.
     """
     runs = [(site, axis, shapes[site]) for site, axs in u.placements for axis in axs]
-    lengths = divisors({n for _, axis, _ in runs for n in (axis.outer, axis.inner)})
-    for m in lengths:
+    # Where units are all that lies along their axes, Units can say it, and it was tried.
+    lengths: set[int] = set()
+    if any(axis.start is not None for _, axis, _ in runs):
+        lengths = {n for _, axis, _ in runs for n in (axis.outer, axis.inner)}
+    for m in lengths_in_common(lengths):
         blocks = [[*_in_blocks(u, axis, shape, m)] for _, axis, shape in runs]
         for chosen in product(*blocks):
             yield f"each of {m} blocks along an axis has units of its own", [*chosen]
