@@ -37,10 +37,11 @@ class Namer:
         plates = [self.plates.get(site, {}).get(axis) for site, axis in places if units.n > 1]
         modules = [_module(DIVIDER.split(site)) for site, _ in places if DIVIDER.search(site)]
         paths = [DIVIDER.split(plate) for plate in plates if plate] or modules or [[places[0][0]]]
-        name = Counter(map(_readable, paths)).most_common(1)[0][0] + role
-        name = next(
-            n for n in chain([name], (f"{name}_{i}" for i in count(2))) if n not in self.used
-        )
+        name = first = Counter(map(_readable, paths)).most_common(1)[0][0] + role
+        for i in count(2):
+            if name not in self.used:
+                break
+            name = f"{first}_{i}"
         self.used.add(name)
         return units.renamed(name)
 
@@ -63,14 +64,13 @@ def _readable(path: Sequence[str]) -> str:
 def reasons_of(layout: Layout | None) -> list[Reason]:
     """Why positions along an axis are told apart, each reason once."""
     found: dict[Reason, None] = {}
-    for factor in (f for run in layout or () for f in run):
+    for factor in chain.from_iterable(layout or ()):
         if isinstance(factor, Occurrence):
-            found.update(factor.var.reasons)
-        found.update(
-            dict.fromkeys(
-                reasons_of(factor.var.parts if isinstance(factor, Occurrence) else factor)
-            )
-        )
+            found |= factor.var.reasons
+            inside = factor.var.parts
+        else:
+            inside = factor
+        found |= dict.fromkeys(reasons_of(inside))
     return list(found)
 
 
@@ -79,7 +79,10 @@ def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iter
 
     :param joint: what the whole model says, and ``likelihood`` what the observed sites alone say.
     """
-    explained = {(s, a.axis) for u in units if u.n > 1 for s, axs in u.placements for a in axs}
+    explained: set[tuple[str, int]] = set()
+    for u in units:
+        for site, axs in u.placements:
+            explained |= {(site, axis.axis) for axis in axs if u.n > 1}
     for c in likelihood.classes:
         told_apart = any(reasons_of(joint.sites[site].axes[axis]) for site, axis in c.where)
         if c.alive and told_apart and not explained.issuperset(c.where):
@@ -89,14 +92,14 @@ def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iter
     for name, value in joint.sites.items():
         for axis, layout in enumerate(value.axes):
             if layout is not None and (name, axis) not in explained:
-                groups.setdefault(tuple(reasons_of(layout)[:MOST_REASONS]), []).append(
-                    f"{name}[{axis}]"
-                )
-    for reasons, places in ((r, p) for r, p in groups.items() if r):
-        unsure = any(r.opaque for r in reasons) or all(r.text == MET for r in reasons)
-        head = (
-            "could not prove that its positions may be exchanged" if unsure else "not exchangeable"
-        )
+                reasons = tuple(reasons_of(layout)[:MOST_REASONS])
+                groups.setdefault(reasons, []).append(f"{name}[{axis}]")
+    for reasons, places in groups.items():
+        if not reasons:
+            continue
+        head = "not exchangeable"
+        if any(r.opaque for r in reasons) or all(r.text == MET for r in reasons):
+            head = "could not prove that its positions may be exchanged"
         yield f"{' '.join(places)}: {head}: {_listed(reasons)}."
 
 
@@ -104,14 +107,15 @@ def _forbidden(c: Class, joint: Reading) -> str:
     """The likelihood allows it; which prior does not?"""
     supports = {f"support of {s}": f"{s!r} (its support)" for s in joint.sites}
     priors = {s: repr(s) for s in joint.sites} | supports
-    found = dict.fromkeys(
-        r for site, axis in c.where for r in reasons_of(joint.sites[site].axes[axis])
-    )
+    found: dict[Reason, None] = {}
+    for site, axis in c.where:
+        found |= dict.fromkeys(reasons_of(joint.sites[site].axes[axis]))
     reasons = [r for r in found if r.feeds and priors.keys() >= r.feeds]
     allowed = f"{c}: the likelihood lets its {c.var.size} positions be permuted"
     if not reasons:
         return f"{allowed}; the priors were not proved to."
-    who = " and ".join(priors[s] for s in sorted({site for r in reasons for site in r.feeds}))
+    told: frozenset[str] = frozenset().union(*(r.feeds for r in reasons))
+    who = " and ".join(priors[site] for site in sorted(told))
     if any(r.opaque for r in reasons):
         unproved = f"that the prior of {who} does too could not be proved"
         return f"{allowed}; {unproved}: {_listed(reasons[:MOST_REASONS])}."
@@ -119,8 +123,8 @@ def _forbidden(c: Class, joint: Reading) -> str:
 
 
 def _listed(reasons: Sequence[Reason]) -> str:
-    where = {
-        r: f" ({r.primitive}{' at ' + r.source if r.source else ''})" if r.primitive else ""
-        for r in reasons
-    }
-    return "; ".join(r.text + where[r] for r in reasons)
+    told = []
+    for r in reasons:
+        at = f" at {r.source}" if r.source else ""
+        told.append(f"{r.text} ({r.primitive}{at})" if r.primitive else r.text)
+    return "; ".join(told)

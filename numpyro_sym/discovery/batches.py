@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, product
+from math import gcd
 from typing import NamedTuple
 
 from ..models import ModelView, Trial
@@ -182,14 +183,12 @@ class _Proofs:
         return self.classes[key]
 
 
-def divisors(numbers: set[int]) -> list[int]:
-    """Numbers above 1 that divide some of these, the greatest first: half of the sets are sets,
-    too.
+def lengths_in_common(numbers: set[int]) -> list[int]:
+    """These numbers and what two of them have in common, above 1, the greatest first: half of the
+    sets are sets, too.
     """
-    found: set[int] = set()
-    for number in numbers:
-        found |= {m for m in range(2, number + 1) if number % m == 0}
-    return sorted(found, reverse=True)
+    common = {gcd(a, b) for a in numbers for b in numbers}
+    return sorted((m for m in common if m > 1), reverse=True)
 
 
 def _can_be_cut(batch: Sequence[int | Axis]) -> bool:
@@ -238,14 +237,18 @@ def _runs_beside(
                 place = _taken_out(u, site, axis, v.n)
                 if place is not None:
                     places[site] = place
-            if len(places) == len(u.sites) and places not in tried:
+            is_run = any(isinstance(place, Within) for place in places.values())
+            if len(places) == len(u.sites) and is_run and places not in tried:
                 tried.append(places)
                 yield places
-    for m in divisors({n for _, axs in u.placements for a in axs for n in (a.outer, a.inner)}):
-        for chosen in product(*(_runs_of(u, site, shapes[site], m) for site in u.sites)):
-            places = dict(zip(u.sites, chosen, strict=True))
-            if places not in tried and any(isinstance(p, Within) for p in chosen):
-                yield places
+    repeated = {n for _, axs in u.placements for a in axs for n in (a.outer, a.inner)}
+    for m in lengths_in_common(repeated):
+        for style in STYLES:
+            for chosen in product(*(_runs_of(u, site, shapes[site], m, style) for site in u.sites)):
+                places = dict(zip(u.sites, chosen, strict=True))
+                if places not in tried and any(isinstance(p, Within) for p in chosen):
+                    tried.append(places)
+                    yield places
 
 
 def _taken_out(u: Units, site: str, of_sets: Axis, m: int) -> int | Within | None:
@@ -258,15 +261,20 @@ def _taken_out(u: Units, site: str, of_sets: Axis, m: int) -> int | Within | Non
         return run.axis if run.outer == run.inner == 1 else Within(run)
     if len(u.axes[site]) > 1:
         return None
-    return next((p for p in _runs_along(on_axis[0], u.n, m) if p.run == run), None)
+    found = [_run_along(on_axis[0], u.n, m, style) for style in STYLES]
+    return next((p for p in found if p is not None and p.run == run), None)
 
 
-def _runs_of(u: Units, site: str, shape: tuple[int, ...], m: int) -> Iterator[int | Within]:
-    """Where ``m`` sets may lie on a site, the likeliest first."""
+def _runs_of(
+    u: Units, site: str, shape: tuple[int, ...], m: int, style: str
+) -> Iterator[int | Within]:
+    """Where ``m`` sets may lie on a site: along the units' own axis in one style, or elsewhere."""
     axs = u.axes[site]
     used = {k for a in axs for k in (a.axis, *a.batch_axes)}
-    if len(axs) == 1:
-        yield from _runs_along(axs[0], u.n, m)
+    own = _run_along(axs[0], u.n, m, style) if len(axs) == 1 else None
+    if own is not None:
+        yield own
+        return
     for k, n in enumerate(shape):
         if n % m or k in used:
             continue
@@ -277,23 +285,27 @@ def _runs_of(u: Units, site: str, shape: tuple[int, ...], m: int) -> Iterator[in
             yield Within(Axis(k, outer=n // m))
 
 
-def _runs_along(axis: Axis, n: int, m: int) -> Iterator[Within]:
-    """Runs of ``m`` sets along the units' own axis ``(outer, n, inner)``: taken out of what stands
-    before the units, or behind them.
+#: How sets may stand in what is before the units along their axis, or behind them: one program has
+#: all its arrays in one style.
+STYLES = ("first before", "last before", "first behind", "last behind")
+
+
+def _run_along(axis: Axis, n: int, m: int, style: str) -> Within | None:
+    """A run of ``m`` sets along the units' own axis ``(outer, n, inner)``; ``None`` where they do
+    not fit in that style.
     """
-    if axis.start is not None or axis.axis in axis.batch_axes:
-        return
-    k, outer, inner = axis.axis, axis.outer, axis.inner
-    if outer % m == 0:
-        for before in sorted({1, outer // m}):
-            behind = outer // m // before
-            run = Axis(k, outer=before, inner=behind * n * inner)
-            yield Within(run, (outer // m, inner))
-    if inner % m == 0:
-        for before in sorted({1, inner // m}):
-            behind = inner // m // before
-            run = Axis(k, outer=outer * n * before, inner=behind)
-            yield Within(run, (outer, inner // m))
+    which, where = style.split()
+    count = axis.outer if where == "before" else axis.inner
+    if axis.start is not None or axis.axis in axis.batch_axes or count % m:
+        return None
+    rest = count // m
+    # The m sets among `count` repetitions: as (m, rest), or as (rest, m).
+    major, minor = (1, rest) if which == "first" else (rest, 1)
+    if where == "before":
+        run = Axis(axis.axis, outer=major, inner=minor * n * axis.inner)
+        return Within(run, (rest, axis.inner))
+    run = Axis(axis.axis, outer=axis.outer * n * major, inner=minor)
+    return Within(run, (axis.outer, rest))
 
 
 def _over(u: Units, batch: Places, shapes: Mapping[str, tuple[int, ...]]) -> Units:

@@ -149,12 +149,12 @@ def read_classes(
     likelihood = frozenset(likelihood)
     for var, exponents, feeds in walk.rows:
         for occ in leaves(((Occurrence(var, exponents),),)):
-            rows.setdefault(occ.var if occ.var.size > 1 else WHOLE, []).append(
-                (occ.exponents, bool(feeds & likelihood))
-            )
+            of_var = rows.setdefault(occ.var if occ.var.size > 1 else WHOLE, [])
+            of_var.append((occ.exponents, bool(feeds & likelihood)))
     found: dict[Var, list[Place]] = {}
-    for var, place in (pair for name, value in sites.items() for pair in places(name, value)):
-        found.setdefault(var, []).append(place)
+    for name, value in sites.items():
+        for var, place in places(name, value):
+            found.setdefault(var, []).append(place)
     classes = []
     for var, where in found.items():
         if var.size > 1:
@@ -163,19 +163,17 @@ def read_classes(
             degrees = [k._replace(sign=False) for k in keys]
             likely_rows = [exponents.of(sign=False) for exponents, likely in mine if likely]
             # What the likelihood does not see has no scale in it.
-            unseen = [
-                Exponents({p.key._replace(sign=False): Fraction(1)})
-                for p in where
-                if p.site not in scalable
-            ]
+            by_place = [p.key._replace(sign=False) for p in where]
+            unseen = []
+            for p, key in zip(where, by_place, strict=True):
+                if p.site not in scalable:
+                    unseen.append(Exponents({key: Fraction(1)}))
             scales = solutions([*likely_rows, *unseen], degrees)
             parities = tuple(tuple(int(v.get(p.key, 0)) for p in where) for v in signs)
-            by_place = [
-                v.get(p.key._replace(sign=False), Fraction(0)) for v in scales[:1] for p in where
-            ]
-            classes.append(
-                Class(var, tuple(where), parities, _integers(by_place) if scales else None)
-            )
+            powers = None
+            if scales:
+                powers = _integers([scales[0].get(key, Fraction(0)) for key in by_place])
+            classes.append(Class(var, tuple(where), parities, powers))
     whole = [k for v in sites.values() for k in v.exponents if k.sign]
     whole += [p.key for var, where in found.items() if var.size == 1 for p in where]
     return Reading(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import jax
@@ -57,7 +57,8 @@ class Derivatives:
 
     def __init__(self, trial: Trial) -> None:
         def joint(point: Sites) -> Any:
-            return sum(sum(group.values()) for group in trial.view.evaluate(point)[:2])
+            latent, observed, _ = trial.view.evaluate(point)
+            return sum(latent.values()) + sum(observed.values())
 
         self.points = trial.points
         self.gradient = jax.jit(jax.grad(joint))
@@ -70,14 +71,17 @@ class Derivatives:
         leaves.
         """
         keys = {axis: Unknown(sign=True, symbol=i) for i, axis in enumerate(axes)}
+        odd: list[frozenset] = []
         try:
-            odd = [s for p in self.points for s in self._odd_parts(p, axes, involution)]
+            for point in self.points:
+                odd += self._odd_parts(point, axes, involution)
         except Exception:  # a program without derivatives, which JAX says in many ways
             return []
-        rows = [Exponents({keys[a]: Fraction(1) for a in part}) for part in odd]
-        return [
-            tuple(a for a in axes if v.get(keys[a])) for v in solutions(rows, list(keys.values()))
-        ]
+        rows = [Exponents({keys[axis]: Fraction(1) for axis in part}) for part in odd]
+        found = []
+        for form in solutions(rows, list(keys.values())):
+            found.append(tuple(axis for axis in axes if form.get(keys[axis])))
+        return found
 
     def _odd_parts(
         self, point: Sites, axes: Sequence[SiteAxis], involution: Involution
@@ -91,26 +95,25 @@ class Derivatives:
 
         # Sites that the involution does not reach are one direction; of the others, each part is
         # one.
-        mine = {site: [a for s, a in axes if s == site] for site in point}
-        parts = {
-            s: [tuple(zip(a, signs, strict=True)) for signs in product((1, -1), repeat=len(a))]
-            for s, a in mine.items()
-        }
+        parts: dict[str, list[Pattern]] = {}
+        for site in point:
+            mine = [axis for s, axis in axes if s == site]
+            signs = product((1, -1), repeat=len(mine))
+            parts[site] = [tuple(zip(mine, some, strict=True)) for some in signs]
         fixed = {s: projected(x, parts[s][0]) for s, x in point.items()}
         rng = np.random.default_rng(0)
 
         def nonzero(values: Sites, own: frozenset = frozenset()) -> Iterator[frozenset]:
             size = 1.0 + max(float(np.max(np.abs(v), initial=0.0)) for v in values.values())
-            for site, patterns in parts.items() if np.isfinite(size) else ():
+            if not np.isfinite(size):
+                return
+            for site, patterns in parts.items():
                 for pattern in patterns:
                     odd = frozenset((site, a) for a, sign in pattern if sign < 0) ^ own
-                    if (
-                        odd
-                        and np.max(
-                            np.abs(projected(np.asarray(values[site]), pattern)), initial=0.0
-                        )
-                        > 1e-9 * size
-                    ):
+                    if not odd:
+                        continue
+                    part = np.abs(projected(np.asarray(values[site]), pattern))
+                    if np.max(part, initial=0.0) > 1e-9 * size:
                         yield odd
 
         yield from nonzero(self.gradient(fixed))
@@ -136,15 +139,15 @@ def found_by_evaluation(
     axes = axes[:MOST_AXES]
     pairs = [(i, i + 1) for i in range(n - 1)] if n <= MOST_PAIRS else [(0, 1)]
     candidates = [derivatives.candidates(axes, swap(*pair)) for pair in pairs]
-    for chosen in dict.fromkeys(c for found in candidates for c in found):
-        together = [chosen in found for found in candidates]
-        for start, stop in _runs(together) if len(pairs) == n - 1 else [(0, n)]:
-            where = [
-                Axis(axis, None if stop - start == n else start, power=0) for _, axis in chosen
-            ]
+    for chosen in dict.fromkeys(chain.from_iterable(candidates)):
+        runs = [(0, n)]
+        if len(pairs) == n - 1:
+            runs = _runs([chosen in found for found in candidates])
+        for start, stop in runs:
+            offset = None if stop - start == n else start
             placed: dict[str, tuple[Axis, ...]] = {}
-            for (site, _), axis in zip(chosen, where, strict=True):
-                placed[site] = (*placed.get(site, ()), axis)
+            for site, axis in chosen:
+                placed[site] = (*placed.get(site, ()), Axis(axis, offset, power=0))
             units = Units("found", stop - start, axes=placed)
             if withstands(trial, units):
                 yield with_signs(trial, derivatives, units) if signs else units
@@ -158,15 +161,14 @@ def _runs(together: Sequence[bool]) -> list[tuple[int, int]]:
 
 def with_signs(trial: Trial, derivatives: Derivatives, units: Units) -> Units:
     """The units with the signs that they have too, if there are any."""
-    (offset, *others) = {a.offset for _, axes in units.placements for a in axes}
-    where = [(site, a.axis) for site, axes in units.placements for a in axes]
-    if others or any(a.outer * a.inner > 1 for _, axes in units.placements for a in axes):
+    every = [(site, axis) for site, axs in units.placements for axis in axs]
+    (offset, *others) = {axis.offset for _, axis in every}
+    if others or any(axis.outer * axis.inner > 1 for _, axis in every):
         return units
-    for chosen in derivatives.candidates(where, flip(offset)):
-        placed = {
-            s: tuple(replace(a, power=int((s, a.axis) in chosen)) for a in axs)
-            for s, axs in units.placements
-        }
+    for chosen in derivatives.candidates([(site, a.axis) for site, a in every], flip(offset)):
+        placed = {}
+        for site, axs in units.placements:
+            placed[site] = tuple(replace(a, power=int((site, a.axis) in chosen)) for a in axs)
         signed = Units(units.name, units.n, axes=placed, kind="signed")
         if withstands(trial, signed):
             return signed
@@ -183,10 +185,8 @@ def withstands(trial: Trial, u: Units, num_points: int = 8) -> bool:
         points = [drawn]
         for site, axes in u.placements:
             order = np.argsort(axes[0].blocks(drawn[site], u.n)[..., 0], axis=-1)
-            points += [
-                act_on_sites(u, Element(by, np.ones(u.shape)), drawn)
-                for by in (order, order[..., ::-1])
-            ]
+            for by in (order, order[..., ::-1]):
+                points.append(act_on_sites(u, Element(by, np.ones(u.shape)), drawn))
         if not trial.holds([u], 2 * list(trial.finite(points))):
             return False
     return trial.holds([u], 2 * trial.everywhere)

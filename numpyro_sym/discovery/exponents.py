@@ -69,12 +69,15 @@ def solutions(rows: Iterable[Exponents], wanted: Sequence[Unknown]) -> list[Expo
         if row:
             pivot = max(row, key=lambda k: rank.get(k, len(rank)))
             row = ONE.times(row, 1 / row[pivot])
-            pivots = {
-                k: r.times(row, -r[pivot]) if pivot in r else r for k, r in pivots.items()
-            } | {pivot: row}
+            for key, other in pivots.items():
+                if pivot in other:
+                    pivots[key] = other.times(row, -other[pivot])
+            pivots[pivot] = row
     bound = [k for k in wanted if k in pivots]
     free = [k for k in wanted if k not in pivots]
-    return [
-        ONE.times(Exponents({f: Fraction(1)} | {k: -pivots[k].get(f, Fraction(0)) for k in bound}))
-        for f in free
-    ]
+    found = []
+    for f in free:
+        values = {f: Fraction(1)}
+        values |= {k: -pivots[k].get(f, Fraction(0)) for k in bound}
+        found.append(ONE.times(Exponents(values)))
+    return found

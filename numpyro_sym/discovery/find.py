@@ -148,10 +148,9 @@ def symmetry_of(
         general += batched.general
     evaluated = [*evaluated, *batched.evaluated]
     caveats = caveats_of(view, together, evaluated, general)
-    certain = {
-        name: Symmetry([u], caveats=caveats_of(view, [u], evaluated, general))
-        for name, u in batched.certain.items()
-    }
+    certain = {}
+    for name, u in batched.certain.items():
+        certain[name] = Symmetry([u], caveats=caveats_of(view, [u], evaluated, general))
     for u in together:
         notes += [f"{u.name}: {CAVEATS[caveat]}" for caveat in sorted(caveats[u.name])]
     if not view.observed:
@@ -263,8 +262,14 @@ def _evaluated(
         )
         return
     derivatives, signs = Derivatives(trial), "signed" in kinds
-    moved = {(s, a.axis) for u in proved if u.n > 1 for s, axs in u.placements for a in axs}
-    why = {(s, k): reasons_of(a) for s, v in joint.sites.items() for k, a in enumerate(v.axes)}
+    moved: set[tuple[str, int]] = set()
+    for u in proved:
+        for site, axs in u.placements:
+            moved |= {(site, axis.axis) for axis in axs if u.n > 1}
+    why = {}
+    for site, value in joint.sites.items():
+        for k, layout in enumerate(value.axes):
+            why[site, k] = reasons_of(layout)
     for c in (*joint.classes, *likelihood.classes):
         if moved.isdisjoint(c.where) and any(r.opaque for place in c.where for r in why[place]):
             units = c.units("permutation", shapes)
@@ -273,11 +278,8 @@ def _evaluated(
                 yield with_signs(trial, derivatives, units) if signs else units
     by_length: dict[int, list[tuple[str, int]]] = {}
     for (site, axis), reasons in why.items():
-        if (
-            (site, axis) not in moved
-            and reasons
-            and all(r.opaque or r.text == MET for r in reasons)
-        ):
+        unproved = reasons and all(r.opaque or r.text == MET for r in reasons)
+        if unproved and (site, axis) not in moved:
             by_length.setdefault(shapes[site][axis], []).append((site, axis))
     for n, axes in by_length.items():
         yield from found_by_evaluation(trial, derivatives, axes, n, signs)

@@ -19,6 +19,7 @@ from ..models.numpyro_model import read_numpyro_model
 from ..models.view import in_double_precision
 from ..symmetry import Symmetry, SymmetryError
 from .find import at_compile_time, symmetry_of
+from .labels import found_with_labels
 
 LOGGER = logging.getLogger("numpyro_sym")
 
@@ -50,6 +51,7 @@ class SymmetryInUse:
         self.who, self.model, self.sym = who, model, sym
         self.check, self.evaluated = check, evaluated
         self._known: dict[bytes, Symmetry] = {}
+        self._labelled: tuple[Symmetry, Symmetry] | None = None
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
         """The symmetry to use with these arguments; found or verified once for each set of them.
@@ -76,6 +78,22 @@ class SymmetryInUse:
         sym, any_values = self._found(model, *jax.tree.map(_stand_in, (args, kwargs)))
         self._known[fingerprint((args, kwargs), values=not any_values)] = sym
         return sym
+
+    def with_labels(self, sym: Symmetry, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
+        """What was found, with the sites that hold labels of its units; looked for once, when it is
+        asked for.
+
+        A kernel or a guide itself has no use for them where they are summed out.
+
+        :param sym: of :meth:`of`, with these arguments.
+        """
+        if self.model is None:
+            return sym
+        if self._labelled is None or self._labelled[0] is not sym:
+            with at_compile_time():
+                labelled = found_with_labels(sym, self.model, args, dict(kwargs or {}))
+            self._labelled = (sym, labelled)
+        return self._labelled[1]
 
     def _found(
         self, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
@@ -131,11 +149,11 @@ def described(sym: Symmetry) -> str:
     if not sym.units:
         return "no symmetry"
     what = {"permutation": "{n} exchangeable", "signed": "{n} exchangeable with signs"}
-    alone = "a sign"
-    return ", ".join(
-        f"{u.name} ({alone if u.n == 1 else what[u.kind].format(n=u.n)}: {u.describe_axes()})"
-        for u in sym
-    )
+    told = []
+    for u in sym:
+        moves = "a sign" if u.n == 1 else what[u.kind].format(n=u.n)
+        told.append(f"{u.name} ({moves}: {u.describe_axes()})")
+    return ", ".join(told)
 
 
 def is_traced(tree: Any) -> bool:
@@ -172,8 +190,6 @@ def _stand_in(x: Any) -> Any:
         return x
     if jnp.issubdtype(x.dtype, jnp.floating):
         return np.random.default_rng(0).normal(size=x.shape).astype(x.dtype)
-    return (
-        np.zeros(x.shape, x.dtype)
-        if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended)
-        else jax.random.key(0)
-    )
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
+        return jax.random.key(0)
+    return np.zeros(x.shape, x.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import combinations, count, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,9 +85,8 @@ Combine = Callable[[Var, list[Exponents]], Exponents]
 Rule = Callable[..., "Value | Sequence[Any]"]
 rules: dict[str, Rule] = {}
 calls: set[str] = set()  # primitives that only run a program of their own
-entry_by_entry: set[Rule] = (
-    set()
-)  # rules of primitives that do the same to each entry, with entries at its place
+#: Rules of primitives that do the same to each entry, with entries at its place.
+entry_by_entry: set[Rule] = set()
 
 
 def register_rule(*primitives: str) -> Callable[[Rule], Rule]:
@@ -131,9 +130,9 @@ class Walk:
 
     def because(self, text: str, opaque: bool = False) -> Reason:
         """The reason for what happens at the present equation."""
-        name, source = (
-            ("", "") if self.eqn is None else (self.eqn.primitive.name, source_line(self.eqn))
-        )
+        name, source = "", ""
+        if self.eqn is not None:
+            name, source = self.eqn.primitive.name, source_line(self.eqn)
         return Reason(text, name, source, self.feeds, opaque)
 
     def unknown_exponents(self) -> Exponents:
@@ -148,7 +147,9 @@ class Walk:
         """The layout of an axis about which nothing is known yet; ``None`` where it is
         of length 1.
         """
-        return ((Occurrence(Var(n), self.unknown_exponents()),),) if n > 1 else None
+        if n == 1:
+            return None
+        return ((Occurrence(Var(n), self.unknown_exponents()),),)
 
     def demand(self, var: Var, exponents: Exponents) -> None:
         """The exponents must vanish."""
@@ -193,12 +194,10 @@ class Walk:
     def retold(self, x: Value, text: str, sizes: Mapping[int, int], opaque: bool = False) -> Value:
         """Some axes killed, and new dead ones of these lengths in their places."""
         self.kill(x, text, sizes, opaque)
-        shape, reason = [sizes.get(i, n) for i, n in enumerate(x.shape)], self.because(text, opaque)
-        return self.value(
-            shape,
-            [self.fresh(sizes[i], reason) if i in sizes else a for i, a in enumerate(x.axes)],
-            x.exponents,
-        )
+        shape, axes, reason = list(x.shape), list(x.axes), self.because(text, opaque)
+        for i, size in sizes.items():
+            shape[i], axes[i] = size, self.fresh(size, reason)
+        return self.value(shape, axes, x.exponents)
 
     def merge(self, layouts: Sequence[Layout | None], combine: Combine) -> Layout | None:
         """Align axes of several values; ``combine`` makes one set of exponents of theirs, and
@@ -213,9 +212,10 @@ class Walk:
             return _zip([a if a is None else normal(a) for a in layouts], combine)
         except MisalignedError:
             why = self.because("runs of different lengths meet", opaque=True)
-            for occ in (occ for layout in given for occ in leaves(layout)):
-                occ.var.kill(why)
-                self.demand(occ.var, occ.exponents)
+            for layout in given:
+                for occ in leaves(layout):
+                    occ.var.kill(why)
+                    self.demand(occ.var, occ.exponents)
             return _zip([normal(given[0])], lambda var, each: ONE)
 
     def same(self, var: Var, each: list[Exponents]) -> Exponents:
@@ -248,9 +248,9 @@ class Walk:
         """Positions ``start .. stop - 1`` of an axis."""
         if layout is None or stop - start == sum(map(run_size, layout)):
             return layout
-        which = (
-            f"position {start} is" if stop == start + 1 else f"positions {start} to {stop - 1} are"
-        )
+        which = f"positions {start} to {stop - 1} are"
+        if stop == start + 1:
+            which = f"position {start} is"
         reason = self.because(f"{which} used apart", opaque=True)
         position, kept, todo = 0, list[Run](), list(reversed(normal(layout)))
         while todo:
@@ -287,22 +287,14 @@ class Walk:
         """The type of a constant, by its value."""
         shape = np.shape(x)
         if not isinstance(x, np.ndarray):  # random keys and the like
-            return Value(
-                shape,
-                tuple(self.fresh(n, self.because("a constant", True)) for n in shape),
-                known=x,
-            )
+            why = self.because("a constant", True)
+            return Value(shape, tuple(self.fresh(n, why) for n in shape), known=x)
         axes, paired = [self._constant_axis(x, i) for i in range(x.ndim)], set[int]()
-        for i in range(x.ndim):
-            for j in range(i + 1, x.ndim):
-                if (
-                    axes[i] is not None
-                    and axes[j] is not None
-                    and not paired & {i, j}
-                    and _is_scaled_identity(x, i, j)
-                ):
-                    axes[i] = axes[j] = self.fresh(shape[i])
-                    paired |= {i, j}
+        for i, j in combinations(range(x.ndim), 2):
+            is_open = axes[i] is not None and axes[j] is not None and not paired & {i, j}
+            if is_open and _is_scaled_identity(x, i, j):
+                axes[i] = axes[j] = self.fresh(shape[i])
+                paired |= {i, j}
         return Value(shape, tuple(axes), known=x)
 
     def _constant_axis(self, x: np.ndarray, axis: int) -> Layout | None:
@@ -317,30 +309,32 @@ class Walk:
         if self.any_data or change.sum() >= MOST_BLOCKS or change.all():
             return self.fresh(n, reason)
         edges = [0, *(np.flatnonzero(change) + 1).tolist(), n]
-        return tuple(
-            (Occurrence(Var(b - a, (reason,) if b - a == 1 else ())),) for a, b in pairwise(edges)
-        )
+        runs = []
+        for a, b in pairwise(edges):
+            # A single position has none beside it that could be exchanged with it.
+            reasons = (reason,) if b - a == 1 else ()
+            runs.append((Occurrence(Var(b - a, reasons)),))
+        return tuple(runs)
 
 
 def _zip(layouts: Sequence[Any], combine: Combine) -> Any:
     """Aligned axes, of which some may be constant, as one: exponents combined occurrence by
     occurrence.
     """
-    model = next(a for a in layouts if a is not None)
+    given = [a for a in layouts if a is not None]
+    model = given[0]
     if isinstance(model, Occurrence):
-        if any(
-            a is not None and (not isinstance(a, Occurrence) or a.var is not model.var)
-            for a in layouts
-        ):
+        if any(not isinstance(a, Occurrence) or a.var is not model.var for a in given):
             raise MisalignedError
-        return Occurrence(
-            model.var, combine(model.var, [ONE if a is None else a.exponents for a in layouts])
-        )
-    if any(a is not None and (isinstance(a, Occurrence) or len(a) != len(model)) for a in layouts):
+        each = [ONE if a is None else a.exponents for a in layouts]
+        return Occurrence(model.var, combine(model.var, each))
+    if any(isinstance(a, Occurrence) or len(a) != len(model) for a in given):
         raise MisalignedError
-    return tuple(
-        _zip([a if a is None else a[i] for a in layouts], combine) for i in range(len(model))
-    )
+    parts = []
+    for i in range(len(model)):
+        beside = [None if a is None else a[i] for a in layouts]
+        parts.append(_zip(beside, combine))
+    return tuple(parts)
 
 
 def _is_scaled_identity(x: np.ndarray, i: int, j: int) -> bool:
@@ -376,6 +370,8 @@ def opaque(walk: Walk, eqn: Any, *inputs: Value) -> list[Value]:
     for x in inputs:
         walk.kill(x, text, opaque=True)
     why = walk.because(text, opaque=True)
-    return [
-        walk.value(v.aval.shape, [walk.fresh(n, why) for n in v.aval.shape]) for v in eqn.outvars
-    ]
+    outs = []
+    for v in eqn.outvars:
+        axes = [walk.fresh(n, why) for n in v.aval.shape]
+        outs.append(walk.value(v.aval.shape, axes))
+    return outs

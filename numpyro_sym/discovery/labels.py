@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, permutations, product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,15 +31,27 @@ Way = Axis | None
 MOST_WAYS, MOST_SITES = 64, 5
 
 
+BLOCK = (
+    "Of the {n} units and of others are the labels in {sites}, which have more values, and labels "
+    "of a block of units cannot be named in values. Components that are concatenated before they "
+    "are looked up are exchanged only within each array: where all are alike, write one site."
+)
+SOME_SETS = (
+    "There are {batch} sets of units, and labels of some of them (in {sites}) cannot be named in "
+    "values: a site of labels has an axis for the sets."
+)
+REMEDY = "Draw them from the moved parameters: Predictive(model, draws, infer_discrete=True)."
+
+
 class Labelled(NamedTuple):
     """A symmetry of the complete-data joint.
 
     :param sym: with ``values``; the units that go together with the discrete sites in some way.
-    :param lost: names of the others.
+    :param lost: names of the others, and why.
     """
 
     sym: Symmetry
-    lost: tuple[str, ...]
+    lost: Mapping[str, str]
 
 
 def with_labels(
@@ -57,7 +70,7 @@ def with_labels(
     """
     sites = discrete_sites(model, args, kwargs)
     if not sites or not sym.units:
-        return Labelled(sym, ())
+        return Labelled(sym, {})
 
     def found() -> dict[str, Units | None]:
         view = read_complete_data(model, args, kwargs, sites)
@@ -66,7 +79,7 @@ def with_labels(
 
     carried = in_double_precision(found)
     kept = [u for u in carried.values() if u is not None]
-    lost = tuple(name for name, u in carried.items() if u is None)
+    lost = {u.name: _why_lost(u, sites) for u in sym if carried[u.name] is None}
     return Labelled(Symmetry(kept, notes=sym.notes, caveats=sym.caveats, certain=sym.certain), lost)
 
 
@@ -122,6 +135,17 @@ def _moves(u: Units, site: DiscreteSite) -> Iterator[Way]:
                 yield replace(Axis(k, power=0), batch=axes)
 
 
+def _why_lost(u: Units, sites: Sites) -> str:
+    """Which sites may hold labels of these units in a way that ``values`` cannot say."""
+    more = [repr(name) for name, site in sites.items() if site.states and site.states > u.n]
+    as_many = [repr(name) for name, site in sites.items() if site.states == u.n]
+    if more:
+        return BLOCK.format(n=u.n, sites=", ".join(more))
+    if u.batch and as_many:
+        return SOME_SETS.format(batch=prod(u.batch), sites=", ".join(as_many))
+    return "No way was found in which they and the units leave the joint as it is."
+
+
 def found_with_labels(
     sym: Symmetry, model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]
 ) -> Symmetry:
@@ -140,11 +164,9 @@ def found_with_labels(
         for u in found
         if u.values
     ]
-    if lost:
-        notes.append(
-            f"{', '.join(lost)}: how the discrete sites move along was not found; draws of them "
-            "stay."
-        )
+    for why in dict.fromkeys(lost.values()):
+        names = ", ".join(name for name in lost if lost[name] == why)
+        notes.append(f"{names}: draws of the discrete sites do not move along. {why} {REMEDY}")
     whole = [sym[u.name] if u.name in lost else found[u.name] for u in sym]
     return _noted(Symmetry(whole, notes=sym.notes, caveats=sym.caveats, certain=sym.certain), notes)
 

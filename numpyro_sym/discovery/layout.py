@@ -100,16 +100,17 @@ def _opened(factor: Factor) -> Layout:
 
 
 def _relabelled(parts: Layout, exponents: Callable[[tuple], Exponents], path: tuple = ()) -> Layout:
-    def one(f: Factor, here: tuple) -> Factor:
-        return (
-            Occurrence(f.var, exponents(here))
-            if isinstance(f, Occurrence)
-            else _relabelled(f, exponents, here)
-        )
-
-    return tuple(
-        tuple(one(f, (*path, (i, j))) for j, f in enumerate(run)) for i, run in enumerate(parts)
-    )
+    out = []
+    for i, run in enumerate(parts):
+        factors: list[Factor] = []
+        for j, f in enumerate(run):
+            here = (*path, (i, j))
+            if isinstance(f, Occurrence):
+                factors.append(Occurrence(f.var, exponents(here)))
+            else:
+                factors.append(_relabelled(f, exponents, here))
+        out.append(tuple(factors))
+    return tuple(out)
 
 
 def _is_leaf(factor: Factor) -> bool:
@@ -128,11 +129,13 @@ def leaves(layout: Layout) -> Iterator[Occurrence]:
 
 def normal(layout: Layout) -> Layout:
     """The same axis with bound variables opened, as a sum of as many runs as it has."""
-    return tuple(
-        t
-        for run in layout
-        for t in product([((f,),) if _is_leaf(f) else normal(_opened(f)) for f in run])
-    )
+    out: Layout = ()
+    for run in layout:
+        factors: list[Layout] = []
+        for f in run:
+            factors.append(((f,),) if _is_leaf(f) else normal(_opened(f)))
+        out += product(factors)
+    return out
 
 
 def product(factors: Sequence[Layout]) -> Layout:
@@ -146,7 +149,8 @@ def product(factors: Sequence[Layout]) -> Layout:
         for run in f:
             # Before a sum, a run of one position is no factor: the sum's runs follow it one by one.
             opened = len(after) == 1 or run_size(run) == 1
-            out += tuple(run + r for r in (after if opened else ((after,),)))
+            follows: Layout = after if opened else ((after,),)
+            out += tuple(run + r for r in follows)
     return out
 
 
@@ -158,10 +162,9 @@ def cut(run: Run, k: int, reason: Reason) -> None:
     if n == 1:
         return cut(run[1:], k, reason)
     q, r = divmod(k, rest)
-    first.var.become(
-        tuple((Occurrence(Var(s)),) for s in ([q, n - q] if r == 0 else [q, 1, n - q - 1]) if s),
-        reason,
-    )
+    # Where the cut lies within one position of the first, that is a run of its own.
+    sizes = [q, n - q] if r == 0 else [q, 1, n - q - 1]
+    first.var.become(tuple((Occurrence(Var(s)),) for s in sizes if s), reason)
 
 
 def line_up(a: Layout, b: Layout, reason: Reason) -> None:

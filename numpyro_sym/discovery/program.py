@@ -35,11 +35,11 @@ def walk_jaxpr(walk: Walk, jaxpr: Any, inputs: Sequence[Any], feeds: Sequence[An
 
     outer = walk.eqn, walk.feeds, walk.out_feeds
     for eqn, out_feeds in zip(jaxpr.eqns, needed(jaxpr, feeds)[0], strict=True):
-        if feeding := [f for f in out_feeds if f is not None]:
+        feeding = [feed for feed in out_feeds if feed is not None]
+        if feeding:
             walk.eqn, walk.feeds, walk.out_feeds = eqn, frozenset().union(*feeding), out_feeds
-            env.update(
-                zip(eqn.outvars, apply_rule(walk, eqn, [read(a) for a in eqn.invars]), strict=True)
-            )
+            outputs = apply_rule(walk, eqn, [read(a) for a in eqn.invars])
+            env.update(zip(eqn.outvars, outputs, strict=True))
     walk.eqn, walk.feeds, walk.out_feeds = outer
     return [read(a) if f is not None else None for a, f in zip(jaxpr.outvars, feeds, strict=True)]
 
@@ -54,7 +54,9 @@ def needed(
     by_equation: list[list[frozenset[str] | None]] = []
 
     def mark(atoms: Iterable[Any], feed: frozenset[str]) -> None:
-        use.update({a: use.get(a, frozenset()) | feed for a in atoms if not hasattr(a, "val")})
+        for atom in atoms:
+            if not hasattr(atom, "val"):
+                use[atom] = use.get(atom, frozenset()) | feed
 
     for atom, feed in zip(jaxpr.outvars, feeds, strict=True):
         if feed is not None:
@@ -71,9 +73,8 @@ def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
     """Outputs of one equation: computed where every input is constant, else typed by its rule."""
     if not any(isinstance(x, Value) for x in inputs) and eqn.primitive.name not in calls:
         if walk.any_data and eqn.primitive.name in RANDOM:
-            return [
-                walk.data("a random number of the model's own", v.aval.shape) for v in eqn.outvars
-            ]
+            text = "a random number of the model's own"
+            return [walk.data(text, v.aval.shape) for v in eqn.outvars]
         return fold(eqn, inputs)
     rule = rules.get(eqn.primitive.name)
     values = [x if isinstance(x, Value) else walk.constant(x) for x in inputs]
@@ -83,9 +84,8 @@ def apply_rule(walk: Walk, eqn: Any, inputs: list[Any]) -> Sequence[Any]:
                 slices = apply_to_slices(walk, eqn, values, rule)
                 if slices is not None:
                     return slices
-                values = [
-                    joined(walk, x, a.aval.shape) for x, a in zip(values, eqn.invars, strict=True)
-                ]
+                shapes = [a.aval.shape for a in eqn.invars]
+                values = [joined(walk, x, s) for x, s in zip(values, shapes, strict=True)]
             out = rule(walk, eqn, *values)
             return [out] if isinstance(out, Value) else out
         except Exception:

@@ -32,10 +32,9 @@ def read_program(
     wanted = {*names, *view.observed, *supports.values()} if only is None else set(only)
     outputs = [*names, *sorted(view.observed), *supports.values()]  # a dict's leaves come sorted
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
-    data = [
-        walk.data(name, np.shape(x)) if any_data else as_constant(x)
-        for name, x in sorted(view.data.items())
-    ]
+    data = []
+    for name, x in sorted(view.data.items()):
+        data.append(walk.data(name, np.shape(x)) if any_data else as_constant(x))
     sites = {n: _site(walk, n, shape, batch) for n, shape in view.shapes.items()}
     types = walk_jaxpr(walk, view.program, [*data, *(sites[n] for n in names)], feeds)
     for value, feed in zip(types, feeds, strict=True):
@@ -44,9 +43,8 @@ def read_program(
             walk.vanish(value)
     if batch is not None:
         sites = {n: sites[n] for n in batch}
-    return read_classes(
-        walk, sites, [*view.observed, *supports.values()], reaching(view, view.observed)
-    )
+    likelihood = [*view.observed, *supports.values()]
+    return read_classes(walk, sites, likelihood, reaching(view, view.observed))
 
 
 def _site(

@@ -32,9 +32,10 @@ def _typed(walk: Walk, outs: Iterable[Any]) -> list[Value]:
 @register_rule(*sorted(calls))
 def call(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
     """The program that is called, whatever this version of JAX calls it."""
-    jaxpr = next(
-        (eqn.params[p] for p in ("jaxpr", "call_jaxpr", "fun_jaxpr") if p in eqn.params), None
-    )
+    for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
+        jaxpr = eqn.params.get(name)
+        if jaxpr is not None:
+            break
     if jaxpr is None or len(getattr(jaxpr, "jaxpr", jaxpr).invars) != len(inputs):
         return opaque(walk, eqn, *inputs)
     return _inside(walk, jaxpr, inputs, walk.out_feeds)
@@ -73,17 +74,12 @@ def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
     # inside.
     stacks = [a.aval.ndim != b.aval.ndim for a, b in zip(eqn.outvars, inner.outvars, strict=True)]
     num_carry = stacks.index(True) if True in stacks else len(stacks)
-    whole = [
-        i
-        for i, (a, b) in enumerate(zip(eqn.invars, inner.invars, strict=True))
-        if a.aval.ndim == b.aval.ndim
-    ]
-    first = whole[-1] + 1 if whole else 0
-    consts, carry, scanned = (
-        inputs[: first - num_carry],
-        inputs[first - num_carry : first],
-        inputs[first:],
-    )
+    first = 0
+    for i, (a, b) in enumerate(zip(eqn.invars, inner.invars, strict=True)):
+        if a.aval.ndim == b.aval.ndim:
+            first = i + 1
+    begin = first - num_carry
+    consts, carry, scanned = inputs[:begin], inputs[begin:first], inputs[first:]
     if any(x.batch for x in inputs):
         return _scan_of_slices(walk, eqn, consts, carry, scanned)
     if num_carry:
@@ -96,9 +92,11 @@ def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
         lead = walk.tie([x.axes[0] for x in scanned])
     slices = [walk.value(x.shape[1:], x.axes[1:], x.exponents) for x in scanned]
     constant = _constant_carries(walk, body, consts, carry, slices)
-    state, outs = _settled(
-        walk, carry, lambda c: _typed(walk, _inside(walk, body, [*consts, *c, *slices])), constant
-    )
+
+    def step(state: list[Value]) -> list[Value]:
+        return _typed(walk, _inside(walk, body, [*consts, *state, *slices]))
+
+    state, outs = _settled(walk, carry, step, constant)
     ends = [x.known if k else x for x, k in zip(state, constant, strict=True)]
     return [*ends, *(_stacked(walk, length, lead, y) for y in outs)]
 
@@ -120,12 +118,12 @@ def _constant_carries(
     constant = [isinstance(x.known, np.ndarray) for x in carry]
     while any(constant):
         trial = Walk(any_data=walk.any_data, feeds=walk.feeds)
-        unknown = [trial.unknown_value(x.shape) for x in (*consts, *carry, *slices)]
-        is_known = [*(x.known is not None for x in consts), *constant, *(False for _ in slices)]
-        given = [
-            x if k else u
-            for x, k, u in zip((*consts, *carry, *slices), is_known, unknown, strict=True)
-        ]
+        is_known = [x.known is not None for x in consts]
+        is_known += [*constant, *([False] * len(slices))]
+        given = []
+        for x, known in zip((*consts, *carry, *slices), is_known, strict=True):
+            unknown = trial.unknown_value(x.shape)
+            given.append(x if known else unknown)
         ends = _typed(trial, _inside(trial, body, given))
         still = [k and _is_same(x, end) for k, x, end in zip(constant, carry, ends, strict=False)]
         if still == constant:
@@ -156,11 +154,8 @@ def _scan_of_slices(
         # A block of the axis that a step takes apart is spread over steps.
         is_spread = i >= last and any(isinstance(k, Block) and k.axis == 0 for k in x.batch)
         is_beside = not run_over and not is_spread
-        is_run_over = (
-            len(run_over) == 1
-            and i >= last
-            and [d for d, k in enumerate(x.batch) if k == 0] == [*run_over]
-        )
+        own = [d for d, k in enumerate(x.batch) if k == 0]
+        is_run_over = len(run_over) == 1 and i >= last and own == [*run_over]
         if not is_beside and not is_run_over:
             inputs[i] = joined(walk, x, outer[i])
     consts, carry, scanned = inputs[:first], inputs[first:last], inputs[last:]
@@ -189,9 +184,8 @@ def _scan_of_slices(
         if y.batch and run_over:
             length, batch = 1, tuple(0 if d in run_over else k for d, k in enumerate(batch))
         lead = walk.fresh(length, walk.because(text))
-        found.append(
-            walk.value((length, *y.shape), (lead, *y.axes), y.exponents)._replace(batch=batch)
-        )
+        stacked = walk.value((length, *y.shape), (lead, *y.axes), y.exponents)
+        found.append(stacked._replace(batch=batch))
     return found
 
 

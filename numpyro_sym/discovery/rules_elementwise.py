@@ -26,10 +26,9 @@ TABLE = {
     ("vanish", "same"): "gt lt ge le",
     ("vanish", "vanish"): (
         "exp exp2 log log1p expm1 logistic erfc lgamma digamma polygamma floor ceil round "
-        "nextafter rem atan2 pow "
-        "igamma igammac igamma_grad_a random_gamma_grad regularized_incomplete_beta zeta acos "
-        "acosh clamp and or xor "
-        "not population_count clz shift_left shift_right_logical shift_right_arithmetic"
+        "nextafter rem atan2 pow igamma igammac igamma_grad_a random_gamma_grad "
+        "regularized_incomplete_beta zeta acos acosh clamp and or xor not population_count clz "
+        "shift_left shift_right_logical shift_right_arithmetic"
     ),
 }
 POWERS = {
@@ -47,10 +46,11 @@ def elementwise(walk: Walk, eqn: Any, inputs: Sequence[Value], combine: Combine)
     """
     shape = eqn.outvars[0].aval.shape
     active = [v for v in inputs if not v.zero] or inputs[:1]
-    axes = [
-        walk.merge([v.axes[i] if v.shape else None for v in active], combine)
-        for i in range(len(shape))
-    ]
+    axes = []
+    for i in range(len(shape)):
+        # A number fits along any axis.
+        beside = [v.axes[i] if v.shape else None for v in active]
+        axes.append(walk.merge(beside, combine))
     return walk.value(shape, axes, combine(WHOLE, [v.exponents for v in active]))
 
 
@@ -66,7 +66,8 @@ def passing(walk: Walk, sign: str, scale: str) -> Combine:
                     walk.demand(var, form)
             elif mode != "any":
                 walk.same(var, forms)
-            out = out.times(forms[0]) if mode == "keep" else out
+            if mode == "keep":
+                out = out.times(forms[0])
         return out
 
     return combine
@@ -95,17 +96,19 @@ for _modes, _names in TABLE.items():
 @register_elementwise("mul", "div")
 def mul(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     power = 1 if eqn.primitive.name == "mul" else -1
-    return elementwise(
-        walk, eqn, inputs, lambda _, each: each[0].times(each[1], power) if each[1:] else each[0]
-    )
+
+    def combine(_: Var, each: list[Exponents]) -> Exponents:
+        # One of two where the other is 0.
+        return each[0].times(each[1], power) if each[1:] else each[0]
+
+    return elementwise(walk, eqn, inputs, combine)
 
 
 @register_elementwise("eq", "ne")
 def equality(walk: Walk, eqn: Any, *inputs: Value) -> Value:
     """Equal values stay equal; what is compared with infinity is finite whatever its factor."""
-    mode = (
-        "any" if any(x.known is not None and np.all(np.isinf(x.known)) for x in inputs) else "same"
-    )
+    constants = [x.known for x in inputs if x.known is not None]
+    mode = "any" if any(np.all(np.isinf(x)) for x in constants) else "same"
     return elementwise(walk, eqn, inputs, passing(walk, mode, mode))
 
 
@@ -115,18 +118,16 @@ def power(walk: Walk, eqn: Any, x: Value) -> Value:
     has none.
     """
     exponent = POWERS.get(eqn.primitive.name) or Fraction(eqn.params["y"])
-    whole = exponent.denominator == 1
-    sign = (
-        ("keep" if exponent % 2 else "any")
-        if whole
-        else "keep"
-        if exponent.denominator % 2
-        else "vanish"
-    )
+    if exponent.denominator == 1:
+        sign = "keep" if exponent % 2 else "any"
+    else:
+        sign = "keep" if exponent.denominator % 2 else "vanish"
     passed = passing(walk, sign, "any")
-    return elementwise(
-        walk, eqn, [x], lambda var, each: passed(var, each).times(each[0].of(sign=False), exponent)
-    )
+
+    def combine(var: Var, each: list[Exponents]) -> Exponents:
+        return passed(var, each).times(each[0].of(sign=False), exponent)
+
+    return elementwise(walk, eqn, [x], combine)
 
 
 @register_elementwise("convert_element_type")
@@ -142,7 +143,6 @@ def select_n(walk: Walk, eqn: Any, which: Value, *cases: Value) -> Value:
     value = elementwise(walk, eqn, cases, walk.same)
     walk.vanish(which)
     choice = which.axes if which.shape else (None,) * len(value.shape)
-    axes = [
-        walk.merge(pair, lambda _, each: each[0]) for pair in zip(value.axes, choice, strict=True)
-    ]
+    pairs = zip(value.axes, choice, strict=True)
+    axes = [walk.merge(pair, lambda _, each: each[0]) for pair in pairs]
     return walk.value(value.shape, axes, value.exponents)

@@ -42,10 +42,9 @@ def convolution(walk: Walk, eqn: Any, x: Value, kernel: Value) -> Value | Sequen
     walk.kill(x, text, dims.lhs_spec[2:])
     walk.kill(kernel, text, dims.rhs_spec[2:])
     per_group = kernel.shape[dims.rhs_spec[0]] // groups
-    group_in, each_in = _halves(
-        walk, x.axes[dims.lhs_spec[1]], groups, kernel.shape[dims.rhs_spec[1]]
-    )
-    group_out, each_out = _halves(walk, kernel.axes[dims.rhs_spec[0]], groups, per_group)
+    channels_in, channels_out = x.axes[dims.lhs_spec[1]], kernel.axes[dims.rhs_spec[0]]
+    group_in, each_in = _halves(walk, channels_in, groups, kernel.shape[dims.rhs_spec[1]])
+    group_out, each_out = _halves(walk, channels_out, groups, per_group)
     walk.merge([each_in, kernel.axes[dims.rhs_spec[1]]], walk.cancel)
     group = walk.merge([group_in, group_out], multiplied)
     shape = eqn.outvars[0].aval.shape
@@ -56,8 +55,10 @@ def convolution(walk: Walk, eqn: Any, x: Value, kernel: Value) -> Value | Sequen
 
 
 def _halves(walk: Walk, layout: Layout | None, major: int, minor: int) -> Sequence[Layout | None]:
-    if major == 1 or minor == 1:
-        return (layout, None) if minor == 1 else (None, layout)
+    if minor == 1:
+        return layout, None
+    if major == 1:
+        return None, layout
     return walk.unflatten(layout, [major, minor])
 
 
@@ -93,12 +94,9 @@ def reduce(walk: Walk, eqn: Any, x: Value) -> Value:
 def reduce_prod(walk: Walk, eqn: Any, x: Value) -> Value:
     """The product of factors is one factor of its own only where they are all the same."""
     walk.vanish(x, range(len(x.shape)))
-    return _without(
-        walk,
-        x,
-        eqn.params["axes"],
-        ONE.times(x.exponents, prod(x.shape[d] for d in eqn.params["axes"])),
-    )
+    dims = eqn.params["axes"]
+    count = prod(x.shape[d] for d in dims)
+    return _without(walk, x, dims, ONE.times(x.exponents, count))
 
 
 @register_rule("argmax", "argmin")
@@ -138,14 +136,11 @@ def cumulated(walk: Walk, eqn: Any, x: Value) -> Value:
 @register_rule("reduce_window_sum", "reduce_window_max", "reduce_window_min")
 def reduce_window(walk: Walk, eqn: Any, x: Value) -> Value:
     """A border of zeros, or of infinities, stays what it is under positive factors."""
-    shape, windows, padding = (
-        eqn.outvars[0].aval.shape,
-        eqn.params["window_dimensions"],
-        eqn.params["padding"],
-    )
-    moved = {
-        i: n for i, n in enumerate(shape) if windows[i] > 1 or n != x.shape[i] or any(padding[i])
-    }
+    windows, padding = eqn.params["window_dimensions"], eqn.params["padding"]
+    moved = {}
+    for i, n in enumerate(eqn.outvars[0].aval.shape):
+        if windows[i] > 1 or n != x.shape[i] or any(padding[i]):
+            moved[i] = n
     if eqn.primitive.name != "reduce_window_sum":
         walk.vanish(x, signs_only=True)
     return walk.retold(x, "its positions in space are told apart by a pooling", moved)
@@ -161,15 +156,15 @@ def cholesky(walk: Walk, eqn: Any, x: Value) -> Value:
     """
     walk.vanish(x, signs_only=True)
     n, half = len(x.shape), Fraction(1, 2)
-    rooted = [
-        walk.merge([a], lambda _, each: ONE.times(each[0].of(sign=False), half))
-        for a in x.axes[: n - 2]
-    ]
+
+    def root(_: Var, each: list[Exponents]) -> Exponents:
+        return ONE.times(each[0].of(sign=False), half)
+
+    rooted = [walk.merge([axis], root) for axis in x.axes[: n - 2]]
     rows = {i: x.shape[i] for i in (n - 2, n - 1)}
     out = walk.retold(x, "a Cholesky factor depends on the order of rows", rows, opaque=True)
-    return walk.value(
-        x.shape, [*rooted, *out.axes[n - 2 :]], ONE.times(x.exponents.of(sign=False), half)
-    )
+    exponents = ONE.times(x.exponents.of(sign=False), half)
+    return walk.value(x.shape, [*rooted, *out.axes[n - 2 :]], exponents)
 
 
 @register_rule("triangular_solve")

@@ -39,24 +39,17 @@ class Run(NamedTuple):
 @register_rule("gather")
 def gather(walk: Walk, eqn: Any, x: Value, indices: Value) -> Value:
     """Axes taken whole pass, and those whose indices are a run; others are told apart."""
-    dims, sizes, out = (
-        eqn.params["dimension_numbers"],
-        eqn.params["slice_sizes"],
-        eqn.outvars[0].aval.shape,
-    )
-    batched = [
-        i for i in range(len(out)) if i not in dims.offset_dims
-    ]  # one for each dimension of the indices
-    windows = [
-        a
-        for a in range(len(x.shape))
-        if a not in (*dims.collapsed_slice_dims, *dims.operand_batching_dims)
-    ]
+    dims, sizes = eqn.params["dimension_numbers"], eqn.params["slice_sizes"]
+    out = eqn.outvars[0].aval.shape
+    # One for each dimension of the indices.
+    batched = [i for i in range(len(out)) if i not in dims.offset_dims]
+    gone = (*dims.collapsed_slice_dims, *dims.operand_batching_dims)
+    windows = [axis for axis in range(len(x.shape)) if axis not in gone]
     offset = dict(zip(windows, dims.offset_dims, strict=True))
-    columns = {axis: _column(indices, c) for c, axis in enumerate(dims.start_index_map)}
-    runs = {
-        axis: _run_of(walk, column, sizes[axis], x.shape[axis]) for axis, column in columns.items()
-    }
+    columns, runs = {}, {}
+    for c, axis in enumerate(dims.start_index_map):
+        columns[axis] = _column(indices, c)
+        runs[axis] = _run_of(walk, columns[axis], sizes[axis], x.shape[axis])
     if eqn.params.get("fill_value") not in (None, 0) and None in runs.values():
         walk.vanish(x)  # what lies outside is filled
     comes_out: dict[int, list[Layout | None]] = {i: [] for i in range(len(out))}
@@ -64,7 +57,9 @@ def gather(walk: Walk, eqn: Any, x: Value, indices: Value) -> Value:
         to = offset.get(axis)
         if run is None or (to is not None and run.along is not None):
             _told_apart(walk, x, axis, columns[axis])
-            varies = [batched[d] for d in _varying(columns[axis])] + ([] if to is None else [to])
+            varies = [batched[d] for d in _varying(columns[axis])]
+            if to is not None:
+                varies.append(to)
             for i in varies:
                 comes_out[i].append(walk.fresh(out[i], walk.because(TEXT)))
         elif run.along is not None:
@@ -117,19 +112,22 @@ def _run_of(walk: Walk, column: Column, size: int, length: int) -> Run | None:
     varying = _varying(column)
     if len(varying) > 1 or (varying and size > 1):
         return None
-    if (
-        not varying
-        and walk.any_data
-        and any(n > 1 and s for n, s in zip(column.shape, column.strides, strict=True))
-    ):
-        return None
-    along = varying[0] if varying else None
-    stop = start + (size if along is None else column.shape[along])
-    if along is not None:
+    along: int | None = None
+    stop = start + size
+    if varying:
+        (along,) = varying
+        stop = start + column.shape[along]
         counted = np.moveaxis(column, along, -1)
         if np.any(counted != np.arange(start, stop)):
             return None
-    return Run(along, start, stop) if start >= 0 and stop <= length else None
+    elif walk.any_data:
+        # Steps of zero in memory: one index, broadcast, and no coincidence.
+        steps = zip(column.shape, column.strides, strict=True)
+        if any(n > 1 and step for n, step in steps):
+            return None
+    if start < 0 or stop > length:
+        return None
+    return Run(along, start, stop)
 
 
 def _varying(column: Column) -> Sequence[int]:

@@ -25,10 +25,9 @@ def transpose(walk: Walk, eqn: Any, x: Value) -> Value:
 
 @register_rule("broadcast_in_dim")
 def broadcast_in_dim(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
+    shape = eqn.params["shape"]
     where = {d: x.axes[i] for i, d in enumerate(eqn.params["broadcast_dimensions"])}
-    return walk.value(
-        eqn.params["shape"], [where.get(d) for d in range(len(eqn.params["shape"]))], x.exponents
-    )
+    return walk.value(shape, [where.get(d) for d in range(len(shape))], x.exponents)
 
 
 @register_rule("squeeze", "reshape")
@@ -48,27 +47,32 @@ def reshape(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
 def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
     """Shortest runs of axes longer than 1, of equal product."""
     groups: list[tuple[list[int], list[int]]] = []
-    left, right = ([i for i, n in reversed(list(enumerate(s))) if n > 1] for s in (old, new))
+    # The next one is the last of each.
+    left = [i for i in reversed(range(len(old))) if old[i] > 1]
+    right = [i for i in reversed(range(len(new))) if new[i] > 1]
     while left and right:
         a, b = [left.pop()], [right.pop()]
         while (m := prod(old[i] for i in a)) != (n := prod(new[i] for i in b)):
-            (a if m < n else b).append((left if m < n else right).pop())
+            if m < n:
+                a.append(left.pop())
+            else:
+                b.append(right.pop())
         groups.append((a, b))
     return groups
 
 
 @register_rule("tile")
 def tile(walk: Walk, eqn: Any, x: Value) -> Value:
-    repeated = zip(eqn.params["reps"], x.shape, x.axes, strict=True)
-    axes = [flattened(walk, [(r, None), (n, a)]) if a is not None else None for r, n, a in repeated]
+    axes = []
+    for times, n, axis in zip(eqn.params["reps"], x.shape, x.axes, strict=True):
+        axes.append(None if axis is None else flattened(walk, [(times, None), (n, axis)]))
     return walk.value(eqn.outvars[0].aval.shape, axes, x.exponents)
 
 
 @register_rule("rev")
 def rev(walk: Walk, eqn: Any, x: Value) -> Value:
-    return walk.retold(
-        x, "its order is reversed", {d: x.shape[d] for d in eqn.params["dimensions"]}
-    )
+    sizes = {d: x.shape[d] for d in eqn.params["dimensions"]}
+    return walk.retold(x, "its order is reversed", sizes)
 
 
 @register_rule("slice")
@@ -99,10 +103,11 @@ def split(walk: Walk, eqn: Any, x: Value) -> list[Value]:
     pieces = [take_run(walk, x, k, a, b) for a, b in pairwise(edges)]
     if "sizes" in eqn.params:
         return pieces
-    return [
-        walk.value(p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :], p.exponents)
-        for p in pieces
-    ]
+    single = []
+    for p in pieces:
+        shape, axes = p.shape[:k] + p.shape[k + 1 :], p.axes[:k] + p.axes[k + 1 :]
+        single.append(walk.value(shape, axes, p.exponents))
+    return single
 
 
 @register_rule("concatenate", "stack")
@@ -110,10 +115,10 @@ def concatenate(walk: Walk, eqn: Any, *pieces: Value) -> Value:
     if "dimension" in eqn.params:
         return concatenated(walk, pieces, eqn.params["dimension"])
     k = eqn.params["axis"]
-    long = [
-        p._replace(shape=(*p.shape[:k], 1, *p.shape[k:]), axes=(*p.axes[:k], None, *p.axes[k:]))
-        for p in pieces
-    ]
+    long = []
+    for p in pieces:
+        shape, axes = (*p.shape[:k], 1, *p.shape[k:]), (*p.axes[:k], None, *p.axes[k:])
+        long.append(p._replace(shape=shape, axes=axes))
     return concatenated(walk, long, k)
 
 
@@ -127,7 +132,10 @@ def concatenated(walk: Walk, pieces: Sequence[Value], dim: int) -> Value:
     active = [p for p in pieces if not p.zero] or pieces[:1]
     shape = list(pieces[0].shape)
     shape[dim] = sum(p.shape[dim] for p in pieces)
-    axes = [walk.tie([p.axes[i] for p in active]) if i != dim else None for i in range(len(shape))]
+    axes: list[Layout | None] = [None] * len(shape)
+    for i in range(len(shape)):
+        if i != dim:
+            axes[i] = walk.tie([p.axes[i] for p in active])
     long = [p.exponents for p in active if p.shape[dim] > 1]
     exponents = walk.same(WHOLE, long) if long else ONE
     runs: Layout = ()
@@ -150,9 +158,11 @@ def pad(walk: Walk, eqn: Any, x: Value, fill: Value) -> Value | Sequence[Value]:
     if fill.known is None or any(low < 0 or high < 0 or inside for low, high, inside in config):
         return opaque(walk, eqn, x, fill)
     for dim, (low, high, _) in enumerate(config):
-        shapes = [(*x.shape[:dim], n, *x.shape[dim + 1 :]) for n in (low, high)]
-        before, after = (walk.constant(np.broadcast_to(fill.known, shape)) for shape in shapes)
-        x = concatenated(walk, [before, x, after], dim)
+        borders = []
+        for n in (low, high):
+            shape = (*x.shape[:dim], n, *x.shape[dim + 1 :])
+            borders.append(walk.constant(np.broadcast_to(fill.known, shape)))
+        x = concatenated(walk, [borders[0], x, borders[1]], dim)
     return x
 
 

@@ -35,7 +35,8 @@ def class_flips(c: Class) -> Iterator[tuple[int | None, Flip]]:
         for unit in range(c.var.size) if single else (None,):
             flip: Flip = frozenset()
             for place, on in zip(c.places, pattern, strict=True):
-                flip ^= _at(place, unit) if on else frozenset()
+                if on:
+                    flip ^= _at(place, unit)
             yield unit, flip
 
 
@@ -45,7 +46,8 @@ def array_flips(reading: Reading) -> Iterator[Flip]:
         flip: Flip = frozenset()
         for name, value in reading.sites.items():
             for var, place in places(name, value):
-                flip ^= _at(place) if var.size == 1 and vector.get(place.key) else frozenset()
+                if var.size == 1 and vector.get(place.key):
+                    flip ^= _at(place)
             if any(vector.get(key) for key in value.exponents):
                 flip ^= {(name, 0, p) for p in range((value.shape or (1,))[0])}
         if flip:
@@ -108,8 +110,9 @@ def _positions_of_set(axis: Axis, shape: Sequence[int], d: int, i: int) -> np.nd
 
 def _numbered(shape: Sequence[int], k: int) -> np.ndarray:
     """An array whose entries are their positions along one axis."""
-    along = np.arange(shape[k]).reshape([-1 if i == k else 1 for i in range(len(shape))])
-    return np.broadcast_to(along, shape)
+    wide = [1] * len(shape)
+    wide[k] = -1
+    return np.broadcast_to(np.arange(shape[k]).reshape(wide), shape)
 
 
 def _flip_of(u: Units, which: int | slice, shapes: Mapping[str, Sequence[int]]) -> Flip:
@@ -135,7 +138,8 @@ def _independent(flip: Flip, shapes: Mapping[str, Sequence[int]], span: dict[tup
         # whichever the axis.
         flip ^= {(site, axis, p) for p in range(shapes[site][axis])} ^ {(site, -1, 0)}
     for entry, other in span.items():
-        flip ^= other if entry in flip else frozenset()
+        if entry in flip:
+            flip ^= other
     if flip:
         span[max(flip)] = flip
     return bool(flip)
@@ -144,9 +148,9 @@ def _independent(flip: Flip, shapes: Mapping[str, Sequence[int]], span: dict[tup
 def flip_units(flip: Flip, shapes: Mapping[str, Sequence[int]]) -> Units:
     """A flip as ``Units`` with one unit, still without a name."""
     axes: dict[str, tuple[Axis, ...]] = {}
-    for site, axis in sorted(
-        {(site, axis) for site, axis, _ in flip}, key=lambda at: ([*shapes].index(at[0]), at[1])
-    ):
+    order = [*shapes]
+    places = {(site, axis) for site, axis, _ in flip}
+    for site, axis in sorted(places, key=lambda at: (order.index(at[0]), at[1])):
         on = sorted(p for s, a, p in flip if (s, a) == (site, axis))
         runs = Axis.of_entries(axis, np.reshape(on, (-1, 1, 1)), shapes[site][axis], power=1) or ()
         axes[site] = (*axes.get(site, ()), *runs)

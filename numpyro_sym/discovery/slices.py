@@ -52,7 +52,9 @@ def cuts(*primitives: str, blocks: bool = False) -> Callable[[Cutter], Cutter]:
 
     def register(cutter: Cutter) -> Cutter:
         def of_axes(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
-            return None if any(isinstance(k, Block) for k in lies) else cutter(eqn, lies)
+            if any(isinstance(k, Block) for k in lies):
+                return None
+            return cutter(eqn, lies)
 
         _cutters.update(dict.fromkeys(primitives, cutter if blocks else of_axes))
         return cutter
@@ -115,16 +117,13 @@ def apply_to_slices(
     for x, where in zip(values, places, strict=True):
         inputs.append(x._replace(batch=()) if x.batch else at_one_index(walk, x, where))
     out = rule(walk, one, *inputs)
-    typed = [
-        x if isinstance(x, Value) else walk.constant(x)
-        for x in ([out] if isinstance(out, Value) else out)
-    ]
-    slices = [
-        x._replace(batch=batch, known=None, pieces=())
-        for x, (batch, _) in zip(typed, outputs, strict=True)
-    ]
-    whole = zip(slices, outputs, eqn.outvars, strict=True)
-    return [joined(walk, x, shape_of(v)) if meet else x for x, (_, meet), v in whole]
+    found = []
+    outs = [out] if isinstance(out, Value) else out
+    for x, (batch, meet), v in zip(outs, outputs, eqn.outvars, strict=True):
+        typed = x if isinstance(x, Value) else walk.constant(x)
+        one_of = typed._replace(batch=batch, known=None, pieces=())
+        found.append(joined(walk, one_of, shape_of(v)) if meet else one_of)
+    return found
 
 
 def _plan(
@@ -140,9 +139,8 @@ def _plan(
     shapes = [list(shape_of(v)) for v in eqn.outvars]
     for d in range(num_dims):
         lies = [b[d] if b else None for b in batches]
-        if all(
-            k is None for k in lies
-        ):  # inside a loop over this dimension one slice is all there is
+        if all(k is None for k in lies):
+            # Inside a loop over this dimension one slice is all there is.
             cut = Cut([None] * len(lies), [None] * len(shapes))
         else:
             found = _cutters.get(eqn.primitive.name, _no_cut)(eqn, lies)
@@ -193,7 +191,9 @@ def _no_cut(eqn: Any, lies: Sequence[Lies]) -> Cut | None:
     """Primitives whose rule is that of an elementwise one act entry by entry, whoever registered
     them.
     """
-    return elementwise(eqn, lies) if rules.get(eqn.primitive.name) in entry_by_entry else None
+    if rules.get(eqn.primitive.name) not in entry_by_entry:
+        return None
+    return elementwise(eqn, lies)
 
 
 # How primitives act slice by slice ----------------------------------------------------------------

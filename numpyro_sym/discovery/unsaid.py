@@ -18,7 +18,7 @@ import numpy as np
 from ..models import Trial
 from ..models.view import Point
 from ..symmetry import Axis, Element, Units, act_on_axis
-from .batches import divisors
+from .batches import lengths_in_common
 
 MOST_MOTIONS = 64  # choices of what moves that are tried for one Units, of each kind
 MOST_BLOCKS = 2  # blocks that are moved together without the others
@@ -57,9 +57,8 @@ def _moves_alone(trial: Trial, u: Units, masks: Sequence[Mask | None]) -> bool:
         moved = dict(point)
         for (site, axis), mask in zip(runs, masks, strict=True):
             if mask is not None:
-                moved[site] = np.where(
-                    mask, act_on_axis(u, element, np.asarray(moved[site]), axis, 0), moved[site]
-                )
+                everywhere = act_on_axis(u, element, np.asarray(moved[site]), axis, 0)
+                moved[site] = np.where(mask, everywhere, moved[site])
         return moved
 
     return trial.withstands(move, trial.tried[:1]) and trial.withstands(move)
@@ -105,8 +104,11 @@ def _sets(
     of the units.
     """
     runs = [(site, axis, shapes[site]) for site, axs in u.placements for axis in axs]
-    lengths = divisors({n for _, axis, _ in runs for n in (axis.outer, axis.inner)})
-    for m in lengths:
+    # Where units are all that lies along their axes, Units can say it, and it was tried.
+    lengths: set[int] = set()
+    if any(axis.start is not None for _, axis, _ in runs):
+        lengths = {n for _, axis, _ in runs for n in (axis.outer, axis.inner)}
+    for m in lengths_in_common(lengths):
         blocks = [[*_in_blocks(u, axis, shape, m)] for _, axis, shape in runs]
         for chosen in product(*blocks):
             yield f"each of {m} blocks along an axis has units of its own", [*chosen]
@@ -150,4 +152,6 @@ def _in_blocks(u: Units, axis: Axis, shape: tuple[int, ...], m: int) -> Iterator
 def _along(shape: tuple[int, ...], k: int, chosen: Sequence[int] | range | np.ndarray) -> Mask:
     """Which entries lie at some positions of an axis."""
     on = np.isin(np.arange(shape[k]), np.asarray(chosen))
-    return on.reshape([-1 if i == k else 1 for i in range(len(shape))])
+    wide = [1] * len(shape)
+    wide[k] = -1
+    return on.reshape(wide)  # (1, .., length, .., 1)

@@ -66,6 +66,7 @@ class SymmetricKernel(MCMCKernel):
         self._known: dict[bytes, Prepared] = {}
         self._last: Prepared | None = None
         self._compiled: Prepared | None = None
+        self._arguments: tuple[tuple, dict[str, Any]] | None = None  # of the chain started last
         self._start: dict[str, tuple[int, ...]] = {}  # shapes, where there is no model to ask
 
     @property
@@ -75,19 +76,27 @@ class SymmetricKernel(MCMCKernel):
 
     @property
     def sym(self) -> Symmetry:
-        """The symmetry: as given, or as found when a chain was started last."""
+        """The symmetry: as given, or as found when a chain was started last, with the sites that
+        hold labels.
+        """
         if self._in_use.sym is not None:
             return self._in_use.sym
         if self._last is None:
             raise SymmetryError(
                 f"{self._who}: no symmetry was given; one is found when a chain starts."
             )
-        return self._last.sym
+        found = self._last.sym
+        if self._arguments is None or not found.units or found.label_sites:
+            return found
+        return self._in_use.with_labels(found, *self._arguments)
 
     def __repr__(self) -> str:
-        if self._in_use.sym is None and self._last is None:
+        sym = self._in_use.sym
+        if sym is None and self._last is not None:
+            sym = self._last.sym
+        if sym is None:
             return f"<{self._who}: the symmetry is found when a chain starts>"
-        return f"<{self._who}: {described(self.sym)}>"
+        return f"<{self._who}: {described(sym)}>"
 
     # With each set of arguments ------------------------------------------------------------------
 
@@ -107,6 +116,9 @@ class SymmetricKernel(MCMCKernel):
                 if self._in_use.check:
                     check_potential(self._who, self.kernel, self._in_use.sym, self._start)
             self._last = self._prepared_anew(model_args, model_kwargs)
+        # Inside another kernel the model is another one in every step.
+        is_whole = self._whole is self._in_use and not is_traced((model_args, model_kwargs))
+        self._arguments = (model_args, dict(model_kwargs or {})) if is_whole else None
         return self.kernel.init(rng_key, num_warmup, init_params, model_args, model_kwargs)
 
     def _prepared_anew(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Prepared:
@@ -183,7 +195,8 @@ class SymmetricKernel(MCMCKernel):
         """
         given = self._in_use.sym is not None
         told = is_traced((args, kwargs)) or (given and not self._in_use.check)
-        labelled = Labelled(sym.without(*(u.name for u in sym)), tuple(u.name for u in sym))
+        names = [u.name for u in sym]
+        labelled = Labelled(sym.without(*names), dict.fromkeys(names, "They were not looked at."))
         if not outside and not told:
             try:
                 labelled = with_labels(sym, model, args, kwargs)
@@ -191,12 +204,15 @@ class SymmetricKernel(MCMCKernel):
                 if given:
                     raise
         elif not outside and set(drawn) <= set(sym.label_sites):
-            labelled = Labelled(sym, ())
+            labelled = Labelled(sym, {})
         if not labelled.lost or not given:
             why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
-            notes = [*sym.notes, *(f"{name}: {why}" for name in labelled.lost)]
+            reasons = (f"{name}: {why} {reason}" for name, reason in labelled.lost.items())
+            notes = [*sym.notes, *reasons]
             return Symmetry(labelled.sym.units, notes=notes, caveats=labelled.sym.caveats)
         remedy = "Name those that hold labels in values=, or marginalise them in the model."
+        if not outside and not told:
+            remedy = " ".join([*dict.fromkeys(labelled.lost.values()), remedy])
         if outside:
             remedy = "Fold outside: Folded(DiscreteHMCGibbs(NUTS(model)), sym)."
         raise SymmetryError(

@@ -20,7 +20,7 @@ from numpyro.infer import init_to_uniform
 
 from ..symmetry import SymmetryError
 from .enumeration import is_discrete, states_of
-from .numpyro_model import read_numpyro_model
+from .numpyro_model import could_not_run, read_numpyro_model
 from .view import Densities, ModelView, Point, run_program
 
 
@@ -41,7 +41,10 @@ class DiscreteSite(NamedTuple):
 def discrete_sites(
     model: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]
 ) -> dict[str, DiscreteSite]:
-    """The discrete latent sites of a model, by name."""
+    """The discrete latent sites of a model, by name.
+
+    :raises SymmetryError: where the model cannot be run with these arguments.
+    """
     found: dict[str, DiscreteSite] = {}
 
     def note(strategy: Callable[..., Any] | None) -> dict[str, Any]:
@@ -59,9 +62,10 @@ def discrete_sites(
                 found[name] = DiscreteSite(zeros.shape, _states(name, site), zeros)
         return values
 
-    jax.eval_shape(
-        lambda: note(init_to_uniform)
-    )  # on shapes alone: to draw from priors takes longer to compile
+    try:  # on shapes alone: to draw from priors takes longer to compile
+        jax.eval_shape(lambda: note(init_to_uniform))
+    except Exception as error:
+        raise could_not_run(model, error) from error
     if any(site.states is None for site in found.values()):
         drawn = note(None)
         found = {name: site._replace(value=np.asarray(drawn[name])) for name, site in found.items()}

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 from numpyro import handlers
 from numpyro.infer import init_to_uniform
 from numpyro.primitives import Messenger
@@ -253,12 +254,34 @@ def summed_densities(
 
 class _OwnNotes(Messenger):
     """What NumPyro notes at a site is not written into the model's own ``infer=``, which several
-    sites may share.
+    sites may share; and each value of a discrete site is looked up, masked or not.
     """
 
     def process_message(self, msg: dict) -> None:
         if msg["type"] == "sample":
             msg["infer"] = dict(msg["infer"])
+        if is_discrete(msg):
+            msg["fn"] = _masked_afterwards(msg["fn"])
+
+
+def _masked_afterwards(fn: dist.Distribution) -> dist.Distribution:
+    """The same distribution, its log probability computed at all values and then masked.
+
+    NumPyro puts another value where the mask is, which may be none in the support. All values of a
+    site that is summed out are, and which one is looked up where would depend on data: no look-up
+    at all of them.
+    """
+    if isinstance(fn, dist.ExpandedDistribution):
+        base = _masked_afterwards(fn.base_dist)
+        return fn if base is fn.base_dist else dist.ExpandedDistribution(base, fn.batch_shape)
+    if isinstance(fn, dist.MaskedDistribution) and not isinstance(fn._mask, bool):
+        return _MaskedAfterwards(fn.base_dist, fn._mask)
+    return fn
+
+
+class _MaskedAfterwards(dist.MaskedDistribution):
+    def log_prob(self, value: Any) -> Any:
+        return jnp.where(self._mask, self.base_dist.log_prob(value), 0.0)
 
 
 class _Apart(Messenger):

@@ -280,11 +280,16 @@ def _first_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[_R
             raise
         except Exception as error:
             first = error if not told and first is None else first
+    raise could_not_run(model, first) from first
+
+
+def could_not_run(model: Callable[..., Any], error: Exception | None) -> SymmetryError:
+    """What is told of a model that raised when it was run."""
     name = getattr(model, "__name__", type(model).__name__)
-    raise SymmetryError(
-        f"The model {name!r} raised {type(first).__name__} when it was run: {first}. Pass the "
+    return SymmetryError(
+        f"The model {name!r} raised {type(error).__name__} when it was run: {error}. Pass the "
         "model's own arguments after it, as one would to run it."
-    ) from first
+    )
 
 
 def _marked_run(run: _Run) -> _FirstRun:

@@ -13,15 +13,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+from numpyro.contrib.control_flow.scan import scan_wrapper
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
 from .view import ModelView, Point, run_program
 
 NO_ENTRIES = (
-    "label_probabilities: site {site!r} stands in a scan (or has a sample_shape), so its entries "
-    "cannot be told apart. "
-    "Draw it: Predictive(model, draws, infer_discrete=True)."
+    "label_probabilities: the entries of site {site!r} cannot be told apart where its values are "
+    "summed out: it has a sample_shape, or its batch is that of no plate. Write numpyro.plate "
+    "around it, or draw it: Predictive(model, draws, infer_discrete=True)."
+)
+
+BACKWARDS = (
+    "label_probabilities: site {site!r} stands in scan(..., reverse=True), whose steps NumPyro "
+    "adds up in the other order when their sites are summed out. Write the scan forwards, over "
+    "inputs in reverse."
 )
 
 #: What the reader calls the first argument of a model.
@@ -56,18 +63,56 @@ class Tilted:
             self.model(*self.args, **self.kwargs)
 
 
+#: What NumPyro puts before the names of sites in the first steps of a scan: once in the last of
+#: them, twice in the one before.
+_EARLIER = "_PREV_"
+
+
 class _Adding(Messenger):
     def __init__(self, site: str, added: jax.Array) -> None:
         super().__init__()
         self.site, self.added = site, added
+        self._scan: dict = {}  # the message of the one that is running, or ran last
 
     def process_message(self, msg: dict) -> None:
-        if msg["type"] == "sample" and msg["name"] == self.site:
-            entries = self.added.shape[:-1]  # what is summed out lies to the left of these
-            there = msg["fn"].batch_shape
-            if there[len(there) - len(entries) :] != entries:
-                raise SymmetryError(NO_ENTRIES.format(site=self.site))
-            msg["fn"] = _WithMore(msg["fn"], self.added)
+        if msg["type"] == "control_flow" and msg["fn"] is scan_wrapper:
+            self._scan = msg  # that its sites are summed out is noted there by handlers further out
+        elif msg["type"] == "sample" and msg["name"].replace(_EARLIER, "") == self.site:
+            added = self._of_entries(msg, msg["name"].count(_EARLIER))
+            msg["fn"] = _WithMore(msg["fn"], added)
+
+    def _of_entries(self, msg: dict, earlier: int) -> jax.Array:
+        """What is added to the entries of this message: all, one step of a scan, or the steps after
+        the first ones.
+        """
+        added, there = self.added, msg["fn"].batch_shape
+        if earlier:
+            added = added[self._first_steps() - earlier]
+        elif msg.get("_control_flow_done", False):
+            added = added[self._first_steps() :]
+            # Time is the first axis, plates are the last, and what is summed out lies between.
+            between = [1] * (len(there) - added.ndim + 1)
+            added = added.reshape(len(added), *between, *added.shape[1:])
+        entries = added.shape[:-1]
+        # What is summed out lies to the left of the entries.
+        fits = len(there) >= len(entries) and all(
+            n in (1, m) for n, m in zip(entries, there[len(there) - len(entries) :], strict=True)
+        )
+        if not fits:
+            raise SymmetryError(NO_ENTRIES.format(site=self.site))
+        return added
+
+    def _first_steps(self) -> int:
+        """How many steps of the scan NumPyro runs one by one, before it stacks the others."""
+        _, _, xs, length, reverse = self._scan["args"]
+        history = self._scan["kwargs"]["history"]
+        if not self._scan["kwargs"].get("enum", False) or history == 0:
+            return 0
+        if reverse:
+            raise SymmetryError(BACKWARDS.format(site=self.site))
+        if length is None:
+            length = len(jax.tree.leaves(xs)[0])
+        return min(2 * min(history, length) - 1, length)
 
 
 class _WithMore(dist.Distribution):

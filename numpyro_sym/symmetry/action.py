@@ -60,6 +60,7 @@ def act_on_axis(units: Units, element: Element, x: Array, axis: Axis, lead: int)
     if not units.has_factor_on(axis):
         return x
     factor = units.factor_on(axis, element.factor.astype(x.dtype))
+    # (*sample, *batch, n) -> (*sample, *batch, outer, n, inner): one factor for all of a unit
     block = xp.broadcast_to(factor[..., None, :, None], (*sets, axis.outer, units.n, axis.inner))
     factors = _embed(xp, block.reshape(*sets, -1), np.ones(length, x.dtype), axis.offset)
     return x * _along(xp, factors, places, x.ndim, lead)
@@ -70,11 +71,11 @@ def _embed(xp: Any, block: Array, whole: np.ndarray, offset: int) -> Array:
     size = block.shape[-1]
     if size == len(whole):
         return block
-    ends = [
-        xp.broadcast_to(part, (*block.shape[:-1], len(part)))
-        for part in (whole[:offset], whole[offset + size :])
-    ]
-    return xp.concatenate([ends[0], block, ends[1]], axis=-1)
+    front, rear = whole[:offset], whole[offset + size :]
+    sets = block.shape[:-1]
+    front = xp.broadcast_to(front, (*sets, len(front)))
+    rear = xp.broadcast_to(rear, (*sets, len(rear)))
+    return xp.concatenate([front, block, rear], axis=-1)
 
 
 def _along(xp: Any, values: Array, places: Sequence[int], ndim: int, lead: int) -> Array:

@@ -67,16 +67,11 @@ def enumerate_elements(units: Units) -> Element:
 
 
 def _enumerate_one_set(units: Units) -> Element:
-    signs = (
-        np.array(list(product((1.0, -1.0), repeat=units.n)))
-        if units.kind == "signed"
-        else np.ones((1, units.n))
-    )
+    signs = np.ones((1, units.n))
+    if units.has_signs:
+        signs = np.array(list(product((1.0, -1.0), repeat=units.n)))
     perms = np.array(list(permutations(range(units.n))))
-    return Element(
-        np.repeat(perms, len(signs), axis=0),
-        np.tile(signs, (len(perms), 1)),
-    )
+    return Element(np.repeat(perms, len(signs), axis=0), np.tile(signs, (len(perms), 1)))
 
 
 def moved_batch(

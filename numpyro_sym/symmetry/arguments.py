@@ -72,28 +72,21 @@ def describe(value: Any) -> str:
         return text if len(text) < 60 else f"{text[:56]}..."
     if isinstance(getattr(value, "shape", None), tuple) and hasattr(value, "dtype"):
         kind = f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
-        return (
-            f"{value!r} ({kind})"
-            if value.shape == () and value.dtype != object
-            else f"an array ({kind})"
-        )
+        is_number = value.shape == () and value.dtype != object
+        return f"{value!r} ({kind})" if is_number else f"an array ({kind})"
     if isinstance(value, Mapping):
+        if not len(value):
+            return f"an empty {type(value).__name__}"
         keys = ", ".join(repr(key) for key in list(value)[:6])
-        return (
-            f"a {type(value).__name__} with keys {keys}"
-            if len(value)
-            else f"an empty {type(value).__name__}"
-        )
+        return f"a {type(value).__name__} with keys {keys}"
     if inspect.isroutine(value):
         return f"the function {getattr(value, '__name__', '?')}"
     if isinstance(value, (tuple, list)) and type(value) in (tuple, list):
+        if not len(value):
+            return f"an empty {type(value).__name__}"
         text = ", ".join(describe(x) for x in value[:3])
         more = ", ..." if len(value) > 3 else ""
-        return (
-            f"a {type(value).__name__} ({text}{more})"
-            if len(value)
-            else f"an empty {type(value).__name__}"
-        )
+        return f"a {type(value).__name__} ({text}{more})"
     return _with_article(type(value).__name__)
 
 
@@ -135,11 +128,10 @@ def _kind_of(hint: Any) -> Kind | None:
         return _NONE
     if hint in _PLAIN:
         return _PLAIN[hint]
-    return (
-        _instance_of(origin or hint)
-        if inspect.isclass(origin or hint) and not _is_loose(origin or hint)
-        else None
-    )
+    cls = origin or hint
+    if not inspect.isclass(cls) or _is_loose(cls):
+        return None
+    return _instance_of(cls)
 
 
 _NONE = Kind("None", lambda value: None if value is None else "")
@@ -240,15 +232,12 @@ def _exchanged(name: str, kinds: Mapping[str, Kind], given: Mapping[str, Any]) -
 def _exchange(
     who: str, function: Callable[..., Any], name: str, other: str, given: Mapping[str, Any]
 ) -> str:
-    parameters = inspect.signature(function).parameters.values()
-    written = [
-        p.name
-        for p in parameters
-        if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("self", "who")
-    ]
-    written += [
-        f"{p.name}=..." for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in (name, other)
-    ]
+    written = []  # positional parameters come first in a signature
+    for p in inspect.signature(function).parameters.values():
+        if p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in ("self", "who"):
+            written.append(p.name)
+        elif p.kind is p.KEYWORD_ONLY and p.name in (name, other):
+            written.append(f"{p.name}=...")
     return (
         f"{who}: {name} and {other} have changed places: {name} is {describe(given[name])} and "
         f"{other} is "

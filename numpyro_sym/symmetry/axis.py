@@ -93,10 +93,11 @@ class Axis:
         if np.any(np.diff(flat, axis=1) != 1):
             return None
         runs = np.split(flat, np.flatnonzero(np.diff(flat[:, 0]) != n * inner) + 1)
-        return [
-            cls(axis, None if run.size == length else int(run[0, 0]), len(run), inner, power)
-            for run in runs
-        ]
+        found = []
+        for run in runs:
+            start = None if run.size == length else int(run[0, 0])
+            found.append(cls(axis, start, len(run), inner, power))
+        return found
 
     @property
     def is_of_labels(self) -> bool:

@@ -150,10 +150,9 @@ Shapes = Annotated[Mapping[str, tuple[int, ...]], Kind("a dict, site name -> sha
 
 def _kinds_fault(value: Any) -> str | None:
     kinds = (value,) if isinstance(value, str) else value
-    fits = isinstance(kinds, (tuple, list, set, frozenset)) and all(
-        k in KINDS for k in kinds if isinstance(k, str)
-    )
-    return None if fits and kinds and all(isinstance(k, str) for k in kinds) else ""
+    if not isinstance(kinds, (tuple, list, set, frozenset)) or not kinds:
+        return ""
+    return None if all(isinstance(k, str) and k in KINDS for k in kinds) else ""
 
 
 FactorKinds = Annotated[
@@ -236,11 +235,9 @@ def _gaussian_fault(value: Any) -> str | None:
     if fault is not None:
         return f"Its means are {describe(loc)}. {fault}".rstrip()
     fault = _scales_fault(scale)
-    return (
-        None
-        if fault is None
-        else f"Its standard deviations are {describe(scale)}. {fault}".rstrip()
-    )
+    if fault is not None:
+        return f"Its standard deviations are {describe(scale)}. {fault}".rstrip()
+    return None
 
 
 Gaussian = Annotated[

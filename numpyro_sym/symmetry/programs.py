@@ -37,11 +37,9 @@ def refuse_no_number(who: str, name: str, function: Callable[..., Any], *shapes:
     found = outcome_of(who, name, function, *shapes)
     is_array = hasattr(found, "dtype")
     if not is_array or found.shape != () or jnp.issubdtype(found.dtype, jnp.complexfloating):
-        what = (
-            f"an array of shape {found.shape} and dtype {found.dtype}"
-            if is_array
-            else describe(found)
-        )
+        what = describe(found)
+        if is_array:
+            what = f"an array of shape {found.shape} and dtype {found.dtype}"
         raise SymmetryError(f"{who}: {name} must return one real number; it returns {what}.")
 
 

@@ -107,9 +107,10 @@ class Symmetry:
     def sites(self) -> tuple[str, ...]:
         """Names of the sites along which units lie, each once, but for those that hold labels."""
         labels = set(self.label_sites)
-        return tuple(
-            dict.fromkeys(site for u in self.units for site in u.sites if site not in labels)
-        )
+        sites: dict[str, None] = {}
+        for u in self.units:
+            sites |= dict.fromkeys(site for site in u.sites if site not in labels)
+        return tuple(sites)
 
     @property
     def label_sites(self) -> tuple[str, ...]:
@@ -127,12 +128,12 @@ class Symmetry:
 
     def _depth(self, units: Units) -> int:
         """How many units stand inside each other below these."""
-        inner = [
-            u
-            for u in self.units
-            if any(name == units.name for _, name in self._outers.get(u.name, ()))
-        ]
-        return 1 + max(map(self._depth, inner)) if inner else 0
+        depth = 0
+        for inner in self.units:
+            outers = [name for _, name in self._outers.get(inner.name, ())]
+            if units.name in outers:
+                depth = max(depth, 1 + self._depth(inner))
+        return depth
 
     def outer_of(self, units: Units) -> tuple[tuple[int, Units], ...]:
         """The units that permute the batch of these, each with the dimension of the batch.
@@ -192,10 +193,10 @@ class Symmetry:
     def __str__(self) -> str:
         if not self.units:
             return "no symmetry"
-        rows = [
-            [u.name, u.describe_size() if u.batch else u.n, u.kind, _short(u), u.describe_axes()]
-            for u in self.units
-        ]
+        rows = []
+        for u in self.units:
+            size = u.describe_size() if u.batch else u.n
+            rows.append([u.name, size, u.kind, _short(u), u.describe_axes()])
         return text_table(["units", "n", "kind", "order", "acts on"], rows)
 
     def __repr__(self) -> str:
@@ -230,9 +231,12 @@ class Symmetry:
         """
         check_arguments(Symmetry.select, locals())
         chosen = (kind,) if isinstance(kind, str) else tuple(kind)
-        kept = [u for u in self.units if u.kind in chosen]
-        if "permutation" in chosen:
-            kept = [u if u.kind in chosen else u.with_kind("permutation") for u in self.units]
+        kept = []
+        for u in self.units:
+            if u.kind in chosen:
+                kept.append(u)
+            elif "permutation" in chosen:
+                kept.append(u.with_kind("permutation"))
         certain = {name: part.select(kind) for name, part in self.certain.items()}
         return Symmetry(kept, notes=self.notes, caveats=self.caveats, certain=certain)
 
@@ -436,10 +440,10 @@ class Symmetry:
         each = [algebra.enumerate_elements(u) for u in self.units]
         counts = [len(e.permutation) for e in each]
         grid = np.indices(counts).reshape(len(counts), -1) if counts else np.zeros((0, 1), int)
-        return {
-            u.name: Element(*(a[i] for a in e))
-            for u, e, i in zip(self.units, each, grid, strict=True)
-        }
+        every: Elements = {}
+        for u, element, rows in zip(self.units, each, grid, strict=True):
+            every[u.name] = Element(element.permutation[rows], element.factor[rows])
+        return every
 
     def act(
         self, g: kinds.Elements, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative | None = None

@@ -12,21 +12,16 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     units   n
     hidden  3
     """
-    cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
-    numeric = [
-        bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        for i in range(len(header))
-    ]
-
-    def line(values: Sequence[str]) -> str:
-        aligned = (
-            v.rjust(w) if right else v.ljust(w)
-            for v, w, right in zip(values, widths, numeric, strict=True)
-        )
-        return "  ".join(aligned).rstrip()
-
-    return "\n".join(line(values) for values in [list(header), *cells])
+    columns = []
+    for i, title in enumerate(header):
+        values = [row[i] for row in rows]
+        cells = [title, *map(_cell, values)]
+        width = max(map(len, cells))
+        is_numeric = bool(values) and all(isinstance(value, (int, float)) for value in values)
+        align = str.rjust if is_numeric else str.ljust
+        columns.append([align(cell, width) for cell in cells])
+    lines = zip(*columns, strict=True)
+    return "\n".join("  ".join(cells).rstrip() for cells in lines)
 
 
 def _cell(value: object) -> str:

@@ -93,9 +93,8 @@ class Units:
         placed: dict[str, list[Axis]] = {}
         for power, group in ((1, incoming), (-1, outgoing), (0, axes)):
             for site, given in _by_site(name, group).items():
-                placed.setdefault(site, []).extend(
-                    a.with_power(power) for a in _as_axes(name, site, given)
-                )
+                for axis in _as_axes(name, site, given):
+                    placed.setdefault(site, []).append(axis.with_power(power))
         labelled = _as_labelled(name, values)
         if not placed and not labelled:
             raise SymmetryError(
@@ -270,12 +269,10 @@ class Units:
     def describe_axes(self) -> str:
         """Where the units act, for a table."""
         axes = " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
-        return ", ".join(
-            [
-                *([axes] if axes else []),
-                *([f"labels {self.describe_labels()}"] if self.labelled else []),
-            ]
-        )
+        if not self.labelled:
+            return axes
+        labels = f"labels {self.describe_labels()}"
+        return f"{axes}, {labels}" if axes else labels
 
     def describe_labels(self) -> str:
         """Which sites hold labels of these units, for a table."""
@@ -402,11 +399,9 @@ def why_overlapping(name: str, n: int, site: str, axs: tuple[Axis, ...]) -> str 
             first.axis == second.axis
             and np.intersect1d(first.positions(n), second.positions(n)).size
         ):
-            powers = (
-                f" with powers {first.power} and {second.power}"
-                if first.power != second.power
-                else ""
-            )
+            powers = ""
+            if first.power != second.power:
+                powers = f" with powers {first.power} and {second.power}"
             return (
                 f"Units {name!r}: axis {first.axis} of site {site!r} is used twice{powers}. "
                 "Name it once, as incoming, outgoing or axes."

@@ -185,6 +185,36 @@ def hidden_markov_in_a_loop(y):
         probs = trans[state]
 
 
+SEQUENCES, LENGTHS = RNG.integers(0, 2, size=(2, 3, 2)), np.array([3, 2])
+
+
+@case(
+    "hidden Markov model of series, masked",
+    SEQUENCES,
+    LENGTHS,
+    labels=(3, {"trans": [0, 1], "tones": 0}),
+    true=(1, 3),
+)
+def hidden_markov_of_series(sequences, lengths):
+    """As NumPyro's example has it: series of different lengths, masked; states that last."""
+    num_sequences, _, num_tones = sequences.shape
+    stays = 0.9 * jnp.eye(3) + 0.1
+    trans = numpyro.sample("trans", dist.Dirichlet(stays).to_event(1))
+    tones = numpyro.sample("tones", dist.Beta(0.1, 0.9).expand([3, num_tones]).to_event(2))
+
+    def step(carry, now):
+        state, t = carry
+        seen = numpyro.handlers.mask(mask=(t < lengths)[:, None])
+        with numpyro.plate("sequence", num_sequences, dim=-2), seen:
+            state = numpyro.sample("z", dist.Categorical(trans[state]))
+            with numpyro.plate("tone", num_tones, dim=-1):
+                numpyro.sample("y", dist.Bernoulli(tones[state.squeeze(-1)]), obs=now)
+        return (state, t + 1), None
+
+    first = jnp.zeros((num_sequences, 1), int)
+    scan(step, (first, 0), jnp.swapaxes(jnp.asarray(sequences), 0, 1))
+
+
 # More mixtures ------------------------------------------------------------------------------------
 
 COUNTS = np.array([0.0, 3.0, 0.0, 1.0])
@@ -419,5 +449,11 @@ twin(
     "twin: one is scaled",
     lambda mu, nu, z: mu[z] * nu[z] * jnp.where(z == 2, 2.0, 1.0),
     true=(0, 2),
+)
+twin(
+    "twin: masked by a state",
+    lambda mu, nu, z: jnp.where(z == 1, 0.0, mu[z]) * nu[z],
+    true=(0, 0),
+    all_said=False,
 )
 twin("twin: by the first", lambda mu, nu, z: mu[z] * nu[z] + mu[0], true=(1, 3))

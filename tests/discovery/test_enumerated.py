@@ -12,8 +12,10 @@ from itertools import permutations, product
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
-from enumerated_zoo import ENUMERATED
+from enumerated_zoo import ENUMERATED, Y3, Case
 from jax.scipy.special import logsumexp
 from numpyro import handlers
 from numpyro.infer import init_to_uniform
@@ -165,3 +167,83 @@ def test_units_that_leave_a_labelled_site_out_are_refused():
     case = ENUMERATED["mixture"]
     with pytest.raises(nsym.SymmetryError, match="add axes="):
         sym.check(case.model, *case.args)
+
+
+# Labels that ``values`` cannot say ----------------------------------------------------------------
+
+
+def concatenated(y, scale=1.0, factor=1.0):
+    """Two means of one site and two of another, put together before they are looked up."""
+    weights = numpyro.sample("weights", dist.Dirichlet(jnp.ones(4)))
+    first = numpyro.sample("first", dist.Normal(0, 1).expand([2]).to_event(1))
+    second = numpyro.sample("second", dist.Normal(0, scale).expand([2]).to_event(1))
+    with numpyro.plate("data", len(y)):
+        z = numpyro.sample("z", dist.Categorical(weights))
+        numpyro.sample("y", dist.Normal(jnp.concatenate([first, factor * second])[z], 1.0), obs=y)
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": 2.0}, {"factor": 2.0}], ids=str)
+def test_components_that_are_concatenated_are_exchanged_within_their_sites(options):
+    """Where all are alike the group is smaller than the true one, and that is said; where they are
+    not, their twins, it is the true one.
+    """
+    sym = find_symmetry(concatenated, Y3, **options)
+    assert found(sym) == expected(
+        [
+            (2, "permutation", {"first": [(0, None, 1, 1)], "weights": [(0, 0, 1, 1)]}),
+            (2, "permutation", {"second": [(0, None, 1, 1)], "weights": [(0, 2, 1, 1)]}),
+        ]
+    )
+    assert not sym.label_sites
+    told = sym.explain()
+    names = ", ".join(u.name for u in sym)
+    assert f"{names}: draws of the discrete sites do not move along" in told
+    assert "Of the 2 units and of others are the labels in 'z'" in told
+    assert "exchanged only within each array" in told
+    with jax.enable_x64(True):
+        model = functools.partial(concatenated, **options)
+        joint, _ = summed_joint(Case(model, (Y3,), (4, {})))
+        point = read_numpyro_model(model, (Y3,), {}).near(np.random.default_rng(0))
+        means = np.concatenate([point["first"], point["second"]])
+        here = joint(point)
+        for p in map(list, permutations(range(4))):
+            there = {"weights": point["weights"][p], "first": means[p][:2], "second": means[p][2:]}
+            is_true = abs(joint(there) - here) < 1e-8
+            assert is_true == (not options or set(p[:2]) == {0, 1}), p
+
+
+def known_first_state(y):
+    """States 1 and 2 are exchangeable, 0 is where a chain begins: labels of a block of states."""
+    with numpyro.plate("state", 3):
+        trans = numpyro.sample("trans", dist.Dirichlet(jnp.ones(3)))
+        mu = numpyro.sample("mu", dist.Normal(0, 3))
+    state = 0
+    for t in range(len(y)):
+        state = numpyro.sample(f"z{t}", dist.Categorical(trans[state]))
+        numpyro.sample(f"y{t}", dist.Normal(mu[state], 1.0), obs=y[t])
+
+
+def ragged_subjects(y):
+    """Each of two subjects has components of its own, and labels in a site of its own."""
+    with numpyro.plate("subject", 2, dim=-2), numpyro.plate("component", 2, dim=-1):
+        mu = numpyro.sample("mu", dist.Normal(0, 3))
+    for i, rows in enumerate((y[:2], y)):
+        with numpyro.plate(f"rows{i}", len(rows)):
+            z = numpyro.sample(f"z{i}", dist.Categorical(jnp.ones(2) / 2))
+            numpyro.sample(f"y{i}", dist.Normal(mu[i][z], 1.0), obs=rows)
+
+
+def test_labels_of_a_block_of_states_are_said_not_to_move():
+    sym = find_symmetry(known_first_state, Y3)
+    assert [(u.name, u.n) for u in sym] == [("state", 2)]
+    assert not sym.label_sites
+    told = sym.explain()
+    assert "Of the 2 units and of others are the labels in 'z0', 'z1', 'z2'" in told
+    assert "Predictive(model, draws, infer_discrete=True)" in told
+
+
+def test_labels_of_ragged_subjects_are_said_not_to_move():
+    sym = find_symmetry(ragged_subjects, Y3)
+    assert [(u.name, u.n, u.batch) for u in sym] == [("component", 2, (2,))]
+    assert not sym.label_sites
+    assert "labels of some of them (in 'z0', 'z1') cannot be named in values" in sym.explain()

@@ -134,9 +134,35 @@ def told_apart(y):
     numpyro.sample("y", dist.Normal(mu.sum() + 0.5 * z, 1.0).expand([len(y)]).to_event(1), obs=y)
 
 
+def begins_at_zero(y):
+    """Two of three means are exchangeable, and labels of a block of units cannot be named."""
+    known, free = jnp.array([3.0]), dist.Normal(0, 2).expand([2]).to_event(1)
+    mu = jnp.concatenate([known, numpyro.sample("mu", free)])
+    with numpyro.plate("data", len(y)):
+        z = numpyro.sample("z", dist.Categorical(logits=jnp.zeros(3)))
+        numpyro.sample("y", dist.Normal(mu[z], 1.0), obs=y)
+
+
+BLOCK = nsym.Symmetry([nsym.Units("mean", 2, axes={"mu": 0})])
+
+
+@pytest.mark.slow
+def test_of_units_that_labels_cannot_follow_it_is_told_why_they_are_not_used():
+    kernel = nsym.Folded(MixedHMC(HMC(begins_at_zero), num_discrete_updates=1))
+    run(kernel, 5)
+    assert not kernel.sym.units
+    told = kernel.sym.explain()
+    assert "not used, for the discrete sites ['z'] stay as they are drawn. Of the 2 units" in told
+
+
+def test_units_that_labels_cannot_follow_are_refused():
+    with pytest.raises(SymmetryError, match="labels of a block of units cannot be named in values"):
+        run(nsym.Folded(MixedHMC(HMC(begins_at_zero), num_discrete_updates=1), BLOCK), 5)
+
+
 def test_a_site_with_as_many_values_need_not_hold_labels():
     found, lost = with_labels(MEANS.without_values(), told_apart, (Y,), {})
-    assert lost == ()
+    assert not lost
     assert found.label_sites == ()
     with pytest.raises(SymmetryError, match="Without labels z it holds: leave them out of values"):
         run(nsym.Folded(MixedHMC(HMC(told_apart), num_discrete_updates=1), MEANS), 5)

@@ -34,8 +34,8 @@ def label_probabilities(
     :param site: the discrete site, of a model that sums it out.
     :param kwargs: the model's keyword arguments.
     :returns: float64 of shape ``(*sample, *site, values)``; sums over the last axis are 1.
-    :raises SymmetryError: where the model has no such site, it cannot be summed out or stands in a
-        ``scan``, or the draws do not fit the model.
+    :raises SymmetryError: where the model has no such site or it cannot be summed out, or the draws
+        do not fit the model.
 
     >>> import arviz as az, jax.numpy as jnp, numpyro, numpyro.distributions as dist
     >>> def model(y):
@@ -50,7 +50,6 @@ def label_probabilities(
     """
     check_arguments(label_probabilities, locals())
     posterior = posterior_of(data)
-    read_numpyro_model(model, args, kwargs)  # refuses a model that cannot be run, or summed up
     there = discrete_sites(model, args, kwargs)
     if site not in there:
         raise SymmetryError(

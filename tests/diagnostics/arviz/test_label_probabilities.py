@@ -12,6 +12,7 @@ import pytest
 from numpyro import handlers
 from numpyro.contrib.control_flow import scan
 from numpyro.infer.util import log_density
+from numpyro.ops.indexing import Vindex
 
 from numpyro_sym import SymmetryError
 from numpyro_sym.alignment.relabelling import ecr_soft, stephens
@@ -61,25 +62,76 @@ def scanned(y):
     scan(step, 0, y)
 
 
+def scanned_series(y):
+    """Two series in a plate, from a first state that is a site of its own."""
+    mu = numpyro.sample("mu", dist.Normal(0, 3).expand([3]).to_event(1))
+
+    def step(z, value):
+        with numpyro.plate("series", 2):
+            z = numpyro.sample("z", dist.Categorical(logits=jnp.eye(3)[z] + 0.1 * mu))
+            numpyro.sample("y", dist.Normal(mu[z], 1.0), obs=value)
+        return z, None
+
+    with numpyro.plate("series", 2):
+        first = numpyro.sample("first", dist.Categorical(logits=0.2 * mu))
+    scan(step, first, y.reshape(2, 2))
+
+
+def scanned_backwards(y):
+    """What NumPyro sums here is another joint than that of the values, one by one."""
+    mu = numpyro.sample("mu", dist.Normal(0, 3).expand([3]).to_event(1))
+
+    def step(z, value):
+        z = numpyro.sample("z", dist.Categorical(logits=jnp.eye(3)[z] + 0.1 * mu))
+        numpyro.sample("y", dist.Normal(mu[z], 1.0), obs=value)
+        return z, None
+
+    scan(step, 0, y, reverse=True)
+
+
+def scanned_with_memory(y):
+    """Each state depends on the two before it."""
+    mu = numpyro.sample("mu", dist.Normal(0, 3).expand([2]).to_event(1))
+    logits = jnp.array([[[1.0, 0.0], [0.0, 0.5]], [[0.3, 0.0], [0.0, 2.0]]])
+
+    def step(states, value):
+        older, old = states
+        z = numpyro.sample("z", dist.Categorical(logits=Vindex(logits)[older, old]))
+        numpyro.sample("y", dist.Normal(mu[z], 1.0), obs=value)
+        return (old, z), None
+
+    scan(step, (0, 0), jnp.concatenate([y, y[:1]]), history=2)
+
+
+def sampled_at_once(y):
+    mu = numpyro.sample("mu", dist.Normal(0, 3).expand([3]).to_event(1))
+    z = numpyro.sample("z", dist.Categorical(jnp.ones(3) / 3), sample_shape=(4,))
+    numpyro.sample("y", dist.Normal(mu[z], 1.0).to_event(1), obs=y)
+
+
 def by_hand(model, point, site, sites):
     """Sums of the complete-data joint over all values of all discrete sites ``{name: (shape,
     values)}``.
     """
-    entries = [
-        (name, i, n) for name, (shape, n) in sites.items() for i in range(int(np.prod(shape)))
-    ]
-    shape, n = sites[site]
-    total = np.zeros((int(np.prod(shape)), n))
-    for values in product(*(range(n) for _, _, n in entries)):
-        labels = {name: np.zeros(int(np.prod(s)), int) for name, (s, _) in sites.items()}
-        for (name, i, _), value in zip(entries, values, strict=True):
-            labels[name][i] = value
-        data = {name: x.reshape(sites[name][0]) for name, x in labels.items()}
-        density = np.exp(
-            float(log_density(handlers.condition(model, data=data), (Y,), {}, point)[0])
-        )
-        total[np.arange(len(total)), labels[site]] += density
-    return (total / total.sum(-1, keepdims=True)).reshape(*shape, n)
+    sizes = [n for shape, n in sites.values() for _ in range(int(np.prod(shape)))]
+    every = np.array(list(product(*map(range, sizes))))
+    labels, taken = {}, 0
+    for name, (shape, _) in sites.items():
+        size = int(np.prod(shape))
+        labels[name] = jnp.asarray(every[:, taken : taken + size].reshape(-1, *shape))
+        taken += size
+
+    @jax.jit
+    def joints(labels):
+        def joint(z):
+            return log_density(handlers.condition(model, data=z), (Y,), {}, point)[0]
+
+        return jnp.exp(jax.lax.map(joint, labels))
+
+    densities, (_, n) = np.asarray(joints(labels)), sites[site]
+    is_value = np.asarray(labels[site])[..., None] == np.arange(n)
+    total = np.tensordot(densities, is_value, 1)
+    return total / total.sum(-1, keepdims=True)
 
 
 CASES = {
@@ -87,13 +139,17 @@ CASES = {
     "rows of subjects": (of_subjects, "z", {"kind": ((2, 1), 2), "z": ((2, 2), 3)}),
     "kinds of subjects": (of_subjects, "kind", {"kind": ((2, 1), 2), "z": ((2, 2), 3)}),
     "a step of a chain": (chain, "z1", {f"z{i}": ((), 3) for i in range(4)}),
+    "steps of a scan": (scanned, "z", {"z": ((4,), 3)}),
+    "steps of two series": (scanned_series, "z", {"first": ((2,), 3), "z": ((2, 2), 3)}),
+    "before two series": (scanned_series, "first", {"first": ((2,), 3), "z": ((2, 2), 3)}),
+    "steps that remember two": (scanned_with_memory, "z", {"z": ((5,), 2)}),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_they_are_sums_over_all_labels(name):
     model, site, sites = CASES[name]
-    draws = {"mu": RNG.normal(size=(1, 2, 3)) * 2}
+    draws = {"mu": RNG.normal(size=(1, 2, 2 if model is scanned_with_memory else 3)) * 2}
     if model is mixture:
         draws["weights"] = RNG.dirichlet([2.0, 2.0, 2.0], (1, 2))
     found = label_probabilities(planted.arviz({"posterior": draws}), model, Y, site=site)
@@ -127,10 +183,32 @@ def test_relabelling_takes_them():
     ("model", "site", "message"),
     [
         (mixture, "mu", "no discrete site 'mu'; it has \\['z'\\]"),
-        (scanned, "z", "stands in a scan"),
+        (scanned_backwards, "z", "Write the scan forwards"),
+        (sampled_at_once, "z", "has a sample_shape"),
     ],
 )
 def test_refused(model, site, message):
     draws = {"mu": RNG.normal(size=(1, 2, 3)), "weights": np.full((1, 2, 3), 1 / 3)}
     with pytest.raises(SymmetryError, match=message):
         label_probabilities(planted.arviz({"posterior": draws}), model, Y, site=site)
+
+
+def test_a_model_that_cannot_be_run_says_so():
+    data = planted.arviz({"posterior": {"mu": np.zeros((1, 2, 3))}})
+    with pytest.raises(SymmetryError, match=r"'mixture' raised TypeError .* Pass the model's own"):
+        label_probabilities(data, mixture, site="z")
+
+
+def test_the_model_is_read_once():
+    """It is run for its shapes; a reading runs it as it is, and summed out, and so does the one
+    that asks whether it runs alike.
+    """
+    runs = []
+
+    def counted(y):
+        runs.append(None)
+        mixture(y)
+
+    draws = {"mu": np.zeros((1, 2, 3)), "weights": np.full((1, 2, 3), 1 / 3)}
+    label_probabilities(planted.arviz({"posterior": draws}), counted, Y, site="z")
+    assert len(runs) <= 5, "it was read twice"
