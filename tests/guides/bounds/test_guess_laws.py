@@ -130,7 +130,7 @@ def test_levels_fill_every_slot_once_and_their_number_grows_like_the_logarithm()
 
 
 def test_many_units_relabelled_with_their_slots_change_nothing_but_the_order():
-    """Units of the first and the last level change places: slots filled before see no difference."""
+    """A unit of the first level and one of the last change places: slots before see nothing."""
     weights = balance(3 * jax.random.normal(jax.random.key(0), (70, 70)))
     moved = np.arange(70)
     moved[[3, 69]] = moved[[69, 3]]
