@@ -33,12 +33,13 @@ def gram(y):
     numpyro.sample("y", dist.Normal(((w @ w.T) ** 2).sum(), 1).expand(y.shape).to_event(1), obs=y)
 
 
-#: model, arguments, kinds of the units found, and of those folded.
+#: model, arguments, kinds of the units found, and of those folded. A head's sign is the product of
+#: the signs of what stands in it.
 MODELS = {
     "fused attention": (
         fused_attention,
         (X, Y),
-        {"qkv": "signed", "qkv_2": "signed", "qkv.sign": "signed"},
+        {"qkv": "permutation", "qkv_2": "signed", "qkv.sign": "signed"},
         {"qkv": "permutation", "qkv_2": "signed"},
     ),
     "gram": (gram, (Y,), {"w": "signed", "w_2": "signed"}, {"w": "permutation", "w_2": "signed"}),
