@@ -5,12 +5,12 @@ class at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..symmetry import Axis, Units
 from ..symmetry.axis import open_axes
-from ..symmetry.opening import opened_shape
 from .classes import Class, Place, Reading, places
 
 MOST_SINGLE_SIGNS = 64  # units told apart whose signs are listed one by one
@@ -81,11 +81,13 @@ def _flips_of_sets(u: Units, shapes: Mapping[str, Sequence[int]]) -> Iterator[Fl
     """The sign of all units at one index of a dimension of their batch, as the sign of what lies
     there.
     """
-    if not u.has_signs:
+    if not u.has_signs or not u.batch:
         return
     odd = [(site, a) for site, axs in u.placements for a in axs if u.has_factor_on(a)]
-    if not all(_are_all_along(u, a, shapes[site]) for site, a in odd):
-        return
+    for site, a in odd:
+        left = a.left_by_batch(tuple(shapes[site]), u.batch)
+        if left is None or left[a.axis] != a.length(u.n):
+            return  # something else lies along the axis, too, within one set
     for d, length in enumerate(u.batch):
         for i in range(length):
             flip: Flip = frozenset()
@@ -95,24 +97,22 @@ def _flips_of_sets(u: Units, shapes: Mapping[str, Sequence[int]]) -> Iterator[Fl
             yield flip
 
 
-def _are_all_along(u: Units, axis: Axis, shape: Sequence[int]) -> bool:
-    """Whether nothing but these units lies along an axis, within one set."""
-    plain, steps = axis.opened()
-    return opened_shape(tuple(shape), steps)[plain.axis] == axis.length(u.n)
+def _taken_apart(axis: Axis, k: int, length: int) -> np.ndarray:
+    """The positions along one axis of an array, ``(*sets, rest)``, as the runs of a batch along it
+    take them apart; ``(rest,)`` where there are none.
+    """
+    runs = [b for b in axis.batch_runs if isinstance(b, Axis) and b.axis == k]
+    alone = Axis(batch=tuple(replace(run, axis=0) for run in runs))
+    return open_axes(np.arange(length), alone.opened()[1])
 
 
 def _positions_of_set(axis: Axis, shape: Sequence[int], d: int, i: int) -> np.ndarray:
     """Which positions belong to index ``i`` of dimension ``d`` of a batch, along its axis."""
-    plain, steps = axis.opened()
-    numbers = open_axes(_numbered(shape, axis.batch_axes[d]), steps)
-    return np.unique(np.take(numbers, i, plain.batch_axes[d]))
-
-
-def _numbered(shape: Sequence[int], k: int) -> np.ndarray:
-    """An array whose entries are their positions along one axis."""
-    wide = [1] * len(shape)
-    wide[k] = -1
-    return np.broadcast_to(np.arange(shape[k]).reshape(wide), shape)
+    if not isinstance(axis.batch_runs[d], Axis):
+        return np.array([i])
+    k = axis.batch_axes[d]
+    earlier = axis.batch_axes[:d].count(k)  # runs along the same axis come before it
+    return np.take(_taken_apart(axis, k, shape[k]), i, earlier).ravel()
 
 
 def _flip_of(u: Units, which: int | slice, shapes: Mapping[str, Sequence[int]]) -> Flip:
@@ -121,10 +121,8 @@ def _flip_of(u: Units, which: int | slice, shapes: Mapping[str, Sequence[int]]) 
         for axis in axs:
             if not (axis.power or 0) % 2:
                 continue
-            if axis.is_plain:
-                on = axis.positions(u.n)[:, which].ravel()
-            else:
-                on = np.unique(axis.blocks(_numbered(shapes[site], axis.axis), u.n)[..., which, :])
+            positions = _taken_apart(axis, axis.axis, shapes[site][axis.axis])
+            on = positions[..., axis.positions(u.n)[:, which].ravel()].ravel()
             flip ^= {(site, axis.axis, int(p)) for p in on}
     return flip
 

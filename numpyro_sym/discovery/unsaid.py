@@ -20,8 +20,9 @@ from ..models.view import Point
 from ..symmetry import Axis, Element, Units, act_on_axis
 from .batches import lengths_in_common
 
-MOST_MOTIONS = 64  # choices of what moves that are tried for one Units, of each kind
-MOST_BLOCKS = 2  # blocks that are moved together without the others
+MOST_SETS = 64  # choices of where a set may lie that are tried for one Units
+MOST_PARTS = 16  # choices of parts and what goes with them that are tried for one Units
+PARTS = (4, 3, 2)  # of how many equal parts fused arrays are made: gates, queries-keys-values
 
 Mask = np.ndarray  # which entries of an array move; of its number of dimensions
 
@@ -33,11 +34,11 @@ def unsaid_batches(trial: Trial, units: Sequence[Units], notes: list[str]) -> No
             continue
         plain = u.without_scales()
         shapes = trial.view.shapes
-        kinds = [_some_blocks(plain, shapes)]
+        kinds = [islice(_some_parts(plain, shapes), MOST_PARTS)]
         if not u.batch:
-            kinds.append(_sets(plain, shapes))
+            kinds.append(islice(_sets(plain, shapes), MOST_SETS))
         for kind in kinds:
-            for words, masks in islice(kind, MOST_MOTIONS):
+            for words, masks in kind:
                 if _moves_alone(trial, plain, masks):
                     notes.append(
                         f"{u.name}: {words}, which Units cannot say (found by evaluation); the "
@@ -64,36 +65,41 @@ def _moves_alone(trial: Trial, u: Units, masks: Sequence[Mask | None]) -> bool:
     return trial.withstands(move, trial.tried[:1]) and trial.withstands(move)
 
 
-def _some_blocks(
+def _some_parts(
     u: Units, shapes: Mapping[str, tuple[int, ...]]
 ) -> Iterator[tuple[str, list[Mask | None]]]:
-    """One or two of the blocks in which units lie along an axis, and places on other axes or not.
+    """Some of the equal parts of arrays in which units lie repeatedly, and places on other arrays
+    or not: what is left behind is the rest of both, so of parts at most half.
 
     :returns: words for it, and a mask for each axis of the units.
     """
     runs = [(axis, shapes[site]) for site, axs in u.placements for axis in axs]
-    for which, (axis, shape) in enumerate(runs):
-        blocks = range(axis.outer)
-        others: list[list[Mask | None]] = []
-        for i, (_, of_other) in enumerate(runs):
-            everything = np.ones([1] * len(of_other), bool)
-            others.append([None] if i == which else [everything, None])
-        for count in range(1, min(MOST_BLOCKS, axis.outer - 1) + 1):
-            for chosen in combinations(blocks, count):
-                on = _on_blocks(axis, u.n, shape, chosen)
-                for masks in product(*others):
-                    moved = [*masks]
-                    moved[which] = on
-                    yield "some of the blocks along an axis have units of their own", moved
+    tried = set()  # which arrays have parts; two of four parts are one of two
+    for parts in PARTS:
+        has_parts = tuple(axis.outer % parts == 0 for axis, _ in runs)
+        if not any(has_parts) or (parts == 2 and has_parts in tried):
+            continue
+        tried.add(has_parts)
+        for count in range(1, parts // 2 + 1):
+            for chosen in combinations(range(parts), count):
+                choices: list[list[Mask | None]] = []
+                for (axis, shape), several in zip(runs, has_parts, strict=True):
+                    everything = np.ones([1] * len(shape), bool)
+                    on = _on_parts(axis, u.n, shape, parts, chosen) if several else None
+                    choices.append([on] if several else [everything, None])
+                for masks in product(*choices):
+                    yield "some of the blocks along an axis have units of their own", [*masks]
 
 
-def _on_blocks(axis: Axis, n: int, shape: tuple[int, ...], chosen: Sequence[int]) -> Mask:
-    """The entries of units in some of the ``outer`` blocks along an axis."""
+def _on_parts(
+    axis: Axis, n: int, shape: tuple[int, ...], parts: int, chosen: Sequence[int]
+) -> Mask:
+    """The entries of units in some of the equal parts of their ``outer`` repetitions."""
     numbers = axis.blocks(np.arange(np.prod(shape, dtype=int)).reshape(shape), n)
     # The features of a unit come in the order (outer, inner, the other axes).
-    by_block = numbers.reshape(*numbers.shape[:-1], axis.outer, -1)
+    by_part = numbers.reshape(*numbers.shape[:-1], parts, -1)
     on = np.zeros(np.prod(shape, dtype=int), bool)
-    on[by_block[..., list(chosen), :].ravel()] = True
+    on[by_part[..., list(chosen), :].ravel()] = True
     return on.reshape(shape)
 
 
