@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import combinations, permutations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,8 +28,23 @@ from .errors import SymmetryError
 from .opening import opened, why_not_opened
 from .units import Units
 
-#: Inner units' name -> (dimension of their batch, name of the outer units that permute it), each.
-Outers = dict[str, tuple[tuple[int, str], ...]]
+
+class Outer(NamedTuple):
+    """Units that permute a dimension of the batch of others.
+
+    :param dimension: of the inner units' batch.
+    :param name: of the outer units.
+    :param within: for each dimension of the outer units' own batch, which one it is of the inner
+        ones'.
+    """
+
+    dimension: int
+    name: str
+    within: tuple[int, ...]
+
+
+#: Inner units' name -> those that permute their batch, by dimension.
+Outers = dict[str, tuple[Outer, ...]]
 
 
 def outers_of(units: Sequence[Units]) -> Outers:
@@ -40,10 +56,12 @@ def outers_of(units: Sequence[Units]) -> Outers:
     if why := why_no_group(units):
         raise SymmetryError(why)
     units = opened(units).units
-    found: dict[str, list[tuple[int, str]]] = {}
+    found: dict[str, list[Outer]] = {}
     for inner, outer in permutations(units, 2):
         for dimension in _dimensions_moved(outer, inner):
-            found.setdefault(inner.name, []).append((dimension, outer.name))
+            within = _batch_within(outer, inner)
+            assert within is not None  # else they make no group
+            found.setdefault(inner.name, []).append(Outer(dimension, outer.name, within))
     return {name: tuple(sorted(some)) for name, some in found.items()}
 
 
@@ -70,7 +88,7 @@ def _dimensions_moved(outer: Units, inner: Units) -> set[int]:
     return {dimension for _, _, dimension, _ in _meetings(outer, inner)}
 
 
-def batch_within(outer: Units, inner: Units) -> tuple[int, ...] | None:
+def _batch_within(outer: Units, inner: Units) -> tuple[int, ...] | None:
     """For each dimension of the outer units' batch, which dimension it is of the batch that they
     permute.
 
@@ -89,7 +107,7 @@ def _why_no_wreath(outer: Units, inner: Units) -> str | None:
     moved = _dimensions_moved(outer, inner)
     if not moved:
         return None
-    if batch_within(outer, inner) is None:
+    if _batch_within(outer, inner) is None:
         return (
             f"Units {outer.name!r} permute the batch of Units {inner.name!r} and have a batch "
             f"{outer.batch} of their "

@@ -17,7 +17,7 @@ from .axis import Axis
 from .element import Array, Element
 from .errors import SymmetryError
 from .opening import Opened, opened
-from .products import Outers, batch_within, outers_of
+from .products import Outers, outers_of
 from .report import CheckReport
 from .table import text_table
 from .units import Units
@@ -130,8 +130,8 @@ class Symmetry:
         """How many units stand inside each other below these."""
         depth = 0
         for inner in self.units:
-            outers = [name for _, name in self._outers.get(inner.name, ())]
-            if units.name in outers:
+            outers = self._outers.get(inner.name, ())
+            if any(outer.name == units.name for outer in outers):
                 depth = max(depth, 1 + self._depth(inner))
         return depth
 
@@ -150,9 +150,8 @@ class Symmetry:
         """
         check_arguments(Symmetry.outer_of, locals())
         self[units.name]
-        return tuple(
-            (dimension, self[name]) for dimension, name in self._outers.get(units.name, ())
-        )
+        outers = self._outers.get(units.name, ())
+        return tuple((outer.dimension, self[outer.name]) for outer in outers)
 
     def axis_of_sets(self, outer: Units, inner: Units) -> Axis | None:
         """Where outer units lie on arrays ``(*batch, ...)`` that hold something of each set of
@@ -168,11 +167,9 @@ class Symmetry:
         [1 over 0]
         """
         check_arguments(Symmetry.axis_of_sets, locals())
-        for dimension, name in self._outers.get(self[inner.name].name, ()):
-            if name == outer.name:
-                there = {u.name: u for u in opened(self.units).units}
-                within = batch_within(there[outer.name], there[inner.name])
-                return Axis(dimension, batch=within)
+        for found in self._outers.get(self[inner.name].name, ()):
+            if found.name == outer.name:
+                return Axis(found.dimension, batch=found.within)
         return None
 
     def __getitem__(self, name: str) -> Units:
@@ -417,17 +414,14 @@ class Symmetry:
 
         Its set ``c`` is the set of ``element`` to whose place the outer permutation sends ``c``.
         """
-        dimensions = {name: dimension for dimension, name in self._outers.get(u.name, ())}
-        outermost_first = reversed(self.in_order_of_action) if dimensions else ()
+        outers = {outer.name: outer for outer in self._outers.get(u.name, ())}
+        outermost_first = reversed(self.in_order_of_action) if outers else ()
         # Each finds the sets where those outside of it have not moved them yet.
-        for outer in outermost_first:
-            if outer.name in dimensions:
-                sent_to = algebra.inverse(h[outer.name]).permutation
-                axis = self.axis_of_sets(outer, u)
-                within = axis.batch_axes if axis else ()
-                element = algebra.moved_batch(
-                    element, sent_to, dimensions[outer.name], len(u.batch), within
-                )
+        for v in outermost_first:
+            if v.name in outers:
+                dimension, name, within = outers[v.name]
+                sent_to = algebra.inverse(h[name]).permutation
+                element = algebra.moved_batch(element, sent_to, dimension, len(u.batch), within)
         return element
 
     def elements(self) -> Elements:

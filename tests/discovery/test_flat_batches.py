@@ -9,6 +9,7 @@ import numpyro
 import numpyro.distributions as dist
 import pytest
 from jax.scipy.special import logsumexp
+from registry import BY_NAME
 from zoo import X3, Y, normal, observe
 
 from numpyro_sym import Axis, Units, find_symmetry
@@ -24,18 +25,6 @@ def attended(q, k, v):
     weights = jax.nn.softmax(jnp.einsum("bthi,bshi->bhts", q, k), axis=-1)
     heads = jnp.einsum("bhts,bshi->bthi", weights, v)
     return heads.reshape(ROWS, 3, -1)
-
-
-def attention(y):
-    q, k, v = ((TOKENS @ normal(name, 4, 6)).reshape(ROWS, 3, 2, 3) for name in "qkv")
-    observe((attended(q, k, v) @ normal("out", 6)).sum(1), y)
-
-
-ATTENTION = [
-    Units("head", 2, axes=dict.fromkeys("qkv", HEADS) | {"out": Axis(0, inner=3)}),
-    Units("query-key", 3, batch=2, kind="signed", incoming={"q": INTO}, outgoing={"k": INTO}),
-    Units("value", 3, batch=2, kind="signed", incoming={"v": INTO}, outgoing={"out": OUT_OF}),
-]
 
 
 def grouped_queries(y):
@@ -212,7 +201,6 @@ LAST_MAJOR = [
 
 SUBJECTS = np.random.default_rng(0).normal(size=(4, 9))
 FOUND = {
-    "attention": (attention, Y, ATTENTION),
     "grouped queries": (grouped_queries, Y, GROUPED_QUERIES),
     "stacked": (stacked, Y, STACKED),
     "grouped convolution, channels last": (convolved, Y, CONVOLVED),
@@ -222,14 +210,22 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("name", FOUND)
+#: The registry has these already.
+REGISTERED = ("attention-flat", "grouped-convolution")
+
+
+@pytest.mark.parametrize("name", [*FOUND, *REGISTERED])
 def test_each_set_has_units_of_its_own(name):
-    model, y, units = FOUND[name]
-    sym = find_symmetry(model, y)
+    if name in REGISTERED:
+        model, args, units = BY_NAME[name].model, BY_NAME[name].args, BY_NAME[name].sym
+    else:
+        model, y, units = FOUND[name]
+        args = (y,)
+    sym = find_symmetry(model, *args)
     found = {where(u) for u in sym if u.n > 1}
     assert found == {where(u) for u in units}
     assert not any("evaluated" in some for some in sym.caveats.values())
-    assert sym.check(model, y).rows
+    assert sym.check(model, *args).rows
 
 
 def shared_gain(y):
@@ -274,8 +270,8 @@ def test_heads_that_are_told_apart_have_units_of_their_own_all_the_same():
 
 
 def fused(y, as_array):
-    """Queries, keys and values in one array, split as programs split them."""
-    qkv = TOKENS @ normal("qkv", 4, 18)
+    """Queries, keys and values in one array, and one of biases, split as programs split them."""
+    qkv = TOKENS @ normal("qkv", 4, 18) + normal("bias", 18)
     if as_array:
         q, k, v = jnp.moveaxis(qkv.reshape(ROWS, 3, 3, 2, 3), 2, 0)
     else:
