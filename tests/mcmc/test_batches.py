@@ -62,6 +62,13 @@ def test_a_sorted_section_has_one_representative(name):
         _assert_one_representative(sym, sorted_section(sym, _shapes(name)), *_on_orbit(name, 1))
 
 
+def test_a_section_names_axes_as_they_were_given():
+    """Not those of the arrays that it reads, on which each run of a batch is an axis of its own."""
+    name = "attention-flat"
+    told = str(sorted_section(BY_NAME[name].sym, _shapes(name)))
+    assert "value: sorted by v[1 over (1, 3 each)], v[1 over (1, 3 each)] made positive" in told
+
+
 @pytest.mark.parametrize(
     "name",
     ["subjects", "scanned", "ensemble-small", "attention-inner", "attention-flat", "signed-groups"],

@@ -41,6 +41,7 @@ class Key:
     :param ndim: how many dimensions the array has.
     :param opening: what the array goes through first, so that each run of a batch is an axis of
         its own: all the rest is said of what comes out.
+    :param given: where the units lie on the array as it comes, for words; ``None``: as ``axis``.
     """
 
     site: str
@@ -52,6 +53,7 @@ class Key:
     row: int = 0
     ndim: int = 1
     opening: tuple[Step, ...] = ()
+    given: Axis | None = None
 
     @property
     def odd(self) -> bool:
@@ -99,7 +101,7 @@ class Key:
             what = "sum of "
         square = "**2" if self.squared else ""
         row = f", row {self.row}" if self.row else ""
-        return f"{what}{self.site}{square}{self.axis}{row}"
+        return f"{what}{self.site}{square}{self.given or self.axis}{row}"
 
 
 @dataclass(frozen=True)
@@ -286,14 +288,16 @@ def exact_keys(
     """A key for each axis that units lie on, the same on all points of an orbit while ``others``
     are not in order.
     """
-    way = opened([u, *others], {site: len(shape) for site, shape in shapes.items()})
+    ndims = {site: len(shape) for site, shape in shapes.items()}
+    way = opened([u, *others], ndims)
     shapes = way.shapes(shapes)
     mine, *rest = way.units
     keys = []
-    for site, axs in mine.placements:
-        for axis in axs:
+    for site, axs in u.placements:
+        for given, axis in zip(axs, mine.axes[site], strict=True):
             key = _key(mine, site, axis, rest, shapes[site])
-            keys.append(replace(key, opening=way.steps.get(site, ())))
+            how = way.steps.get(site, ())
+            keys.append(replace(key, opening=how, given=given.resolved(ndims[site])))
     return keys
 
 
