@@ -40,6 +40,7 @@ from .beliefs import (
     signed,
     summed_out,
 )
+from .one_pass import is_enough, log_one_pass, one_pass_order, sample_one_pass
 from .orbit import Drawn
 from .outer import inner_units, outer_fit
 from .slot_filling import BLOCKS, ROUNDS, balance, log_guess, sample_guess
@@ -145,6 +146,18 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> 
     :returns: a scalar; over all ``g`` the exponentials of ``log_tau(sym, sym.act(g, x), q)`` add up
         to 1.
     """
+    slot_by_slot = jax.checkpoint(partial(_log_slot_by_slot, sym, effort=effort))
+    order = one_pass_order(sym, x)
+    if order is None:
+        return slot_by_slot(x, q)
+    # Kept for the gradient: what goes in. What is kept in one branch would be made room for in
+    # the other.
+    in_one_pass = jax.checkpoint(partial(log_one_pass, sym, order))
+    return jax.lax.cond(is_enough(sym, order, q), in_one_pass, slot_by_slot, x, q)
+
+
+def _log_slot_by_slot(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort) -> jax.Array:
+    """Log probability of the identity, with what is left rescaled on the way."""
     x, q = reordered(sym, slot_order(sym, q), x, q)
     total = jnp.zeros(())
     for u, filled, blocks in _plan(sym, effort):
@@ -219,6 +232,21 @@ def sample_tau(
     :param rng_key: a JAX random key.
     :returns: ``{units name: Element}``.
     """
+    slot_by_slot = partial(_sample_slot_by_slot, sym, effort=effort)
+    order = one_pass_order(sym, x)
+    if order is None:
+        return slot_by_slot(rng_key, x, q)
+
+    def in_one_pass(rng_key: jax.Array, x: Sites, q: Gaussian) -> Elements:
+        return sample_one_pass(rng_key, sym, order, x, q)
+
+    return jax.lax.cond(is_enough(sym, order, q), in_one_pass, slot_by_slot, rng_key, x, q)
+
+
+def _sample_slot_by_slot(
+    sym: Symmetry, rng_key: jax.Array, x: Sites, q: Gaussian, effort: Effort
+) -> Elements:
+    """A random element, inverted, with what is left rescaled on the way."""
     order = slot_order(sym, q)
     x, q = reordered(sym, order, x, q)
     total = sym.identity()

@@ -40,6 +40,21 @@ class Fit(NamedTuple):
         return self.even + size + jnp.log(1 + jnp.exp(-2 * size))
 
 
+class Rows(NamedTuple):
+    """Units' values with the Normals of their slots, ``(*batch, n, entries)`` each.
+
+    :param x: values.
+    :param loc: means.
+    :param variance: variances.
+    :param spread: variances of ``x``, for expected log densities.
+    """
+
+    x: jax.Array
+    loc: jax.Array
+    variance: jax.Array
+    spread: jax.Array | None = None
+
+
 class Belief(NamedTuple):
     """Probability that unit ``i`` is in slot ``j``, and the mean of its sign there: ``(*batch, n,
     n)`` each.
@@ -118,20 +133,36 @@ def fit_of(
     :param spread: variances of ``x``; with them, expected log densities.
     :returns: a :class:`Fit` of arrays ``(*batch, n, n)``.
     """
-    each: dict[bool, list[list[jax.Array]]] = {False: [], True: []}
+    parts = rows_of(sym, u, beliefs, x, q, spread)
+    fits = [normal_rows(*rows, turns=turns) for turns, rows in parts.items()]
+    return jax.tree.map(lambda *each: sum(each), *fits)
+
+
+def rows_of(
+    sym: Symmetry,
+    u: Units,
+    beliefs: Mapping[str, Belief],
+    x: Sites,
+    q: Gaussian,
+    spread: Sites | None = None,
+) -> dict[bool, Rows]:
+    """The units' values and Normals, entries of all sites side by side: one matrix product does
+    for all of them. Parameters as for :func:`fit_of`.
+
+    :returns: apart, those that turn with the sign (``True``) and those that do not.
+    """
+    each: dict[bool, list[Rows]] = {False: [], True: []}
     for site, axes in u.placements:
         for axis in axes:
             loc, variance = averaged(sym, site, beliefs, q, but=[(u, axis)])
-            of_site = [x[site], loc, variance] + ([] if spread is None else [spread[site]])
-            each[odd(u, axis)].append([axis.blocks(a, u.n) for a in of_site])
-    fits = []
-    for turns, of_sites in each.items():
-        if of_sites:  # entries of all sites side by side: one matrix product for all of them
-            x_rows, loc, variance, *spreads = (
-                jnp.concatenate(rows, -1) for rows in zip(*of_sites, strict=True)
-            )
-            fits.append(normal_rows(x_rows, loc, variance, turns, *spreads))
-    return jax.tree.map(lambda *parts: sum(parts), *fits)
+            of_site = Rows(x[site], loc, variance, None if spread is None else spread[site])
+            rows = jax.tree.map(lambda a, axis=axis: axis.blocks(a, u.n), of_site)
+            each[odd(u, axis)].append(rows)
+    return {
+        turns: jax.tree.map(lambda *of_sites: jnp.concatenate(of_sites, -1), *rows)
+        for turns, rows in each.items()
+        if rows
+    }
 
 
 def averaged(
@@ -155,7 +186,12 @@ def averaged(
 
 
 def normal_rows(
-    x: jax.Array, loc: jax.Array, variance: jax.Array, turns: bool, spread: jax.Array | float = 0.0
+    x: jax.Array,
+    loc: jax.Array,
+    variance: jax.Array,
+    spread: jax.Array | None = None,
+    *,
+    turns: bool,
 ) -> Fit:
     """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the
     sign apart.
@@ -170,7 +206,8 @@ def normal_rows(
     precision = 1 / variance
     square = (loc**2 * precision + jnp.log(2 * jnp.pi * variance)).sum(-2)[..., None, :]
     cross = jnp.matmul(x, loc * precision, precision="highest")
-    even = -0.5 * (jnp.matmul(x**2 + spread, precision, precision="highest") + square)
+    of_square = x**2 if spread is None else x**2 + spread
+    even = -0.5 * (jnp.matmul(of_square, precision, precision="highest") + square)
     return Fit(even, cross) if turns else Fit(even + cross, jnp.zeros_like(cross))
 
 

@@ -9,6 +9,7 @@ inside, which is a permanent, approximated where sets are large.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -119,11 +120,9 @@ def _pairs(
         blocks = jnp.moveaxis(axis.blocks(a, v.n), front, range(len(front)))
         return blocks.reshape(u.sets, *blocks.shape[len(front) - 1 :])
 
-    against_each = jax.vmap(normal_rows, (None, 0, 0, None))
-    pairs = jax.vmap(against_each, (0, None, None, None))
-    return jax.vmap(pairs, (0, 0, 0, None))(
-        by_set(x[site]), by_set(loc), by_set(variance), odd(v, axis)
-    )
+    against_each = jax.vmap(partial(normal_rows, turns=odd(v, axis)), (None, 0, 0))
+    pairs = jax.vmap(against_each, (0, None, None))
+    return jax.vmap(pairs)(by_set(x[site]), by_set(loc), by_set(variance))
 
 
 def log_sum_of_orders(log_weights: jax.Array) -> jax.Array:
