@@ -40,6 +40,7 @@ from .beliefs import (
     signed,
     summed_out,
 )
+from .either_way import either_way
 from .one_pass import is_enough, log_one_pass, one_pass_order, sample_one_pass
 from .orbit import Drawn
 from .outer import inner_units, outer_fit
@@ -146,14 +147,12 @@ def log_tau(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort = TRAINING) -> 
     :returns: a scalar; over all ``g`` the exponentials of ``log_tau(sym, sym.act(g, x), q)`` add up
         to 1.
     """
-    slot_by_slot = jax.checkpoint(partial(_log_slot_by_slot, sym, effort=effort))
+    slot_by_slot = partial(_log_slot_by_slot, sym, effort=effort)
     order = one_pass_order(sym, x)
     if order is None:
         return slot_by_slot(x, q)
-    # Kept for the gradient: what goes in. What is kept in one branch would be made room for in
-    # the other.
-    in_one_pass = jax.checkpoint(partial(log_one_pass, sym, order))
-    return jax.lax.cond(is_enough(sym, order, q), in_one_pass, slot_by_slot, x, q)
+    in_one_pass = partial(log_one_pass, sym, order)
+    return either_way(lambda _, q: is_enough(sym, order, q), in_one_pass, slot_by_slot)(x, q)
 
 
 def _log_slot_by_slot(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort) -> jax.Array:

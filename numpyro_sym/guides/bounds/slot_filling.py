@@ -33,7 +33,7 @@ UNIFORM_SHARE = 1e-4
 
 _FLOOR = -12.0  # of log weights after balancing: float32 holds products of two and their inverses
 _TOP = 1 - 1e-6
-_SINGLE = 16  # the last so many slots are a block each: matrices are small there
+_SINGLE = 64  # the last so many slots are a block each: matrices are small there
 
 
 class Level(NamedTuple):
@@ -67,7 +67,7 @@ def levels(n: int, blocks: int) -> list[Level]:
     return [*result, Level(start, n - start, 1)] if start < n else result
 
 
-def balance(log_weights: jax.Array, steps: int = 5) -> jax.Array:
+def balance(log_weights: jax.Array, steps: int = 2) -> jax.Array:
     """A nearly doubly stochastic matrix (Sinkhorn): rows and columns rescaled in turn.
 
     :param log_weights: floats of shape ``(n, n)``.
@@ -120,10 +120,8 @@ def _level(
     scales = _column_scales(weights, left, left, column, rounds)
     # Every column of the level by the scale of its own block.
     own = scales[slots // size, slots]
-    share, peak = _shares(weights[:, : level.slots] * own, weights, scales * after)
-    scores = _scores(share, peak, np.arange(n)[:, None] >= slots, n - slots)
-    at_identity = jnp.where(np.arange(n)[:, None] == slots, scores, 0).sum(0)
-    return jnp.log(_with_uniform_share(at_identity / scores.sum(0), n - slots)), scales[-1]
+    probs = _at_identity(*_rows_left(weights[:, : level.slots] * own, weights, scales * after))
+    return jnp.log(_with_uniform_share(probs, n - slots)), scales[-1]
 
 
 def _column_scales(
@@ -143,18 +141,28 @@ def _column_scales(
     return column
 
 
-def _shares(scaled: jax.Array, weights: jax.Array, later: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Each slot's share of its unit's row, and about how much of the row the largest other entry
-    is, once the slots before it are filled.
+class Left(NamedTuple):
+    """What is left of each unit's row once the slots before a slot are filled: ``(units, blocks *
+    size)`` each.
+
+    :param own: the slot's weight.
+    :param others: the sum of the weights of the slots after it.
+    :param squares: the sum of their squares.
+    """
+
+    own: jax.Array
+    others: jax.Array
+    squares: jax.Array
+
+
+def _rows_left(scaled: jax.Array, weights: jax.Array, later: jax.Array) -> Left:
+    """Rows left for each slot of a level's blocks.
 
     :param scaled: the weights of the blocks' slots, columns rescaled: ``(units, blocks * size)``.
     :param later: column scales of the slots after each block, else 0: ``(blocks, slots)``.
-    :returns: two arrays of the shape of ``scaled``.
     """
     others = _after(scaled, (later @ weights.T).T)
-    squares = _after(scaled**2, (later**2 @ (weights**2).T).T)
-    row = scaled + others
-    return scaled / row, jnp.minimum(jnp.sqrt(squares / row**2 + 1e-14), _TOP)
+    return Left(scaled, others, _after(scaled**2, (later**2 @ (weights**2).T).T))
 
 
 def _after(x: jax.Array, beyond: jax.Array) -> jax.Array:
@@ -170,20 +178,81 @@ def _after(x: jax.Array, beyond: jax.Array) -> jax.Array:
     return sums.reshape(x.shape)
 
 
-def _scores(share: jax.Array, peak: jax.Array, left: ArrayLike, number: ArrayLike) -> jax.Array:
-    """Weights times permanents of their minors, up to what all units of a slot share.
+class Scores(NamedTuple):
+    """Weights times permanents of their minors, up to what all units of a slot share, and what
+    they are made of: ``(units, slots)`` each.
 
-    :param share: as from :func:`_shares`, with the units along the first dimension.
+    :param value: the scores; 0 for units that are not left.
+    :param b: the slot's share of a unit's row, as a share of all units'.
+    :param peak: about how much of the row the largest other entry is.
+    :param total: the sum of the slot's shares of all rows: ``(slots,)``.
+    """
+
+    value: jax.Array
+    b: jax.Array
+    peak: jax.Array
+    total: jax.Array
+
+
+def _scores(rows: Left, left: ArrayLike, number: ArrayLike) -> Scores:
+    """Scores of the units in slots.
+
+    :param rows: of shape ``(units, slots)``, or ``(units,)`` for one slot.
     :param left: which units are left for the slot.
     :param number: how many.
-    :returns: floats of the shape of ``share``, 0 for units that are not left.
     """
     number = jnp.asarray(number)
-    rest, share = 1 - share, jnp.where(left, share, 0)
-    b = jnp.clip(share / share.sum(0), 1e-30, _TOP)
+    row = rows.own + rows.others
+    share = jnp.where(left, rows.own / row, 0)
+    peak = jnp.minimum(jnp.sqrt(rows.squares / row**2 + 1e-14), _TOP)
+    total = share.sum(0)
+    b = jnp.clip(share / total, 1e-30, _TOP)
     fewer = jnp.maximum(number - 1, 1)
     uniform = (number - 1) * jnp.log((jnp.maximum(number - 2, 0) + b) / fewer)
-    return jnp.where(left, b * (1 - peak) / (1 - b) * jnp.exp(peak - rest - uniform), 0)
+    value = jnp.where(left, b * (1 - peak) / (1 - b) * jnp.exp(peak + share - 1 - uniform), 0)
+    return Scores(value, b, peak, total)
+
+
+@jax.custom_jvp
+def _at_identity(own: jax.Array, others: jax.Array, squares: jax.Array) -> jax.Array:
+    """Probability of unit ``s`` for slot ``s``, for the first slots: ``(slots,)``.
+
+    Parameters as of :class:`Left`.
+    """
+    return _probs_at_identity(Left(own, others, squares))[0]
+
+
+@_at_identity.defjvp
+def _at_identity_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    """The gradient written out: one pass in place of the several that a compiler finds."""
+    rows = Left(*primals)
+    probs, scores = _probs_at_identity(rows)
+    units, slots = rows.own.shape
+    own = np.arange(units)[:, None] == np.arange(slots)
+    number = units - np.arange(slots)
+    b, peak = scores.b, scores.peak
+    # Of the log probability in the logs of the scores, times the probability.
+    to_score = probs * (own - scores.value / scores.value.sum(0))
+    fewer = np.maximum(number - 2, 0) + b
+    to_b = to_score * (1 / b + 1 / (1 - b) - (number - 1) / fewer)
+    left = np.arange(units)[:, None] >= np.arange(slots)
+    to_share = jnp.where(left, to_score + (to_b - (to_b * b).sum(0)) / scores.total, 0)
+    to_peak = jnp.where(peak < _TOP, -to_score * peak / (1 - peak), 0)
+    row = rows.own + rows.others
+    of_peak = to_peak * peak / row
+    tangent = (
+        (to_share * rows.others / row**2 - of_peak) * tangents[0]
+        - (to_share * rows.own / row**2 + of_peak) * tangents[1]
+        + to_peak / (2 * peak * row**2) * tangents[2]
+    )
+    return probs, tangent.sum(0)
+
+
+def _probs_at_identity(rows: Left) -> tuple[jax.Array, Scores]:
+    units, slots = rows.own.shape
+    left = np.arange(units)[:, None] >= np.arange(slots)
+    scores = _scores(rows, left, units - np.arange(slots))
+    return jnp.diagonal(scores.value) / scores.value.sum(0), scores
 
 
 def _with_uniform_share(probs: jax.Array, number: ArrayLike) -> jax.Array:
@@ -233,12 +302,12 @@ def sample_guess(
             )
             scaled = jax.lax.dynamic_slice_in_dim(weights * scales, first, size, 1)
             later = scales * (jnp.arange(n) >= first + size)
-            columns = jax.tree.map(jnp.transpose, _shares(scaled, weights, later))
+            rows = jax.tree.map(jnp.transpose, _rows_left(scaled, weights, later))
 
             def draw(left: jax.Array, step: tuple) -> tuple[jax.Array, jax.Array]:
-                slot, share, peak = step
+                slot, rows = step
                 number = n - slot
-                scores = _scores(share, peak, left, number)
+                scores = _scores(rows, left, number).value
                 probs = _with_uniform_share(scores / scores.sum(), number)
                 drawn = jax.random.categorical(
                     keys[slot], jnp.where(left, jnp.log(probs), -jnp.inf)
@@ -246,7 +315,7 @@ def sample_guess(
                 unit = jnp.where((start <= slot) & (slot < end), drawn, jnp.argmax(left))
                 return left.at[unit].set(False), unit
 
-            left, block = jax.lax.scan(draw, left, (first + jnp.arange(size), *columns))
+            left, block = jax.lax.scan(draw, left, (first + jnp.arange(size), rows))
             return (left, scales[0]), block
 
         (left, column), block = jax.lax.scan(fill, (left, column), firsts)
