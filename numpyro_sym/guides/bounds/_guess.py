@@ -6,10 +6,12 @@ is at least ``log|G| + E_q[log tau(e | w)]`` (Barber and Agakov 2003). ``tau`` i
 relation between units and slots alone, ``tau(hg | hw) = tau(g | w)``; so it need never be sampled,
 and its normalisation reads ``sum_g tau(e | g^-1 w) = 1``.
 
-Here ``tau`` fills the slots of one ``Units`` after the other, the most identifiable slot first;
-what is not yet filled enters through beliefs about it (:mod:`~numpyro_sym.guides.bounds.beliefs`).
-The sets of a batch are filled side by side. Units that permute the sets of others come first, from
-evidence that does not depend on the order inside a set (:mod:`~numpyro_sym.guides.bounds.outer`).
+Where the guide's parameters keep the units well apart, ``tau`` is told in one pass
+(:mod:`~numpyro_sym.guides.bounds.one_pass`). Elsewhere it fills the slots of one ``Units`` after
+the other, the most identifiable slot first; what is not yet filled enters through beliefs about it
+(:mod:`~numpyro_sym.guides.bounds.beliefs`). The sets of a batch are filled side by side. Units that
+permute the sets of others come first, from evidence that does not depend on the order inside a set
+(:mod:`~numpyro_sym.guides.bounds.outer`).
 """
 
 from __future__ import annotations
@@ -217,7 +219,7 @@ def _log_steps(u: Units, fit: Fit, effort: Effort) -> jax.Array:
     """Log probability that the guess gives to each unit in its own slot, the units before it in
     theirs.
     """
-    log_probs = log_guess(balance(summed_out(u, fit)), effort.rounds, effort.blocks)
+    log_probs = log_guess(balance(summed_out(u, fit), 2), effort.rounds, effort.blocks)
     return log_probs + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd)) if signed(u) else log_probs
 
 
@@ -291,7 +293,7 @@ def _fill_one_set(
     anew = (block[0] == 0) | jax.random.bernoulli(key_change, CHANGE)
     which = jnp.where(anew, jax.random.randint(key_which, (), 0, len(fits.even)), which)
     fit = jax.tree.map(lambda each: each[which], fits)
-    weights = balance(summed_out(u, fit))
+    weights = balance(summed_out(u, fit), 2)
     units = sample_guess(key_units, weights, block[0], block[1], effort.rounds, effort.blocks)
     factor = jnp.ones(u.n)
     if signed(u):

@@ -19,7 +19,7 @@ from math import prod
 import jax
 import jax.numpy as jnp
 
-from ...symmetry import Element, Symmetry, Units
+from ...symmetry import Axis, Element, Symmetry, Units
 from ...symmetry.symmetry import Elements
 from .beliefs import Fit, Gaussian, Rows, Sites, in_every_set, normal_rows, rows_of, signed
 from .outer import inner_units
@@ -45,26 +45,27 @@ def one_pass_order(sym: Symmetry, sites: Sites) -> list[Units] | None:
         return None
     left, order = list(sym.units), []
     while left:
-        told = [_told_alone(u, left) for u in left]
-        entries = [sum(prod(jnp.shape(sites[s])) for s in u.sites) / (u.n * u.sets) for u in told]
+        told_by = [_arrays_alone(u, left) for u in left]
+        entries = [
+            sum(prod(jnp.shape(sites[name])) for name in arrays) / (u.n * u.sets)
+            for u, arrays in zip(left, told_by, strict=True)
+        ]
         most = max(range(len(left)), key=lambda i: entries[i])
-        if not entries[most]:
+        if not told_by[most]:
             return None
-        order.append(told[most])
+        order.append(left[most].with_axes(told_by[most], values={}))
         del left[most]
     return order
 
 
-def _told_alone(u: Units, unknown: Sequence[Units]) -> Units:
-    """Units on those of their arrays that hold no other unknown units, nor themselves twice."""
+def _arrays_alone(u: Units, unknown: Sequence[Units]) -> dict[str, tuple[Axis, ...]]:
+    """The arrays of units that hold no other unknown units, nor themselves on several axes."""
     others = [v for v in unknown if v is not u]
-    return u.with_axes(
-        {
-            site: axes
-            for site, axes in u.axes.items()
-            if len({axis.axis for axis in axes}) == 1 and not any(site in v.sites for v in others)
-        }
-    )
+    return {
+        site: axes
+        for site, axes in u.axes.items()
+        if len({axis.axis for axis in axes}) == 1 and not any(site in v.sites for v in others)
+    }
 
 
 def is_enough(sym: Symmetry, order: Sequence[Units], q: Gaussian) -> jax.Array:
@@ -76,8 +77,8 @@ def is_enough(sym: Symmetry, order: Sequence[Units], q: Gaussian) -> jax.Array:
     :returns: a boolean.
     """
     q = jax.lax.stop_gradient(q)
-    cost = sum(_overlap(_fit(sym, u, q.loc, q, spread=q.variance)) for u in order)
-    return cost <= ENOUGH
+    each = [_overlap(_fit(sym, u, q.loc, q, spread=q.variance)) for u in order]
+    return jnp.stack(each).sum() <= ENOUGH
 
 
 def _overlap(fit: Fit) -> jax.Array:

@@ -67,10 +67,11 @@ def levels(n: int, blocks: int) -> list[Level]:
     return [*result, Level(start, n - start, 1)] if start < n else result
 
 
-def balance(log_weights: jax.Array, steps: int = 2) -> jax.Array:
+def balance(log_weights: jax.Array, steps: int = 5) -> jax.Array:
     """A nearly doubly stochastic matrix (Sinkhorn): rows and columns rescaled in turn.
 
     :param log_weights: floats of shape ``(n, n)``.
+    :param steps: how often; 2 are enough where slots are filled, whose blocks rescale anew.
     :returns: floats of shape ``(n, n)``, at least ``exp(-12)``.
     """
     # In logs first, where a row may be hundreds of nats below another. What is taken from whole

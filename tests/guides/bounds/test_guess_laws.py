@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.scipy.special import logsumexp
+from jax.test_util import check_grads
 
 from numpyro_sym.guides.bounds import _guess as guess_module
 from numpyro_sym.guides.bounds import slot_filling
@@ -97,15 +98,21 @@ def test_blocks_of_several_slots_sum_to_one_over_all_orders(short_levels, n, blo
 def test_negative_control_shares_that_know_the_own_slot_do_not_sum_to_one(
     short_levels, monkeypatch
 ):
-    shares = slot_filling._shares
+    rows_left = slot_filling._rows_left
 
     def knowing(*args):
-        share, peak = shares(*args)
-        return share * (1 + jnp.eye(*share.shape)), peak
+        rows = rows_left(*args)
+        return rows._replace(own=rows.own * (1 + jnp.eye(*rows.own.shape)))
 
-    monkeypatch.setattr(slot_filling, "_shares", knowing)
+    monkeypatch.setattr(slot_filling, "_rows_left", knowing)
     weights = balance(jax.random.normal(jax.random.key(0), (6, 6)))
     assert abs(probabilities(weights, 3).sum() - 1) > 0.1
+
+
+def test_gradients_written_out_are_those_of_the_values(short_levels):
+    weights = balance(jax.random.normal(jax.random.key(0), (8, 8)))
+    told = jax.jit(lambda w: log_guess(w, 2, 4).sum())
+    check_grads(told, (weights,), order=1, modes=("fwd", "rev"), eps=1e-6)
 
 
 def test_blocks_of_several_slots_are_drawn_as_told(short_levels):
