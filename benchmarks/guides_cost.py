@@ -1,13 +1,26 @@
-"""Cost of one SVI step, one particle, against AutoNormal in the same run: median seconds and
-memory, as ratios.
+"""What one SVI step costs against AutoNormal's, by width and depth: processor time, memory and
+compiling, all ratios within one run.
 
-Memory is what XLA says the compiled steps need: arguments, results and everything in between.
+Units apart: guides as they start by default. Units that overlap: every scale 2, as wide as the
+locations lie, which takes the other way through the bound (docs/guides.md). Memory is what XLA says
+that the compiled steps need: arguments, results and everything in between. A JSON line a network.
 
-python benchmarks/guides_cost.py [--steps 200]
+python benchmarks/guides_cost.py [--quick] [--steps 100] [--mnist FOLDER]
 """
 
+import os
+
+os.environ["XLA_FLAGS"] = (
+    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1 "
+    + os.environ.get("XLA_FLAGS", "")
+)
+
 import argparse
+import gzip
+import json
 import time
+from importlib.metadata import version
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -22,73 +35,129 @@ from numpyro_sym.guides import AutoSymmetrizedNormal
 from numpyro_sym.symmetry import text_table
 
 #: Steps in one call, so that the call itself does not count.
-TOGETHER = 20
+TOGETHER = 10
+
+#: widths of the hidden layers, rows, inputs, whether units are apart.
+NETWORKS = [
+    *(([n], 442, 10, True) for n in (8, 16, 32, 64, 128, 256, 512, 1024)),
+    *(([n], 442, 10, False) for n in (8, 32, 64, 128, 256, 512)),
+    *(([n], 20_000, 10, True) for n in (8, 64, 256)),
+    *(([n] * 2, 442, 10, True) for n in (8, 16, 32, 64, 128, 256)),
+    *(([n] * 2, 442, 10, False) for n in (8, 32, 64)),
+    *(([n] * 3, 442, 10, True) for n in (8, 32, 64, 128)),
+    ([64] * 2, 20_000, 10, True),
+    ([64] * 3, 20_000, 10, True),
+]
+QUICK = [([32], 442, 10, True), ([32], 442, 10, False), ([16, 16], 442, 10, True)]
+IMAGES = [[64], [512], [512, 512]]
 
 
-def network(x, y, width):
+def network(x, y, widths, outputs):
+    """tanh layers; a Normal for one output, classes for more."""
+
     def normal(name, *shape):
         return numpyro.sample(name, dist.Normal(0, 1).expand(shape).to_event(len(shape)))
 
-    hidden = jnp.tanh(x @ normal("w1", x.shape[1], width) + normal("b1", width))
-    numpyro.sample("y", dist.Normal(hidden @ normal("w2", width, 1)[:, 0], 0.7).to_event(1), obs=y)
+    sizes = [x.shape[1], *widths]
+    for i, width in enumerate(widths):
+        x = jnp.tanh(x @ normal(f"w{i}", sizes[i], width) + normal(f"b{i}", width))
+    out = x @ normal(f"w{len(widths)}", widths[-1], outputs)
+    if outputs > 1:
+        numpyro.sample("y", dist.Categorical(logits=out).to_event(1), obs=y)
+    else:
+        numpyro.sample("y", dist.Normal(out[:, 0], 0.7).to_event(1), obs=y)
 
 
-def guides(width):
-    sym = mlp(["w1", "w2"], [width], biases=["b1"], kind="signed")
-    yield "AutoNormal", AutoNormal(network)
-    yield "guess", AutoSymmetrizedNormal(network, sym, bound="guess", check=False)
-    yield (
-        "InfoNCE 64",
-        AutoSymmetrizedNormal(network, sym, bound="infonce", num_importance=64, check=False),
-    )
+def guides(widths, apart):
+    layers = range(len(widths))
+    weights, biases = [f"w{i}" for i in [*layers, len(widths)]], [f"b{i}" for i in layers]
+    sym = mlp(weights, widths, biases=biases, kind="signed")
+    scale = {"init_scale": 0.1 if apart else 2.0}
+    yield "AutoNormal", AutoNormal(network, **scale)
+    yield "symmetrised", AutoSymmetrizedNormal(network, sym, bound="guess", check=False, **scale)
 
 
-def measure(rows, inputs, width, steps):
-    rng = np.random.default_rng(0)
-    data = jnp.asarray(rng.normal(size=(rows, inputs))), jnp.asarray(rng.normal(size=rows))
-    running = {}
-    for name, guide in guides(width):
-        svi = SVI(network, guide, numpyro.optim.Adam(1e-3), Trace_ELBO())
-        state = svi.init(jax.random.key(0), *data, width)
+def compiled(guide, data, widths, outputs):
+    """Several steps of SVI, where they start, seconds to compile them and bytes that they need."""
+    svi = SVI(network, guide, numpyro.optim.Adam(1e-6), Trace_ELBO())
+    state = svi.init(jax.random.key(0), *data, widths, outputs)
 
-        # Data are an argument, not a constant that the compiler could fold.
-        @jax.jit
-        def some(state, x, y, svi=svi):
-            return jax.lax.fori_loop(0, TOGETHER, lambda _, s: svi.update(s, x, y, width)[0], state)
+    # Data are an argument, not a constant that the compiler could fold.
+    @jax.jit
+    def some(state, x, y):
+        def step(_, state):
+            return svi.update(state, x, y, widths, outputs)[0]
 
-        some = some.lower(state, *data).compile()
-        need = some.memory_analysis()
-        size = need.temp_size_in_bytes + need.argument_size_in_bytes + need.output_size_in_bytes
-        jax.block_until_ready(some(state, *data))
-        running[name] = (some, state, size, [])
-    for _ in range(
-        max(steps // TOGETHER, 1)
-    ):  # interleaved, so that a busy moment of the machine hits all alike
-        for some, state, _, seconds in running.values():
-            start = time.perf_counter()
+        return jax.lax.fori_loop(0, TOGETHER, step, state)
+
+    lowered = some.lower(state, *data)
+    start = time.process_time()
+    some = lowered.compile()
+    seconds = time.process_time() - start
+    need = some.memory_analysis()
+    size = need.temp_size_in_bytes + need.argument_size_in_bytes + need.output_size_in_bytes
+    return some, state, seconds, size
+
+
+def measure(widths, data, apart, outputs, steps):
+    """Medians of both guides, by turns, so that a busy moment of the machine hits both alike."""
+    running = {
+        name: compiled(guide, data, widths, outputs) for name, guide in guides(widths, apart)
+    }
+    seconds = {name: [] for name in running}
+    for turn in range(max(steps // TOGETHER, 3) + 1):
+        for name, (some, state, _, _) in running.items():
+            start = time.process_time()
             jax.block_until_ready(some(state, *data))
-            seconds.append((time.perf_counter() - start) / TOGETHER)
-    _, _, plain_size, plain = running["AutoNormal"]
-    return [
-        [
-            rows,
-            inputs,
-            width,
-            n,
-            1e3 * np.median(s),
-            float(np.median(s) / np.median(plain)),
-            b / 1e6,
-            b / plain_size,
-        ]
-        for n, (_, _, b, s) in running.items()
-    ]
+            if turn:  # the first call warms up
+                seconds[name].append((time.process_time() - start) / TOGETHER)
+    plain, ours = (1e3 * np.median(seconds[name]) for name in running)
+    (_, _, plain_compile, plain_size), (_, _, our_compile, our_size) = running.values()
+    return {
+        "network": "-".join(map(str, [data[0].shape[1], *widths, outputs])),
+        "rows": len(data[0]),
+        "units": "apart" if apart else "overlapping",
+        "AutoNormal_ms": round(plain, 3),
+        "symmetrised_ms": round(ours, 3),
+        "time_ratio": round(ours / plain, 2),
+        "memory_ratio": round(our_size / plain_size, 2),
+        "AutoNormal_compile_s": round(plain_compile, 1),
+        "symmetrised_compile_s": round(our_compile, 1),
+    }
+
+
+def random_data(rows, inputs):
+    rng = np.random.default_rng(0)
+    return jnp.asarray(rng.normal(size=(rows, inputs))), jnp.asarray(rng.normal(size=rows))
+
+
+def images(folder, rows=256):
+    """The first images of MNIST's test set, pixels from 0 to 1, and their digits."""
+
+    def read(name, header):
+        return np.frombuffer(gzip.decompress(Path(folder, name).read_bytes()), np.uint8, -1, header)
+
+    pixels = read("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 784)[:rows] / 255
+    return jnp.asarray(pixels), jnp.asarray(read("t10k-labels-idx1-ubyte.gz", 8)[:rows], int)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--mnist")
     options = parser.parse_args()
-    table = [r for size in ((442, 10, 50), (20_000, 10, 50)) for r in measure(*size, options.steps)]
-    print(
-        text_table(["rows", "inputs", "width", "guide", "ms a step", "ratio", "MB", "ratio"], table)
-    )
+    versions = {name: version(name) for name in ("jax", "numpyro")}
+    cases = [
+        (widths, random_data(rows, inputs), apart, 1)
+        for widths, rows, inputs, apart in (QUICK if options.quick else NETWORKS)
+    ]
+    if options.mnist:
+        cases += [(widths, images(options.mnist), True, 10) for widths in IMAGES]
+    rows = []
+    for case in cases:
+        rows.append(measure(*case, options.steps))
+        print(
+            json.dumps({**rows[-1], **versions, "load": round(os.getloadavg()[0], 1)}), flush=True
+        )
+    print(text_table(list(rows[0]), [list(row.values()) for row in rows]))
