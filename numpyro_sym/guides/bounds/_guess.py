@@ -163,7 +163,9 @@ def _log_slot_by_slot(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort) -> j
     total = jnp.zeros(())
     for u, filled, blocks in _plan(sym, effort):
         one = partial(_log_block, sym, u, filled, x, q, effort)
-        log_probs = jax.lax.map(one, blocks) if len(blocks) > 1 else one(blocks[0])[None]
+        # Beliefs of every pause and sweep would fill memory: they are made again for the gradient.
+        each = jax.checkpoint(one)
+        log_probs = jax.lax.map(each, blocks) if len(blocks) > 1 else one(blocks[0])[None]
         of_every_set = jnp.moveaxis(log_probs, (0, 1), (-2, -1))
         total += in_every_set(u, _over_paths)(of_every_set).sum()
     return total
@@ -342,7 +344,7 @@ def _fits(
             }
         return beliefs, beliefs
 
-    _, path = jax.lax.scan(sweep, beliefs, jnp.full(sweeps, 0.5).at[0].set(0))
+    _, path = jax.lax.scan(jax.checkpoint(sweep), beliefs, jnp.full(sweeps, 0.5).at[0].set(0))
     ends = jax.tree.map(lambda a: a[jnp.array([0, -1])], path)
     fits = jax.vmap(lambda beliefs: fit_of(sym, u, beliefs, x, q))(ends)
     return jax.vmap(lambda fit: in_place(fit, placed[u.name]))(fits)
