@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.spatial import cKDTree
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
@@ -150,6 +148,8 @@ def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
     """Of points ``(draws, n, entries)``: concave-convex steps, the side of each point
     held in each.
     """
+    from scipy.optimize import minimize
+
     flat = points.reshape(-1, points.shape[-1])
     beta = np.linalg.svd(flat, full_matrices=False)[2][0]
     side = np.where(flat @ beta < 0, -1.0, 1.0)
@@ -177,6 +177,8 @@ def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndar
     """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest
     neighbours.
     """
+    from scipy.spatial import cKDTree
+
     num_draws, n, _ = points.shape
     flat = points.reshape(num_draws * n, -1)
     count = min(num_neighbours, len(flat) - 1)
