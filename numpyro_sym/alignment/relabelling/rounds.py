@@ -1,0 +1,85 @@
+"""Relabelling by turns: all draws to a pivot, the pivot from the relabelled draws, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from .result import Relabelling
+
+MAX_ITERATIONS = 1000
+
+
+class Turns(NamedTuple):
+    """What a method does in turn, with some draws.
+
+    :param match: a pivot -> the permutations ``(draw, n)`` that it asks for, and the objective.
+    :param renew: these permutations and the pivot -> the pivot of the relabelled draws.
+    :param least_fall: the share of the objective by which a descent is to lower it, to go on.
+    """
+
+    match: Callable[[np.ndarray], tuple[np.ndarray, float]]
+    renew: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    least_fall: float = 1e-9
+
+
+def descend(turns: Turns, pivot: np.ndarray) -> Relabelling:
+    """By turns until the objective falls no more, where neither turn can raise it."""
+    best = np.inf
+    for iteration in range(MAX_ITERATIONS):
+        permutation, objective = turns.match(pivot)
+        settled = not objective < best - turns.least_fall * abs(objective)
+        if settled or iteration + 1 == MAX_ITERATIONS:
+            break
+        best, pivot = objective, turns.renew(permutation, pivot)
+    return Relabelling(permutation, pivot, objective, iteration, settled)
+
+
+def go_round(turns: Turns, pivot: np.ndarray) -> Relabelling:
+    """By turns until a pivot comes back, where the turns have no objective in common.
+
+    A pivot that is its own next has settled. Of pivots that go round in a circle it is the one of
+    least objective, and has not.
+    """
+    pivots, objectives = [pivot], []
+    seen = {pivot.tobytes(): 0}
+    for iteration in range(MAX_ITERATIONS):
+        permutation, objective = turns.match(pivot)
+        objectives.append(objective)
+        pivot = turns.renew(permutation, pivot)
+        first = seen.setdefault(pivot.tobytes(), iteration + 1)
+        if first == iteration:
+            return Relabelling(permutation, pivot, objective, iteration, True)
+        if first < iteration:
+            break  # the circle is of the pivots since the first
+        pivots.append(pivot)
+    else:
+        first = len(objectives) // 2  # the start is not the method's own, nor are the next few
+    best = first + int(np.argmin(objectives[first:]))
+    permutation, objective = turns.match(pivots[best])
+    return Relabelling(permutation, pivots[best], objective, len(objectives), False)
+
+
+def from_the_best(
+    run: Callable[[Turns, np.ndarray], Relabelling],
+    few: Turns,
+    whole: Turns | None,
+    starts: Iterable[np.ndarray],
+) -> Relabelling:
+    """The result from the start that ends lowest with a few draws; of equals, the first.
+
+    :param run: :func:`descend` or :func:`go_round`.
+    :param whole: with all draws; ``None`` where the few are all.
+    :param starts: pivots.
+    """
+    best: Relabelling | None = None
+    if whole is not None:
+        few = few._replace(least_fall=1e-4)  # the best of them goes on with all draws
+    for start in starts:
+        found = run(few, start)
+        if best is None or found.objective < best.objective - 1e-9 * abs(best.objective):
+            best = found
+    assert best is not None
+    return best if whole is None else run(whole, best.pivot)
