@@ -76,21 +76,29 @@ def ecr_iterative(
     whole = None if len(at) == len(flat) else _iterative(flat, n)
     means = mean_starts(one_hot(few, n))
     starts = [*few[starting_draws(len(few))], *(mean.argmax(-1) for mean in means)]
-    found = from_the_best(descend, _iterative(few, n), whole, starts)
+
+    def as_they_came() -> np.ndarray:
+        return _commonest(flat, n)
+
+    found = from_the_best(descend, _iterative(few, n), starts, whole, as_they_came)
     return found.of_sample(labels.shape[:-1])
 
 
 def _iterative(labels: np.ndarray, n: int) -> Turns:
     """The pivot is the commonest label of each observation."""
-    observation = np.arange(labels.shape[-1])
 
     def renew(permutation: np.ndarray, _pivot: np.ndarray) -> np.ndarray:
-        # One number for an observation and its new label: in how many draws.
-        cells = relabelled(labels, permutation) + observation * n
-        counts = np.bincount(cells.ravel(), minlength=len(observation) * n)
-        return counts.reshape(-1, n).argmax(-1)
+        return _commonest(relabelled(labels, permutation), n)
 
     return Turns(partial(_match, labels, n=n), renew)
+
+
+def _commonest(labels: np.ndarray, n: int) -> np.ndarray:
+    """Which label most draws give each observation."""
+    observations = labels.shape[-1]
+    # One number for an observation and a label: in how many draws.
+    cells = labels + np.arange(observations) * n
+    return np.bincount(cells.ravel(), minlength=observations * n).reshape(-1, n).argmax(-1)
 
 
 def ecr_soft(
@@ -127,7 +135,11 @@ def ecr_soft(
     whole = None if len(at) == len(flat) else _soft(flat, soft)
     means = mean_starts(soft[at])
     starts = [*few[starting_draws(len(few))], *(mean.argmax(-1) for mean in means)]
-    found = from_the_best(go_round, _soft(few, soft[at]), whole, starts)
+
+    def as_they_came() -> np.ndarray:
+        return soft.mean(0).argmax(-1)
+
+    found = from_the_best(go_round, _soft(few, soft[at]), starts, whole, as_they_came)
     return found.of_sample(labels.shape[:-1])
 
 

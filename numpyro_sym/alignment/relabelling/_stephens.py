@@ -42,7 +42,11 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     few = flat[at]
     whole = None if len(at) == len(flat) else _divergence(flat)
     starts = [*few[starting_draws(len(few))].astype(float), *mean_starts(few)]
-    found = from_the_best(descend, _divergence(few), whole, starts)
+
+    def as_they_came() -> np.ndarray:
+        return flat.mean(0, dtype=float)
+
+    found = from_the_best(descend, _divergence(few), starts, whole, as_they_came)
     return found.of_sample(p.shape[:-2])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from .result import Relabelling
 
 MAX_ITERATIONS = 1000
+#: Objectives are equal up to this share of them; with a few draws, ends lie apart from this on.
+_EQUAL, _APART = 1e-9, 1e-4
 
 
 class Turns(NamedTuple):
@@ -22,7 +24,7 @@ class Turns(NamedTuple):
 
     match: Callable[[np.ndarray], tuple[np.ndarray, float]]
     renew: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    least_fall: float = 1e-9
+    least_fall: float = _EQUAL
 
 
 def descend(turns: Turns, pivot: np.ndarray) -> Relabelling:
@@ -65,21 +67,34 @@ def go_round(turns: Turns, pivot: np.ndarray) -> Relabelling:
 def from_the_best(
     run: Callable[[Turns, np.ndarray], Relabelling],
     few: Turns,
+    starts: Sequence[np.ndarray],
     whole: Turns | None,
-    starts: Iterable[np.ndarray],
+    as_they_came: Callable[[], np.ndarray],
 ) -> Relabelling:
-    """The result from the start that ends lowest with a few draws; of equals, the first.
+    """The lowest end that is reached from several starts; of equals, the first.
+
+    Starts are compared with a few draws, and the best goes on with all. Where they end apart there
+    are many ends: then all draws begin as they came, too, as in R's label.switching.
 
     :param run: :func:`descend` or :func:`go_round`.
-    :param whole: with all draws; ``None`` where the few are all.
     :param starts: pivots.
+    :param whole: with all draws; ``None`` where the few are all.
+    :param as_they_came: the pivot of all draws in the labels that they have.
     """
-    best: Relabelling | None = None
-    if whole is not None:
-        few = few._replace(least_fall=1e-4)  # the best of them goes on with all draws
-    for start in starts:
-        found = run(few, start)
-        if best is None or found.objective < best.objective - 1e-9 * abs(best.objective):
-            best = found
-    assert best is not None
-    return best if whole is None else run(whole, best.pivot)
+    if whole is None:
+        return _lowest([run(few, start) for start in starts])
+    soon = few._replace(least_fall=_APART)
+    ends = [run(soon, start) for start in starts]
+    best = _lowest(ends)
+    found = [run(whole, best.pivot)]
+    if any(end.objective > best.objective + _APART * abs(best.objective) for end in ends):
+        found.append(run(whole, as_they_came()))
+    return _lowest(found)
+
+
+def _lowest(found: Sequence[Relabelling]) -> Relabelling:
+    best = found[0]
+    for other in found[1:]:
+        if other.objective < best.objective - _EQUAL * abs(best.objective):
+            best = other
+    return best
