@@ -170,8 +170,26 @@ def test_few_draws_are_spread_and_all_where_they_are_few():
     assert rows[0] == 0
     assert rows[-1] == 10**6 - 1
     assert len(np.unique(rows)) == len(rows) == 83
-    np.testing.assert_array_equal(starts.starting_draws(1), [0])
-    assert len(starts.starting_draws(83)) == 4
+    begun = starts.spread_starts(np.arange(83), [np.array(-1), np.array(-2)])
+    assert [int(start) for start in begun] == [0, -1, -2, 27, 54, 82]
+    assert len(starts.spread_starts(np.arange(1), [])) == 1
+
+
+def test_starts_that_end_alike_are_enough():
+    asked = []
+
+    def match(pivot):
+        asked.append(int(pivot))
+        return np.array([[0]]), ends[int(pivot)]
+
+    turns = rounds.Turns(match, lambda permutation, pivot: pivot)
+    pivots = [np.array(i) for i in range(5)]
+    ends = [5.0, 5.0, 5.0, 1.0, 5.0]
+    found = rounds.from_the_best(rounds.go_round, turns, pivots, None, lambda: pivots[0])
+    assert (found.objective, asked) == (5.0, [0, 1, 2])
+    ends[1], asked[:] = 6.0, []
+    found = rounds.from_the_best(rounds.go_round, turns, pivots, None, lambda: pivots[0])
+    assert (found.objective, asked) == (1.0, [0, 1, 2, 3, 4])
 
 
 # Numbers near zero --------------------------------------------------------------------------------

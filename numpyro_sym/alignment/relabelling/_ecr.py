@@ -13,7 +13,7 @@ from .in_groups import each_by_itself, rows_of_groups
 from .probabilities import by_label, mean_relabelled
 from .result import Relabelling, as_labels, as_probabilities, cheapest, relabelled
 from .rounds import Turns, descend, from_the_best, go_round
-from .starts import few_of, mean_starts, one_hot, starting_draws
+from .starts import few_of, mean_starts, one_hot, spread_starts
 
 
 def ecr(
@@ -75,7 +75,7 @@ def ecr_iterative(
     few = flat[at]
     whole = None if len(at) == len(flat) else _iterative(flat, n)
     means = mean_starts(one_hot(few, n))
-    starts = [*few[starting_draws(len(few))], *(mean.argmax(-1) for mean in means)]
+    starts = spread_starts(few, [mean.argmax(-1) for mean in means])
 
     def as_they_came() -> np.ndarray:
         return _commonest(flat, n)
@@ -134,7 +134,7 @@ def ecr_soft(
     few = flat[at]
     whole = None if len(at) == len(flat) else _soft(flat, soft)
     means = mean_starts(soft[at])
-    starts = [*few[starting_draws(len(few))], *(mean.argmax(-1) for mean in means)]
+    starts = spread_starts(few, [mean.argmax(-1) for mean in means])
 
     def as_they_came() -> np.ndarray:
         return soft.mean(0).argmax(-1)

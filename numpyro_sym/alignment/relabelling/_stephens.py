@@ -9,7 +9,7 @@ from .in_groups import each_by_itself, rows_of_groups
 from .probabilities import by_label, chunks, mean_relabelled, smallest
 from .result import Relabelling, as_probabilities, cheapest
 from .rounds import Turns, descend, from_the_best
-from .starts import few_of, mean_starts, starting_draws
+from .starts import few_of, mean_starts, spread_starts
 
 
 def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relabelling:
@@ -41,7 +41,7 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     at = few_of(*flat.shape)
     few = flat[at]
     whole = None if len(at) == len(flat) else _divergence(flat)
-    starts = [*few[starting_draws(len(few))].astype(float), *mean_starts(few)]
+    starts = spread_starts(few, mean_starts(few))
 
     def as_they_came() -> np.ndarray:
         return flat.mean(0, dtype=float)

@@ -10,8 +10,10 @@ import numpy as np
 from .result import Relabelling
 
 MAX_ITERATIONS = 1000
-#: Objectives are equal up to this share of them; with a few draws, ends lie apart from this on.
+#: Objectives are equal up to the one share of them, and lie apart from the other on.
 _EQUAL, _APART = 1e-9, 1e-4
+#: So many starts that end alike are enough.
+_AGREEING = 3
 
 
 class Turns(NamedTuple):
@@ -82,14 +84,28 @@ def from_the_best(
     :param as_they_came: the pivot of all draws in the labels that they have.
     """
     if whole is None:
-        return _lowest([run(few, start) for start in starts])
-    soon = few._replace(least_fall=_APART)
-    ends = [run(soon, start) for start in starts]
+        return _lowest(_ends(run, few, starts))
+    ends = _ends(run, few._replace(least_fall=_APART), starts)
     best = _lowest(ends)
     found = [run(whole, best.pivot)]
-    if any(end.objective > best.objective + _APART * abs(best.objective) for end in ends):
+    if _lie_apart(ends):
         found.append(run(whole, as_they_came()))
     return _lowest(found)
+
+
+def _ends(
+    run: Callable[[Turns, np.ndarray], Relabelling], turns: Turns, starts: Sequence[np.ndarray]
+) -> list[Relabelling]:
+    """From each start; where the first few all end alike the others are not asked."""
+    first = [run(turns, start) for start in starts[:_AGREEING]]
+    if not _lie_apart(first):
+        return first
+    return first + [run(turns, start) for start in starts[_AGREEING:]]
+
+
+def _lie_apart(ends: Sequence[Relabelling]) -> bool:
+    objectives = [end.objective for end in ends]
+    return max(objectives) - min(objectives) > _APART * abs(min(objectives))
 
 
 def _lowest(found: Sequence[Relabelling]) -> Relabelling:

@@ -21,9 +21,11 @@ def few_of(draws: int, observations: int, n: int) -> np.ndarray:
     return np.linspace(0, draws - 1, min(few, draws)).astype(int)
 
 
-def starting_draws(few: int) -> np.ndarray:
-    """Evenly spread rows of the few, each a start by itself; the first draw is the first."""
-    return np.unique(np.linspace(0, few - 1, min(_DRAWS, few)).astype(int))
+def spread_starts(few: np.ndarray, means: list[np.ndarray]) -> list[np.ndarray]:
+    """The first draw, the means, and other evenly spread draws."""
+    rows = np.unique(np.linspace(0, len(few) - 1, min(_DRAWS, len(few))).astype(int))
+    first, *others = few[rows]
+    return [first, *means, *others]
 
 
 def mean_starts(p: np.ndarray) -> list[np.ndarray]:
