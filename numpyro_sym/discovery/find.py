@@ -121,7 +121,7 @@ def symmetry_of(
             notes=[
                 *notes,
                 "0 Units proved from the model's program.",
-                *explain(joint, likelihood, []),
+                *explain(joint, likelihood, [], view.prior_factors),
             ]
         )
     trial = make_trial()
@@ -162,7 +162,7 @@ def symmetry_of(
             "The model fixes its own precision: changes that rounding in float32 explains are not "
             "seen."
         )
-    told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together)])
+    told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together, view.prior_factors)])
     return Symmetry(together, notes=told, caveats=caveats, certain=certain)
 
 
