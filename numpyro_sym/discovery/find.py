@@ -52,7 +52,7 @@ def find_symmetry(
     Discrete sites are summed out as NumPyro's NUTS does, by funsor (``pip install
     'numpyro_sym[enum]'``); the symmetry is that of the other sites' joint density.
 
-    :param model: a NumPyro model.
+    :param model: a NumPyro model, or a :class:`~numpyro_sym.LogDensity`.
     :param args: the model's arguments.
     :param include: kinds to look for, one or several of ``"permutation"``, ``"signed"``,
         ``"scaled"``.

@@ -1,4 +1,4 @@
-"""What people have besides NumPyro models and ArviZ objects: log densities, pytrees, checkpoints."""
+"""What people have besides NumPyro models: log densities, pytrees, checkpoints, files."""
 
 from .log_density import LogDensity as LogDensity
 from .pytrees import pytree_of as pytree_of

@@ -126,7 +126,7 @@ class LogDensity:
         outcome_of("LogDensity.of_function", "fn", outputs, sites)
         targets, sizes = {}, {}
         with jax.ensure_compile_time_eval():
-            for name, x in outputs(sites).items():
+            for name, x in outputs(_of_jax(sites)).items():
                 there = np.asarray(x, float)
                 if not np.isfinite(there).all():
                     raise SymmetryError(
@@ -218,7 +218,7 @@ class LogDensity:
 
     def _refuse_not_finite(self, sites: kinds.Sites) -> None:
         with jax.ensure_compile_time_eval():
-            for name, part in self._outcome(sites).items():
+            for name, part in self._outcome(_of_jax(sites)).items():
                 if not np.isfinite(float(part)):
                     raise SymmetryError(
                         f"LogDensity: {name!r} is {float(part)} at the position. Pass a position "
@@ -231,12 +231,17 @@ def _arrays(sites: kinds.Sites) -> list[tuple[str, Any]]:
     return [(name, np.asarray(x) if isinstance(x, float) else x) for name, x in sites.items()]
 
 
+def _of_jax(sites: kinds.Sites) -> dict[str, jax.Array]:
+    """What functions written in jax.numpy are given, whatever the position is made of."""
+    return {name: jnp.asarray(x) for name, x in sites.items()}
+
+
 def _whole(support: Any, ndim: int) -> Any:
     """The support of a whole array of which another is that of its entries, rows or more."""
     if support.event_dim > ndim:
         raise SymmetryError(
-            f"LogDensity: the support {support} is one of arrays of {support.event_dim} dimensions; "
-            f"its site has {ndim}."
+            f"LogDensity: the support {support} is one of arrays of {support.event_dim} "
+            f"dimensions; its site has {ndim}."
         )
     return constraints.independent(support, ndim - support.event_dim)
 
@@ -269,6 +274,7 @@ def _refuse_integers(position: Any) -> None:
         is_int = isinstance(leaf, int) and not isinstance(leaf, bool)
         if is_signed or (is_int and not any(map(is_attribute, path))):
             raise SymmetryError(
-                f"LogDensity: the position holds integers at {path_name(path)!r}, {describe(leaf)}; "
-                "expected floats. Convert it, or let fn close over what is no parameter."
+                f"LogDensity: the position holds integers at {path_name(path)!r}, "
+                f"{describe(leaf)}; expected floats. Convert it, or let fn close over what is no "
+                "parameter."
             )

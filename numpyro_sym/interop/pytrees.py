@@ -175,5 +175,6 @@ def is_attribute(key: Any) -> bool:
 
 def is_floating(x: Any) -> bool:
     """Whether something is an array of floats, or a float; traced, too."""
-    is_number = isinstance(x, (float, np.ndarray, np.floating, jax.Array))
-    return is_number and bool(jnp.issubdtype(jnp.result_type(x), jnp.floating))
+    if isinstance(x, (np.ndarray, np.generic, jax.Array)):
+        return bool(jnp.issubdtype(x.dtype, jnp.floating))
+    return isinstance(x, float)
