@@ -95,7 +95,13 @@ class LogDensity:
         self._refuse_not_finite(sites)
 
     @classmethod
-    def of_function(cls, fn: kinds.Function, position: Any, *args: Any) -> LogDensity:
+    def of_function(
+        cls,
+        fn: kinds.Function,
+        position: Any,
+        *args: Any,
+        supports: Supports | None = None,
+    ) -> LogDensity:
         """A function's own symmetry: what leaves all its outputs as they are, with no posterior.
 
         The density is that of outputs observed with noise, at values of no special kind: it is the
@@ -106,6 +112,7 @@ class LogDensity:
         :param position: a pytree of arrays of floats; it gives structure and shapes.
         :param args: inputs of ``fn``, of no special kind: what is symmetric for these alone is
             found, too.
+        :param supports: as of the class: of running variances, say.
         :returns: a :class:`LogDensity`.
         :raises SymmetryError: as the class, and where an output is no array of finite floats.
 
@@ -146,7 +153,7 @@ class LogDensity:
             return found
 
         density.__name__ = _name_of(fn)
-        return cls(density, position)
+        return cls(density, position, supports=supports)
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         """The NumPyro model."""
