@@ -16,7 +16,7 @@ from .layout import Layout, Occurrence, Reason
 MOST_REASONS = 3
 
 
-DIVIDER = re.compile("[./]")  # of scopes, modules and their arrays
+DIVIDER = re.compile("-?[./:|>~]+")  # of scopes, modules and their arrays
 ARRAYS = {"bias", "embedding", "kernel", "scale", "weight"}  # in any module: no name for units
 
 

@@ -80,6 +80,13 @@ _compact = nsym.compact_posterior(DRAWS, PAIR)
 _accessor = diagnostics.SymmetryAccessor(DATA.good)
 
 CALLS = {
+    "to_arviz": call(
+        diagnostics.to_arviz,
+        data=OBJECT.less("a dict of draws").more(
+            one_dimension={"mu": np.zeros(3)}, no_draws_in_it={"mu": np.zeros((4, 0))}
+        ),
+        log_joint=BOOL,
+    ),
     "rebasin": call(
         nsym.rebasin,
         data=DATA,
