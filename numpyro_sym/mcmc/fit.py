@@ -10,7 +10,6 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
-import optax
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer import init_to_uniform
@@ -121,6 +120,8 @@ def _fitted(
     noise: jax.Array,
 ) -> tuple[jax.Array, Point]:
     """The bound that each start reaches, and draws of the best fit."""
+    import optax
+
     adam = optax.adam(optax.cosine_decay_schedule(0.1, STEPS))
 
     def drawn(fit: Fit, e: jax.Array) -> Point:
