@@ -11,6 +11,7 @@ from .guides import AutoSymmetrized as AutoSymmetrized
 from .guides import AutoSymmetrizedNormal as AutoSymmetrizedNormal
 from .guides import SymmetryInformation as SymmetryInformation
 from .guides import align_guides as align_guides
+from .interop import LogDensity as LogDensity
 from .mcmc import Folded as Folded
 from .mcmc import FoldedNUTS as FoldedNUTS
 from .mcmc import OrderedReparam as OrderedReparam

@@ -18,6 +18,7 @@ BELOW = {
     "guides": {"symmetry", "models", "discovery", "alignment"},
     "mcmc": {"symmetry", "models", "discovery", "alignment"},
     "diagnostics": {"symmetry", "models", "discovery", "alignment"},
+    "interop": {"symmetry", "models"},
     "plots": {"symmetry", "models", "discovery", "alignment", "diagnostics"},
 }
 #: The one arrow that points up, inside a function: ``Symmetry.check`` reads a model.
@@ -33,7 +34,7 @@ INSIDE = {
 }
 #: Where a framework may be imported.
 HOMES = {
-    "numpyro": ("guides/", "mcmc/", "models/"),
+    "numpyro": ("guides/", "interop/", "mcmc/", "models/"),
     "xarray": ("diagnostics/", "plots/"),
     "arviz": ("diagnostics/", "plots/"),
     "matplotlib": ("plots/",),
