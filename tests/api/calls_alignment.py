@@ -223,7 +223,7 @@ CALLS = {
     "relabel": call(
         alignment.relabel,
         sites=Argument(_LABELLED, {"None": None, "an int": 7, "no draws": {"mu": np.zeros(2)}}),
-        sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(signed=nsym.factor_model(2, {"mu": 0})),
+        sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(scaled=_RELU),
         probabilities=Argument(
             np.full((3, 2, 2), 0.5), bad.PROBABILITIES | {"other draws": np.full((2, 2, 2), 0.5)}
         ).or_none,
