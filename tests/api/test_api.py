@@ -55,6 +55,7 @@ NOT_REACHED = {
         ("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling", "ByLabels"),
         _RESULT,
     ),
+    **dict.fromkeys(("BestClustering", "Relabellings"), _RESULT),
     **dict.fromkeys(
         ("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT
     ),

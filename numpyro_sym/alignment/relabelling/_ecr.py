@@ -78,7 +78,7 @@ def ecr_iterative(
     starts = spread_starts(few, [mean.argmax(-1) for mean in means])
 
     def as_they_came() -> np.ndarray:
-        return _commonest(flat, n)
+        return commonest(flat, n)
 
     found = from_the_best(descend, _iterative(few, n), starts, whole, as_they_came)
     return found.of_sample(labels.shape[:-1])
@@ -88,12 +88,12 @@ def _iterative(labels: np.ndarray, n: int) -> Turns:
     """The pivot is the commonest label of each observation."""
 
     def renew(permutation: np.ndarray, _pivot: np.ndarray) -> np.ndarray:
-        return _commonest(relabelled(labels, permutation), n)
+        return commonest(relabelled(labels, permutation), n)
 
     return Turns(partial(_match, labels, n=n), renew)
 
 
-def _commonest(labels: np.ndarray, n: int) -> np.ndarray:
+def commonest(labels: np.ndarray, n: int) -> np.ndarray:
     """Which label most draws give each observation."""
     observations = labels.shape[-1]
     # One number for an observation and a label: in how many draws.
