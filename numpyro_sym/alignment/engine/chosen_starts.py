@@ -17,15 +17,17 @@ from .scores import Scores
 
 #: A start for each draw: layer by layer where its own arrays tell its units apart, else annealed.
 FORWARD_OR_ANNEALED = "forward or annealed"
-# Below this every start is cheap, and from one start alone some are farther than from another.
+# Below this every start is cheap, and by fewer of them some draws would be farther; so they would
+# where a unit has fewer numbers of its own than this.
 _NARROW, _WIDE = 32, 200
+_FEW_NUMBERS = 8
 # Of so many slots the nearest units must differ.
 _DISTINCT = 0.75
 
 
 def chosen_starts(objective: Objective) -> tuple[str, ...]:
     """The starts of wide layers; none where the usual ones are right: in narrow layers, of scales,
-    for units on two axes of one array, or where no array tells any units by itself.
+    for units on two axes of one array, or where no array tells much of any units by itself.
     """
     sym = objective.sym
     if objective.is_linear or not objective.has_array_of_its_own:
@@ -37,7 +39,9 @@ def chosen_starts(objective: Objective) -> tuple[str, ...]:
     own, shared = _own_and_shared(objective, first)
     if widest > _WIDE and own > shared:
         return ("forward",)
-    return (FORWARD_OR_ANNEALED, "identity") if widest > _NARROW else ()
+    if widest > _NARROW and own >= _FEW_NUMBERS:
+        return (FORWARD_OR_ANNEALED, "identity")
+    return ()
 
 
 def is_told_apart(scores: Scores) -> np.ndarray:
