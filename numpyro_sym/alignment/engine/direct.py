@@ -9,12 +9,12 @@ import jax
 import numpy as np
 
 from ...symmetry import Element
-from .chosen_starts import FORWARD_OR_ANNEALED, chosen_starts, is_told_apart
 from .descent import descend
 from .moves import Elements, act_on_draws
 from .objective import Arrays, Objective
 from .problem import Match, Problem, Starts
 from .scores import Scores, take
+from .start_choice import FORWARD_OR_ANNEALED, chosen_starts, is_told_apart
 from .starts import BRIEFLY, make_start
 
 # Draws go through the solver in chunks that stay in a processor's cache.

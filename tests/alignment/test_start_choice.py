@@ -5,14 +5,14 @@ import pytest
 
 from numpyro_sym import mlp
 from numpyro_sym.alignment import align
-from numpyro_sym.alignment.engine.chosen_starts import (
+from numpyro_sym.alignment.engine.descent import descend
+from numpyro_sym.alignment.engine.objective import to_reference
+from numpyro_sym.alignment.engine.scores import Scores
+from numpyro_sym.alignment.engine.start_choice import (
     FORWARD_OR_ANNEALED,
     chosen_starts,
     is_told_apart,
 )
-from numpyro_sym.alignment.engine.descent import descend
-from numpyro_sym.alignment.engine.objective import to_reference
-from numpyro_sym.alignment.engine.scores import Scores
 from numpyro_sym.alignment.engine.starts import unmoved
 
 
