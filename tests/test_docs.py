@@ -10,7 +10,18 @@ import pytest
 PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDEST = 86  # columns: what the site shows without scrolling
-LONG = {"alignment", "arviz", "extending", "guides", "mcmc", "mixtures"}  # they sample, or train
+LONG = {
+    "alignment",
+    "arviz",
+    "extending",
+    "guides",
+    "mcmc",
+    "mixtures",
+    "samplers",
+}  # they sample, or train
+
+#: What a page needs besides the tests' own packages.
+NEEDS = {"samplers": ("blackjax", "pymc")}
 
 matplotlib.use("Agg")
 
@@ -30,6 +41,8 @@ RUN = [
 @pytest.mark.parametrize("page", RUN)
 def test_blocks_run(page, tmp_path, monkeypatch):
     """In order, in one namespace, in an empty folder."""
+    for package in NEEDS.get(page.stem, ()):
+        pytest.importorskip(package, reason=f"{package} is not installed (extra interop)")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": page.stem}
     for block in blocks(page):

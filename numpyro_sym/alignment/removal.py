@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.spatial import cKDTree
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
@@ -15,6 +13,9 @@ from .engine.assignment import assign
 from .engine.moves import act_on_draws
 from .packing import pack
 from .ranges import refuse_out_of_range, widened
+
+# So many votes are counted at once, or those of one draw.
+_VOTES = 2**22
 
 
 class Removed(NamedTuple):
@@ -150,6 +151,8 @@ def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
     """Of points ``(draws, n, entries)``: concave-convex steps, the side of each point
     held in each.
     """
+    from scipy.optimize import minimize
+
     flat = points.reshape(-1, points.shape[-1])
     beta = np.linalg.svd(flat, full_matrices=False)[2][0]
     side = np.where(flat @ beta < 0, -1.0, 1.0)
@@ -177,16 +180,39 @@ def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndar
     """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest
     neighbours.
     """
+    from scipy.spatial import cKDTree
+
     num_draws, n, _ = points.shape
     flat = points.reshape(num_draws * n, -1)
     count = min(num_neighbours, len(flat) - 1)
     near = cKDTree(flat).query(flat, k=count + 1)[1][:, 1:]  # the first is the point itself
     label = np.tile(np.arange(n), num_draws)
     for _ in range(max_sweeps):
-        votes = np.eye(n)[label[near]].sum(1).reshape(num_draws, n, n)  # draw, unit, label
-        slots = assign(votes + 0.5 * np.eye(n)[label].reshape(votes.shape))  # of equals, stay
-        if (slots.ravel() == label).all():
+        slots = _elected(label, near, n)
+        if (slots == label).all():
             break
-        label = slots.ravel()
+        label = slots
     # The label of each unit to the unit of each label.
     return np.argsort(label.reshape(num_draws, n), -1)
+
+
+def _elected(label: np.ndarray, near: np.ndarray, n: int) -> np.ndarray:
+    """Each draw's assignment of labels to its units by their neighbours' votes; of equals, as they
+    are.
+
+    :param label: ints ``(draws * n,)``.
+    :param near: each unit's neighbours, ``(draws * n, neighbours)``.
+    """
+    out = np.empty_like(label)
+    # Votes of whole draws at a time: one draw's are (unit, label).
+    size = n * max(1, _VOTES // n**2)
+    for begin in range(0, len(label), size):
+        rows = slice(begin, begin + size)
+        count = len(label[rows])
+        # Where each unit's votes begin in the flat array.
+        start = n * np.arange(count)
+        votes = np.bincount((start[:, None] + label[near[rows]]).ravel(), minlength=count * n)
+        votes = votes.astype(float)
+        votes[start + label[rows]] += 0.5
+        out[rows] = assign(votes.reshape(-1, n, n)).ravel()
+    return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
 from ._align import aligned
 from .ranges import refuse_out_of_range, unit_of
+from .varimax_turns import most_varied
 
 _MAX_ITERATIONS = 1000
 
@@ -24,12 +24,15 @@ class Rotated(NamedTuple):
     :param rotation: orthogonal matrices ``(*sample, factors, factors)``; scores rotate alike.
     :param distance: Euclidean distance of each draw's loadings from the reference, ``(*sample,)``.
     :param reference: loadings that the draws were brought to, ``(variables, factors)``.
+    :param settled: whether what was repeated until it is still (a draw's varimax, the iterated mean
+        of Procrustes) came to rest, ``(*sample,)``.
     """
 
     loadings: np.ndarray
     rotation: np.ndarray
     distance: np.ndarray
     reference: np.ndarray
+    settled: np.ndarray
 
 
 def varimax(
@@ -51,36 +54,21 @@ def varimax(
     """
     check_arguments(varimax, locals())
     given = _loadings("varimax", "loadings", loadings)
+    rotation, _settled = _varimax(given.reshape(-1, *given.shape[-2:]), normalise, tolerance)
+    return rotation.reshape(*given.shape[:-2], *rotation.shape[1:])
+
+
+def _varimax(
+    given: np.ndarray, normalise: bool, tolerance: float = 1e-7
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations of draws ``(draw, variables, factors)``, and whether each has settled."""
     x = given.astype(float)
     x /= unit_of(x)  # fourth powers stay in range, and angles as they are
     if normalise:
         length = np.linalg.norm(x, axis=-1, keepdims=True)
         x = x / np.where(length > 0, length, 1)
-    n = x.shape[-1]
-    rotation = np.broadcast_to(np.eye(n), (*x.shape[:-2], n, n)).copy()
-    for _ in range(_MAX_ITERATIONS):
-        largest = 0.0
-        for pair in combinations(range(n), 2):
-            angle = _planar_angle(*(x[..., i] for i in pair))
-            # (*sample, 2, 2)
-            first = np.stack([np.cos(angle), -np.sin(angle)], -1)
-            second = np.stack([np.sin(angle), np.cos(angle)], -1)
-            turn = np.stack([first, second], -2)
-            x[..., pair] = x[..., pair] @ turn
-            rotation[..., pair] = rotation[..., pair] @ turn
-            largest = max(largest, np.abs(angle).max(initial=0.0))
-        if largest <= tolerance:
-            break
-    return rotation.astype(given.dtype)
-
-
-def _planar_angle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The best rotation of two factors, in closed form (Kaiser 1958, equation 5)."""
-    u, v = x**2 - y**2, 2 * x * y
-    mean_u, mean_v = u.mean(-1), v.mean(-1)
-    numerator = 2 * ((u * v).mean(-1) - mean_u * mean_v)
-    denominator = (u**2 - v**2).mean(-1) - (mean_u**2 - mean_v**2)
-    return np.arctan2(numerator, denominator) / 4
+    rotation, settled = most_varied(x, tolerance)
+    return rotation.astype(given.dtype), settled
 
 
 def align_varimax(loadings: ArrayLike, *, normalise: bool = False) -> Rotated:
@@ -97,11 +85,11 @@ def align_varimax(loadings: ArrayLike, *, normalise: bool = False) -> Rotated:
     check_arguments(align_varimax, locals())
     x = _loadings("align_varimax", "loadings", loadings)
     flat = x.reshape(-1, *x.shape[-2:])
-    rotation = varimax(flat, normalise=normalise)
+    rotation, settled = _varimax(flat, normalise)
     sym = factor_model(x.shape[-1], loadings={"loadings": 1})
     found = aligned("align_varimax", {"loadings": flat @ rotation}, "mean", sym)
     rotation = sym.act(found.elements, {"loadings": rotation})["loadings"]
-    return _packed(x, rotation, found.sites["loadings"], found.reference["loadings"])
+    return _packed(x, rotation, found.sites["loadings"], found.reference["loadings"], settled)
 
 
 def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) -> Rotated:
@@ -131,10 +119,11 @@ def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) ->
         rotation = u @ vt
         moved = flat @ rotation
         total = float(np.square(moved - target).sum(dtype=float))
-        if reference is not None or before - total <= 1e-10 * total:
+        still = reference is not None or before - total <= 1e-10 * total
+        if still:
             break
         before, target = total, moved.mean(0)
-    return _packed(x, rotation, moved, target)
+    return _packed(x, rotation, moved, target, np.full(len(flat), still))
 
 
 def _loadings(who: str, name: str, given: Any) -> np.ndarray:
@@ -146,7 +135,11 @@ def _loadings(who: str, name: str, given: Any) -> np.ndarray:
 
 
 def _packed(
-    given: np.ndarray, rotation: np.ndarray, moved: np.ndarray, reference: np.ndarray
+    given: np.ndarray,
+    rotation: np.ndarray,
+    moved: np.ndarray,
+    reference: np.ndarray,
+    settled: np.ndarray,
 ) -> Rotated:
     sample = given.shape[:-2]
     distance = np.sqrt(np.square(moved - reference).sum((-1, -2)))
@@ -155,4 +148,5 @@ def _packed(
         rotation.reshape((*sample, *rotation.shape[1:])),
         distance.reshape(sample),
         reference,
+        settled.reshape(sample),
     )

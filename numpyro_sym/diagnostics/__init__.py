@@ -14,6 +14,9 @@ from ._transpositions import num_transpositions as num_transpositions
 from ._transpositions import transpositions as transpositions
 from .arviz._label_probabilities import label_probabilities as label_probabilities
 from .arviz._rebasin import rebasin as rebasin
+from .arviz._scalars import stack_scalars as stack_scalars
+from .arviz._scalars import unstack_scalars as unstack_scalars
+from .arviz._to_arviz import to_arviz as to_arviz
 from .arviz.accessor import SymmetryAccessor as SymmetryAccessor
 from .arviz.accessor import register_accessor as register_accessor
 from .arviz.from_model import with_log_joint as with_log_joint

@@ -12,7 +12,8 @@ from ..symmetry import Symmetry, kinds, text_table
 from ..symmetry.arguments import check_arguments
 from .ambiguity import doubt
 from .arviz._rebasin import Reference, rebasin
-from .arviz.groups import ArvizData, get_group, posterior_of, site_arrays
+from .arviz._to_arviz import ChainDraws, taken
+from .arviz.groups import get_group, posterior_of, site_arrays
 from .arviz.record import RECORDS, Elements, elements_of
 from .chains._chain_modes import FEWEST, ChainModes, chain_modes
 from .indicators import with_indicators
@@ -104,7 +105,7 @@ class Diagnosis:
 
 
 def diagnose(
-    data: ArvizData,
+    data: ChainDraws,
     sym: Symmetry,
     *,
     invariant: kinds.NameOrNames | None = None,
@@ -136,7 +137,9 @@ def diagnose(
     labels of units (``values``) the share of each label is judged, and of single entries whether
     they bear it, where at least 20 draws say so and 20 do not: the numbers themselves mean nothing.
 
-    :param data: an ArviZ object with a posterior, of either generation.
+    :param data: an ArviZ object with a posterior, of either generation; or an MCMC that has run or
+        a dict of draws ``(chain, draw, *site)``, made one by
+        :func:`numpyro_sym.diagnostics.to_arviz`, with the log joint of the MCMC's model.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`.
     :param invariant: names of posterior variables that the symmetry leaves as they are, such as
         predictions. They are judged beside what is always judged: the log likelihood, summed and of
@@ -162,6 +165,10 @@ def diagnose(
     (True, True)
     """
     check_arguments(diagnose, locals())
+    data, sym, new_name = taken(data, sym, log_joint=True)
+    if invariant is not None:
+        several = [invariant] if isinstance(invariant, str) else invariant
+        invariant = [new_name(name) for name in several]
     posterior = posterior_of(data)
     functions = invariant_functions(data, sym, invariant)
     done = rebasin(data, sym, reference=reference, keep_elements=True, **options)

@@ -4,7 +4,7 @@ test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +14,12 @@ from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
 from .arviz.groups import group_names
 from .arviz.samples import flat_draws
+from .order_statistics import ranked
 
-#: Bandwidths, as multiples of the median distance.
+#: Bandwidths, as multiples of the median distance: each twice the one before.
 BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
+# Draws along each side of what is held of the matrix of all pairs.
+_TILE = 1024
 
 
 class MMD(NamedTuple):
@@ -67,42 +70,88 @@ def mmd(
         raise SymmetryError(
             f"mmd: expected at least two draws each of the same size; got {x.shape} and {y.shape}."
         )
-    kernel = _kernel(np.concatenate([x, y]))
+    both = _in_range(np.concatenate([x, y]))
     rng = np.random.default_rng(seed)
-    total = len(kernel)
-    belongs = np.zeros((num_permutations + 1, total), np.float32)
-    belongs[0, : len(x)] = 1
+    belongs = np.zeros((num_permutations + 1, len(both)), bool)
+    belongs[0, : len(x)] = True
     for row in belongs[1:]:
-        row[rng.choice(total, len(x), replace=False)] = 1
-    found = _unbiased(kernel, belongs)
+        row[rng.choice(len(both), len(x), replace=False)] = True
+    found = _unbiased(both, belongs)
     # A split that is the observed one again, up to rounding, counts as equally far.
     as_far = found[1:] >= found[0] - 1e-6 * np.abs(found[0])
     return MMD(float(found[0]), float((1 + as_far.sum()) / (num_permutations + 1)))
 
 
-def _unbiased(kernel: np.ndarray, belongs: np.ndarray) -> np.ndarray:
-    """The estimate for each split, ``belongs`` being 1 on the first set's draws."""
+def _in_range(x: np.ndarray) -> np.ndarray:
+    """Points whose squares stay in range; distances count as ratios."""
+    x = x - x.mean(0)
+    return x / (np.abs(x).max() or 1.0)
+
+
+def _unbiased(x: np.ndarray, belongs: np.ndarray) -> np.ndarray:
+    """The estimate for each split ``(splits, draws)``, ``belongs`` being true on the first set's
+    draws.
+    """
+    typical = _median_distance(x) or 1.0
     m = int(belongs[0].sum())
-    n = belongs.shape[1] - m
-    reach = belongs @ kernel  # each draw's kernel with the first set
-    within = (reach * belongs).sum(-1)
-    across = (reach * (1 - belongs)).sum(-1)
-    other = kernel.sum() - within - 2 * across
+    n = len(x) - m
+    within = np.zeros(len(belongs))
+    reach = np.zeros(len(x))  # each draw's kernel with all others
+    for rows, columns, distance in _tiles(x):
+        kernel = _kernel(distance / typical)
+        if rows == columns:
+            np.fill_diagonal(kernel, 0.0)
+        else:
+            # Below the diagonal stands the same.
+            reach[columns] += kernel.sum(0)
+        reach[rows] += kernel.sum(1)
+        times = 1 if rows == columns else 2
+        here, there = belongs[:, rows].astype(float), belongs[:, columns].astype(float)
+        within += times * np.einsum("si,si->s", here @ kernel, there)
+    across = belongs @ reach - within
+    other = reach.sum() - within - 2 * across
     return within / (m * (m - 1)) + other / (n * (n - 1)) - 2 * across / (m * n)
 
 
-def _kernel(x: np.ndarray) -> np.ndarray:
-    """The summed kernels of all pairs, zero on the diagonal."""
-    # Squares stay in range; distances count as ratios.
-    x = x - x.mean(0)
-    x = x / (np.abs(x).max() or 1.0)
+def _tiles(x: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Distances of all pairs, a tile at a time, none below the diagonal."""
     squares = (x**2).sum(1)
-    distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0))  # (draw, draw)
-    typical = np.median(distance[np.triu_indices(len(x), 1)])
-    ratios = [distance / (h * (typical or 1.0)) for h in BANDWIDTHS]
-    kernel = sum(np.exp(-(r**2) / 2) + np.exp(-r) for r in ratios) / (2 * len(BANDWIDTHS))
-    np.fill_diagonal(kernel, 0.0)
-    return kernel
+    parts = [slice(i, i + _TILE) for i in range(0, len(x), _TILE)]
+    for number, rows in enumerate(parts):
+        for columns in parts[number:]:
+            distance = x[rows] @ x[columns].T
+            distance *= -2
+            distance += squares[rows, None]
+            distance += squares[columns]
+            yield rows, columns, np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
+
+
+def _median_distance(x: np.ndarray) -> float:
+    """The median over all pairs."""
+
+    def distances() -> Iterator[np.ndarray]:
+        for rows, columns, distance in _tiles(x):
+            if rows == columns:
+                yield distance[np.triu_indices(len(distance), 1)]
+            else:
+                yield distance
+
+    pairs = len(x) * (len(x) - 1) // 2
+    return sum(ranked(distances, [(pairs - 1) // 2, pairs // 2])) / 2
+
+
+def _kernel(ratio: np.ndarray) -> np.ndarray:
+    """The summed kernels of distances, in units of the median."""
+    ratio = ratio / BANDWIDTHS[-1]
+    laplace = np.exp(-ratio)
+    gauss = np.exp(-np.square(ratio) / 2)
+    kernel = laplace + gauss
+    for _ in BANDWIDTHS[1:]:
+        # At half the bandwidth.
+        laplace, gauss = np.square(laplace), np.square(np.square(gauss))
+        kernel += laplace
+        kernel += gauss
+    return kernel / (2 * len(BANDWIDTHS))
 
 
 _DRAWS = "draws: an ArviZ object, a dict of arrays (draw, ...), or one array"

@@ -16,7 +16,7 @@ from .layout import Layout, Occurrence, Reason
 MOST_REASONS = 3
 
 
-DIVIDER = re.compile("[./]")  # of scopes, modules and their arrays
+DIVIDER = re.compile("-?[./:|>~]+")  # of scopes, modules and their arrays
 ARRAYS = {"bias", "embedding", "kernel", "scale", "weight"}  # in any module: no name for units
 
 
@@ -74,10 +74,16 @@ def reasons_of(layout: Layout | None) -> list[Reason]:
     return list(found)
 
 
-def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iterator[str]:
+def explain(
+    joint: Reading,
+    likelihood: Reading,
+    units: Sequence[Units],
+    prior_factors: Sequence[str] = (),
+) -> Iterator[str]:
     """One line for each group of axes that nothing moves.
 
     :param joint: what the whole model says, and ``likelihood`` what the observed sites alone say.
+    :param prior_factors: names of factors that are a part of the prior.
     """
     explained: set[tuple[str, int]] = set()
     for u in units:
@@ -87,7 +93,7 @@ def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iter
         told_apart = any(reasons_of(joint.sites[site].axes[axis]) for site, axis in c.where)
         if c.alive and told_apart and not explained.issuperset(c.where):
             explained.update(c.where)
-            yield _forbidden(c, joint)
+            yield _forbidden(c, joint, prior_factors)
     groups: dict[tuple[Reason, ...], list[str]] = {}
     for name, value in joint.sites.items():
         for axis, layout in enumerate(value.axes):
@@ -103,10 +109,11 @@ def explain(joint: Reading, likelihood: Reading, units: Sequence[Units]) -> Iter
         yield f"{' '.join(places)}: {head}: {_listed(reasons)}."
 
 
-def _forbidden(c: Class, joint: Reading) -> str:
+def _forbidden(c: Class, joint: Reading, prior_factors: Sequence[str]) -> str:
     """The likelihood allows it; which prior does not?"""
     supports = {f"support of {s}": f"{s!r} (its support)" for s in joint.sites}
     priors = {s: repr(s) for s in joint.sites} | supports
+    priors |= {name: f"the factor {name!r}" for name in prior_factors}
     found: dict[Reason, None] = {}
     for site, axis in c.where:
         found |= dict.fromkeys(reasons_of(joint.sites[site].axes[axis]))
@@ -115,11 +122,13 @@ def _forbidden(c: Class, joint: Reading) -> str:
     if not reasons:
         return f"{allowed}; the priors were not proved to."
     told: frozenset[str] = frozenset().union(*(r.feeds for r in reasons))
-    who = " and ".join(priors[site] for site in sorted(told))
+    listed = [f"the prior of {priors[site]}" for site in sorted(told) if site not in prior_factors]
+    listed += [priors[site] for site in sorted(told) if site in prior_factors]
+    who = " and ".join(listed).replace(" and the prior of ", " and ")
     if any(r.opaque for r in reasons):
-        unproved = f"that the prior of {who} does too could not be proved"
+        unproved = f"that {who} does too could not be proved"
         return f"{allowed}; {unproved}: {_listed(reasons[:MOST_REASONS])}."
-    return f"{allowed}, but the prior of {who} tells them apart: {_listed(reasons[:MOST_REASONS])}."
+    return f"{allowed}, but {who} tells them apart: {_listed(reasons[:MOST_REASONS])}."
 
 
 def _listed(reasons: Sequence[Reason]) -> str:

@@ -52,7 +52,7 @@ def find_symmetry(
     Discrete sites are summed out as NumPyro's NUTS does, by funsor (``pip install
     'numpyro_sym[enum]'``); the symmetry is that of the other sites' joint density.
 
-    :param model: a NumPyro model.
+    :param model: a NumPyro model, or a :class:`~numpyro_sym.LogDensity`.
     :param args: the model's arguments.
     :param include: kinds to look for, one or several of ``"permutation"``, ``"signed"``,
         ``"scaled"``.
@@ -121,7 +121,7 @@ def symmetry_of(
             notes=[
                 *notes,
                 "0 Units proved from the model's program.",
-                *explain(joint, likelihood, []),
+                *explain(joint, likelihood, [], view.prior_factors),
             ]
         )
     trial = make_trial()
@@ -162,7 +162,7 @@ def symmetry_of(
             "The model fixes its own precision: changes that rounding in float32 explains are not "
             "seen."
         )
-    told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together)])
+    told = dict.fromkeys([first, *notes, *explain(joint, likelihood, together, view.prior_factors)])
     return Symmetry(together, notes=told, caveats=caveats, certain=certain)
 
 

@@ -29,8 +29,12 @@ def read_program(
     """
     walk, names = Walk(any_data=any_data), sorted(view.shapes)
     supports = {n: f"support of {n}" for n in names}
-    wanted = {*names, *view.observed, *supports.values()} if only is None else set(only)
-    outputs = [*names, *sorted(view.observed), *supports.values()]  # a dict's leaves come sorted
+    wanted = {*view.priors, *view.observed, *supports.values()} if only is None else set(only)
+    outputs = [
+        *view.priors,
+        *sorted(view.observed),
+        *supports.values(),
+    ]  # a dict's leaves come sorted
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
     data = []
     for name, x in sorted(view.data.items()):
@@ -67,7 +71,7 @@ def _site(
 def reaching(view: ModelView, densities: Iterable[str]) -> frozenset[str]:
     """Names of the latent sites from whose values these sites' densities are computed."""
     wanted, names = {*densities}, sorted(view.shapes)
-    outputs = [*names, *sorted(view.observed)]
+    outputs = [*view.priors, *sorted(view.observed)]
     feeds = [frozenset([n]) if n in wanted else None for n in outputs]
     # The last outputs are values in their supports.
     use = needed(view.program.jaxpr, [*feeds, *(None for _ in names)])[1]

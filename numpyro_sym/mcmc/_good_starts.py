@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from numpyro.infer import init_to_uniform
 from numpyro.infer.util import initialize_model
 
@@ -63,6 +62,8 @@ def good_starts(
     >>> good_starts(jax.random.key(0), model, num_chains=3)["x"].round(2) + 0.0
     Array([0., 0., 0.], dtype=float32)
     """
+    import optax
+
     check_arguments(good_starts, locals())
     if num_tries < num_chains:
         raise SymmetryError(

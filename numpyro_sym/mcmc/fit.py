@@ -10,7 +10,6 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
-import optax
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer import init_to_uniform
@@ -32,16 +31,19 @@ def latent_shapes(
     shapes: dict[str, tuple[int, ...]] = {}
     discrete = []
 
-    def run() -> None:
+    def run(rng_key: jax.Array) -> None:
         with handlers.block():
-            seeded = handlers.substitute(handlers.seed(model, 0), substitute_fn=init_to_uniform)
+            seeded = handlers.substitute(
+                handlers.seed(model, rng_key), substitute_fn=init_to_uniform
+            )
             trace = handlers.trace(seeded).get_trace(*args, **kwargs)
         for name, site in _latent(trace).items():
             shapes[name] = tuple(np.shape(site["value"]))
             if is_discrete(site):
                 discrete.append(name)
 
-    jax.eval_shape(run)
+    # Kernels ask where constants are computed at once, and a known key is one: its numbers, too.
+    jax.eval_shape(run, jax.eval_shape(jax.random.key, 0))
     return shapes, tuple(discrete)
 
 
@@ -121,6 +123,8 @@ def _fitted(
     noise: jax.Array,
 ) -> tuple[jax.Array, Point]:
     """The bound that each start reaches, and draws of the best fit."""
+    import optax
+
     adam = optax.adam(optax.cosine_decay_schedule(0.1, STEPS))
 
     def drawn(fit: Fit, e: jax.Array) -> Point:

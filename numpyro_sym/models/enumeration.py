@@ -20,6 +20,7 @@ from numpyro.infer import init_to_uniform
 from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
+from .factors import is_prior_factor
 from .rounding import programs_inside
 
 Model = Callable[..., Any]
@@ -246,7 +247,8 @@ def summed_densities(
         ) from error
     densities = {name: apart.densities.get(name, jnp.zeros(())) for name in others}
     together = [name for name in others if name not in apart.densities]
-    observed = [name for name in together if trace[name]["is_observed"]]
+    seen = [name for name in together if trace[name]["is_observed"]]
+    observed = [name for name in seen if not is_prior_factor(trace[name])]
     (first, *_) = [*observed, *together, *others]
     densities[first] = densities[first] + summed
     return densities

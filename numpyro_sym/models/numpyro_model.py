@@ -19,6 +19,7 @@ from numpyro.primitives import Messenger
 
 from ..symmetry import SymmetryError
 from . import enumeration
+from .factors import is_prior_factor
 from .held import is_inside
 from .marks import Noted, mark, names_of_marks, with_inputs
 from .own_constants import with_own_arrays, with_own_constants
@@ -142,6 +143,7 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         evaluate=jax.jit(evaluate),
         refuse_impure=refuse_impure,
         observed=first.observed,
+        prior_factors=first.prior_factors,
         local=frozenset(n for n, site in sites.items() if run.subsampled & site.frames),
         plates={name: site.plates for name, site in sites.items()},
         any_arguments=run.told,
@@ -193,7 +195,8 @@ class _Run:
             if sites and enumeration.states_of(trace):
                 there = {name: site["value"] for name, site in sites.items()}
                 every = enumeration.summed_densities(seeded, args, kwargs, trace, there)
-        latent = {name: every.pop(name) for name in sites}
+        priors = [name for name, site in trace.items() if is_prior_factor(site)]
+        latent = {name: every.pop(name) for name in (*sites, *priors)}
         inside = {}
         for name, site in sites.items():
             inside[name] = jnp.all(is_inside(site["fn"].support, site["value"]))
@@ -236,8 +239,8 @@ class _Site(NamedTuple):
 class _FirstRun(NamedTuple):
     """What one run of a model tells.
 
-    :param latent: the latent sites that are not discrete, and ``observed`` the names of the
-        observed ones.
+    :param latent: the latent sites that are not discrete, ``observed`` the names of the observed
+        ones, and ``prior_factors`` of the factors that are no likelihood.
     :param states: the discrete sites that are summed out, and how many values each has.
     :param program: closed jaxpr of an origin of marks and what is given -> densities, then values
         of the sites; with marks for values, and for data that are noted.
@@ -247,6 +250,7 @@ class _FirstRun(NamedTuple):
 
     latent: dict[str, _Site]
     observed: tuple[str, ...]
+    prior_factors: tuple[str, ...]
     states: dict[str, int]
     program: Any
     out: Any
@@ -304,10 +308,12 @@ def _marked_run(run: _Run) -> _FirstRun:
 
         densities, trace = run.densities(data, _substituted(marked), {})
         latent = {name: _fixed(site) for name, site in _latent(trace).items()}
-        observed = tuple(n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"])
+        priors = tuple(name for name, site in trace.items() if is_prior_factor(site))
+        seen = [n for n, s in trace.items() if s["type"] == "sample" and s["is_observed"]]
+        observed = tuple(name for name in seen if name not in priors)
         states = enumeration.states_of(trace)
         out = jax.tree.structure(densities)
-        found.append(_FirstRun(latent, observed, states, None, out, data.noted))
+        found.append(_FirstRun(latent, observed, priors, states, None, out, data.noted))
         return densities, {name: trace[name]["value"] for name in latent}
 
     program = jax.make_jaxpr(once)(0, {name: run.data[name] for name in run.given})

@@ -43,8 +43,9 @@ def slope(view: ModelView, nothing: np.ndarray, point: Point) -> jax.Array:
     def joint(added: jax.Array) -> jax.Array:
         data = {name: added if name == ADDED else x for name, x in view.data.items()}
         # Latent sites, observed ones, then whether values lie in their supports.
-        densities = run_program(view.program, data, point)[: len(view.shapes) + len(view.observed)]
-        return sum(densities, start=jnp.zeros(()))
+        densities = run_program(view.program, data, point)
+        ends = len(view.priors) + len(view.observed)
+        return sum(densities[:ends], start=jnp.zeros(()))
 
     return jax.grad(joint)(jnp.asarray(nothing))
 

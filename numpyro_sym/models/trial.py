@@ -222,8 +222,8 @@ class Trial:
         return [np.asarray(x, dtype) for x, dtype in zip(leaves, types, strict=True)]
 
     def _named(self, outputs: Sequence[Any]) -> Densities:
-        latent, observed = sorted(self.view.shapes), sorted(self.view.observed)
-        names = [*latent, *observed, *latent]
+        latent, observed = self.view.priors, sorted(self.view.observed)
+        names = [*latent, *observed, *sorted(self.view.shapes)]
         # The program's outputs: densities of both kinds, then supports of the latent sites.
         ends = len(latent), len(latent) + len(observed)
         pairs = list(zip(names, outputs, strict=True))

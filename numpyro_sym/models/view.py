@@ -31,11 +31,13 @@ class ModelView:
         its inputs are the leaves of ``data``, then those of the point, by name.
     :param data: what the program is told besides the point: the model's array arguments, observed
         values, the rows of a minibatch.
-    :param evaluate: point -> log density of each latent site, of each observed site (and factor),
-        and for each latent site whether its value lies in its support; JAX can trace it.
+    :param evaluate: point -> log density of each latent site (and factor of the prior), of each
+        observed site (and factor), and for each latent site whether its value lies in its support;
+        JAX can trace it.
     :param refuse_impure: runs the model once more, and raises where it gives another program:
         before anything is said of the model, that is to be called.
-    :param observed: names of the observed sites and factors.
+    :param observed: names of the observed sites and factors: the likelihood.
+    :param prior_factors: names of factors that are a part of the prior.
     :param local: names of latent sites that stand in a subsampled plate.
     :param plates: site name -> {axis: name of the plate that the axis runs over}.
     :param any_arguments: whether the values of array arguments are data, or were needed to run the
@@ -54,11 +56,17 @@ class ModelView:
     evaluate: Callable[[Point], Densities]
     refuse_impure: Callable[[], None]
     observed: tuple[str, ...] = ()
+    prior_factors: tuple[str, ...] = ()
     local: frozenset[str] = frozenset()
     plates: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     any_arguments: bool = True
     notes: tuple[str, ...] = ()
     states: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def priors(self) -> list[str]:
+        """Names of all densities that are no likelihood, in the order of the program's outputs."""
+        return sorted((*self.shapes, *self.prior_factors))
 
 
 def run_program(program: Any, data: Mapping[str, Any], point: Point) -> list[Any]:

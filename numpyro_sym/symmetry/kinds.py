@@ -296,7 +296,7 @@ def _model_fault(value: Any) -> str | None:
             name = getattr(inner, "__name__", "model")
             return f"That is {what}: pass the model itself, {name}."
     if isinstance(value, type) or not callable(value):
-        return "Pass the function that calls numpyro.sample."
+        return "Pass the function that calls numpyro.sample, or a numpyro_sym.LogDensity."
     return None
 
 

@@ -45,6 +45,7 @@ _MAYBE_SYM = Argument(PAIR, bad.SYMMETRY | bad.OTHERS).less("None", "no Units")
 _MOVING_SYM = sym(without(bad.OTHERS, "no Units"))
 _INVARIANT = choice("total").or_none.more(moved="mu", moved_too=["total", "mu"])
 _X = np.random.default_rng(0).normal(size=(4, 20, 2))
+_SCALARS = {"mu[1]": _X[..., 0], "mu[2]": _X[..., 1]}
 _TABLE = np.array([[0.9, 0.1], [0.2, 0.8]])
 _CLASSES = Argument(_TABLE, bad.PROBABILITIES).more(other_classes=np.full((2, 3), 1 / 3))
 _ORDER = Argument([1, 2, 3], bad.ARRAY).more(one=[1], another_length=[1, 2])
@@ -80,6 +81,25 @@ _compact = nsym.compact_posterior(DRAWS, PAIR)
 _accessor = diagnostics.SymmetryAccessor(DATA.good)
 
 CALLS = {
+    "stack_scalars": call(
+        diagnostics.stack_scalars,
+        data=Argument(
+            _SCALARS, without(bad.ANYTHING, "an empty dict") | {"a word": {"mu[1]": "mu"}}
+        ),
+        arrays=Argument("mu", bad.ANYTHING).or_none.more(another="nu"),
+    ),
+    "unstack_scalars": call(
+        diagnostics.unstack_scalars,
+        data=Argument({"mu": _X}, without(bad.ANYTHING, "an empty dict") | {"another": {"nu": _X}}),
+        like=Argument(_SCALARS, without(bad.ANYTHING, "an empty dict") | {"others": {"nu[1]": _X}}),
+    ),
+    "to_arviz": call(
+        diagnostics.to_arviz,
+        data=OBJECT.less("a dict of draws").more(
+            one_dimension={"mu": np.zeros(3)}, no_draws_in_it={"mu": np.zeros((4, 0))}
+        ),
+        log_joint=BOOL,
+    ),
     "rebasin": call(
         nsym.rebasin,
         data=DATA,

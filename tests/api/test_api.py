@@ -8,6 +8,7 @@ import time
 import calls_alignment
 import calls_diagnostics
 import calls_inference
+import calls_interop
 import calls_plots
 import calls_symmetry
 import pytest
@@ -19,23 +20,29 @@ from numpyro_sym import (
     diagnostics,
     discovery,
     guides,
+    interop,
     mcmc,
     models,
     plots,
     symmetry,
 )
 
-CALLS = {
-    name: call
-    for family in (calls_symmetry, calls_alignment, calls_diagnostics, calls_inference, calls_plots)
-    for name, call in family.CALLS.items()
-}
+FAMILIES = (
+    calls_symmetry,
+    calls_alignment,
+    calls_diagnostics,
+    calls_inference,
+    calls_interop,
+    calls_plots,
+)
+CALLS = {name: call for family in FAMILIES for name, call in family.CALLS.items()}
 #: No call may take longer, in seconds.
 LIMIT = 20.0
 
 _RESULT = "a result that the library makes"
 _INSIDE = "for those who extend the library"
 _WORD = "takes no arguments, or is a type"
+_PYMC = "needs PyMC: tests/interop/test_pymc.py"
 #: Public names that no call reaches, and why.
 NOT_REACHED = {
     **dict.fromkeys(
@@ -48,14 +55,24 @@ NOT_REACHED = {
         ("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling", "ByLabels"),
         _RESULT,
     ),
+    **dict.fromkeys(("BestClustering", "Relabellings"), _RESULT),
     **dict.fromkeys(
         ("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT
     ),
     **dict.fromkeys(("Metric", "ModelView", "Trial", "Value", "Walk", "SymmetryInUse"), _INSIDE),
     **dict.fromkeys(("Drawn", "MakesSections", "Section", "Start", "View"), _INSIDE),
     **dict.fromkeys(
-        ("cut_plates", "register_rule", "rules", "read_numpyro_model", "latent_sites"), _INSIDE
+        (
+            "cut_plates",
+            "register_rule",
+            "rules",
+            "read_numpyro_model",
+            "latent_sites",
+            "prior_factor",
+        ),
+        _INSIDE,
     ),
+    "pymc_log_density": _PYMC,
     **dict.fromkeys(("act_on_axis", "namespace", "text_table"), _INSIDE),
     **dict.fromkeys(("Euclidean", "SymmetryError", "register_accessor", "Point", "SortKey"), _WORD),
 }
@@ -104,7 +121,18 @@ def test_there_are_enough():
 
 
 def test_nothing_public_is_left_out():
-    layers = (nsym, symmetry, models, alignment, discovery, guides, mcmc, diagnostics, plots)
+    layers = (
+        nsym,
+        symmetry,
+        models,
+        alignment,
+        discovery,
+        guides,
+        mcmc,
+        diagnostics,
+        interop,
+        plots,
+    )
     public = {
         name
         for layer in layers

@@ -1,5 +1,7 @@
 """The discrepancy against its definition; p values uniform under one law, small under two."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,11 +9,16 @@ from planted import LOCATIONS, chains
 
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
+from numpyro_sym.diagnostics import _mmd as module
 from numpyro_sym.diagnostics import mmd
 from numpyro_sym.diagnostics._mmd import BANDWIDTHS
+from numpyro_sym.diagnostics.order_statistics import ranked
 
 
-def test_unbiased_estimate_by_its_definition():
+@pytest.mark.parametrize("tile", [1, 5, 8, 1024])
+def test_unbiased_estimate_by_its_definition(tile, monkeypatch):
+    """However many draws are held against however many at once."""
+    monkeypatch.setattr(module, "_TILE", tile)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(9, 2)), rng.normal(size=(7, 2)) + 1
     both = np.concatenate([x, y])
@@ -30,7 +37,49 @@ def test_unbiased_estimate_by_its_definition():
         )
 
     expected = mean(x, x, True) + mean(y, y, True) - 2 * mean(x, y, False)
-    assert mmd(x, y, num_permutations=9).squared == pytest.approx(expected, abs=1e-6)
+    assert mmd(x, y, num_permutations=9).squared == pytest.approx(expected, abs=1e-13)
+
+
+def test_every_split_is_by_the_definition(monkeypatch):
+    """In tiles as in one, and as the kernel's sums over each split have it."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(13, 3))
+    belongs = np.array([rng.permutation(13) < 5 for _ in range(20)])
+    distance = np.linalg.norm(x[:, None] - x, axis=-1)
+    kernel = module._kernel(distance / np.median(distance[np.triu_indices(13, 1)]))
+    np.fill_diagonal(kernel, 0)
+    expected = [
+        kernel[np.ix_(b, b)].sum() / 20
+        + kernel[np.ix_(~b, ~b)].sum() / 56
+        - 2 * kernel[np.ix_(b, ~b)].mean()
+        for b in belongs
+    ]
+    for tile in (4, 1024):
+        monkeypatch.setattr(module, "_TILE", tile)
+        np.testing.assert_allclose(module._unbiased(x, belongs), expected, atol=1e-13)
+
+
+def test_memory_grows_with_the_draws_and_not_with_their_pairs(monkeypatch):
+    """One matrix of all pairs would be 72 MB."""
+    monkeypatch.setattr(module, "_TILE", 256)
+    x = np.random.default_rng(0).normal(size=(3000, 2))
+    tracemalloc.start()
+    mmd(x[:1500], x[1500:], num_permutations=99)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5e7
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 100, 1001])
+def test_order_statistics_of_what_is_told_in_parts(count):
+    """Ties, zeros and numbers of all sizes among them, against sorting."""
+    rng = np.random.default_rng(count)
+    x = np.abs(rng.normal(size=count)) * 10.0 ** rng.integers(-320, 300, size=count)
+    x[rng.random(count) < 0.3] = 0.5
+    x[rng.random(count) < 0.1] = 0.0
+    ranks = sorted({0, (count - 1) // 2, count // 2, count - 1})
+    parts = np.array_split(x, 3)
+    assert ranked(lambda: parts, ranks) == np.sort(x)[ranks].tolist()
 
 
 def test_p_values_of_one_law_are_uniform():

@@ -627,7 +627,9 @@ def view_of(shapes: dict, program: Callable) -> Any:
         return dict.fromkeys(shapes, 0.0), {"y": program(point)}, dict.fromkeys(shapes, True)
 
     jaxpr = jax.make_jaxpr(densities)({n: rng.normal(size=s) for n, s in shapes.items()})
-    return SimpleNamespace(shapes=shapes, observed=("y",), program=jaxpr, data={}, plates={})
+    return SimpleNamespace(
+        shapes=shapes, priors=sorted(shapes), observed=("y",), program=jaxpr, data={}, plates={}
+    )
 
 
 def judged(seed: int, shapes: dict, program: Callable, units: list[Units]) -> Iterator[Claim]:

@@ -13,7 +13,7 @@ def names(*groups, plates=None):
     return [namer(Units("found", 3, axes=dict.fromkeys(sites, 0))).name for sites in groups]
 
 
-@pytest.mark.parametrize("divider", ["/", "."])
+@pytest.mark.parametrize("divider", ["/", ".", ":", "|", "->", "::"])
 def test_the_last_part_of_a_path_whatever_divides_it(divider):
     def sites(*paths):
         return [path.replace("/", divider, 1) for path in paths]

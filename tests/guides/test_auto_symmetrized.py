@@ -18,6 +18,7 @@ from scipy import stats
 
 from numpyro_sym import Symmetry, SymmetryError, Units
 from numpyro_sym.guides import AutoSymmetrized, AutoSymmetrizedNormal
+from numpyro_sym.guides.bounds._information import _bracket
 
 pytestmark = pytest.mark.filterwarnings("ignore:UnpackTransform")
 
@@ -447,3 +448,49 @@ REFUSED = {
 def test_refused(message):
     with pytest.raises(SymmetryError, match=message):
         REFUSED[message]()
+
+
+def without_arguments():
+    return by_hand()
+
+
+@pytest.mark.parametrize("name", [n for n in BASES if n != "iaf"])
+def test_information_is_compiled_once(name, rng_key):
+    """For other parameters and another key the program is the same; for more draws it is not."""
+    base, args = (without_arguments, ()) if name == "by hand" else (BASES[name](), (Y,))
+    guide = AutoSymmetrized(base, SYM, model=mixture, check=False)
+    params = {n: s["value"] for n, s in traced(guide, *args).items() if s["type"] == "param"}
+
+    def told(params, key, num_samples=8):
+        before = _bracket._cache_size()
+        found = guide.symmetry_information(key, params, num_samples=num_samples)
+        return found, _bracket._cache_size() - before
+
+    first, compiled = told(params, rng_key)
+    assert compiled == 1
+    assert told(params, rng_key) == (first, 0)
+    moved = {n: 1.1 * x for n, x in params.items()}
+    other, compiled = told(moved, jax.random.key(1))
+    assert other != first
+    assert compiled == 0
+    assert told(params, rng_key, 9)[1] == 1
+
+
+def test_information_of_other_arguments_is_another(rng_key):
+    """A guide's data changed in place: nothing of the first call is left in the second."""
+
+    def spread(y):
+        numpyro.sample("mu", dist.Normal(np.array([-0.5, 0.5]) * y, 0.4).to_event(1))
+        numpyro.sample("sigma", dist.LogNormal(jnp.zeros(2), 0.3).to_event(1))
+        numpyro.sample("weights", dist.Dirichlet(jnp.ones(2)))
+        numpyro.sample("shift", dist.LogNormal(0.0, 0.2))
+
+    guide = AutoSymmetrized(spread, SYM, model=mixture, check=False)
+    y = np.zeros(2)
+    traced(guide, y)
+    assert guide.symmetry_information(rng_key, {}, y, num_samples=8).lower == pytest.approx(
+        0, abs=1e-5
+    )
+    y += 20.0
+    told = guide.symmetry_information(rng_key, {}, y, num_samples=8)
+    assert told.lower == pytest.approx(np.log(2), abs=1e-5)

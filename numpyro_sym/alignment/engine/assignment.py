@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 lap: Any
 try:
@@ -57,6 +56,8 @@ def _solve(cost: np.ndarray) -> np.ndarray:
     if hasattr(lap, "lapjvh_batch"):
         found = lap.lapjvh_batch(cost, return_cost=False, n_threads=1)[1]
         return np.concatenate(found).reshape(cost.shape[:2])
+    from scipy.optimize import linear_sum_assignment
+
     return np.stack([linear_sum_assignment(c)[1] for c in cost])
 
 

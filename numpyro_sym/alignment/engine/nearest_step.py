@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from optax.assignment import hungarian_algorithm
 
 from ...symmetry import Element, Symmetry, Units
 from ._families import Shapes, lone_outer, sets_as_draws, wreaths
@@ -47,6 +46,7 @@ def assigned(score: jax.Array) -> jax.Array:
     """The permutations of largest total score ``(*batch, n, n)``, by Optax's Hungarian
     algorithm.
     """
+    from optax.assignment import hungarian_algorithm
 
     def one(score: jax.Array) -> jax.Array:
         rows, columns = hungarian_algorithm(-score)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,8 +16,8 @@ from ...alignment.metrics import GivenMetric
 from ...symmetry import Symmetry, kinds
 from ...symmetry.arguments import check_arguments
 from ..scales import used_symmetry
+from ._to_arviz import ChainDraws, taken, to_arviz
 from .groups import (
-    ArvizData,
     get_group,
     group_names,
     posterior_of,
@@ -35,7 +35,8 @@ EUCLIDEAN = Euclidean()
 
 
 def _fault(value: Any) -> str | None:
-    return None if "posterior" in group_names(value) else reference_fault(value)
+    is_run = getattr(value, "last_state", None) is not None
+    return None if is_run or "posterior" in group_names(value) else reference_fault(value)
 
 
 #: What :func:`rebasin` takes: a name, a draw, a point, or an ArviZ object.
@@ -50,7 +51,7 @@ Reference = Annotated[
 
 
 def rebasin(
-    data: ArvizData,
+    data: ChainDraws,
     sym: Symmetry,
     *,
     reference: Reference = "mean",
@@ -71,7 +72,9 @@ def rebasin(
     :func:`rebasin_to_zarr` writes them so that an interrupted run can be taken up again.
 
     :param data: an ArviZ object with a posterior: InferenceData (0.x) or DataTree (1.x), of a
-        sampler or (``arviz.from_numpyro_svi``) of a guide.
+        sampler or (``arviz.from_numpyro_svi``) of a guide. An MCMC that has run, or a dict, site
+        name -> array ``(chain, draw, *site)``, is made one by
+        :func:`numpyro_sym.diagnostics.to_arviz`.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`; of scaled ``Units`` the permutations are
         used.
     :param reference: ``"mean"``: the mean of the aligned draws, repeated until it is still;
@@ -104,9 +107,10 @@ def rebasin(
     True
     """
     check_arguments(rebasin, locals())
+    data, sym, new_name = taken(data, sym)
     posterior = posterior_of(data)
     used = used_symmetry(sym, scales, "rebasin")
-    point, told = point_of(reference, sym)
+    point, told = point_of(_renamed(reference, new_name), sym)
     changed: dict[str, Any] = {}
     for group in ALIGNED_GROUPS:
         if group not in group_names(data):
@@ -121,6 +125,15 @@ def rebasin(
         # Elements of an earlier alignment are no longer what moved these draws.
         changed[RECORDS[group]] = record_of(found, dataset, used) if keep_elements else None
     return with_groups(data, changed)
+
+
+def _renamed(reference: Any, new_name: Callable[[str], str]) -> Any:
+    """A reference under the names of the draws; an MCMC as an ArviZ object."""
+    if getattr(reference, "last_state", None) is not None:
+        return to_arviz(reference)
+    if isinstance(reference, Mapping) and "posterior" not in group_names(reference):
+        return {new_name(name): x for name, x in reference.items()}
+    return reference
 
 
 def point_of(reference: Reference, sym: Symmetry) -> tuple[Any, str]:

@@ -222,22 +222,19 @@ class Flat:
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["params"],
-    meta_fields=["guide", "args", "kwargs", "supports"],
+    meta_fields=["guide", "supports"],
 )
 @dataclass(frozen=True)
 class Traced:
     """A guide written by hand, whose sample sites are the model's: read by running it.
 
     :param params: parameter name -> constrained value.
-    :param guide: the guide.
-    :param args: its arguments, and ``kwargs`` likewise.
+    :param guide: the guide, with its arguments bound.
     :param supports: site name -> constraint.
     """
 
     params: Mapping[str, jax.Array]
     guide: Callable[..., Any]
-    args: tuple = field(hash=False)
-    kwargs: Mapping[str, Any] = field(hash=False)
     supports: Mapping[str, Any] = field(hash=False)
 
     @property
@@ -248,14 +245,14 @@ class Traced:
     def sample(self, rng_key: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         with handlers.block():
             guide = handlers.substitute(handlers.seed(self.guide, rng_key), data=self.params)
-            trace = handlers.trace(guide).get_trace(*self.args, **self.kwargs)
+            trace = handlers.trace(guide).get_trace()
         return {name: trace[name]["value"] for name in self.supports}, None
 
     def log_prob(self, sites: Sites, intermediates: Any = None) -> jax.Array:
         guide = handlers.seed(self.guide, jax.random.key(0))
         with handlers.block():
             mine = {name: sites[name] for name in self.supports}
-            return log_density(guide, self.args, self.kwargs, {**self.params, **mine})[0]
+            return log_density(guide, (), {}, {**self.params, **mine})[0]
 
     def stand_in(self, sym: Symmetry, sites: Sites, rng_key: jax.Array) -> StandIn:
         draws = jax.vmap(lambda key: self.sample(key)[0])(jax.random.split(rng_key, MOMENT_DRAWS))

@@ -14,8 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ...symmetry import Element, Symmetry, Units
 
@@ -118,6 +116,9 @@ def _generators(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> list[Element
 
 def _label(size: int, moved: list[np.ndarray]) -> np.ndarray:
     """Connected components of the graph that joins each place to what came there."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     to: list[Any] = []
     came: list[Any] = []
     for x in moved:

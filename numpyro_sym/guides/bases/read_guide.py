@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -256,4 +257,6 @@ def _written_by_hand(
                 )
         supports[name] = support
     params = {name: site["value"] for name, site in trace.items() if site["type"] == "param"}
-    return Traced(params, guide, args, kwargs, supports)
+    # Compiled anew for arguments: what is in them is not compared.
+    bound = partial(guide, *args, **kwargs) if args or kwargs else guide
+    return Traced(params, bound, supports)

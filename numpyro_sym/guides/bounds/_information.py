@@ -61,7 +61,30 @@ def information(
                 f"symmetry_information: {name} must be an int of at least 2; got {number!r}."
             )
 
-    def one(base: Base, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    keys = jax.random.split(rng_key, num_samples)
+    low, high = _bracket(base, keys, sym, num_importance)
+    high = high.reshape(num_samples, -1)
+    high = high[:, high.mean(0).argmin()]
+    return SymmetryInformation(
+        float(low.mean()),
+        float(low.std() / num_samples**0.5),
+        float(high.mean()),
+        float(high.std() / num_samples**0.5),
+        sym.log_order,
+    )
+
+
+# One program for all calls alike. The base is an argument: as a constant its arrays would be folded
+# when compiling, slowly.
+@partial(jax.jit, static_argnames=("sym", "num_importance"))
+def _bracket(
+    base: Base, keys: jax.Array, sym: Symmetry, num_importance: int
+) -> tuple[jax.Array, jax.Array]:
+    """Of each of some draws of the base, what bounds the information from below, and what from
+    above.
+    """
+
+    def one(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         key_base, key_exact, key_moments, key_elements = jax.random.split(key, 4)
         sites, held = base.sample(key_base)
         opened, drawn = on_opened_sites(sym, Drawn(base, sites, held))
@@ -89,20 +112,7 @@ def information(
             uppers.append(jnp.stack([_without_identity(ratios) for ratios in alone]).sum())
         return sym.log_order - lower, sym.log_order - jnp.stack(uppers)
 
-    keys = jax.random.split(rng_key, num_samples)
-    # The base is an argument: as a constant its arrays would be folded when compiling, slowly.
-    low, high = jax.jit(lambda base, keys: jax.lax.map(partial(one, base), keys, batch_size=8))(
-        base, keys
-    )
-    high = high.reshape(num_samples, -1)
-    high = high[:, high.mean(0).argmin()]
-    return SymmetryInformation(
-        float(low.mean()),
-        float(low.std() / num_samples**0.5),
-        float(high.mean()),
-        float(high.std() / num_samples**0.5),
-        sym.log_order,
-    )
+    return jax.lax.map(one, keys, batch_size=8)
 
 
 def _without_identity(log_ratios: jax.Array) -> jax.Array:

@@ -307,7 +307,7 @@ def broken(value):
 
 
 REFUSED = {
-    "with a posterior group; got a dict": lambda: nsym.rebasin({"mu": 1}, MIXTURE),
+    "got a dict with keys .mu.. Every array begins with": lambda: nsym.rebasin({"mu": 1}, MIXTURE),
     "with a posterior group": lambda: nsym.rebasin(arviz({"prior": planted()}), MIXTURE),
     "zero draws": lambda: nsym.rebasin(_without_draws(), MIXTURE),
     "site 'sigma', which the draws do not hold": lambda: nsym.rebasin(
