@@ -17,9 +17,7 @@ os.environ["XLA_FLAGS"] = (
 
 import argparse
 import gzip
-import json
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -27,12 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from json_lines import say
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoNormal
 
 from numpyro_sym import mlp
 from numpyro_sym.guides import AutoSymmetrizedNormal
-from numpyro_sym.symmetry import text_table
 
 #: Steps in one call, so that the call itself does not count.
 TOGETHER = 10
@@ -117,12 +115,12 @@ def measure(widths, data, apart, outputs, steps):
         "network": "-".join(map(str, [data[0].shape[1], *widths, outputs])),
         "rows": len(data[0]),
         "units": "apart" if apart else "overlapping",
-        "AutoNormal_ms": round(plain, 3),
-        "symmetrised_ms": round(ours, 3),
-        "time_ratio": round(ours / plain, 2),
-        "memory_ratio": round(our_size / plain_size, 2),
-        "AutoNormal_compile_s": round(plain_compile, 1),
-        "symmetrised_compile_s": round(our_compile, 1),
+        "AutoNormal, ms": plain,
+        "symmetrised, ms": ours,
+        "time": ours / plain,
+        "memory": our_size / plain_size,
+        "AutoNormal compiles, s": plain_compile,
+        "symmetrised compiles, s": our_compile,
     }
 
 
@@ -147,17 +145,11 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--mnist")
     options = parser.parse_args()
-    versions = {name: version(name) for name in ("jax", "numpyro")}
     cases = [
         (widths, random_data(rows, inputs), apart, 1)
         for widths, rows, inputs, apart in (QUICK if options.quick else NETWORKS)
     ]
     if options.mnist:
         cases += [(widths, images(options.mnist), True, 10) for widths in IMAGES]
-    rows = []
     for case in cases:
-        rows.append(measure(*case, options.steps))
-        print(
-            json.dumps({**rows[-1], **versions, "load": round(os.getloadavg()[0], 1)}), flush=True
-        )
-    print(text_table(list(rows[0]), [list(row.values()) for row in rows]))
+        say(**measure(*case, options.steps))
