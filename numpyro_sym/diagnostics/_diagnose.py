@@ -106,7 +106,7 @@ class Diagnosis:
 
 def diagnose(
     data: ChainDraws,
-    sym: Symmetry,
+    sym: kinds.AnySymmetry,
     *,
     invariant: kinds.NameOrNames | None = None,
     reference: Reference = "mean",

@@ -150,7 +150,7 @@ class Symmetry:
         units = [u.on_arrays() for u in self.units]
         return Symmetry(units, notes=self.notes, caveats=self.caveats, certain=certain)
 
-    def stack(self, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative = 0) -> Sites:
+    def stack(self, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative = 0) -> dict[str, Array]:
         """Sites in stacks, as :meth:`on_arrays` moves them.
 
         :param sites: site name -> array of shape ``(*sample, *site shape)``.
@@ -168,7 +168,7 @@ class Symmetry:
 
     def unstack(
         self, sites: kinds.Sites, *, like: Iterable[str] = (), sample_ndim: kinds.NotNegative = 0
-    ) -> Sites:
+    ) -> dict[str, Array]:
         """The inverse of :meth:`stack`.
 
         :param sites: what it gave.

@@ -162,6 +162,12 @@ class Units:
         return tuple(site for site, _ in self.placements)
 
     @property
+    def site_names(self) -> tuple[str, ...]:
+        """Names of the sites themselves: those of a stack in its place."""
+        stacks = dict(self.stacked)
+        return tuple(name for site in self.sites for name in stacks.get(site, (site,)))
+
+    @property
     def order(self) -> int | float:
         """How many elements the group has: ``n!`` or ``n! 2**n`` a set, or infinity where units
         scale.
@@ -293,7 +299,9 @@ class Units:
         for site, axs in self.placements:
             named = f"({' '.join(stacks[site])})" if site in stacks else site
             # The first axis of a stack is its sites themselves.
-            told += [named if site in stacks and axis.axis == 0 else f"{named}{axis}" for axis in axs]
+            told += [
+                named if site in stacks and axis.axis == 0 else f"{named}{axis}" for axis in axs
+            ]
         axes = " ".join(told)
         if not self.labelled:
             return axes
@@ -305,7 +313,7 @@ class Units:
         return " ".join(f"{site}{axis}" for site, axis in self.labelled)
 
     def _with(self, **changed: Any) -> Units:
-        own = {
+        own: dict[str, Any] = {
             "name": self.name,
             "n": self.n,
             "axes": self.axes,

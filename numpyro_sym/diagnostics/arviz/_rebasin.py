@@ -52,7 +52,7 @@ Reference = Annotated[
 
 def rebasin(
     data: ChainDraws,
-    sym: Symmetry,
+    sym: kinds.AnySymmetry,
     *,
     reference: Reference = "mean",
     metric: GivenMetric = EUCLIDEAN,
