@@ -50,9 +50,9 @@ class Units:
     :param values: names of the sites that hold labels of these units, integers; where there is a
         batch, site name -> ``Axis(batch=...)``, the axes of the array on which the batch runs. They
         are moved wherever they are there, and may be missing: where a model sums them out, say.
-    :param stacked: array -> its ``n`` sites, where each unit has a site of its own: ``{"mu": ("mu1",
-        "mu2")}``. The array is named like a site in ``incoming``, ``outgoing`` or ``axes``; where it
-        is not, the units are its first axis, and are only permuted.
+    :param stacked: array -> its ``n`` sites, where each unit has a site of its own: ``{"mu":
+        ("mu1", "mu2")}``. The array is named like a site in ``incoming``, ``outgoing`` or
+        ``axes``; where it is not, the units are its first axis, and are only permuted.
     :raises SymmetryError: where no site is named, a number or a kind is wrong, one axis is
         given twice, an axis does not say where the batch runs, or a site is said to hold labels of
         the units that lie along it.

@@ -164,6 +164,63 @@ def test_checked():
         Symmetry([Units("k", 3, stacked={"mu": ("mu1", "mu2", "mu3")})]).check(model, Y)
 
 
+def test_found():
+    found = nsym.find_symmetry(model, Y)
+    assert found.rename({found.units[0].name: "k"}) == COMPONENT
+    assert "have a site each" in found.explain()
+    assert not len(nsym.find_symmetry(model, Y, last=2.0))
+
+
+def test_found_the_same_as_of_one_array():
+    def apart(y):
+        mu = [numpyro.sample(f"mu_{i}", dist.Normal(0, 5)) for i in range(3)]
+        sd = [numpyro.sample(f"sd_{i}", dist.HalfNormal(1)) for i in range(3)]
+        each = [dist.Normal(m, s).log_prob(y) for m, s in zip(mu, sd, strict=True)]
+        numpyro.factor("y", jax.scipy.special.logsumexp(jnp.stack(each), 0).sum())
+
+    found = nsym.find_symmetry(apart, Y)
+    (units,) = found.units
+    assert dict(units.stacked) == {
+        "mu": ("mu_0", "mu_1", "mu_2"),
+        "sd": ("sd_0", "sd_1", "sd_2"),
+    }
+    found.check(apart, Y)
+    draws = {f"mu_{i}": RNG.normal(size=9) for i in range(3)}
+    draws |= {f"sd_{i}": np.exp(RNG.normal(size=9)) for i in range(3)}
+    arrays = {"mu": np.stack([draws[f"mu_{i}"] for i in range(3)], 1)}
+    arrays["sd"] = np.stack([draws[f"sd_{i}"] for i in range(3)], 1)
+    aligned = nsym.align(draws, "first", found)
+    expected = nsym.align(arrays, "first", nsym.mixture(3, {"mu": 0, "sd": 0}))
+    for i in range(3):
+        np.testing.assert_array_equal(aligned.sites[f"mu_{i}"], expected.sites["mu"][:, i])
+        np.testing.assert_array_equal(aligned.sites[f"sd_{i}"], expected.sites["sd"][:, i])
+
+
+def test_what_tells_sites_apart_is_not_found():
+    def told_apart(y):
+        mu = [numpyro.sample(f"mu{i}", dist.Normal(0, 5)) for i in range(3)]
+        numpyro.sample("y", dist.Normal(mu[0] + 2 * mu[1] + 3 * mu[2], 1.0), obs=y[0])
+
+    found = nsym.find_symmetry(told_apart, Y)
+    assert not len(found)
+    assert "mu = (mu0 mu1 mu2): not found to be exchangeable" in found.explain()
+
+
+def test_layers_in_a_loop_are_no_stack():
+    """Two hidden layers of one shape: units of each, and no exchange of layers."""
+
+    def layers(x, y):
+        h = x
+        for i in range(2):
+            w = numpyro.sample(f"w{i}", dist.Normal().expand([2, 2]).to_event(2))
+            h = jnp.tanh(h @ w)
+        numpyro.sample("y", dist.Normal(h @ jnp.array([1.0, 2.0]), 0.1).to_event(1), obs=y)
+
+    x = RNG.normal(size=(5, 2))
+    found = nsym.find_symmetry(layers, x, x[:, 0])
+    assert not any(u.stacked for u in found)
+
+
 def test_who_takes_arrays_alone_says_so():
     draws = scattered(whole(5), 1)
     with pytest.raises(SymmetryError, match=r"on_arrays\(\)"):
