@@ -90,6 +90,8 @@ RngKey = Annotated[jax.Array, Kind("one JAX random key", _key_fault)]
 def _names_fault(value: Any) -> str | None:
     if isinstance(value, str):
         return f"Write [{value!r}]."
+    if isinstance(value, bytes):
+        return ""
     if isinstance(value, (Mapping, Iterable)) and not hasattr(value, "dtype"):
         is_one_pass = not isinstance(value, (list, tuple, set, frozenset, Mapping))
         return None if is_one_pass or all(isinstance(name, str) for name in value) else ""

@@ -167,7 +167,7 @@ class Symmetry:
         return stacked(self.stacks, sites, sample_ndim)
 
     def unstack(
-        self, sites: kinds.Sites, *, like: Iterable[str] = (), sample_ndim: kinds.NotNegative = 0
+        self, sites: kinds.Sites, *, like: kinds.Names = (), sample_ndim: kinds.NotNegative = 0
     ) -> dict[str, Array]:
         """The inverse of :meth:`stack`.
 
