@@ -27,6 +27,7 @@ from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
 from .inference import MET
 from .labels import found_with_labels
+from .no_permutations import no_permutations
 from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .stacks import with_stacks
@@ -86,6 +87,7 @@ def find_symmetry(
         found = symmetry_of(view, lambda: trial, kinds)
         if "permutation" in kinds:
             found = with_stacks(view, found, trial, partial(symmetry_of, kinds=kinds))
+        found = found.with_notes(no_permutations(trial, found.units))
         return found_with_labels(found, model, args, kwargs) if view.states else found
 
     with at_compile_time():

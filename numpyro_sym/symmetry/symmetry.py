@@ -278,6 +278,15 @@ class Symmetry:
 
     # Adjusting it ----------------------------------------------------------------------------
 
+    def with_notes(self, notes: kinds.Names) -> Symmetry:
+        """The same symmetry with further lines for :meth:`explain`.
+
+        >>> print(Symmetry().with_notes(["Nothing was looked for."]).explain())
+        Nothing was looked for.
+        """
+        every = [*self.notes, *notes]
+        return Symmetry(self.units, notes=every, caveats=self.caveats, certain=self.certain)
+
     def select(self, kind: kinds.FactorKinds) -> Symmetry:
         """The subgroup with only these kinds of factors.
 
