@@ -52,7 +52,16 @@ NOT_REACHED = {
         ("Diagnosis", "Element", "GaussianAlignment", "GuideAlignment", "JitAlignment"), _RESULT
     ),
     **dict.fromkeys(
-        ("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling", "ByLabels"),
+        (
+            "DrawsReport",
+            "LossBarrier",
+            "MMD",
+            "Modes",
+            "ModesSeen",
+            "PruningCurve",
+            "Relabelling",
+            "ByLabels",
+        ),
         _RESULT,
     ),
     **dict.fromkeys(

@@ -37,6 +37,7 @@ def summary_of(
     reference: str,
     metric: str,
     scales: str | Sequence[str] = (),
+    known: str = "",
 ) -> str:
     """One line of JSON for an attribute: what was done and, where that is known by now, how well it
     went.
@@ -48,6 +49,8 @@ def summary_of(
         "reference": reference,
         "metric": metric,
     }
+    if known:
+        told["symmetry"] = known
     moved = [u.name for u in used if u.has_scales]
     if moved:
         told["scales"] = f"moved: {', '.join(moved)}; not draws of the posterior"
