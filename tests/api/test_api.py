@@ -80,6 +80,7 @@ NOT_REACHED = {
         ),
         _INSIDE,
     ),
+    **dict.fromkeys(("FullGaussianAlignment", "FullGuideAlignment"), _RESULT),
     "pymc_log_density": _PYMC,
     **dict.fromkeys(("act_on_axis", "namespace", "text_table"), _INSIDE),
     **dict.fromkeys(("Euclidean", "SymmetryError", "register_accessor", "Point", "SortKey"), _WORD),
