@@ -31,16 +31,19 @@ def latent_shapes(
     shapes: dict[str, tuple[int, ...]] = {}
     discrete = []
 
-    def run() -> None:
+    def run(rng_key: jax.Array) -> None:
         with handlers.block():
-            seeded = handlers.substitute(handlers.seed(model, 0), substitute_fn=init_to_uniform)
+            seeded = handlers.substitute(
+                handlers.seed(model, rng_key), substitute_fn=init_to_uniform
+            )
             trace = handlers.trace(seeded).get_trace(*args, **kwargs)
         for name, site in _latent(trace).items():
             shapes[name] = tuple(np.shape(site["value"]))
             if is_discrete(site):
                 discrete.append(name)
 
-    jax.eval_shape(run)
+    # Kernels ask where constants are computed at once, and a known key is one: its numbers, too.
+    jax.eval_shape(run, jax.eval_shape(jax.random.key, 0))
     return shapes, tuple(discrete)
 
 

@@ -232,7 +232,8 @@ class Folded(SymmetricKernel):
                 # Deterministic sites. Left in, the old values would be substituted for the new
                 # ones.
                 latent = {name: x for name, x in out.items() if name not in computed}
-                model = handlers.substitute(handlers.seed(self.kernel.model, 0), data=latent)
+                # Where each site has its value the seed is not split, which would be compiled.
+                model = handlers.seed(handlers.substitute(self.kernel.model, data=latent), 0)
                 with handlers.block():
                     trace = handlers.trace(model).get_trace(*model_args, **(model_kwargs or {}))
                 out |= {name: trace[name]["value"] for name in computed}

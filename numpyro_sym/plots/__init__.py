@@ -9,5 +9,6 @@ from .barrier import plot_barrier as plot_barrier
 from .forest import plot_rhat as plot_rhat
 from .pairs import plot_pairs as plot_pairs
 from .pruning import plot_pruning as plot_pruning
+from .relabellings import plot_relabellings as plot_relabellings
 from .traces import plot_traces as plot_traces
 from .transpositions import plot_transpositions as plot_transpositions

@@ -78,6 +78,8 @@ _LOADINGS = Argument(np.random.default_rng(0).normal(size=(4, 6, 2)), bad.ARRAY)
 
 _LABELS = np.array([[1, 1, 0], [0, 0, 1]])
 _ALLOCATIONS = Argument(_LABELS, bad.LABELS)
+# Partitions may have any numbers that are not negative.
+_ANY_LABELS = Argument(_LABELS, without(bad.LABELS, "counted from 1", "unsigned and too large"))
 # Of a group a label too large is a group without observations; ints alone are ever good.
 _GROUPS = Argument(np.zeros(3, int), bad.LABELS).or_none.more(
     of_other_observations=np.array([0, 1])
@@ -245,6 +247,29 @@ CALLS = {
         data=Argument(np.array([0.0, 0.2, 5.0]), bad.ARRAY).more(of_other_observations=np.zeros(2)),
         n=_NUMBER,
         groups=_GROUPS,
+    ),
+    "relabel": call(
+        alignment.relabel,
+        sites=Argument(_LABELLED, {"None": None, "an int": 7, "no draws": {"mu": np.zeros(2)}}),
+        sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(scaled=_RELU),
+        probabilities=Argument(
+            np.full((3, 2, 2), 0.5), bad.PROBABILITIES | {"other draws": np.full((2, 2, 2), 0.5)}
+        ).or_none,
+        data=Argument(np.array([0.0, 5.0]), bad.ARRAY).or_none.more(
+            of_other_observations=np.zeros(3)
+        ),
+        order_by=Argument("mu", bad.ANYTHING).or_none.more(no_site="nu"),
+        methods=Argument(["ecr"], bad.ANYTHING).or_none.more(
+            another=["median"], twice=["ecr", "ecr"], one_word="ecr"
+        ),
+        loss=Argument("binder", bad.ANYTHING).more(another="squared"),
+        sample_ndim=Argument(1, bad.POSITIVE).more(too_many=3),
+    ),
+    "similarity_matrix": call(alignment.similarity_matrix, allocations=_ANY_LABELS),
+    "best_clustering": call(
+        alignment.best_clustering,
+        allocations=_ANY_LABELS,
+        loss=Argument("vi", bad.ANYTHING).more(another="squared"),
     ),
     "pivotal": call(
         alignment.pivotal,

@@ -7,7 +7,7 @@ from bad_values import DRAWS_OF, PAIR, element_of
 from calling import CHAIN_ELEMENTS, DATA, EITHER, OBJECT, POSITIVE, UNITS, Argument, call, sym
 
 import numpyro_sym as nsym
-from numpyro_sym import diagnostics, plots
+from numpyro_sym import alignment, diagnostics, plots
 
 matplotlib.use("Agg")
 
@@ -61,6 +61,16 @@ CALLS = {
         .more(too_many=[9], negative=[-1], floats=[0.5]),
         n=Argument(3, bad.POSITIVE),
         ax=_AX,
+    ),
+    "plot_relabellings": call(
+        plots.plot_relabellings,
+        relabellings=Argument(
+            alignment.relabel(
+                {"z": np.array([[0, 1], [1, 0]])}, nsym.mixture(2, {"mu": 0}, assignments="z")
+            ),
+            bad.ANYTHING,
+        ).more(one_method=alignment.ecr_iterative([[0, 1], [1, 0]], 2)),
+        axes=_AX,
     ),
     "unit_cards": call(plots.unit_cards, **_CARDS),
     "plot_unit_cards": call(plots.plot_unit_cards, **_CARDS, columns=POSITIVE, axes=_AX),

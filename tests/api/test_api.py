@@ -64,6 +64,7 @@ NOT_REACHED = {
         ),
         _RESULT,
     ),
+    **dict.fromkeys(("BestClustering", "Relabellings"), _RESULT),
     **dict.fromkeys(
         ("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT
     ),

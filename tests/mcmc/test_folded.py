@@ -1,7 +1,10 @@
 """FoldedNUTS is NUTS, its draws folded: the same law, the same chains, the same tools."""
 
+import logging
 import pickle
+import re
 import warnings
+from collections import Counter
 
 import arviz as az
 import jax
@@ -245,3 +248,31 @@ REFUSED = {
 def test_refused(message):
     with pytest.raises(SymmetryError, match=message):
         REFUSED[message]()
+
+
+def programs(kernel, caplog):
+    """What starting a chain and folding its first state compile."""
+    caplog.clear()
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        state = kernel.init(jax.random.key(0), 2, None, runs.sine(), {})
+        jax.block_until_ready(kernel.postprocess_fn(runs.sine(), {})(state.z))
+    found = re.findall(r"Compiling jit\((\w+)\)", caplog.text)
+    return Counter(found)
+
+
+def test_a_fold_is_one_program_more(caplog):
+    """And for the next kernel of this symmetry none: its first state is folded by the same one."""
+    keys = {"hidden": "b1"}
+
+    def folded():
+        return nsym.FoldedNUTS(runs.network, runs.TANH_UNITS, keys=keys, check=False)
+
+    jax.clear_caches()
+    plain = programs(NUTS(runs.network), caplog)
+    more = programs(folded(), caplog)
+    assert plain
+    assert more.pop("_settled_by") == 1
+    # Not the random numbers of a look at the model, which take longer than all else.
+    assert not {name for name in more if "uniform" in name or "threefry" in name}, more
+    assert sum(more.values()) <= 6, more
+    assert not programs(folded(), caplog)

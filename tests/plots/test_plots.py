@@ -10,6 +10,7 @@ from planted import LOCATIONS, MIXTURE, TWO_LAYERS, chains, dataset, gaussian_ne
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, SymmetryError, Units, plots
+from numpyro_sym.alignment import relabel
 from numpyro_sym.diagnostics import LossBarrier, PruningCurve, elements_of, num_transpositions
 
 
@@ -270,3 +271,23 @@ REFUSED = {
 def test_refused(message, data):
     with pytest.raises(SymmetryError, match=message):
         REFUSED[message](data)
+
+
+def test_relabellings():
+    z = np.array([[0, 1, 0, 2, 1], [1, 0, 1, 2, 0], [0, 1, 1, 2, 1]])
+    mu = np.array([[0.0, 1.0, 2.0]] * 3)  # as if no draw were switched
+    sym = nsym.mixture(3, {"mu": 0}, assignments="z")
+    found = relabel({"mu": mu, "z": z}, sym, methods=["ecr", "mean"])
+    assert found.agreement[0, 1] < 1
+    left, right = plots.plot_relabellings(found)
+    order = np.argsort(found.clustering.labels, kind="stable")
+    np.testing.assert_allclose(left.images[0].get_array(), found.similarity[order][:, order])
+    edges = sorted({float(line.get_xdata()[0]) for line in left.get_lines()} - {0.0})
+    assert edges == [1.5, 3.5]  # between three clusters; a horizontal line begins at 0
+    np.testing.assert_allclose(right.images[0].get_array(), found.agreement)
+    shown = {tuple(t.get_position()): t.get_text() for t in right.texts}
+    assert shown[1, 0] == f"{found.agreement[0, 1]:.2f}"
+    assert len(shown) == 4
+    unsettled = found._replace(settled={"ecr": False, "mean": True})
+    ticks = plots.plot_relabellings(unsettled)[1].get_yticklabels()
+    assert [t.get_text() for t in ticks] == ["ecr (not settled)", "mean"]

@@ -4,9 +4,14 @@ from ._data_based import data_based as data_based
 from ._ecr import ecr as ecr
 from ._ecr import ecr_iterative as ecr_iterative
 from ._ecr import ecr_soft as ecr_soft
+from ._relabel import relabel as relabel
 from ._stephens import stephens as stephens
 from .by_labels import ByLabels as ByLabels
 from .by_labels import align_by_labels as align_by_labels
 from .by_parameters import ordering as ordering
 from .by_parameters import pivotal as pivotal
+from .clustering import BestClustering as BestClustering
+from .clustering import best_clustering as best_clustering
+from .clustering import similarity_matrix as similarity_matrix
+from .relabellings import Relabellings as Relabellings
 from .result import Relabelling as Relabelling

@@ -9,8 +9,7 @@ from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from .in_groups import each_by_itself, rows_of_groups
 from .result import Relabelling, as_floats, as_labels, cheapest
-
-_MAX_ITERATIONS = 1000
+from .rounds import Turns, go_round
 
 
 def data_based(
@@ -21,7 +20,8 @@ def data_based(
     Rodriguez and Walker 2014: an observation costs its squared distance from the centre of its
     label, in the label's standard deviations. Centres and deviations begin evenly spread over
     the data's range, and are then the means over draws of the relabelled components', until the
-    labels rest. (The paper renews them draw by draw, in one pass.)
+    labels rest, or come back in turn: ``settled`` says which. (The paper renews them draw by draw,
+    in one pass.)
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param data: floats ``(observations,)`` or ``(observations, features)``.
@@ -58,16 +58,12 @@ def data_based(
     # (label, feature)
     centre = y.min(0) + spread * np.arange(1, n + 1)[:, None] / (n + 1)
     deviation = np.broadcast_to(spread / n, centre.shape)
-    permutation = np.zeros((0, n), int)
-    for iteration in range(1, _MAX_ITERATIONS + 1):
-        before, pivot = permutation, np.stack([centre, deviation])
-        permutation, total = cheapest(_cost(moments, centre, deviation))
-        if np.array_equal(before, permutation):
-            return Relabelling(permutation.reshape(*labels.shape[:-1], n), pivot, total, iteration)
-        centre, deviation = _estimates(moments, permutation, centre, deviation)
-    raise SymmetryError(
-        f"data_based: the labels have not come to rest after {_MAX_ITERATIONS} iterations."
-    )
+
+    def renew(permutation: np.ndarray, pivot: np.ndarray) -> np.ndarray:
+        return np.stack(_estimates(moments, permutation, *pivot))
+
+    turns = Turns(lambda pivot: cheapest(_cost(moments, *pivot)), renew)
+    return go_round(turns, np.stack([centre, deviation])).of_sample(labels.shape[:-1])
 
 
 def _moments(

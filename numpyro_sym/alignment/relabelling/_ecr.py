@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from .in_groups import each_by_itself, rows_of_groups
-from .result import Relabelling, as_labels, as_probabilities, cheapest, mean_relabelled, relabelled
-
-_MAX_ITERATIONS = 1000
+from .probabilities import by_label, mean_relabelled
+from .result import Relabelling, as_labels, as_probabilities, cheapest, relabelled
+from .rounds import Turns, descend, from_the_best, go_round
+from .starts import few_of, mean_starts, one_hot, spread_starts
 
 
 def ecr(
@@ -40,7 +43,7 @@ def ecr(
         rows = rows_of_groups(groups, len(at), "ecr")
         return each_by_itself(rows, lambda of_group: ecr(labels[..., of_group], at[of_group], n))
     permutation, disagreements = _match(labels.reshape(-1, len(at)), at, n)
-    return Relabelling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0)
+    return Relabelling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0, True)
 
 
 def ecr_iterative(
@@ -48,7 +51,8 @@ def ecr_iterative(
 ) -> Relabelling:
     """ECR whose pivot is the commonest label of each observation, until it is still.
 
-    Papastamoulis 2014 (ECR-ITERATIVE-1), begun with the first draw's labels.
+    Papastamoulis 2014 (ECR-ITERATIVE-1), begun with the labels of several draws and of means of
+    draws; where it ends best is kept.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param n: number of components.
@@ -67,18 +71,34 @@ def ecr_iterative(
         rows = rows_of_groups(groups, labels.shape[-1], "ecr_iterative")
         return each_by_itself(rows, lambda of_group: ecr_iterative(labels[..., of_group], n))
     flat = labels.reshape(-1, labels.shape[-1])
-    observation = np.arange(flat.shape[-1])
-    pivot, best = flat[0], np.inf
-    for iteration in range(_MAX_ITERATIONS):
-        permutation, disagreements = _match(flat, pivot, n)
-        if disagreements >= best:
-            permutation = permutation.reshape(*labels.shape[:-1], n)
-            return Relabelling(permutation, pivot, disagreements, iteration)
-        new = relabelled(flat, permutation)
-        # (observation, label): in how many draws
-        counts = np.bincount((new + observation * n).ravel(), minlength=len(observation) * n)
-        best, pivot = disagreements, counts.reshape(-1, n).argmax(-1)
-    raise _restless("ecr_iterative")
+    at = few_of(*flat.shape, n)
+    few = flat[at]
+    whole = None if len(at) == len(flat) else _iterative(flat, n)
+    means = mean_starts(one_hot(few, n))
+    starts = spread_starts(few, [mean.argmax(-1) for mean in means])
+
+    def as_they_came() -> np.ndarray:
+        return commonest(flat, n)
+
+    found = from_the_best(descend, _iterative(few, n), starts, whole, as_they_came)
+    return found.of_sample(labels.shape[:-1])
+
+
+def _iterative(labels: np.ndarray, n: int) -> Turns:
+    """The pivot is the commonest label of each observation."""
+
+    def renew(permutation: np.ndarray, _pivot: np.ndarray) -> np.ndarray:
+        return commonest(relabelled(labels, permutation), n)
+
+    return Turns(partial(_match, labels, n=n), renew)
+
+
+def commonest(labels: np.ndarray, n: int) -> np.ndarray:
+    """Which label most draws give each observation."""
+    observations = labels.shape[-1]
+    # One number for an observation and a label: in how many draws.
+    cells = labels + np.arange(observations) * n
+    return np.bincount(cells.ravel(), minlength=observations * n).reshape(-1, n).argmax(-1)
 
 
 def ecr_soft(
@@ -86,7 +106,9 @@ def ecr_soft(
 ) -> Relabelling:
     """ECR whose pivot is the likeliest label under the mean of the relabelled probabilities.
 
-    Papastamoulis 2014 (ECR-ITERATIVE-2), begun with the first draw's labels.
+    Papastamoulis 2014 (ECR-ITERATIVE-2), begun with the labels of several draws and of means of
+    draws; where it ends best is kept. Its two turns have no objective in common, so that they may
+    go round in a circle: ``settled`` says whether they did.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``.
     :param probabilities: floats ``(*sample, observations, n)``: of each observation's component,
@@ -108,20 +130,27 @@ def ecr_soft(
         rows = rows_of_groups(groups, labels.shape[-1], "ecr_soft")
         return each_by_itself(rows, lambda some: ecr_soft(labels[..., some], p[..., some, :]))
     flat, soft = labels.reshape(-1, labels.shape[-1]), p.reshape(-1, *p.shape[-2:])
-    pivot = flat[0]
-    for iteration in range(_MAX_ITERATIONS):
-        permutation, disagreements = _match(flat, pivot, n)
-        before, pivot = pivot, mean_relabelled(soft, permutation).argmax(-1)
-        if np.array_equal(before, pivot):
-            permutation = permutation.reshape(*labels.shape[:-1], n)
-            return Relabelling(permutation, pivot, disagreements, iteration)
-    raise _restless("ecr_soft")
+    at = few_of(*flat.shape, n)
+    few = flat[at]
+    whole = None if len(at) == len(flat) else _soft(flat, soft)
+    means = mean_starts(soft[at])
+    starts = spread_starts(few, [mean.argmax(-1) for mean in means])
+
+    def as_they_came() -> np.ndarray:
+        return soft.mean(0).argmax(-1)
+
+    found = from_the_best(go_round, _soft(few, soft[at]), starts, whole, as_they_came)
+    return found.of_sample(labels.shape[:-1])
 
 
-def _restless(method: str) -> SymmetryError:
-    return SymmetryError(
-        f"{method}: the labels have not come to rest after {_MAX_ITERATIONS} iterations."
-    )
+def _soft(labels: np.ndarray, p: np.ndarray) -> Turns:
+    """The pivot is the likeliest label of each observation."""
+    own = by_label(p)
+
+    def renew(permutation: np.ndarray, _pivot: np.ndarray) -> np.ndarray:
+        return mean_relabelled(own, permutation).argmax(-1)
+
+    return Turns(partial(_match, labels, n=p.shape[-1]), renew)
 
 
 def _match(labels: np.ndarray, pivot: np.ndarray, n: int) -> tuple[np.ndarray, float]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...symmetry import SymmetryError
 from .in_groups import each_by_itself, rows_of_groups
-from .result import Relabelling, as_probabilities, cheapest, chunks, mean_relabelled
-
-_MAX_ITERATIONS = 1000
+from .probabilities import by_label, chunks, mean_relabelled, smallest
+from .result import Relabelling, as_probabilities, cheapest
+from .rounds import Turns, descend, from_the_best
+from .starts import few_of, mean_starts, spread_starts
 
 
 def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relabelling:
     """Labels under which all draws classify the observations alike: Stephens 2000, algorithm 2.
 
     Lowers the sum over draws of the Kullback-Leibler divergence of the mean relabelled
-    probabilities from the draw's, by turns in the mean and in the labels, to a local minimum;
-    the first draw is the first mean.
+    probabilities from the draw's, by turns in the mean and in the labels, to a local minimum: the
+    best that is reached from several draws and means of draws. Probabilities below the square root
+    of the smallest number (1e-19 in single precision) are taken for zero.
 
     :param probabilities: floats ``(*sample, observations, n)``: of each observation's component,
         given a draw.
@@ -37,26 +38,36 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
         rows = rows_of_groups(groups, p.shape[-2], "stephens")
         return each_by_itself(rows, lambda of_group: stephens(p[..., of_group, :]))
     flat = p.reshape(-1, *p.shape[-2:])  # (draw, observation, label)
-    n = flat.shape[-1]
-    pivot, best = flat[0].astype(float), np.inf
-    for iteration in range(_MAX_ITERATIONS):
-        permutation, divergence = _relabelled(flat, pivot)
-        if not divergence < best - 1e-9 * abs(divergence):
-            return Relabelling(permutation.reshape(*p.shape[:-2], n), pivot, divergence, iteration)
-        best, pivot = divergence, mean_relabelled(flat, permutation)
-    raise SymmetryError(
-        f"stephens: the labels have not come to rest after {_MAX_ITERATIONS} iterations."
-    )
+    at = few_of(*flat.shape)
+    few = flat[at]
+    whole = None if len(at) == len(flat) else _divergence(flat)
+    starts = spread_starts(few, mean_starts(few))
+
+    def as_they_came() -> np.ndarray:
+        return flat.mean(0, dtype=float)
+
+    found = from_the_best(descend, _divergence(few), starts, whole, as_they_came)
+    return found.of_sample(p.shape[:-2])
 
 
-def _relabelled(p: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, float]:
+def _divergence(probabilities: np.ndarray) -> Turns:
     """``cost[k, l] = sum_i p[i, l] log(p[i, l] / mean[i, k])``, and its assignment."""
-    tiny = np.finfo(p.dtype).tiny
-    log_mean = np.log(np.maximum(mean, tiny)).T.astype(p.dtype)  # (label, observation)
-    permutations, total = [], 0.0
+    p = by_label(probabilities)  # (draw, label, observation)
+    least, n = smallest(p.dtype), p.shape[1]
+    # What a draw's label costs whatever the mean, (draw, label).
+    own = np.empty(p.shape[:2], p.dtype)
     for chunk in chunks(p):
-        own = (p[chunk] * np.log(np.maximum(p[chunk], tiny))).sum(-2)  # (draw, label)
-        permutation, cost = cheapest(own[:, None, :] - log_mean @ p[chunk])
-        permutations.append(permutation)
-        total += cost
-    return np.concatenate(permutations), total
+        own[chunk] = (p[chunk] * np.log(np.maximum(p[chunk], least))).sum(-1)
+
+    def match(mean: np.ndarray) -> tuple[np.ndarray, float]:
+        log_mean = np.log(np.maximum(mean, least)).astype(p.dtype)  # (observation, label)
+        permutations, total = [], 0.0
+        for chunk in chunks(p):
+            shared = p[chunk].reshape(-1, p.shape[-1]) @ log_mean
+            cost = own[chunk, None, :] - shared.reshape(-1, n, n).swapaxes(-1, -2)
+            permutation, paid = cheapest(cost)
+            permutations.append(permutation)
+            total += paid
+        return np.concatenate(permutations), total
+
+    return Turns(match, lambda permutation, _mean: mean_relabelled(p, permutation))

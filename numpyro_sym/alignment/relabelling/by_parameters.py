@@ -36,7 +36,7 @@ def pivotal(parameters: ArrayLike, pivot: ArrayLike) -> Relabelling:
     # (draw, *batch, unit of the pivot, unit of the draw)
     squares = np.square(at).sum(-1)[..., :, None] + np.square(flat).sum(-1)[..., None, :]
     permutation, total = cheapest(squares - 2 * at @ flat.swapaxes(-1, -2))
-    return Relabelling(permutation.reshape(x.shape[:-1]), at, total, 0)
+    return Relabelling(permutation.reshape(x.shape[:-1]), at, total, 0, True)
 
 
 def ordering(values: ArrayLike) -> Relabelling:
@@ -54,4 +54,4 @@ def ordering(values: ArrayLike) -> Relabelling:
     x = as_floats(values, 1, "ordering: values")
     permutation = np.argsort(x, -1, kind="stable")
     ordered = np.take_along_axis(x, permutation, -1)
-    return Relabelling(permutation, ordered.reshape(-1, x.shape[-1]).mean(0), 0.0, 0)
+    return Relabelling(permutation, ordered.reshape(-1, x.shape[-1]).mean(0), 0.0, 0, True)

@@ -63,4 +63,5 @@ def each_by_itself(
         pivot,
         sum(part.objective for part in parts),
         max(part.iterations for part in parts),
+        all(part.settled for part in parts),
     )

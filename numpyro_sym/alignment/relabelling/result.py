@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,17 +18,25 @@ class Relabelling(NamedTuple):
     :param pivot: what the draws were compared with, its meaning the method's.
     :param objective: the method's own, smaller is better, summed over draws.
     :param iterations: how often the pivot was renewed.
+    :param settled: whether the labels came to rest; else they are the best of those that come back
+        in turn.
     """
 
     permutation: np.ndarray
     pivot: np.ndarray
     objective: float
     iterations: int
+    settled: bool
 
     @property
     def element(self) -> Element:
         """As an element of the ``Units``: all arrays of the model move by it together."""
         return Element(self.permutation, np.ones(self.permutation.shape))
+
+    def of_sample(self, sample: tuple[int, ...]) -> Relabelling:
+        """The same, of draws ``(*sample,)`` that were one flat batch."""
+        n = self.permutation.shape[-1]
+        return self._replace(permutation=self.permutation.reshape(*sample, n))
 
 
 def cheapest(cost: np.ndarray) -> tuple[np.ndarray, float]:
@@ -78,21 +85,3 @@ def as_probabilities(p: Any, what: str) -> np.ndarray:
 def relabelled(labels: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """Allocations in the new labels: what was ``permutation[i]`` is ``i``."""
     return np.take_along_axis(np.argsort(permutation, -1), labels, -1)
-
-
-_CHUNK = 2**22  # entries of a chunk of probabilities
-
-
-def chunks(p: np.ndarray) -> Iterator[slice]:
-    """Slices of draws whose probabilities stay small in memory."""
-    size = max(1, _CHUNK // max(p[:1].size, 1))
-    return (slice(i, i + size) for i in range(0, len(p), size))
-
-
-def mean_relabelled(p: np.ndarray, permutation: np.ndarray) -> np.ndarray:
-    """The mean over draws of probabilities ``(draws, observations, n)`` in the new labels."""
-    total = np.zeros(p.shape[1:])
-    for chunk in chunks(p):
-        new = permutation[chunk][:, None, :]  # (draw, observation, label)
-        total += np.take_along_axis(p[chunk], new, -1).sum(0)
-    return total / len(p)

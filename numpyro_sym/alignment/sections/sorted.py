@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, combinations
 from typing import Any
 
@@ -104,16 +105,20 @@ class Key:
         return f"{what}{self.site}{square}{self.given or self.axis}{row}"
 
 
+#: ``(units name, sign key or None, sort key or None)``, in order.
+Steps = tuple[tuple[str, Key | None, Key | None], ...]
+
+
 @dataclass(frozen=True)
 class SortedSection:
     """In which order ``Units`` are settled, and by which keys.
 
     :param sym: the symmetry.
-    :param steps: ``(units name, sign key or None, sort key or None)``, in order.
+    :param steps: of each ``Units``, in order, what its signs are read off and what it is sorted by.
     """
 
     sym: Symmetry
-    steps: tuple[tuple[str, Key | None, Key | None], ...]
+    steps: Steps
 
     def fold(self, sites: kinds.Sites) -> dict[str, Any]:
         """The representative of the orbit of one point; jit- and vmap-able.
@@ -129,25 +134,10 @@ class SortedSection:
 
         :param sites: site name -> array without sample dimensions.
         """
-        out = dict(sites)
-        elements: dict[str, Element] = {}
         plain = self.sym.without_values()
-        for name, sign_key, sort_key in self.steps:
-            u = plain[name]
-            alone = Symmetry([u])
-            straight, ones = alone.identity()[name]
-            sign = ones
-            if sign_key is not None:
-                sign = jnp.where(sign_key.read(out, u.n) < 0, -1.0, 1.0)
-                out = alone.act({name: Element(straight, sign)}, out)
-            order = straight
-            if sort_key is not None:
-                order = jnp.argsort(sort_key.read(out, u.n), -1)
-            out = alone.act({name: Element(order, ones)}, out)
-            # Signs were turned first: each goes along with its unit.
-            step = Element(order, jnp.take_along_axis(sign, order, -1))
-            elements = after(plain, {name: step}, elements)
-        return elements, {**out, **self.sym.moved_labels(elements, sites)}
+        own = {site: jnp.asarray(sites[site]) for site in plain.sites}
+        elements, moved = _settled_by(plain, self.steps, own)
+        return elements, {**sites, **moved, **self.sym.moved_labels(elements, sites)}
 
     def __str__(self) -> str:
         lines = []
@@ -159,6 +149,31 @@ class SortedSection:
                 told.append(f"{sign} made positive")
             lines.append(f"{name}: {', '.join(told)}")
         return "\n".join(lines)
+
+
+# A chain's first state is folded outside of compiled code: in one program, the same for every run.
+@partial(jax.jit, static_argnums=(0, 1))
+def _settled_by(
+    sym: Symmetry, steps: Steps, sites: dict[str, jax.Array]
+) -> tuple[dict[str, Element], dict[str, jax.Array]]:
+    """The element that folds one point, and the folded point."""
+    out = dict(sites)
+    elements: dict[str, Element] = {}
+    for name, sign_key, sort_key in steps:
+        u = sym[name]
+        alone = Symmetry([u])
+        order, sign = alone.identity()[name]
+        if sign_key is not None:
+            sign = jnp.where(sign_key.read(out, u.n) < 0, -1.0, 1.0)
+        if sort_key is not None:
+            # Signs are turned first, and each goes along with its unit.
+            number = sort_key.read(out, u.n)
+            order = jnp.argsort(number * sign if sort_key.odd else number, -1)
+            sign = jnp.take_along_axis(sign, order, -1)
+        step = Element(order, sign)
+        out = alone.act({name: step}, out)
+        elements = after(sym, {name: step}, elements)
+    return elements, out
 
 
 #: What a unit can be sorted by: one entry, or a sum over all of its entries on a site.

@@ -1,0 +1,54 @@
+"""How far relabelling methods agree, and which observations go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..alignment import Relabellings
+from ..symmetry.arguments import check_arguments
+from ._canvas import canvas
+
+
+def plot_relabellings(relabellings: Relabellings, *, axes: Any = None) -> Any:
+    """The similarity of observations, sorted by the best clustering, and the methods' agreement.
+
+    :param relabellings: what :func:`numpyro_sym.alignment.relabel` found.
+    :param axes: two matplotlib axes to draw on; new ones by default.
+    :returns: the axes.
+    """
+    check_arguments(plot_relabellings, locals())
+    axes = canvas(axes, 1, 2, size=(9.5, 4.2))
+    left, right = np.ravel(axes)
+    _similarity(left, relabellings)
+    _agreement(right, relabellings)
+    return axes
+
+
+def _similarity(ax: Any, relabellings: Relabellings) -> None:
+    labels = relabellings.clustering.labels
+    order = np.argsort(labels, kind="stable")
+    shown = relabellings.similarity[np.ix_(order, order)]
+    image = ax.imshow(shown, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    # Between the last observation of a cluster and the first of the next.
+    for edge in np.flatnonzero(np.diff(labels[order])) + 0.5:
+        ax.axhline(edge, color="C1", lw=0.8)
+        ax.axvline(edge, color="C1", lw=0.8)
+    ax.set(title="share of draws with one label", xlabel="observation, sorted by cluster")
+    ax.figure.colorbar(image, ax=ax, shrink=0.8)
+
+
+def _agreement(ax: Any, relabellings: Relabellings) -> None:
+    agreement, methods = relabellings.agreement, relabellings.methods
+    ax.imshow(agreement, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(agreement):
+        color = "white" if share > 0.6 else "black"
+        text = f"{share:.2f}"
+        ax.text(column, row, text, ha="center", va="center", color=color, fontsize="x-small")
+    told = []
+    for method in methods:
+        told.append(method if relabellings.settled[method] else f"{method} (not settled)")
+    ax.set_xticks(range(len(methods)), methods, rotation=45, ha="right", fontsize="small")
+    ax.set_yticks(range(len(methods)), told, fontsize="small")
+    ax.set_title("share of labels alike")
