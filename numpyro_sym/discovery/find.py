@@ -27,7 +27,7 @@ from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
 from .inference import MET
 from .labels import found_with_labels
-from .no_permutations import no_permutations
+from .motions import no_permutations
 from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
 from .stacks import with_stacks
