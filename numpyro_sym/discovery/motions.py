@@ -38,6 +38,19 @@ SHIFTED = (
 )
 
 
+#: What tells these lines from others that :meth:`~numpyro_sym.Symmetry.explain` has.
+_TOLD = (
+    "stays as it is under any rotation",
+    "Coded against a reference class",
+    "stays as it is where one number is added",
+)
+
+
+def told_of_motions(notes: Sequence[str]) -> tuple[str, ...]:
+    """The lines of :func:`no_permutations` among a symmetry's notes."""
+    return tuple(note for note in notes if any(words in note for words in _TOLD))
+
+
 def no_permutations(trial: Trial, units: Sequence[Units]) -> Iterator[str]:
     """A line for each such symmetry of a model.
 

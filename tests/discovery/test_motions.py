@@ -103,3 +103,22 @@ def test_what_the_likelihood_does_not_see_proves_nothing():
         numpyro.sample("y", dist.Normal(mu, 1.0).expand([7]).to_event(1), obs=y[:, 0])
 
     assert not [line for line in lines(model, Y) if "unseen[0]: the likelihood" in line]
+
+
+def test_diagnose_says_so_where_weights_disagree():
+    """Chains of a factor model at other rotations: the same functions, other weights."""
+    sym = nsym.find_symmetry(scores, Y)
+    w, z = RNG.normal(size=(4, 2)), RNG.normal(size=(7, 2))
+    draws = {"w": [], "z": [], "f": []}
+    for chain in range(4):
+        turn = np.array([[np.cos(chain), -np.sin(chain)], [np.sin(chain), np.cos(chain)]])
+        own_w = w @ turn + 0.01 * RNG.normal(size=(150, 4, 2))
+        own_z = z @ turn + 0.01 * RNG.normal(size=(150, 7, 2))
+        draws["w"].append(own_w)
+        draws["z"].append(own_z)
+        draws["f"].append(RNG.normal(size=150))
+    draws = {name: np.stack(x) for name, x in draws.items()}
+    found = nsym.diagnose(draws, sym, invariant="f")
+    assert any(line.startswith("same functions, other weights") for line in found.verdicts)
+    assert any("under any rotation" in line for line in found.verdicts)
+    assert not found.fine
