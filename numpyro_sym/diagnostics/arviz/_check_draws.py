@@ -16,6 +16,7 @@ from ...symmetry.action import act_on_sites
 from ...symmetry.arguments import check_arguments, describe
 from ._to_arviz import ChainDraws, taken
 from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays
+from .record import how_known
 
 #: What files call the log density of a draw.
 NAMES = ("lp", "log_joint", "lp__")
@@ -166,8 +167,9 @@ def _spreads(data: Any, where: np.ndarray, densities: list[float]) -> dict[str, 
 
 def checked(data: Any, sym: Symmetry, log_density: Callable[..., Any] | None) -> str:
     """How a symmetry is known, in words: checked here where there is a function of a draw."""
-    known = sym.notes[0] if sym.notes else "declared by hand"
+    known = how_known(sym)
     if log_density is None:
-        return known if sym.notes else f"{known}, not checked"
+        return known
+    known = known.removesuffix(", not checked")
     report = check_draws(data, sym, log_density).report
     return f"{known}, checked by a log density at {report.num_points} draws"

@@ -31,6 +31,11 @@ Elements = dict[str, Element]
 RECORDS = {"posterior": "rebasin", "warmup_posterior": "warmup_rebasin"}
 
 
+def how_known(sym: Symmetry) -> str:
+    """How a symmetry is known: the first of what it has to say, if it was found."""
+    return sym.notes[0] if sym.notes else "declared by hand, not checked"
+
+
 def summary_of(
     found: Alignment,
     sym: Symmetry,
@@ -48,9 +53,8 @@ def summary_of(
         "units": {u.name: f"{u.describe_size()} {u.kind}: {u.describe_axes()}" for u in used},
         "reference": reference,
         "metric": metric,
+        "symmetry": known or how_known(used),
     }
-    if known:
-        told["symmetry"] = known
     moved = [u.name for u in used if u.has_scales]
     if moved:
         told["scales"] = f"moved: {', '.join(moved)}; not draws of the posterior"
