@@ -9,9 +9,9 @@ import sys
 import numpy as np
 from alignment_networks import dense, draws, residual, wiring
 from alignment_plain import squared_distance, weight_matching
+from json_lines import say
 
 from numpyro_sym.alignment import align
-from numpyro_sym.symmetry import text_table
 
 NETWORKS = {
     "13-50-50-1": dense(13, [50, 50], 1),
@@ -31,7 +31,6 @@ RECOVERED = {
 
 def never_above(pairs):
     """Unrelated and noisy pairs, against the plain algorithm in fixed and in random order."""
-    rows = []
     for seed, (name, network) in enumerate(NETWORKS.items()):
         for noise in (None, 1.0):
             reference, points, _ = draws(network, pairs, noise, seed)
@@ -45,35 +44,32 @@ def never_above(pairs):
                     plain[i, k] = np.sqrt(squared_distance(point, reference, wires, perms))
             above = (ours[:, None] > plain * (1 + 1e-9)).any(1).sum()
             label = "unrelated" if noise is None else f"noise {noise}"
-            rows.append([name, label, pairs, int(above), float(ours.mean()), float(plain.mean())])
-    print(
-        text_table(
-            ["network", "pairs", "number", "farther than plain", "mean distance", "plain mean"],
-            rows,
-        )
-    )
-    print(
-        f"farther than the plain algorithm in {sum(r[3] for r in rows)} of "
-        f"{sum(r[2] for r in rows)} pairs\n"
-    )
+            say(
+                network=name,
+                pairs=label,
+                number=pairs,
+                **{
+                    "farther than plain": int(above),
+                    "mean distance": float(ours.mean()),
+                    "plain mean": float(plain.mean()),
+                },
+            )
 
 
 def recovered(trials):
     """Exact permuted copies, and copies with noise .5."""
-    rows = []
     for seed, (name, network) in enumerate(RECOVERED.items()):
         for noise in (0.0, 0.5):
             reference, points, planted = draws(network, trials, noise, 100 + seed)
             r = align(points, reference, network[0])
             one = align(points, reference, network[0], starts=("identity",))
             hit = [float((a.distance <= planted * (1 + 1e-9) + 1e-9).mean()) for a in (r, one)]
-            rows.append([name, noise, trials, hit[0], hit[1]])
-    print(
-        text_table(
-            ["network", "noise", "trials", "as near as planted", "one descent from the identity"],
-            rows,
-        )
-    )
+            say(
+                network=name,
+                noise=noise,
+                trials=trials,
+                **{"as near as planted": hit[0], "one descent from the identity": hit[1]},
+            )
 
 
 if __name__ == "__main__":

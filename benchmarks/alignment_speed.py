@@ -1,6 +1,10 @@
 """4000 draws of a 13-50-50-1 network, and one pair of a large one, against one pair at a time.
 
-Both sides run in this process on one thread; medians of its processor time, and their ratio.
+Both sides run in this process on one thread; medians of its processor time, and their ratio. The
+plain algorithm is weight matching for one pair after the other in NumPy and SciPy, written without
+detours; it is timed on some of the pairs.
+
+python benchmarks/alignment_speed.py [--quick]
 """
 
 # ruff: noqa: E402
@@ -17,9 +21,9 @@ import time
 import numpy as np
 from alignment_networks import dense, draws, wiring
 from alignment_plain import squared_distance, weight_matching
+from json_lines import say
 
 from numpyro_sym.alignment import align
-from numpyro_sym.symmetry import text_table
 
 
 def seconds(work, repeats, clock=time.process_time):
@@ -42,7 +46,6 @@ def as_type(dtype, reference, points):
 def many(batch, repeats, dtype):
     """Many draws of a small network; float32 is what NumPyro draws by default."""
     network = dense(13, [50, 50], 1)
-    rows = []
     for label, noise, starts in (
         ("near", 0.7, None),
         ("unrelated, the plain algorithm's descent", None, ("identity",)),
@@ -61,78 +64,79 @@ def many(batch, repeats, dtype):
 
         per_pair, _ = seconds(plain, 3)
         theirs = per_pair / few * batch
-        median, least = seconds(ours, repeats)
+        median, _ = seconds(ours, repeats)
         wall = seconds(lambda ours=ours: ours(os.cpu_count()), 3, time.perf_counter)[0]
         plain_wall = seconds(plain, 3, time.perf_counter)[0] / few * batch
-        found = [
-            squared_distance(*each) ** 0.5
-            for each in zip(pairs, [reference] * few, [wires] * few, plain(), strict=True)
-        ]
-        farther = int(
-            (ours().distance[:few] > np.array(found) * (1 + 100 * np.finfo(dtype).eps)).sum()
-        )
-        mean = float(ours().distance[:few].mean())
-        rows.append(
+        plain_distance = np.array(
             [
-                label,
-                median,
-                least,
-                theirs,
-                theirs / median,
-                plain_wall / wall,
-                mean,
-                float(np.mean(found)),
-                farther,
+                squared_distance(*each) ** 0.5
+                for each in zip(pairs, [reference] * few, [wires] * few, plain(), strict=True)
             ]
         )
-    head = [
-        "median s",
-        "least s",
-        "plain s",
-        "ratio",
-        f"wall ratio, {os.cpu_count()} threads",
-        "mean distance",
-        "plain's",
-        "farther",
-    ]
-    print(text_table([f"13-50-50-1, {batch} draws of {dtype}, one thread", *head], rows))
-    print(
-        f"the plain algorithm was timed on {few} pairs; load of the machine "
-        f"{os.getloadavg()[0]:.1f}\n"
-    )
+        distance = ours().distance[:few]
+        farther = distance > plain_distance * (1 + 100 * np.finfo(dtype).eps)
+        say(
+            **{
+                f"13-50-50-1, {batch} draws": label,
+                "dtype": dtype,
+                "seconds": median,
+                "the plain algorithm's": theirs,
+                "ratio": theirs / median,
+                f"ratio by the clock, {os.cpu_count()} threads": plain_wall / wall,
+                "mean distance": float(distance.mean()),
+                "the plain algorithm's mean": float(plain_distance.mean()),
+                f"farther, of {few}": int(farther.sum()),
+            }
+        )
 
 
 def large(repeats, dtype):
-    """One near pair of a large network against the matrix products of one visit to every layer."""
+    """One pair of a large network, and the matrix products of one visit to every layer."""
     network = dense(784, [512, 512, 512], 10)
-    reference, points, planted = draws(network, 1, 0.3, 0)
-    reference, points = as_type(dtype, reference, points)
-    r = align(points, reference, network[0])
-    assert r.distance[0] <= planted[0] * (1 + 1e-5)
-    point = {s: x[0] for s, x in points.items()}
+    for label, noise, starts in (
+        ("near", 0.3, None),
+        ("unrelated, default", None, None),
+        ("unrelated, annealed", None, ("annealed",)),
+    ):
+        reference, points, planted = draws(network, 1, noise, 0)
+        reference, points = as_type(dtype, reference, points)
+        point = {s: x[0] for s, x in points.items()}
+        wires = wiring(network[0])
+        found = align(points, reference, network[0], starts=starts)
+        assert noise is None or found.distance[0] <= planted[0] * (1 + 1e-5)
 
-    def products():
-        for i in range(3):
-            reference[f"w{i}"].T @ point[f"w{i}"]
-            reference[f"w{i + 1}"] @ point[f"w{i + 1}"].T
+        def ours(points=points, reference=reference, starts=starts):
+            return align(points, reference, network[0], starts=starts, num_threads=1)
 
-    ours, _ = seconds(lambda: align(points, reference, network[0], num_threads=1), repeats)
-    theirs, _ = seconds(products, repeats)
-    plain, _ = seconds(lambda: weight_matching(point, reference, wiring(network[0])), 3)
-    print(
-        text_table(
-            [f"784-512-512-512-10, {dtype}", "seconds"],
-            [["align", ours], ["its products", theirs], ["plain", plain]],
+        def products(point=point, reference=reference):
+            for i in range(3):
+                reference[f"w{i}"].T @ point[f"w{i}"]
+                reference[f"w{i + 1}"] @ point[f"w{i + 1}"].T
+
+        def plain(point=point, reference=reference, wires=wires):
+            return weight_matching(point, reference, wires)
+
+        median = seconds(ours, repeats)[0]
+        theirs = seconds(plain, 3)[0]
+        say(
+            **{
+                "784-512-512-512-10, one pair": label,
+                "dtype": dtype,
+                "seconds": median,
+                "times its matrix products": median / seconds(products, repeats)[0],
+                "the plain algorithm's": theirs,
+                "ratio": theirs / median,
+                "distance": float(found.distance[0]),
+                "the plain algorithm's distance": float(
+                    squared_distance(point, reference, wires, plain()) ** 0.5
+                ),
+            }
         )
-    )
-    print(
-        f"{ours / theirs:.2f} times its products; the plain algorithm takes {plain / ours:.1f} "
-        "times as long"
-    )
 
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
     for dtype in ("float32", "float64"):
-        many(400 if quick else 4000, 3 if quick else 5, dtype)
-        large(3 if quick else 9, dtype)
+        many(400 if quick else 4000, 3, dtype)
+    for dtype in ("float32", "float64"):
+        large(3 if quick else 5, dtype)

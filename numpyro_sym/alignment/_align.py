@@ -101,8 +101,8 @@ def align(
         (every unit is the best of all for its slot): ``"forward"`` (layer by layer), ``"annealed"``
         (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The nearest
         result is kept. By default the first three, and 64 random ones where at most 16 units lie on
-        two axes of one array (recurrent weights, transitions): the hard case. Others may be added:
-        :func:`register_start`.
+        two axes of one array (recurrent weights, transitions): the hard case; in wide layers only
+        those by which a draw can still come nearer. Others may be added: :func:`register_start`.
     :param metric: in what sense near: :class:`Euclidean`, :class:`Whitened`, :class:`Wasserstein`
         or
         :class:`Activations`. Distances and gaps are the metric's.

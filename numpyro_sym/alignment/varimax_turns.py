@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 
 _MAX_SWEEPS = 1000
 #: From this sweep on, draws that turn by less than _NEAR radians take a Newton step between sweeps.
 _SWEEPS_ALONE, _NEAR = 12, 0.03
+_BLOCK = 512  # draws of a sweep: what a processor's cache holds
 
 
 def most_varied(loadings: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +31,9 @@ def most_varied(loadings: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.
         if sweep >= _SWEEPS_ALONE:
             near = np.flatnonzero(largest <= _NEAR)
             x[..., near] = _newton(x[..., near].T, variables).T
-        largest = _sweep(x, variables)
+        largest = np.concatenate(
+            [_sweep(x[..., k : k + _BLOCK], variables) for k in range(0, len(left), _BLOCK)]
+        )
         still = largest <= tolerance
         if still.any():
             rotation[left[still]] = x[:, variables:, still].T
@@ -45,22 +46,29 @@ def most_varied(loadings: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.
 
 
 def _sweep(x: np.ndarray, variables: int) -> np.ndarray:
-    """Turn every pair of factors once, in place; the largest sine of a draw's angles."""
+    """Turn every pair of factors once, in place; the largest sine of a draw's angles.
+
+    In the order (0, 1), (0, 2), ..., (1, 2), ...: pairs of one sum have no factor in common, and
+    what comes before them has a smaller sum, so that they are turned together.
+    """
+    n = len(x)
     largest = np.zeros(x.shape[-1])
     squares = np.square(x[:, :variables])
-    turned, other = np.empty(x.shape[1:]), np.empty(x.shape[1:])
-    for i, j in combinations(range(len(x)), 2):
+    for total in range(1, 2 * n - 2):
+        lowest, end = max(0, total - n + 1), (total + 1) // 2
+        # Pair k is of lowest + k and of total - lowest - k.
+        i, j = slice(lowest, end), slice(total - lowest, total - end, -1)
         first, second = x[i], x[j]
-        product = first[:variables] * second[:variables]
+        product = first[:, :variables] * second[:, :variables]
         cosine, sine = _planar_turn(squares[i] - squares[j], product)
-        np.multiply(first, cosine, out=turned)
-        turned += np.multiply(second, sine, out=other)
+        turned = first * cosine
+        turned += second * sine
         second *= cosine
-        second -= np.multiply(first, sine, out=other)
+        second -= first * sine
         first[:] = turned
         for k in (i, j):
             np.square(x[k, :variables], out=squares[k])
-        np.maximum(largest, np.abs(sine), out=largest)
+        np.maximum(largest, np.abs(sine).max((0, 1)), out=largest)
     return largest
 
 
@@ -71,11 +79,12 @@ def _planar_turn(difference: np.ndarray, product: np.ndarray) -> tuple[np.ndarra
     ``(mean(u^2 - v^2) - mean(u)^2 + mean(v)^2, 2 mean(u v) - 2 mean(u) mean(v))``. It is halved
     twice by square roots, cheaper than by arc tangents.
 
-    :param difference: ``x^2 - y^2``, ``(variable, draw)``.
-    :param product: ``x y``, ``(variable, draw)``.
+    :param difference: ``x^2 - y^2``, ``(pair, variable, draw)``.
+    :param product: ``x y``, ``(pair, variable, draw)``.
+    :returns: ``(pair, 1, draw)``.
     """
-    number = len(difference)
-    u, v = difference.sum(0), product.sum(0)
+    number = difference.shape[1]
+    u, v = difference.sum(1), product.sum(1)
     across = 4 * (_dot(difference, product) - u * v / number)
     along = _dot(difference, difference) - 4 * _dot(product, product)
     along -= (u**2 - 4 * v**2) / number
@@ -90,11 +99,11 @@ def _planar_turn(difference: np.ndarray, product: np.ndarray) -> tuple[np.ndarra
     flat = length == 0  # every angle is as good
     length[flat], cosine[flat] = 1.0, 1.0
     fourth = np.sqrt((1 + cosine / length) / 2)
-    return fourth, sine / (2 * length * fourth)
+    return fourth[:, None], (sine / (2 * length * fourth))[:, None]
 
 
 def _dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->j", x, y)
+    return np.einsum("kij,kij->kj", x, y)
 
 
 def _newton(x: np.ndarray, variables: int) -> np.ndarray:

@@ -72,6 +72,13 @@ def test_slow_draws_and_quick_ones_end_where_each_alone_ends(factors):
     np.testing.assert_allclose(turns, [varimax(x) for x in draws], atol=1e-6)
 
 
+def test_blocks_of_draws_change_nothing(monkeypatch):
+    draws = np.random.default_rng(6).normal(size=(11, 9, 5))
+    turns = varimax(draws)
+    monkeypatch.setattr(varimax_turns, "_BLOCK", 4)
+    np.testing.assert_array_equal(varimax(draws), turns)
+
+
 def test_newton_steps_follow_the_derivatives_of_the_criterion():
     rng = np.random.default_rng(4)
     z = rng.normal(size=(1, 7, 4))

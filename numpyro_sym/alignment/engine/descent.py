@@ -28,7 +28,14 @@ class Descent(NamedTuple):
     settled: np.ndarray
 
 
-def descend(scores: Scores, start: Elements, max_sweeps: int = 1000) -> Descent:
+# After so many sweeps (the last: or more) a descent behind by more than this share of what it
+# has gained comes no nearer: of 3,000 unrelated pairs none did that was ahead in the end.
+_STILL = (0.22, 0.13, 0.1, 0.08)
+
+
+def descend(
+    scores: Scores, start: Elements, behind: np.ndarray | None = None, max_sweeps: int = 1000
+) -> Descent:
     """Solve for one ``Units`` after the other until no assignment improves.
 
     A draw's ``Units`` is visited again only when units that touch it have moved.
@@ -37,15 +44,20 @@ def descend(scores: Scores, start: Elements, max_sweeps: int = 1000) -> Descent:
         there are first placed by the arrays that only they and those before them move. From an
         empty start a network is thus matched layer by layer: right for exact copies, where a
         descent from the identity begins with noise.
+    :param behind: by how much the score of each draw at the start is below the one to beat; a draw
+        that cannot come so far any more is given up. ``None``: to the end.
     """
     state = _State(scores, start)
-    for _ in range(max_sweeps):
+    for sweep in range(max_sweeps):
         if not any(w.any() for w in state.waiting.values()):
             break
         for units in scores.objective.sym:
             rows = np.flatnonzero(state.waiting[units.name])
             if rows.size:
                 state.visit(units, rows)
+        if behind is not None:
+            still = _STILL[min(sweep, len(_STILL) - 1)]
+            state.give_up(behind - state.gained > still * state.gained)
     return state.result()
 
 
@@ -67,6 +79,8 @@ class _State:
         self.odd: dict[str, np.ndarray] = {}
         # Scores of a visit to all draws, and the others they account for, until one of these moves.
         self.known: dict[str, tuple[Parts, set[str]]] = {}
+        # By how much the score has grown since all units have elements.
+        self.gained = np.zeros(batch, scores.dtype)
         quadratic = [u.name for u in sym if self.objective.is_quadratic(u)]
         self.true_loss = {name: np.empty(batch, scores.dtype) for name in quadratic}
 
@@ -103,12 +117,18 @@ class _State:
         row, *sets = np.nonzero(better)
         for whole, values in zip(self.elements[name], new, strict=True):
             whole[(rows[row], *sets)] = values[(row, *sets)]
+        self.gained[rows] += np.where(better, after - before, 0).reshape(len(rows), -1).sum(-1)
         moved = np.unique(rows[row]) if sets else rows[row]
         self.waiting[name][rows] = False
         for other in self.objective.touching[name]:
             self.waiting[other][moved] = True
             if moved.size and name in self.known.get(other, ({}, set()))[1]:
                 del self.known[other]
+
+    def give_up(self, hopeless: np.ndarray) -> None:
+        """Visit some draws no more."""
+        for waiting in self.waiting.values():
+            waiting[hopeless] = False
 
     def _truly_better(
         self, units: Units, parts: Parts, rows, old: Element, new: Element, better, size

@@ -14,7 +14,8 @@ from .moves import Elements, act_on_draws
 from .objective import Arrays, Objective
 from .problem import Match, Problem, Starts
 from .scores import Scores, take
-from .starts import make_start
+from .start_choice import FORWARD_OR_ANNEALED, chosen_starts, is_told_apart
+from .starts import BRIEFLY, make_start
 
 # Draws go through the solver in chunks that stay in a processor's cache.
 _CHUNK_BYTES = 2**23
@@ -31,6 +32,8 @@ def match_directly(
     :param listing: the elements of the optimum, where they can be listed: the second start.
     """
     draws, objective = problem
+    if starts is None and listing is None and chosen_starts(objective):
+        return _from_chosen(problem, num_threads)
     if starts is None:
         recurrent = [u.n for u in objective.sym if objective.is_quadratic(u)]
         starts = ("forward", "annealed", "identity")
@@ -62,16 +65,36 @@ def match_directly(
     return found
 
 
+def _from_chosen(problem: Problem, num_threads: int) -> Match:
+    """Match the draws by few starts; a later one as far as it may still come nearer."""
+    draws, objective = problem
+    first, *others = chosen_starts(objective)
+    found = _from_one(draws, objective, first, 0, num_threads)
+    for name in others:
+        _improve(found, ~found.settled, problem, name, 0, num_threads, race=True)
+    _improve(found, found.distance > found.distance_before, problem, "identity", 0, num_threads)
+    return found
+
+
 def _improve(
-    found: Match, where: np.ndarray, problem: Problem, name: str, seed: int, num_threads: int
+    found: Match,
+    where: np.ndarray,
+    problem: Problem,
+    name: str,
+    seed: int,
+    num_threads: int,
+    race: bool = False,
 ) -> np.ndarray:
     """Replace matches by those of another start where these are nearer, in place; which
     rows agree.
+
+    :param race: whether the other start is given up where it falls behind.
     """
     rows = np.flatnonzero(where)
     if not rows.size:
         return rows
-    other = _from_one(*problem.take(rows), name, seed, num_threads)
+    to_beat = found.distance[rows] if race else None
+    other = _from_one(*problem.take(rows), name, seed, num_threads, to_beat)
     agree = rows[np.isclose(other.distance, found.distance[rows], rtol=1e-6, atol=0)]
     used = found.starts[rows] + 1
     found.replace_where(other.distance < found.distance[rows], rows, other)
@@ -80,9 +103,17 @@ def _improve(
 
 
 def _from_one(
-    draws: Arrays, objective: Objective, start: str | Elements, seed: int, num_threads: int
+    draws: Arrays,
+    objective: Objective,
+    start: str | Elements,
+    seed: int,
+    num_threads: int,
+    to_beat: np.ndarray | None = None,
 ) -> Match:
-    """One descent for every draw."""
+    """One descent for every draw.
+
+    :param to_beat: distances; a descent that cannot come nearer any more is given up.
+    """
     batch = len(next(iter(draws.values())))
     per_draw = sum(a[:1].nbytes for a in draws.values())
     # The scores beside the draws.
@@ -92,7 +123,7 @@ def _from_one(
     chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
     if len(chunks) == 1:
-        return _match_chunk(draws, objective.of_rows(np.arange(batch)), start, seed)
+        return _match_chunk(draws, objective.of_rows(np.arange(batch)), start, seed, to_beat)
     out = _blank(draws, objective)
 
     def run(chunk: slice) -> None:
@@ -101,7 +132,8 @@ def _from_one(
         if isinstance(start, Mapping):
             given = {name: take(e, chunk) for name, e in start.items()}
         at = objective.of_rows(np.arange(batch)[chunk])
-        done = _match_chunk(some, at, given, seed + chunk.start)
+        near = None if to_beat is None else to_beat[chunk]
+        done = _match_chunk(some, at, given, seed + chunk.start, near)
         for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
             whole[chunk] = values
 
@@ -131,11 +163,23 @@ def _blank(draws: Arrays, objective: Objective) -> Match:
     return Match(elements, sites, floats(), floats(), floats(), settled, exact, starts)
 
 
-def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, seed: int) -> Match:
+def _match_chunk(
+    draws: Arrays,
+    objective: Objective,
+    start: str | Elements,
+    seed: int,
+    to_beat: np.ndarray | None = None,
+) -> Match:
+    if start == FORWARD_OR_ANNEALED:
+        return _forward_or_annealed(draws, objective, seed)
     scores = Scores(objective, draws)
     if isinstance(start, str):
         start = make_start(start, scores, seed)
-    found = descend(scores, start)
+    behind = None
+    if to_beat is not None and start:
+        at_start = act_on_draws(objective.sym, start, draws)
+        behind = objective.squared_distance(at_start) - np.square(to_beat)
+    found = descend(scores, start, behind)
     moved = act_on_draws(objective.sym, found.elements, draws)
     return Match(
         found.elements,
@@ -147,3 +191,26 @@ def _match_chunk(draws: Arrays, objective: Objective, start: str | Elements, see
         np.full(scores.batch, objective.is_linear),
         np.ones(scores.batch, int),
     )
+
+
+def _forward_or_annealed(draws: Arrays, objective: Objective, seed: int) -> Match:
+    """Some draws layer by layer, and annealed where that does not settle; the others annealed at
+    once.
+    """
+    problem = Problem(draws, objective)
+    found = _blank(draws, objective)
+    forward = is_told_apart(Scores(objective, draws))
+    rows = np.flatnonzero(forward)
+    if rows.size:
+        some = problem.take(rows)
+        told = _match_chunk(some.draws, some.objective, "forward", seed)
+        found.replace_where(forward[rows], rows, told)
+        rows = rows[~found.settled[rows]]
+        _improve(found, np.isin(np.arange(len(forward)), rows), problem, BRIEFLY, seed, 1)
+    rows = np.flatnonzero(~forward)
+    if rows.size:
+        some = problem if rows.size == len(forward) else problem.take(rows)
+        found.replace_where(
+            ~forward[rows], rows, _match_chunk(some.draws, some.objective, BRIEFLY, seed)
+        )
+    return found

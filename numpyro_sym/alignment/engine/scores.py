@@ -93,6 +93,22 @@ class Scores:
             parts[0] = np.zeros((size, *units.shape, units.n), self.dtype)
         return parts
 
+    def own_parts(self, units: Units) -> Parts:
+        """Scores by the arrays that no other units move."""
+        return self._fixed[units.name]
+
+    def own_squares(self, units: Units) -> np.ndarray:
+        """Sums of squares of what belongs to each unit on these arrays, shape ``(draws, n)``; zero
+        where the scores hold weighted ones.
+        """
+        out = np.zeros((self.batch, units.n), self.dtype)
+        pairings = self.objective.pairings[units.name]
+        if all(p.term.moment == 1 for p in pairings):
+            for p in pairings:
+                if not p.others:
+                    out += np.square(p.axis.blocks(self._data[p.term], units.n, lead=1)).sum(-1)
+        return out
+
     def squares(self, units: Units, rows: np.ndarray) -> np.ndarray:
         """Sums of squares of what belongs to each unit, shape ``(rows, *batch, n)``: only scales
         change them.

@@ -10,11 +10,13 @@ import numpy as np
 from ...symmetry import Element, Symmetry, SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from ...symmetry.validity import check_elements
-from .annealing import annealed
+from .annealing import BRIEF, annealed
 from .objective import Arrays
 from .scores import Scores
 
 BUILT_IN = ("identity", "forward", "annealed", "random")
+#: A start that is chosen, and has no name for others: annealed in few steps.
+BRIEFLY = "annealed in few steps"
 
 
 class Start(Protocol):
@@ -93,6 +95,8 @@ def make_start(name: str, scores: Scores, seed: int) -> Mapping[str, Element]:
         return {}
     if name == "annealed":
         return annealed(scores)
+    if name == BRIEFLY:
+        return annealed(scores, BRIEF)
     objective = scores.objective
     return start_without_scores(name, objective.sym, scores.draws, objective.reference, seed)
 

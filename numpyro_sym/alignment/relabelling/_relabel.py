@@ -111,7 +111,8 @@ def relabel(
 
     The labels are those of the best clustering (:func:`best_clustering`), a partition of the
     observations that no relabelling changes; each method's are brought to them by one permutation
-    for all draws. Papastamoulis 2016 compares methods so, in R's label.switching.
+    for all draws. Papastamoulis 2016 compares methods so, in R's label.switching. Memory grows with
+    the square of the observations: of very many, pass a part.
 
     ======================================  ==================================================
     method                                  needs

@@ -10,10 +10,12 @@ import numpy as np
 from .result import Relabelling
 
 MAX_ITERATIONS = 1000
-#: Objectives are equal up to the one share of them, and lie apart from the other on.
-_EQUAL, _APART = 1e-9, 1e-4
+#: Objectives are equal up to this share of them; lie apart, and far apart, from these on.
+_EQUAL, _APART, _FAR = 1e-9, 1e-4, 0.2
 #: So many starts that end alike are enough.
 _AGREEING = 3
+#: Which start is of draws as they came.
+_AS_THEY_CAME = 1
 
 
 class Turns(NamedTuple):
@@ -76,10 +78,11 @@ def from_the_best(
     """The lowest end that is reached from several starts; of equals, the first.
 
     Starts are compared with a few draws, and the best goes on with all. Where they end apart there
-    are many ends: then all draws begin as they came, too, as in R's label.switching.
+    are many ends: then all draws begin as they came, too, as in R's label.switching, unless the few
+    came to far worse so.
 
     :param run: :func:`descend` or :func:`go_round`.
-    :param starts: pivots.
+    :param starts: pivots, the second that of the few as they came.
     :param whole: with all draws; ``None`` where the few are all.
     :param as_they_came: the pivot of all draws in the labels that they have.
     """
@@ -88,7 +91,8 @@ def from_the_best(
     ends = _ends(run, few._replace(least_fall=_APART), starts)
     best = _lowest(ends)
     found = [run(whole, best.pivot)]
-    if _lie_apart(ends):
+    worse = ends[_AS_THEY_CAME].objective - best.objective
+    if _lie_apart(ends) and worse < _FAR * abs(best.objective):
         found.append(run(whole, as_they_came()))
     return _lowest(found)
 

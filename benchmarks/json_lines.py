@@ -1,0 +1,25 @@
+"""What a benchmark says: one JSON line a row, with versions and the machine's load.
+
+    python benchmarks/alignment_speed.py > benchmarks/results/alignment_speed.jsonl
+    python benchmarks/write_performance.py
+
+puts the rows into docs/performance.md, where rows of the same columns make one table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import version
+
+#: Where a row was measured; the page says it below the table.
+WHERE = ("python", "numpyro_sym", "numpyro", "jax", "numpy", "cores", "load")
+
+
+def say(**figures):
+    """Print one row: column -> text or number, in the columns' order."""
+    where = {"python": platform.python_version()}
+    where |= {name: version(name) for name in ("numpyro_sym", "numpyro", "jax", "numpy")}
+    where |= {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+    print(json.dumps({**figures, **where}), flush=True)
