@@ -5,6 +5,9 @@ from ._align import align as align
 from .chunked import align_chunked as align_chunked
 from .engine.starts import Start as Start
 from .engine.starts import register_start as register_start
+from .full_gaussians import FullGaussianAlignment as FullGaussianAlignment
+from .full_gaussians import align_full_gaussians as align_full_gaussians
+from .full_gaussians import bures_wasserstein_geodesic as bures_wasserstein_geodesic
 from .gaussians import GaussianAlignment as GaussianAlignment
 from .gaussians import align_gaussians as align_gaussians
 from .gaussians import wasserstein_geodesic as wasserstein_geodesic

@@ -75,7 +75,7 @@ class Alignment(NamedTuple):
 def align(
     sites: kinds.Sites,
     reference: Reference,
-    sym: Symmetry,
+    sym: kinds.AnySymmetry,
     *,
     sample_ndim: kinds.NotNegative | None = None,
     starts: GivenStarts | None = None,
@@ -133,7 +133,7 @@ def aligned(
     who: str,
     sites: kinds.Sites,
     reference: Reference,
-    sym: Symmetry,
+    sym: kinds.AnySymmetry,
     *,
     sample_ndim: kinds.NotNegative | None = None,
     starts: GivenStarts | None = None,
@@ -144,6 +144,8 @@ def aligned(
     check_arguments(aligned, locals(), who)
     if not len(sym):
         raise SymmetryError(f"{who}: the symmetry has no Units, so there is nothing to align by.")
+    if sym.stacks:
+        return _in_stacks(who, sites, reference, sym, sample_ndim, starts, metric, num_threads)
     whole, sym = sym, sym.without_values()
     point: dict[str, np.ndarray] | None = None
     at: dict[str, Any] | None = None
@@ -179,6 +181,42 @@ def aligned(
             name: _mean(x) if row == _MEAN else packed.draws[name][row] for name, x in moved.items()
         }
     return _result(packed, moved, packed.moved_labels(whole, found.elements), found, unit, point)
+
+
+def _in_stacks(
+    who: str,
+    sites: kinds.Sites,
+    reference: Reference,
+    sym: Symmetry,
+    sample_ndim: int | None,
+    starts: GivenStarts | None,
+    metric: GivenMetric,
+    num_threads: int | None,
+) -> Alignment:
+    """The same of sites that are stacked: aligned as arrays, and given back as they were."""
+    if not isinstance(metric, Euclidean):
+        raise SymmetryError(
+            f"{who}: of sites that are stacked it knows the Euclidean metric only. Pass "
+            "sym.on_arrays(), and the sites as sym.stack(sites) gives them."
+        )
+    point = reference if isinstance(reference, Mapping) else None
+    lead = sample_ndim
+    if lead is None:
+        shared = [name for name in sym.sites if name in sites and name in (point or {})]
+        lead = np.ndim(sites[shared[0]]) - np.ndim(point[shared[0]]) if point and shared else 1
+    found = aligned(
+        who,
+        sym.stack(sites, sample_ndim=lead),
+        reference if point is None else sym.stack(point),
+        sym.on_arrays(),
+        sample_ndim=lead,
+        starts=starts,
+        metric=metric,
+        num_threads=num_threads,
+    )
+    moved = sym.unstack(found.sites, like=sites, sample_ndim=lead)
+    at = sym.unstack(found.reference, like=point or sites)
+    return found._replace(sites=moved, reference=at)
 
 
 def _moved(

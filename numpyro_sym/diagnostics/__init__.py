@@ -12,6 +12,8 @@ from ._mmd import MMD as MMD
 from ._mmd import mmd as mmd
 from ._transpositions import num_transpositions as num_transpositions
 from ._transpositions import transpositions as transpositions
+from .arviz._check_draws import DrawsReport as DrawsReport
+from .arviz._check_draws import check_draws as check_draws
 from .arviz._label_probabilities import label_probabilities as label_probabilities
 from .arviz._rebasin import rebasin as rebasin
 from .arviz._scalars import stack_scalars as stack_scalars

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..discovery.motions import told_of_motions
 from ..symmetry import Symmetry, kinds, text_table
 from ..symmetry.arguments import check_arguments
 from .ambiguity import doubt
@@ -106,7 +107,7 @@ class Diagnosis:
 
 def diagnose(
     data: ChainDraws,
-    sym: Symmetry,
+    sym: kinds.AnySymmetry,
     *,
     invariant: kinds.NameOrNames | None = None,
     reference: Reference = "mean",
@@ -122,7 +123,8 @@ def diagnose(
     - *another functional mode in chain 3*: it has settled, far from the others, on other functions;
     - *mixing badly*: chains disagree on functions, and none has settled;
     - *not enough draws*: R-hat is good or the chains mix well, but there is too little of them;
-    - *same functions, other weights*: a symmetry that is not named, or a flat direction;
+    - *same functions, other weights*: a symmetry that is not named, or a flat direction; what
+      :func:`numpyro_sym.find_symmetry` found that is no permutation is said beside it;
     - *nothing can be told*: the invariant functions are constant, or no numbers;
     - *all well*.
 
@@ -192,6 +194,8 @@ def diagnose(
     size = sum(posterior[site].size for site in sym.sites) // alignment["gap"].size
     chance = doubt(alignment["distance"], alignment["gap"], size)
     lines += doubts(chance)
+    if any(line.startswith("same functions, other weights") for line in lines):
+        lines += told_of_motions(sym.notes)
     if len(names) == 1:
         lines += ("one chain: a mode that it has not visited cannot be seen",)
     tables = _tables(figures)

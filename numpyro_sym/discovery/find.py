@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -26,8 +27,10 @@ from .classes import Reading
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
 from .inference import MET
 from .labels import found_with_labels
+from .motions import no_permutations
 from .reading import read_program
 from .signs import MOST_SINGLE_SIGNS, array_flips, class_flips, flip_units, without_redundant
+from .stacks import with_stacks
 from .unsaid import unsaid_batches
 
 
@@ -82,6 +85,9 @@ def find_symmetry(
         view = read_numpyro_model(model, args, kwargs)
         trial = Trial(view, 2, np.random.default_rng(rng_seed))
         found = symmetry_of(view, lambda: trial, kinds)
+        if "permutation" in kinds:
+            found = with_stacks(view, found, trial, partial(symmetry_of, kinds=kinds))
+        found = found.with_notes(no_permutations(trial, found.units))
         return found_with_labels(found, model, args, kwargs) if view.states else found
 
     with at_compile_time():

@@ -7,3 +7,4 @@ from .auto_symmetrized_normal import AutoSymmetrizedNormal as AutoSymmetrizedNor
 from .bounds._information import SymmetryInformation as SymmetryInformation
 from .bounds.by_name import register_bound as register_bound
 from .bounds.orbit import Drawn as Drawn
+from .full_gaussians import FullGuideAlignment as FullGuideAlignment

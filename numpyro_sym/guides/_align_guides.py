@@ -16,6 +16,7 @@ from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .auto_symmetrized import AutoSymmetrized
 from .bases.coordinates import keeps
+from .full_gaussians import FULL, FullGuideAlignment, aligned_in_full
 
 Sites = dict[str, jax.Array]
 
@@ -55,7 +56,7 @@ def align_guides(
     params1: kinds.Params,
     sym: Symmetry,
     **options: Any,
-) -> GuideAlignment:
+) -> GuideAlignment | FullGuideAlignment:
     """Move the second of two Gaussian guides by the element that brings it nearest to the first.
 
     Nearest in 2-Wasserstein distance of the Gaussians over *unconstrained* values (Rossi, Singh and
@@ -64,14 +65,16 @@ def align_guides(
     simplex), or where signs turn values that are constrained, there is no Gaussian to move and the
     site is refused.
 
-    :param guide0: ``AutoNormal``, ``AutoDiagonalNormal``, or one of these symmetrised: its
-        component.
+    :param guide0: ``AutoNormal``, ``AutoDiagonalNormal``, ``AutoMultivariateNormal``,
+        ``AutoLowRankMultivariateNormal``, or one of these symmetrised: its component.
     :param params0: its parameters, as ``SVI.get_params`` gives them.
     :param guide1: another of the same model; it may be the same guide.
     :param params1: its parameters.
     :param sym: the model's symmetry.
-    :param options: of :func:`numpyro_sym.align`.
-    :returns: a :class:`GuideAlignment`.
+    :param options: of :func:`numpyro_sym.align`; guides with covariances take none.
+    :returns: a :class:`GuideAlignment`; of guides with covariances, which both must have then, a
+        :class:`FullGuideAlignment`, matched as by
+        :func:`numpyro_sym.alignment.align_full_gaussians`.
     :raises SymmetryError: for other guides, a guide that was never run, missing parameters, or a
         site whose constraint ties its entries together.
 
@@ -90,6 +93,15 @@ def align_guides(
     """
     check_arguments(align_guides, locals())
     first, second = _Reading(guide0, sym), _Reading(guide1, sym)
+    if first.is_full or second.is_full:
+        if not (first.is_full and second.is_full) or options:
+            raise SymmetryError(
+                "align_guides: guides with covariances are aligned with each other, without "
+                f"options; got {type(first.guide).__name__}, {type(second.guide).__name__} and "
+                f"options {sorted(options)}. Pairs (means, covariance) of any kind go to "
+                "numpyro_sym.alignment.align_full_gaussians."
+            )
+        return aligned_in_full(first.guide, params0, second.guide, params1, sym)
     reference = first.moments(params0)
     gaussian = align_gaussians(*second.moments(params1), *reference, sym, **options)
     return GuideAlignment(
@@ -103,11 +115,13 @@ class _Reading:
     def __init__(self, guide: Any, sym: Symmetry) -> None:
         self.guide = guide.base_guide if isinstance(guide, AutoSymmetrized) else guide
         kind = type(self.guide).__name__
-        if not isinstance(self.guide, AutoNormal | AutoDiagonalNormal):
+        self.is_full = isinstance(self.guide, FULL)
+        if not self.is_full and not isinstance(self.guide, AutoNormal | AutoDiagonalNormal):
             raise SymmetryError(
-                f"align_guides: {kind} is no diagonal Gaussian; expected AutoNormal, "
-                "AutoDiagonalNormal, or one of these symmetrised. Draws of any guide can be "
-                "aligned by numpyro_sym.align."
+                f"align_guides: {kind} is no Gaussian whose parameters can be moved; expected "
+                "AutoNormal, AutoDiagonalNormal, AutoMultivariateNormal, "
+                "AutoLowRankMultivariateNormal, or one of these symmetrised. Draws of any guide "
+                "can be aligned by numpyro_sym.align."
             )
         if self.guide.prototype_trace is None:
             raise SymmetryError(

@@ -10,6 +10,7 @@ from numpyro import handlers
 from numpyro.infer import HMC, NUTS, init_to_uniform
 
 from ..alignment import MakesSections, Section, SortKey, sorted_section
+from ..alignment.sections.in_stacks import SectionInStacks
 from ..alignment.sections.protocol import FoldKeys, makes_sections
 from ..alignment.sections.separation import has_choice, separating_section
 from ..alignment.sections.sorted import check_keys, exact_part
@@ -17,6 +18,7 @@ from ..discovery.in_use import LOGGER, described, is_traced
 from ..models import latent_sites
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.stacks import stacked_shapes
 from .equivariance import refuse_unless_equivariant
 from .fit import draws_near_a_mode, latent_shapes
 from .inner import Kernel
@@ -87,7 +89,7 @@ class Folded(SymmetricKernel):
     def __init__(
         self,
         kernel: Kernel,
-        sym: Symmetry | None = None,
+        sym: kinds.AnySymmetry | None = None,
         *,
         keys: FoldKeys | None = None,
         where: Literal["draws", "transition"] = "draws",
@@ -100,8 +102,13 @@ class Folded(SymmetricKernel):
         if check:
             refuse_without_density(self._who, kernel)
         if sym is not None and isinstance(keys, Mapping):
-            check_keys(sym, keys)
+            check_keys(sym.on_arrays(), keys)
         if where == "transition":
+            if sym is not None and sym.stacks:
+                raise SymmetryError(
+                    f"{self._who}: the units of {', '.join(sym.stacks)} have a site each "
+                    "(stacked), and a state of these is not moved. Fold the draws."
+                )
             if self.model is None:
                 raise SymmetryError(
                     f"{self._who}: the kernel has no model, and a state is moved by one. Fold the "
@@ -160,6 +167,9 @@ class Folded(SymmetricKernel):
         return Symmetry((sym[u.name].with_kind(u.kind) for u in part), notes=sym.notes)
 
     def _by_keys(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Section:
+        if sym.stacks:
+            arrays = stacked_shapes(sym.stacks, shapes)
+            return SectionInStacks(sym, self._by_keys(sym.on_arrays(), arrays))
         if self._makes is not None:
             return self._makes.section(sym, shapes)
         return sorted_section(sym, shapes, self._keys)
@@ -173,14 +183,17 @@ class Folded(SymmetricKernel):
         kwargs: dict[str, Any],
     ) -> Section:
         plain = self._by_keys(sym, shapes)
+        whole, sym = sym, sym.on_arrays()
+        shapes = stacked_shapes(whole.stacks, shapes)
         is_settled = self._makes is not None or not has_choice(sym, shapes, self._keys)
         if is_settled or is_traced((args, kwargs)):
             return plain
         strategy = getattr(self.kernel, "_init_strategy", init_to_uniform)
-        draws = draws_near_a_mode(model, args, kwargs, sym.sites, strategy)
+        draws = draws_near_a_mode(model, args, kwargs, whole.sites, strategy)
         if draws is None:
             return plain
-        return separating_section(sym, draws, self._keys)
+        section = separating_section(sym, whole.stack(draws, sample_ndim=1), self._keys)
+        return SectionInStacks(whole, section) if whole.stacks else section
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:
         if self._where == "draws" or not (now := self._now(model_args, model_kwargs)).sym.units:
@@ -275,7 +288,7 @@ class FoldedNUTS(_OfNUTS):
     def __init__(
         self,
         model: kinds.Model | None = None,
-        sym: Symmetry | None = None,
+        sym: kinds.AnySymmetry | None = None,
         *,
         keys: FoldKeys | None = None,
         check: bool = True,

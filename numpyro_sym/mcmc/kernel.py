@@ -147,7 +147,7 @@ class SymmetricKernel(MCMCKernel):
         given = in_use.sym is not None
         sym = self._asked(in_use, args, kwargs)
         # Units whose sites another kernel samples cannot be moved from here.
-        theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.sites, *u.values))]
+        theirs = [u.name for u in sym if not outside.keys().isdisjoint((*u.site_names, *u.values))]
         if theirs and given:
             raise SymmetryError(
                 f"{self._who}: Units {theirs} act on sites {sorted(outside)} too, which the kernel "

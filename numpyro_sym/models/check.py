@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..symmetry import Axis, CheckReport, Symmetry, SymmetryError, Units
+from ..symmetry.stacks import stacked_shapes
 from .complete_data import discrete_sites, label_sites_there, read_complete_data
 from .numpyro_model import read_numpyro_model
 from .trial import Changes, Trial
@@ -96,7 +97,7 @@ def _explain(u: Units, change: Changes, trial: Trial) -> str:
             return f"{head}: they move the value of site {site!r} out of its support."
         for site, d in change.latent.items():
             # A prior that varies along the axis shows at its own site, whatever the rest does.
-            if not d.is_rounding and site in u.sites and change.likelihood.is_rounding:
+            if not d.is_rounding and site in u.axes and change.likelihood.is_rounding:
                 axes = ", ".join(_named(a) for a in u.axes[site])
                 why = _shared_that_holds(u, trial) or _kind_that_holds(u, trial)
                 return (
@@ -155,6 +156,7 @@ def _edits(u: Units, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[st
     """Specifications one step away: an axis moved, forgotten, too many, or with another power."""
     # The word under which each power is written.
     powers = {1: "incoming", -1: "outgoing", 0: "axes"}
+    shapes = stacked_shapes(dict(u.stacked), shapes)
     for site, axs in u.placements:
         shape = shapes[site]
         own = [a.resolved(len(shape)) for a in axs]

@@ -202,14 +202,21 @@ class Trial:
         return [u for u in units if self.holds_in_full([u])]
 
     def withstands(
-        self, move: Callable[[Point], Point], points: Sequence[At] | None = None
+        self,
+        move: Callable[[Point], Point],
+        points: Sequence[At] | None = None,
+        *,
+        likelihood: bool = False,
     ) -> bool:
         """Whether a motion of points, such as no ``Units`` can say, leaves the log joint and
         supports as they are.
+
+        :param likelihood: whether the likelihood alone is asked.
         """
         for at in self.tried if points is None else points:
-            changes = _between(at, self.evaluate(move(at.sites)), scaled=False)
-            if changes.left_support or not changes.joint.is_rounding:
+            changes = _between(at, self.evaluate(move(at.sites)), scaled=likelihood)
+            change = changes.likelihood if likelihood else changes.joint
+            if changes.left_support or not change.is_rounding:
                 return False
         return True
 

@@ -10,6 +10,7 @@ import numpy as np
 from .axis import Axis, close_axes, open_axes
 from .element import Array, Element, namespace
 from .labels import act_on_labels
+from .stacks import stacked, unstacked
 from .units import Units
 
 
@@ -21,6 +22,10 @@ def act_on_sites(
 
     :param lead: how many leading dimensions are those of samples.
     """
+    stacks = dict(units.stacked)
+    if stacks:
+        out = act_on_sites(units.on_arrays(), element, stacked(stacks, sites, lead), lead)
+        return unstacked(stacks, out, list(sites), lead)
     out = dict(sites)
     for site, axes in units.placements:
         for axis in axes if site in out else ():

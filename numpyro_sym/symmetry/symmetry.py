@@ -19,6 +19,7 @@ from .errors import SymmetryError
 from .opening import Opened, opened
 from .products import Outers, outers_of
 from .report import CheckReport
+from .stacks import stacked, stacked_shapes, unstacked, why_not_stacked
 from .table import text_table
 from .units import Units
 from .validity import check_element, check_labels
@@ -90,6 +91,22 @@ class Symmetry:
         smaller = {name: part for name, part in (certain or {}).items() if name in names}
         object.__setattr__(self, "certain", smaller)
         object.__setattr__(self, "_outers", outers_of(units))
+        self._refuse_other_stacks()
+
+    def _refuse_other_stacks(self) -> None:
+        """What is stacked for one is stacked alike for all, and no site by itself for any."""
+        stacks = self.stacks
+        for u in self.units:
+            named = set(u.axes) - dict(u.stacked).keys()
+            other = next((array for array in stacks if array in named), None)
+            wrong = other or next((a for a, sites in u.stacked if stacks[a] != sites), None)
+            if wrong is not None:
+                raise SymmetryError(
+                    f"Symmetry: {wrong!r} is stacked of other sites, or of none, for Units "
+                    f"{u.name!r}. Stack it alike for all of them."
+                )
+            if why := why_not_stacked("Symmetry", stacks, named, u.values):
+                raise SymmetryError(why)
 
     # What it is ------------------------------------------------------------------------------
 
@@ -109,8 +126,58 @@ class Symmetry:
         labels = set(self.label_sites)
         sites: dict[str, None] = {}
         for u in self.units:
-            sites |= dict.fromkeys(site for site in u.sites if site not in labels)
+            stacks = dict(u.stacked)
+            for site in u.sites:
+                if site not in labels:
+                    sites |= dict.fromkeys(stacks.get(site, (site,)))
         return tuple(sites)
+
+    @property
+    def stacks(self) -> dict[str, tuple[str, ...]]:
+        """Array -> its sites, where each unit has a site of its own; see :class:`Units`."""
+        return {array: sites for u in self.units for array, sites in u.stacked}
+
+    def on_arrays(self) -> Symmetry:
+        """The same symmetry of stacked sites: for whoever takes arrays only.
+
+        >>> sym = Symmetry([Units("component", 2, stacked={"mu": ("mu1", "mu2")})])
+        >>> sym.sites, sym.on_arrays().sites
+        (('mu1', 'mu2'), ('mu',))
+        """
+        if not self.stacks:
+            return self
+        certain = {name: part.on_arrays() for name, part in self.certain.items()}
+        units = [u.on_arrays() for u in self.units]
+        return Symmetry(units, notes=self.notes, caveats=self.caveats, certain=certain)
+
+    def stack(self, sites: kinds.Sites, *, sample_ndim: kinds.NotNegative = 0) -> dict[str, Array]:
+        """Sites in stacks, as :meth:`on_arrays` moves them.
+
+        :param sites: site name -> array of shape ``(*sample, *site shape)``.
+        :param sample_ndim: how many leading sample dimensions they have.
+        :returns: a new dict, with an array ``(*sample, n, *site shape)`` in place of each stack.
+        :raises SymmetryError: where a part of a stack is missing, or shapes differ.
+
+        >>> import numpy as np
+        >>> sym = Symmetry([Units("component", 2, stacked={"mu": ("mu1", "mu2")})])
+        >>> sym.stack({"mu1": np.array(1.0), "mu2": np.array(3.0)})["mu"].tolist()
+        [1.0, 3.0]
+        """
+        check_arguments(Symmetry.stack, locals())
+        return stacked(self.stacks, sites, sample_ndim)
+
+    def unstack(
+        self, sites: kinds.Sites, *, like: kinds.Names = (), sample_ndim: kinds.NotNegative = 0
+    ) -> dict[str, Array]:
+        """The inverse of :meth:`stack`.
+
+        :param sites: what it gave.
+        :param like: names of sites, in the order in which they are wanted.
+        :param sample_ndim: how many leading sample dimensions they have.
+        :returns: a new dict.
+        """
+        check_arguments(Symmetry.unstack, locals())
+        return unstacked(self.stacks, sites, list(like), sample_ndim)
 
     @property
     def label_sites(self) -> tuple[str, ...]:
@@ -210,6 +277,15 @@ class Symmetry:
         return "\n".join(self.notes) or "declared by hand"
 
     # Adjusting it ----------------------------------------------------------------------------
+
+    def with_notes(self, notes: kinds.Names) -> Symmetry:
+        """The same symmetry with further lines for :meth:`explain`.
+
+        >>> print(Symmetry().with_notes(["Nothing was looked for."]).explain())
+        Nothing was looked for.
+        """
+        every = [*self.notes, *notes]
+        return Symmetry(self.units, notes=every, caveats=self.caveats, certain=self.certain)
 
     def select(self, kind: kinds.FactorKinds) -> Symmetry:
         """The subgroup with only these kinds of factors.
@@ -549,6 +625,9 @@ class Symmetry:
         :raises SymmetryError: naming the units, the site, its shape and what was expected.
         """
         check_arguments(Symmetry.check_shapes, locals())
+        if self.stacks:
+            self.on_arrays().check_shapes(stacked_shapes(self.stacks, shapes, len(sample)), sample)
+            return
         labels = set(self.label_sites)
         for u in self.units:
             for site, axis in u.everywhere:

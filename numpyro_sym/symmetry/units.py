@@ -13,6 +13,7 @@ import numpy as np
 from .axis import Axis
 from .element import Array, Element
 from .errors import SymmetryError
+from .stacks import as_stacks, why_not_stacked
 
 Kind = Literal["permutation", "signed", "scaled"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -49,6 +50,9 @@ class Units:
     :param values: names of the sites that hold labels of these units, integers; where there is a
         batch, site name -> ``Axis(batch=...)``, the axes of the array on which the batch runs. They
         are moved wherever they are there, and may be missing: where a model sums them out, say.
+    :param stacked: array -> its ``n`` sites, where each unit has a site of its own: ``{"mu":
+        ("mu1", "mu2")}``. The array is named like a site in ``incoming``, ``outgoing`` or
+        ``axes``; where it is not, the units are its first axis, and are only permuted.
     :raises SymmetryError: where no site is named, a number or a kind is wrong, one axis is
         given twice, an axis does not say where the batch runs, or a site is said to hold labels of
         the units that lie along it.
@@ -59,6 +63,8 @@ class Units:
     1296
     >>> Units("component", 3, axes={"mu": 0}, values=("z",))
     Units('component', 3, kind='permutation', acts on mu[0], labels z)
+    >>> Units("component", 2, stacked={"mu": ("mu1", "mu2"), "sd": ("sd1", "sd2")})
+    Units('component', 2, kind='permutation', acts on (mu1 mu2) (sd1 sd2))
     """
 
     name: str
@@ -67,6 +73,7 @@ class Units:
     batch: tuple[int, ...]
     placements: tuple[tuple[str, tuple[Axis, ...]], ...]
     labelled: tuple[tuple[str, Axis], ...]
+    stacked: tuple[tuple[str, tuple[str, ...]], ...]
     directed: bool = field(compare=False)
     """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are
     one parity.
@@ -83,6 +90,7 @@ class Units:
         kind: Kind = "permutation",
         batch: int | tuple[int, ...] = (),
         values: Sequence[str] | Mapping[str, Axis] = (),
+        stacked: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         if not isinstance(name, str) or not name:
             raise SymmetryError(f"Units: name must be a non-empty string; got {name!r}.")
@@ -96,6 +104,9 @@ class Units:
                 for axis in _as_axes(name, site, given):
                     placed.setdefault(site, []).append(axis.with_power(power))
         labelled = _as_labelled(name, values)
+        stacks = as_stacks(f"Units {name!r}", {} if stacked is None else stacked)
+        for array in stacks:
+            placed.setdefault(array, [Axis(0, power=0)])
         if not placed and not labelled:
             raise SymmetryError(
                 f"Units {name!r}: name at least one site in incoming, outgoing, axes or values."
@@ -108,12 +119,15 @@ class Units:
             self, "placements", tuple((site, tuple(axs)) for site, axs in placed.items())
         )
         object.__setattr__(self, "labelled", labelled)
+        object.__setattr__(self, "stacked", tuple(stacks.items()))
         object.__setattr__(self, "directed", bool(incoming or outgoing))
         for site, axs in self.placements:
             for axis in axs:
                 _refuse_other_batch(self, site, axis)
             if why := why_overlapping(name, self.n, site, axs):
                 raise SymmetryError(why)
+        if why := why_not_stacked(f"Units {name!r}", stacks, placed, dict(labelled)):
+            raise SymmetryError(why)
         for site, axis in labelled:
             _refuse_other_batch(self, site, axis)
             if site in placed:
@@ -146,6 +160,12 @@ class Units:
     def sites(self) -> tuple[str, ...]:
         """Names of the sites along which these units lie, in the order given."""
         return tuple(site for site, _ in self.placements)
+
+    @property
+    def site_names(self) -> tuple[str, ...]:
+        """Names of the sites themselves: those of a stack in its place."""
+        stacks = dict(self.stacked)
+        return tuple(name for site in self.sites for name in stacks.get(site, (site,)))
 
     @property
     def order(self) -> int | float:
@@ -236,6 +256,10 @@ class Units:
 
     # Adjusting it ----------------------------------------------------------------------------
 
+    def on_arrays(self) -> Units:
+        """The same units of stacked sites: each stack is a site."""
+        return self._with(stacked={}) if self.stacked else self
+
     def renamed(self, name: str) -> Units:
         """The same units under another name."""
         return self._with(name=name)
@@ -264,11 +288,21 @@ class Units:
         """The same units of sites under other names, ``{old: new}``."""
         axes = {names.get(site, site): axs for site, axs in self.placements}
         values = {names.get(site, site): axis for site, axis in self.labelled}
-        return self._with(axes=axes, values=values)
+        stacked = {}
+        for array, sites in self.stacked:
+            stacked[names.get(array, array)] = tuple(names.get(site, site) for site in sites)
+        return self._with(axes=axes, values=values, stacked=stacked)
 
     def describe_axes(self) -> str:
         """Where the units act, for a table."""
-        axes = " ".join(f"{site}{axis}" for site, axs in self.placements for axis in axs)
+        stacks, told = dict(self.stacked), []
+        for site, axs in self.placements:
+            named = f"({' '.join(stacks[site])})" if site in stacks else site
+            # The first axis of a stack is its sites themselves.
+            told += [
+                named if site in stacks and axis.axis == 0 else f"{named}{axis}" for axis in axs
+            ]
+        axes = " ".join(told)
         if not self.labelled:
             return axes
         labels = f"labels {self.describe_labels()}"
@@ -279,14 +313,17 @@ class Units:
         return " ".join(f"{site}{axis}" for site, axis in self.labelled)
 
     def _with(self, **changed: Any) -> Units:
-        own = {
+        own: dict[str, Any] = {
             "name": self.name,
             "n": self.n,
             "axes": self.axes,
             "kind": self.kind,
             "batch": self.batch,
         }
-        units = Units(**{**own, "values": self.values, **changed})
+        own |= {"values": self.values, **changed}
+        stacked = own.pop("stacked", dict(self.stacked))
+        own["stacked"] = {array: sites for array, sites in stacked.items() if array in own["axes"]}
+        units = Units(**own)
         object.__setattr__(units, "directed", self.directed)
         return units
 

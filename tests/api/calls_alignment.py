@@ -97,6 +97,18 @@ def _in_a_new_store(data, **arguments):
         return diagnostics.rebasin_to_zarr(data, Path(folder) / "store", **arguments)
 
 
+_COVARIANCE = Argument(
+    np.eye(2),
+    bad.ANYTHING
+    | {
+        "another size": np.eye(3),
+        "not symmetric": np.triu(np.ones((2, 2))),
+        "negative": -np.eye(2),
+        "deviations": np.ones(2),
+        "NaN at one place": np.full((2, 2), np.nan),
+    },
+)
+
 CALLS = {
     "register_start": call(
         alignment.register_start, name=Argument("a start", bad.NAME | {"its own": "forward"})
@@ -144,6 +156,22 @@ CALLS = {
         reference_loc=AT,
         reference_scale=_POSITIVE_SPREAD,
         sym=sym(),
+    ),
+    "align_full_gaussians": call(
+        alignment.align_full_gaussians,
+        loc=AT,
+        covariance=_COVARIANCE,
+        reference_loc=AT,
+        reference_covariance=_COVARIANCE,
+        sym=sym(bad.OTHERS | bad.SCALED),
+    ),
+    "bures_wasserstein_geodesic": call(
+        alignment.bures_wasserstein_geodesic,
+        loc0=AT,
+        covariance0=_COVARIANCE.more(singular=np.zeros((2, 2))),
+        loc1=AT,
+        covariance1=_COVARIANCE,
+        t=Argument(np.array([0.0, 1.0]), bad.ARRAY).less("an int", "a negative int", "a float"),
     ),
     "wasserstein_geodesic": call(
         alignment.wasserstein_geodesic,

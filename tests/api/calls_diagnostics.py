@@ -93,6 +93,18 @@ CALLS = {
         data=Argument({"mu": _X}, without(bad.ANYTHING, "an empty dict") | {"another": {"nu": _X}}),
         like=Argument(_SCALARS, without(bad.ANYTHING, "an empty dict") | {"others": {"nu[1]": _X}}),
     ),
+    "check_draws": call(
+        diagnostics.check_draws,
+        data=MOVED_OBJECT.less("a dict of draws"),
+        sym=_MOVING_SYM,
+        log_density=Argument(
+            lambda at: np.sum(at["mu"] ** 2),
+            bad.FUNCTION | without(bad.NO_NUMBER, "a function of NumPy"),
+        ),
+        num_draws=POSITIVE,
+        num_elements=POSITIVE,
+        rng_seed=SEED,
+    ),
     "to_arviz": call(
         diagnostics.to_arviz,
         data=OBJECT.less("a dict of draws").more(

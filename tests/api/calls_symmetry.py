@@ -1,6 +1,7 @@
 """Symmetries, their elements, and where they come from."""
 
 import bad_values as bad
+import numpy as np
 from bad_values import PAIR, POINT, element_of, without
 from calling import POSITIVE, RNG_KEY, RUN_MODEL, SAMPLE_SHAPE, SEED, SHAPES, Argument, call, choice
 
@@ -24,6 +25,9 @@ _ELEMENTS = Argument(element_of([1, 0]), bad.ELEMENTS | bad.FACTORS)
 # NaN is moved like any other number.
 _MOVED = Argument(POINT, without(bad.POINTS, "NaN at one place", "an infinity"))
 
+_APART = Symmetry([Units("a", 2, stacked={"mu": ("mu1", "mu2")})])
+_SCATTERED = {"mu1": np.zeros(1), "mu2": np.ones(1)}
+
 CALLS = {
     "Units": call(Units, name=_NAME, n=POSITIVE, incoming=_AXES, kind=_KIND),
     "Units: outgoing": call(Units, name=Argument("a", {}), n=Argument(2, {}), outgoing=_AXES),
@@ -42,6 +46,15 @@ CALLS = {
             along=("mu",),
             twice=("z", "z"),
         ),
+    ),
+    "Units: stacked": call(
+        Units,
+        name=Argument("a", {}),
+        n=Argument(2, {}),
+        axes=Argument({"w": 0}, {}),
+        stacked=Argument({"mu": ("mu1", "mu2")}, bad.ANYTHING)
+        .or_none.less("an empty dict")
+        .more(one_name={"mu": "mu1"}, twice={"mu": ("m", "m")}, alone_too={"mu": ("w", "m")}),
     ),
     "Axis": call(
         Axis,
@@ -106,6 +119,21 @@ CALLS = {
         g=Argument(element_of([1, 0]), {}),
         sites=Argument(POINT, {}),
         sample_ndim=Argument(0, bad.NOT_NEGATIVE).or_none.more(more_than_there_are=1),
+    ),
+    "Symmetry.stack": call(
+        _APART.stack,
+        sites=Argument(
+            _SCATTERED,
+            bad.ANYTHING
+            | {"one of two": {"mu1": np.ones(1)}, "its array": {**_SCATTERED, "mu": np.ones(2)}},
+        ).less("an empty dict"),
+        sample_ndim=Argument(0, bad.NOT_NEGATIVE),
+    ),
+    "Symmetry.unstack": call(
+        _APART.unstack,
+        sites=Argument({"mu": np.ones((2, 1))}, bad.ANYTHING).less("an empty dict"),
+        like=Argument(["mu1"], without(bad.NAMES, "no site")),
+        sample_ndim=Argument(0, bad.NOT_NEGATIVE),
     ),
     "Symmetry.inverse": call(PAIR.inverse, g=_ELEMENTS),
     "Symmetry.compose": call(PAIR.compose, g=_ELEMENTS, h=_ELEMENTS),

@@ -52,7 +52,16 @@ NOT_REACHED = {
         ("Diagnosis", "Element", "GaussianAlignment", "GuideAlignment", "JitAlignment"), _RESULT
     ),
     **dict.fromkeys(
-        ("LossBarrier", "MMD", "Modes", "ModesSeen", "PruningCurve", "Relabelling", "ByLabels"),
+        (
+            "DrawsReport",
+            "LossBarrier",
+            "MMD",
+            "Modes",
+            "ModesSeen",
+            "PruningCurve",
+            "Relabelling",
+            "ByLabels",
+        ),
         _RESULT,
     ),
     **dict.fromkeys(("BestClustering", "Relabellings"), _RESULT),
@@ -72,6 +81,7 @@ NOT_REACHED = {
         ),
         _INSIDE,
     ),
+    **dict.fromkeys(("FullGaussianAlignment", "FullGuideAlignment"), _RESULT),
     "pymc_log_density": _PYMC,
     **dict.fromkeys(("act_on_axis", "namespace", "text_table"), _INSIDE),
     **dict.fromkeys(("Euclidean", "SymmetryError", "register_accessor", "Point", "SortKey"), _WORD),

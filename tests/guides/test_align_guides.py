@@ -126,8 +126,13 @@ def test_only_the_standard_deviations_tell_the_units_apart():
 def test_what_cannot_be_aligned_is_refused():
     guide = _ready(GUIDES["normal"]())
     params = _params(guide, *_moments(0))
-    with pytest.raises(SymmetryError, match="AutoMultivariateNormal is no diagonal Gaussian"):
+    with pytest.raises(SymmetryError, match="AutoDelta is no Gaussian whose parameters"):
+        align_guides(guide, params, autoguide.AutoDelta(model), params, SYM)
+    with pytest.raises(SymmetryError, match="this AutoMultivariateNormal was never run"):
         align_guides(guide, params, autoguide.AutoMultivariateNormal(model), params, SYM)
+    full = _ready(autoguide.AutoMultivariateNormal(model))
+    with pytest.raises(SymmetryError, match="aligned with each other"):
+        align_guides(guide, params, full, params, SYM)
     with pytest.raises(SymmetryError, match="this AutoNormal was never run"):
         align_guides(guide, params, autoguide.AutoNormal(model), params, SYM)
     with pytest.raises(SymmetryError, match="no site 'w9'"):

@@ -454,7 +454,14 @@ def without_arguments():
     return by_hand()
 
 
-@pytest.mark.parametrize("name", [n for n in BASES if n != "iaf"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=() if n == "multivariate" else pytest.mark.slow)
+        for n in BASES
+        if n != "iaf"
+    ],
+)
 def test_information_is_compiled_once(name, rng_key):
     """For other parameters and another key the program is the same; for more draws it is not."""
     base, args = (without_arguments, ()) if name == "by hand" else (BASES[name](), (Y,))

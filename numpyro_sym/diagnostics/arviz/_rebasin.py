@@ -16,6 +16,7 @@ from ...alignment.metrics import GivenMetric
 from ...symmetry import Symmetry, kinds
 from ...symmetry.arguments import check_arguments
 from ..scales import used_symmetry
+from ._check_draws import checked
 from ._to_arviz import ChainDraws, taken, to_arviz
 from .groups import (
     get_group,
@@ -52,13 +53,14 @@ Reference = Annotated[
 
 def rebasin(
     data: ChainDraws,
-    sym: Symmetry,
+    sym: kinds.AnySymmetry,
     *,
     reference: Reference = "mean",
     metric: GivenMetric = EUCLIDEAN,
     starts: GivenStarts | None = None,
     scales: str | Sequence[str] = (),
     keep_elements: bool = False,
+    log_density: kinds.Function | None = None,
 ) -> Any:
     """Align every draw to one reference by the element of the symmetry that brings it closest.
 
@@ -88,6 +90,9 @@ def rebasin(
         posterior, and the attribute ``rebasin`` says so.
     :param keep_elements: add a group ``rebasin`` (and ``warmup_rebasin``) with each draw's element,
         distances and gap, for :func:`numpyro_sym.diagnostics.elements_of`.
+    :param log_density: site name -> array of one draw, to a number: where there is no model, the
+        symmetry is first held against it, as by :func:`numpyro_sym.diagnostics.check_draws`. The
+        attribute ``rebasin`` says whether it was.
     :returns: an object of the same type. Posterior and warm-up draws of the symmetry's sites are
         aligned, and labels of units moved with them; dims, coords, attrs, dtypes and every other
         variable and group are as they were, and ``data`` is not changed. What was done is told by
@@ -110,6 +115,7 @@ def rebasin(
     data, sym, new_name = taken(data, sym)
     posterior = posterior_of(data)
     used = used_symmetry(sym, scales, "rebasin")
+    known = checked(data, used, log_density)
     point, told = point_of(_renamed(reference, new_name), sym)
     changed: dict[str, Any] = {}
     for group in ALIGNED_GROUPS:
@@ -120,7 +126,7 @@ def rebasin(
         point = found.reference
         changed[group] = with_sites(dataset, found.sites)
         changed[group].attrs["rebasin"] = summary_of(
-            found, sym, told, type(metric).__name__, scales
+            found, sym, told, type(metric).__name__, scales, known
         )
         # Elements of an earlier alignment are no longer what moved these draws.
         changed[RECORDS[group]] = record_of(found, dataset, used) if keep_elements else None

@@ -31,12 +31,18 @@ Elements = dict[str, Element]
 RECORDS = {"posterior": "rebasin", "warmup_posterior": "warmup_rebasin"}
 
 
+def how_known(sym: Symmetry) -> str:
+    """How a symmetry is known: the first of what it has to say, if it was found."""
+    return sym.notes[0] if sym.notes else "declared by hand, not checked"
+
+
 def summary_of(
     found: Alignment,
     sym: Symmetry,
     reference: str,
     metric: str,
     scales: str | Sequence[str] = (),
+    known: str = "",
 ) -> str:
     """One line of JSON for an attribute: what was done and, where that is known by now, how well it
     went.
@@ -47,6 +53,7 @@ def summary_of(
         "units": {u.name: f"{u.describe_size()} {u.kind}: {u.describe_axes()}" for u in used},
         "reference": reference,
         "metric": metric,
+        "symmetry": known or how_known(used),
     }
     moved = [u.name for u in used if u.has_scales]
     if moved:
@@ -74,7 +81,7 @@ def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
     return xr.Dataset(variables, {dim: draws[dim] for dim in sample if dim in draws.coords})
 
 
-def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Elements:
+def elements_of(data: ArvizData, sym: kinds.AnySymmetry, group: str = "posterior") -> Elements:
     """The elements that :func:`numpyro_sym.rebasin` kept with ``keep_elements=True``.
 
     They survive a file, can be inverted (``sym.inverse``), and move any group that was drawn in
@@ -124,7 +131,7 @@ def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Ele
 
 
 def act_on_group(
-    data: ArvizData, sym: Symmetry, elements: kinds.Elements, group: str = "posterior"
+    data: ArvizData, sym: kinds.AnySymmetry, elements: kinds.Elements, group: str = "posterior"
 ) -> Any:
     """Move the draws of one group by elements that are known.
 
