@@ -42,7 +42,7 @@ from .beliefs import (
     signed,
     summed_out,
 )
-from .either_way import either_way
+from .branches import either_way
 from .one_pass import is_enough, log_one_pass, one_pass_order, sample_one_pass
 from .orbit import Drawn
 from .outer import inner_units, outer_fit

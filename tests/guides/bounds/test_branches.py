@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from numpyro_sym.guides.bounds.either_way import either_way
+from numpyro_sym.guides.bounds.branches import either_way
 
 pytestmark = pytest.mark.usefixtures("x64")
 
