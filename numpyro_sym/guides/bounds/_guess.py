@@ -56,7 +56,7 @@ class Effort(NamedTuple):
     :param blocks: how many blocks what is left would make.
     :param sweeps: how often beliefs are passed to and fro between layers whose units share arrays.
     :param pauses: where the filling stops for beliefs made anew, as shares of the slots: a few
-        units in place can tell the others of both layers. Early ones matter most.
+        units in place can tell the others of both layers. More pauses tell more than more sweeps.
     """
 
     rounds: int
@@ -65,8 +65,8 @@ class Effort(NamedTuple):
     pauses: tuple[float, ...]
 
 
-TRAINING = Effort(ROUNDS, BLOCKS, 6, (0, 0.04, 0.1, 0.2, 0.4))
-REPORTING = Effort(8, 32, 12, (0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6))
+TRAINING = Effort(ROUNDS, BLOCKS, 3, (0, 0.02, 0.04, 0.08, 0.14, 0.2, 0.3, 0.4, 0.55, 0.7))
+REPORTING = Effort(8, 32, 5, tuple(i / 20 for i in range(20)))
 
 #: How probable it is that another kind of belief fills the next block.
 CHANGE = 0.1
