@@ -65,8 +65,8 @@ class Effort(NamedTuple):
     pauses: tuple[float, ...]
 
 
-TRAINING = Effort(ROUNDS, BLOCKS, 3, (0, 0.02, 0.04, 0.08, 0.14, 0.2, 0.3, 0.4, 0.55, 0.7))
-REPORTING = Effort(8, 32, 5, tuple(i / 20 for i in range(20)))
+TRAINING = Effort(ROUNDS, BLOCKS, 4, (0, 0.02, 0.04, 0.08, 0.14, 0.2, 0.3, 0.4, 0.55, 0.7))
+REPORTING = Effort(8, 32, 12, (0, 0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8))
 
 #: How probable it is that another kind of belief fills the next block.
 CHANGE = 0.1
