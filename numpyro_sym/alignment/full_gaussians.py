@@ -87,22 +87,15 @@ def align_full_gaussians(
     ([[1.0, 0.5], [0.5, 4.0]], 0.0)
     """
     check_arguments(align_full_gaussians, locals())
-    sym.refuse_scaled("align_full_gaussians")
+    who = "align_full_gaussians"
+    sym.refuse_scaled(who)
     if not len(sym):
-        raise SymmetryError("align_full_gaussians: the symmetry has no Units to align by.")
-    shapes = {name: np.shape(x) for name, x in loc.items()}
-    of_reference = {name: np.shape(x) for name, x in reference_loc.items()}
-    if list(shapes.items()) != list(of_reference.items()):
-        raise SymmetryError(
-            "align_full_gaussians: the two Gaussians must have the same sites in the same order; "
-            f"got {shapes} and {of_reference}."
-        )
+        raise SymmetryError(f"{who}: the symmetry has no Units to align by.")
+    shapes = _shared_shapes(who, loc, reference_loc)
     sym.check_shapes(shapes)
     size = sum(map(prod, shapes.values()))
-    given, target = (
-        _sized("covariance", covariance, size),
-        _sized("reference_covariance", reference_covariance, size),
-    )
+    given = _sized(who, "covariance", covariance, size)
+    target = _sized(who, "reference_covariance", reference_covariance, size)
     at = {name: np.asarray(x) for name, x in loc.items()}
     to = _flat(reference_loc)
 
@@ -198,21 +191,17 @@ def bures_wasserstein_geodesic(
     [4.0, 9.0]
     """
     check_arguments(bures_wasserstein_geodesic, locals())
-    shapes = {name: np.shape(x) for name, x in loc0.items()}
-    others = {name: np.shape(x) for name, x in loc1.items()}
-    if list(shapes.items()) != list(others.items()):
-        raise SymmetryError(
-            "bures_wasserstein_geodesic: the two Gaussians must have the same sites in the same "
-            f"order; got {shapes} and {others}."
-        )
+    who = "bures_wasserstein_geodesic"
+    shapes = _shared_shapes(who, loc0, loc1)
     size = sum(map(prod, shapes.values()))
-    first, last = _sized("covariance0", covariance0, size), _sized("covariance1", covariance1, size)
+    first = _sized(who, "covariance0", covariance0, size)
+    last = _sized(who, "covariance1", covariance1, size)
     if np.linalg.eigvalsh(first)[0] <= 1e-12 * abs(first).max():
         raise SymmetryError(
-            "bures_wasserstein_geodesic: covariance0 is singular, so no linear map leads from it. "
-            "Exchange the two, or add a little to its diagonal."
+            f"{who}: covariance0 is singular, so no linear map leads from it. Exchange the two, or "
+            "add a little to its diagonal."
         )
-    where = real_array("bures_wasserstein_geodesic", "t", t, "finite numbers").astype(float)
+    where = real_array(who, "t", t, "finite numbers").astype(float)
     root = _root(first)
     back = np.linalg.inv(root)
     linear = back @ _root(root @ last @ root) @ back
@@ -241,11 +230,25 @@ def _by_site(flat: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> dict[st
     return out
 
 
-def _sized(name: str, covariance: Any, size: int) -> np.ndarray:
+def _shared_shapes(
+    who: str, one: Mapping[str, Any], other: Mapping[str, Any]
+) -> dict[str, tuple[int, ...]]:
+    """Shapes of the sites of two Gaussians, which must have the same."""
+    shapes = {name: np.shape(x) for name, x in one.items()}
+    others = {name: np.shape(x) for name, x in other.items()}
+    if list(shapes.items()) != list(others.items()):
+        raise SymmetryError(
+            f"{who}: the two Gaussians must have the same sites in the same order; got {shapes} "
+            f"and {others}."
+        )
+    return shapes
+
+
+def _sized(who: str, name: str, covariance: Any, size: int) -> np.ndarray:
     x = np.asarray(covariance, float)
     if x.shape != (size, size):
         expected = f"of the {size} values of the sites, an array ({size}, {size})"
-        raise SymmetryError(refusal("align_full_gaussians", name, covariance, expected))
+        raise SymmetryError(refusal(who, name, covariance, expected))
     return (x + x.T) / 2
 
 

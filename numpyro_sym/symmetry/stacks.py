@@ -60,11 +60,7 @@ def stacked(stacks: Stacks, sites: Mapping[str, Array], lead: int = 0) -> dict[s
         if not there:
             continue
         shapes = {name: tuple(getattr(sites[name], "shape", ())) for name in there}
-        if len(there) < len(names) or len(set(shapes.values())) > 1 or array in sites:
-            raise SymmetryError(
-                f"The sites {', '.join(names)} are the entries of {array!r} (stacked), and must "
-                f"all be there, with one shape, and beside no site {array!r}; got {shapes}."
-            )
+        _refuse_incomplete(array, names, shapes, is_taken=array in sites)
         parts = [out.pop(name) for name in names]
         out[array] = namespace(*parts).stack(parts, lead)
     return out
@@ -100,11 +96,21 @@ def stacked_shapes(
         there = {name: out.pop(name) for name in names if name in out}
         if not there:
             continue
-        if len(there) < len(names) or len(set(there.values())) > 1 or array in out:
-            raise SymmetryError(
-                f"The sites {', '.join(names)} are the entries of {array!r} (stacked), and must "
-                f"all be there, with one shape, and beside no site {array!r}; got {there}."
-            )
+        _refuse_incomplete(array, names, there, is_taken=array in out)
         shape = tuple(next(iter(there.values())))
         out[array] = (*shape[:lead], len(names), *shape[lead:])
     return out
+
+
+def _refuse_incomplete(
+    array: str, names: Sequence[str], shapes: Mapping[str, tuple[int, ...]], is_taken: bool
+) -> None:
+    """Raise unless all sites of a stack are there, with one shape, and its name is free.
+
+    :param shapes: of those that are there.
+    """
+    if len(shapes) < len(names) or len(set(shapes.values())) > 1 or is_taken:
+        raise SymmetryError(
+            f"The sites {', '.join(names)} are the entries of {array!r} (stacked), and must all be "
+            f"there, with one shape, and beside no site {array!r}; got {shapes}."
+        )

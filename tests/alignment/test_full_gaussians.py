@@ -191,3 +191,11 @@ def test_no_way_from_a_singular_covariance():
     with pytest.raises(SymmetryError, match="singular"):
         bures_wasserstein_geodesic(loc, singular, loc, cov, 0.5)
     bures_wasserstein_geodesic(loc, cov, loc, singular, 0.5)
+
+
+def test_the_way_refuses_in_its_own_name():
+    loc, cov = gaussian(0)
+    other = dict(reversed(loc.items()))
+    for given in ((loc, cov, loc, np.eye(4)), (loc, np.eye(4), loc, cov), (loc, cov, other, cov)):
+        with pytest.raises(SymmetryError, match=r"^bures_wasserstein_geodesic: "):
+            bures_wasserstein_geodesic(*given, 0.5)

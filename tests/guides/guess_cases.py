@@ -70,6 +70,16 @@ def draw(rng_key, q):
     return {name: x + jnp.sqrt(q.variance[name]) * noise[name] for name, x in q.loc.items()}
 
 
+def which_elements(sym, drawn, every):
+    """Whether each of some elements is each of all: booleans ``(drawn, all)``."""
+    same = jnp.ones((), bool)
+    for u in sym:
+        # [drawn, all, unit]
+        same &= (drawn[u.name].permutation[:, None] == every[u.name].permutation).all(-1)
+        same &= (drawn[u.name].factor[:, None] == every[u.name].factor).all(-1)
+    return same
+
+
 def log_density(q, x):
     """Summed Normal densities, written out."""
     return sum(

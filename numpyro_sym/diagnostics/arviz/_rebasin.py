@@ -17,7 +17,7 @@ from ...symmetry import Symmetry, kinds
 from ...symmetry.arguments import check_arguments
 from ..scales import used_symmetry
 from ._check_draws import checked
-from ._to_arviz import ChainDraws, taken, to_arviz
+from ._to_arviz import ChainDraws, has_run, taken, to_arviz
 from .groups import (
     get_group,
     group_names,
@@ -36,8 +36,8 @@ EUCLIDEAN = Euclidean()
 
 
 def _fault(value: Any) -> str | None:
-    is_run = getattr(value, "last_state", None) is not None
-    return None if is_run or "posterior" in group_names(value) else reference_fault(value)
+    is_whole = has_run(value) or "posterior" in group_names(value)
+    return None if is_whole else reference_fault(value)
 
 
 #: What :func:`rebasin` takes: a name, a draw, a point, or an ArviZ object.
@@ -135,7 +135,7 @@ def rebasin(
 
 def _renamed(reference: Any, new_name: Callable[[str], str]) -> Any:
     """A reference under the names of the draws; an MCMC as an ArviZ object."""
-    if getattr(reference, "last_state", None) is not None:
+    if has_run(reference):
         return to_arviz(reference)
     if isinstance(reference, Mapping) and "posterior" not in group_names(reference):
         return {new_name(name): x for name, x in reference.items()}

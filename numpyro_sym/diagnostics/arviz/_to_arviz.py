@@ -19,12 +19,16 @@ from .groups import get_group, group_names, posterior_of, with_groups
 DIVIDER, DOT = "/", "."
 
 
+def has_run(value: Any) -> bool:
+    """Whether this is an MCMC with draws."""
+    return not isinstance(value, type) and getattr(value, "last_state", None) is not None
+
+
 def _fault(value: Any) -> str | None:
     if "posterior" in group_names(value):
         return None
     if hasattr(value, "get_samples"):
-        is_run = not isinstance(value, type) and getattr(value, "last_state", None) is not None
-        return None if is_run else "It has not run: mcmc.run(rng_key, ...)."
+        return None if has_run(value) else "It has not run: mcmc.run(rng_key, ...)."
     if isinstance(value, Mapping) and "chain" not in getattr(value, "sizes", ()):
         return _fault_of_dict(value)
     there = group_names(value)

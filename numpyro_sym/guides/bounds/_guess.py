@@ -46,7 +46,7 @@ from .branches import either_way
 from .one_pass import is_enough, log_one_pass, one_pass_order, sample_one_pass
 from .orbit import Drawn
 from .outer import inner_units, outer_fit
-from .slot_filling import BLOCKS, ROUNDS, balance, log_guess, sample_guess
+from .slot_filling import BALANCINGS, BLOCKS, ROUNDS, balance, log_guess, sample_guess
 
 
 class Effort(NamedTuple):
@@ -163,9 +163,11 @@ def _log_slot_by_slot(sym: Symmetry, x: Sites, q: Gaussian, effort: Effort) -> j
     total = jnp.zeros(())
     for u, filled, blocks in _plan(sym, effort):
         one = partial(_log_block, sym, u, filled, x, q, effort)
-        # Beliefs of every pause and sweep would fill memory: they are made again for the gradient.
-        each = jax.checkpoint(one)
-        log_probs = jax.lax.map(each, blocks) if len(blocks) > 1 else one(blocks[0])[None]
+        if len(blocks) > 1:
+            # Beliefs of all pauses would fill memory: they are made again for the gradient.
+            log_probs = jax.lax.map(jax.checkpoint(one), blocks)
+        else:
+            log_probs = one(blocks[0])[None]
         of_every_set = jnp.moveaxis(log_probs, (0, 1), (-2, -1))
         total += in_every_set(u, _over_paths)(of_every_set).sum()
     return total
@@ -221,7 +223,7 @@ def _log_steps(u: Units, fit: Fit, effort: Effort) -> jax.Array:
     """Log probability that the guess gives to each unit in its own slot, the units before it in
     theirs.
     """
-    log_probs = log_guess(balance(summed_out(u, fit), 2), effort.rounds, effort.blocks)
+    log_probs = log_guess(balance(summed_out(u, fit), BALANCINGS), effort.rounds, effort.blocks)
     return log_probs + jax.nn.log_sigmoid(2 * jnp.diagonal(fit.odd)) if signed(u) else log_probs
 
 
@@ -295,7 +297,7 @@ def _fill_one_set(
     anew = (block[0] == 0) | jax.random.bernoulli(key_change, CHANGE)
     which = jnp.where(anew, jax.random.randint(key_which, (), 0, len(fits.even)), which)
     fit = jax.tree.map(lambda each: each[which], fits)
-    weights = balance(summed_out(u, fit), 2)
+    weights = balance(summed_out(u, fit), BALANCINGS)
     units = sample_guess(key_units, weights, block[0], block[1], effort.rounds, effort.blocks)
     factor = jnp.ones(u.n)
     if signed(u):

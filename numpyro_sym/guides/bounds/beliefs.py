@@ -133,7 +133,11 @@ def fit_of(
     :param spread: variances of ``x``; with them, expected log densities.
     :returns: a :class:`Fit` of arrays ``(*batch, n, n)``.
     """
-    parts = rows_of(sym, u, beliefs, x, q, spread)
+    return fit_of_rows(rows_of(sym, u, beliefs, x, q, spread))
+
+
+def fit_of_rows(parts: Mapping[bool, Rows]) -> Fit:
+    """The fit that all rows tell together, those that turn with the sign and those that do not."""
     fits = [normal_rows(*rows, turns=turns) for turns, rows in parts.items()]
     return jax.tree.map(lambda *each: sum(each), *fits)
 

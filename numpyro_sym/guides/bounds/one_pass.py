@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from ...symmetry import Axis, Element, Symmetry, Units
 from ...symmetry.symmetry import Elements
-from .beliefs import Fit, Gaussian, Rows, Sites, in_every_set, normal_rows, rows_of, signed
+from .beliefs import Fit, Gaussian, Rows, Sites, fit_of_rows, in_every_set, rows_of, signed
 from .outer import inner_units
 
 #: What all overlaps together may cost at most, in nats, for one pass to be enough.
@@ -92,8 +92,7 @@ def _overlap(fit: Fit) -> jax.Array:
 def _fit(sym: Symmetry, u: Units, x: Sites, q: Gaussian, spread: Sites | None = None) -> Fit:
     """Log densities of units in slots, ``(*batch, n, n)``, from the entries that tell most."""
     parts = rows_of(sym, u, {}, x, q, spread)
-    fits = [normal_rows(*_most_telling(rows, turns), turns=turns) for turns, rows in parts.items()]
-    return jax.tree.map(lambda *each: sum(each), *fits)
+    return fit_of_rows({turns: _most_telling(rows, turns) for turns, rows in parts.items()})
 
 
 def _most_telling(rows: Rows, turns: bool) -> Rows:

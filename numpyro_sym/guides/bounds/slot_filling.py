@@ -27,6 +27,9 @@ ROUNDS = 3
 #: Blocks that what is left would make where nothing else is said; more and smaller ones tell more.
 BLOCKS = 16
 
+#: How often weights are balanced before slots are filled, whose blocks rescale them anew.
+BALANCINGS = 2
+
 #: The share of each conditional that is uniform over the units left, so that no guess costs more
 #: than its log.
 UNIFORM_SHARE = 1e-4
@@ -71,7 +74,7 @@ def balance(log_weights: jax.Array, steps: int = 5) -> jax.Array:
     """A nearly doubly stochastic matrix (Sinkhorn): rows and columns rescaled in turn.
 
     :param log_weights: floats of shape ``(n, n)``.
-    :param steps: how often; 2 are enough where slots are filled, whose blocks rescale anew.
+    :param steps: how often.
     :returns: floats of shape ``(n, n)``, at least ``exp(-12)``.
     """
     # In logs first, where a row may be hundreds of nats below another. What is taken from whole

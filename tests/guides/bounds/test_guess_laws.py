@@ -163,10 +163,7 @@ def assert_drawn_as_told(sym, x, q):
     probability = jnp.exp(jax.jit(jax.vmap(lambda g: log_tau(sym, sym.act(g, x), q)))(every))
     keys = jax.random.split(jax.random.key(0), 8000)
     drawn = jax.jit(jax.vmap(lambda key: sample_tau(key, sym, x, q)))(keys)
-    same = jnp.ones((len(keys), len(probability)), bool)
-    for u in sym:
-        same &= (drawn[u.name].permutation[:, None] == every[u.name].permutation).all(-1)
-        same &= (drawn[u.name].factor[:, None] == every[u.name].factor).all(-1)
+    same = cases.which_elements(sym, drawn, every)
     counts, expected = same.sum(0), len(keys) * probability
     assert counts.sum() == len(keys)
     likely = expected > 5

@@ -67,10 +67,7 @@ def test_draws_have_the_probability_that_is_told(name, monkeypatch):
     every, probability = cases.every_element(sym), jnp.exp(told(sym, x, q))
     keys = jax.random.split(jax.random.key(0), 8000)
     drawn = jax.jit(jax.vmap(lambda key: sample_tau(key, sym, x, q)))(keys)
-    same = jnp.ones((len(keys), len(probability)), bool)
-    for u in sym:
-        same &= (drawn[u.name].permutation[:, None] == every[u.name].permutation).all(-1)
-        same &= (drawn[u.name].factor[:, None] == every[u.name].factor).all(-1)
+    same = cases.which_elements(sym, drawn, every)
     often = same.mean(0)
     error = jnp.sqrt(probability * (1 - probability) / len(keys))
     assert (same.sum(1) == 1).all()
