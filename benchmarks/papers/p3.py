@@ -17,7 +17,7 @@ from numpyro_sym.diagnostics import chain_modes, chains_needed, functional_modes
 
 from .data import uci
 from .frame import Experiment, Figures, Grid, NoData, Paper, Rows, Setting, Verdict
-from .p3_chains import langevin, log_densities, nuts
+from .p3_chains import begin, best_ends, langevin, log_densities, nuts
 
 #: Test LPPD that they report, of all chains and of one, with one layer of 3 (f1) and three of 16.
 THEIRS = {
