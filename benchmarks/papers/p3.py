@@ -69,7 +69,12 @@ def f2(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Fi
         draws, start = langevin(widths, split, seed, setting["chains"], setting["steps"])
         figures = compared(widths, draws, split, THEIRS[setting["set"]]["f2"][0])
         ends = log_densities(widths, {name: w[:, None] for name, w in start.items()}, split, "test")
-        yield figures | {"starts alone": lppd(ends) + unit(split)}
+        noise = np.exp(np.asarray(draws["log noise"]))
+        yield figures | {
+            "starts alone": lppd(ends) + unit(split),
+            "noise": np.median(noise),
+            "noise, first fifth of the draws": np.median(noise[:, :4]),
+        }
 
 
 def compared(widths: Sequence[int], draws: Any, split: Any, theirs: float) -> Figures:
