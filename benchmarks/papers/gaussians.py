@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jax.scipy.special import logsumexp
 
 from .data import Split
@@ -30,60 +31,56 @@ def fit(
     rate: float = 3e-3,
     init_sd: float = 0.02,
     draws: int = 1,
+    starts: list[int] | None = None,
 ) -> Gaussian:
     """Means and standard deviations that maximise the ELBO, whose Kullback-Leibler term counts
     ``temperature`` times; at temperature 0 there are no deviations, and this is Adam.
 
     :param draws: of the weights, for each minibatch: more of them is less noise.
+    :param starts: seeds of the first weights, where they are not the seeds of all else.
     """
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
-    prior = {name: network.prior_sd(name) for name in network.shapes}
     batch = min(BATCH, len(x))
+    points = [network.start(np.random.default_rng(seed)) for seed in starts or seeds]
+    # All weights in one vector: one call of the random generator is soon compiled.
+    _, unflatten = ravel_pytree(points[0])
+    flat = jnp.stack([ravel_pytree(point)[0] for point in points])
+    sds = {name: jnp.full(shape, network.prior_sd(name)) for name, shape in network.shapes.items()}
+    prior, _ = ravel_pytree(sds)
 
-    def loss(params: Gaussian, key: Any, rows: Any) -> Any:
+    def loss(params: Any, key: Any, rows: Any) -> Any:
         loc, log_sd = params
 
-        def of_draw(key: Any) -> Any:
-            point = dict(loc)
-            if temperature:
-                keys = jax.random.split(key, len(loc))
-                for k, name in zip(keys, loc, strict=True):
-                    noise = jax.random.normal(k, loc[name].shape)
-                    point[name] = loc[name] + jnp.exp(log_sd[name]) * noise
-            found = network.logits(point, x[rows])
+        def of_draw(noise: Any) -> Any:
+            found = network.logits(unflatten(loc + jnp.exp(log_sd) * noise), x[rows])
             return optax.softmax_cross_entropy_with_integer_labels(found, y[rows]).mean()
 
-        fitted = jax.vmap(of_draw)(jax.random.split(key, draws)).mean()
         if not temperature:
-            return fitted
-        kl = 0.0
-        for name, s in prior.items():
-            ratio = jnp.exp(2 * log_sd[name]) + loc[name] ** 2
-            kl += (0.5 * (ratio / s**2 - 1) + np.log(s) - log_sd[name]).sum()
+            return of_draw(jnp.zeros_like(loc))
+        fitted = jax.vmap(of_draw)(jax.random.normal(key, (draws, len(loc)))).mean()
+        ratio = (jnp.exp(2 * log_sd) + loc**2) / prior**2
+        kl = (0.5 * (ratio - 1) + jnp.log(prior) - log_sd).sum()
         return fitted + temperature * kl / len(x)
 
-    def train(start: Point, key: Any) -> Gaussian:
-        params = start, {n: jnp.full(w.shape, np.log(init_sd)) for n, w in start.items()}
+    def train(start: Any, key: Any) -> Any:
+        params = start, jnp.full(start.shape, np.log(init_sd))
 
         def step(carry: Any, key: Any) -> Any:
             params, state = carry
             of_rows, of_draws = jax.random.split(key)
-            rows = jax.random.choice(of_rows, len(x), (batch,))
+            rows = jax.random.randint(of_rows, (batch,), 0, len(x))
             updates, state = optimiser.update(jax.grad(loss)(params, of_draws, rows), state)
             return (optax.apply_updates(params, updates), state), None
 
         carry = params, optimiser.init(params)
         (params, _), _ = jax.lax.scan(step, carry, jax.random.split(key, steps))
-        return params[0], jax.tree.map(jnp.exp, params[1])
+        return params
 
-    starts = [network.start(np.random.default_rng(seed)) for seed in seeds]
-    stacked = {name: jnp.stack([start[name] for start in starts]) for name in network.shapes}
-    keys = jnp.stack([jax.random.key(seed) for seed in seeds])
-    loc, scale = jax.jit(jax.vmap(train))(stacked, keys)
-    if not temperature:
-        scale = jax.tree.map(jnp.zeros_like, scale)
-    return jax.device_get((loc, scale))
+    keys = jnp.stack([jax.random.key(seed, impl="rbg") for seed in seeds])
+    loc, log_sd = jax.jit(jax.vmap(train))(flat, keys)
+    scale = jnp.exp(log_sd) if temperature else jnp.zeros_like(loc)
+    return jax.device_get((jax.vmap(unflatten)(loc), jax.vmap(unflatten)(scale)))
 
 
 def of_seed(gaussian: Gaussian, index: int) -> Gaussian:
@@ -98,15 +95,17 @@ def along(
     """NLL, accuracy and calibration error of the marginalised prediction at eleven points of the
     Wasserstein geodesic, which share their draws.
     """
-    names = list(start[0])
-    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
-    noise = {n: jax.random.normal(keys[n], (draws, *start[0][n].shape)) for n in names}
+    _, unflatten = ravel_pytree(start[0])
+    (loc0, scale0), (loc1, scale1) = (
+        [ravel_pytree(part)[0] for part in gaussian] for gaussian in (start, end)
+    )
+    noise = jax.random.normal(key, (draws, len(loc0)))
 
     def at(t: Any) -> dict[str, Any]:
-        loc, scale = jax.tree.map(lambda a, b: (1 - t) * a + t * b, start, end)
+        loc, scale = (1 - t) * loc0 + t * loc1, (1 - t) * scale0 + t * scale1
 
-        def of_draw(eps: Point) -> Any:
-            return jax.nn.log_softmax(logits({n: loc[n] + scale[n] * eps[n] for n in names}, x))
+        def of_draw(eps: Any) -> Any:
+            return jax.nn.log_softmax(logits(unflatten(loc + scale * eps), x))
 
         log_p = logsumexp(jax.lax.map(of_draw, noise), axis=0) - jnp.log(draws)
         right = jnp.take_along_axis(log_p, y[:, None], 1)[:, 0]

@@ -21,12 +21,14 @@ class Network(NamedTuple):
     :param shapes: site name -> shape.
     :param fan_in: site name -> inputs of a unit; 0 for a bias.
     :param logits: (point, images) -> (image, class).
+    :param hidden: (point, images) -> units' name -> what they compute, (image, unit).
     :param symmetry: of the hidden units.
     """
 
     shapes: dict[str, tuple[int, ...]]
     fan_in: dict[str, int]
     logits: Callable[[Point, Any], Any]
+    hidden: Callable[[Point, Any], dict[str, Any]]
     symmetry: Symmetry
 
     def prior_sd(self, name: str) -> float:
@@ -52,10 +54,20 @@ def dense(inputs: int, width: int, layers: int, classes: int = 10, kind: str = "
     shapes |= {b: (n,) for b, n in zip(biases, widths[1:], strict=True)}
     fan_in = dict(zip(weights, widths, strict=False)) | dict.fromkeys(biases, 0)
 
-    def logits(point: Point, x: Any) -> Any:
+    def layers_of(point: Point, x: Any) -> list[Any]:
+        each = [x]
         for w, b in zip(weights[:-1], biases[:-1], strict=True):
-            x = activation(x @ point[w] + point[b])
-        return x @ point[weights[-1]] + point[biases[-1]]
+            each.append(activation(each[-1] @ point[w] + point[b]))
+        return each
+
+    def logits(point: Point, x: Any) -> Any:
+        return layers_of(point, x)[-1] @ point[weights[-1]] + point[biases[-1]]
 
     signs = "signed" if kind == "tanh" else "permutation"
-    return Network(shapes, fan_in, logits, mlp(weights, widths[1:-1], biases=biases, kind=signs))
+    sym = mlp(weights, widths[1:-1], biases=biases, kind=signs)
+    names = [units.name for units in sym]
+
+    def hidden(point: Point, x: Any) -> dict[str, Any]:
+        return dict(zip(names, layers_of(point, x)[1:], strict=True))
+
+    return Network(shapes, fan_in, logits, hidden, sym)
