@@ -30,6 +30,7 @@ TRAINED = {
     "temperature .1": {"temperature": 0.1},
     "temperature .01": {"temperature": 0.01},
     "temperature .01, rate .01": {"temperature": 0.01, "rate": 0.01},
+    "4 times the rate": {"rate": 0.012},
 }
 #: What is changed after training: of the runs of "nothing".
 AFTER = ("matched by the barrier", "deviations left out")
@@ -65,9 +66,16 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
 
 
 def in_use(network: Network, gaussian: Gaussian) -> int:
-    """Units with an outgoing weight farther than three deviations from zero."""
+    """Units whose weights are more than a nat from their prior."""
     loc, scale = gaussian
-    return int((np.abs(loc["w2"]) > 3 * scale["w2"]).any(1).sum())
+
+    def nats(name: str) -> np.ndarray:
+        ratio = scale[name] ** 2 + loc[name] ** 2
+        sd = network.prior_sd(name)
+        return 0.5 * (ratio / sd**2 - 1) - np.log(scale[name] / sd)
+
+    each = nats("w1").sum(0) + nats("b1") + nats("w2").sum(1)
+    return int((each > 1).sum())
 
 
 def swapped(
