@@ -6,30 +6,46 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .convolutions import cnn, resnet
 from .data import images
 from .frame import Experiment, Figures, Grid, Rows, Setting, Verdict
 from .gaussians import fit
-from .networks import dense
+from .guides import fit_guide, gaussian_of
+from .networks import Network, dense
 from .p1_ways import pairs
 
 TEMPERATURE = {"Adam": 0.0, "SVI, T = .01": 0.01, "SVI, T = .1": 0.1, "SVI": 1.0}
+SYMMETRISED = "SVI, symmetrised guide"
 NEARLY_ZERO = 0.01  # nats an image
 
 
 def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
     """A pair of networks a seed."""
     split = images(setting["data"], data)
-    network = dense(split.x.shape[1], setting["width"], setting["layers"])
+    network = network_of(setting, split.x.shape[1])
     each = [network_seed for seed in seeds for network_seed in (2 * seed, 2 * seed + 1)]
+    if setting["trained by"] == SYMMETRISED:
+        params = fit_guide(network, split, each, True, setting["steps"])
+        return pairs(network, gaussian_of(network, params), split)
     temperature = TEMPERATURE[setting["trained by"]]
     many = fit(network, split, each, steps=setting["steps"], temperature=temperature)
     return pairs(network, many, split)
 
 
+def network_of(setting: Setting, inputs: int) -> Network:
+    """``layers`` is a number, "CNN" or "ResNet"."""
+    width, layers = setting["width"], setting["layers"]
+    if layers == "CNN":
+        return cnn(width)
+    if layers == "ResNet":
+        return resnet(width)
+    return dense(inputs, width, layers)
+
+
 def says(rows: Rows) -> Verdict:
     """Each way of training at its best width, and the narrowest that is nearly zero."""
     told, reached = [], False
-    for how in TEMPERATURE:
+    for how in (*TEMPERATURE, SYMMETRISED):
         own = rows.of(**{"trained by": how})
         if not len(own):
             continue
@@ -50,7 +66,7 @@ def says(rows: Rows) -> Verdict:
 
 def draw(ax: Any, rows: Rows) -> None:
     """One hidden layer on digits: dashed as trained, solid aligned."""
-    for number, how in enumerate(TEMPERATURE):
+    for number, how in enumerate((*TEMPERATURE, SYMMETRISED)):
         own = rows.of(**{"trained by": how, "data": "digits", "layers": 1})
         widths = sorted({s["width"] for s in own.settings()})
         for which, style in (("as trained", "--"), ("means", "-")):
@@ -75,7 +91,9 @@ def draw(ax: Any, rows: Rows) -> None:
     ax.legend(fontsize=7)
 
 
-def cells(data: str, layers: int, widths: Sequence[int], ways: Sequence[str], steps: int) -> Any:
+def cells(
+    data: str, layers: int | str, widths: Sequence[int], ways: Sequence[str], steps: int
+) -> Any:
     """Settings, narrow ones first."""
     return [
         {"data": data, "layers": layers, "width": w, "trained by": how, "steps": steps}
@@ -91,6 +109,9 @@ FULL = [
     *cells("MNIST", 1, (128,), THREE, 2000),
     *cells("digits", 2, (32, 128), THREE, 2000),
     *cells("MNIST", 1, (512,), THREE, 2000),
+    *cells("digits", 1, (128,), (SYMMETRISED,), 2000),
+    *cells("digits", "CNN", (16, 64), THREE, 2000),
+    *cells("digits", "ResNet", (16, 64), THREE, 2000),
     *cells("digits", 1, (16, 64, 256, 1024), THREE, 2000),
     *cells("digits", 1, (32, 128, 512), ("SVI, T = .1",), 2000),
     *cells("digits", 2, (256,), THREE, 2000),
@@ -101,6 +122,9 @@ FULL = [
 SMALL = [
     *cells("digits", 1, (16, 64, 256), ("Adam", *BOTH), 1000),
     *cells("digits", 2, (64,), ("Adam", *BOTH), 1000),
+    *cells("digits", 1, (64,), (SYMMETRISED,), 1000),
+    *cells("digits", "CNN", (16,), ("Adam", *BOTH), 500),
+    *cells("digits", "ResNet", (16,), ("Adam", *BOTH), 500),
 ]
 
 EXPERIMENT = Experiment(

@@ -4,7 +4,7 @@ for all experiments of a run.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -50,7 +50,7 @@ def posterior(setting: Setting, seed: int) -> Posterior:
     return _posterior(setting["width"], setting["draws"], seed)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _posterior(width: int, num_draws: int, seed: int) -> Posterior:
     data = coarse()
     network = dense(16, width, 1, kind="tanh")
