@@ -34,14 +34,15 @@ def two_bumps(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iter
 
 
 def say_bumps(rows: Rows) -> Verdict:
-    near, far = (rows.of(a=a) for a in (4.0, 6.0))
-    got = (
-        f"Distance 4: the plain mean is at {near.mean('|mean| / a, plain'):.2f} of it from the "
-        f"middle, KL {near.mean('KL, plain'):.3f}; distance 6: "
-        f"{far.mean('|mean| / a, plain'):.2f}, {far.mean('KL, plain'):.3f}. Symmetrised: "
-        f"{near.mean('|mean| / a, symmetrised'):.2f} and {far.mean('|mean| / a, symmetrised'):.2f}, "
-        f"KL {near.mean('KL, symmetrised'):.4f} and {far.mean('KL, symmetrised'):.4f}"
-    )
+    def told(a: float, guide: str) -> str:
+        own = rows.of(a=a)
+        share, kl = own.mean(f"|mean| / a, {guide}"), own.mean(f"KL, {guide}")
+        return f"{guide} {share:.2f} of it from the middle (KL {kl:.3f})"
+
+    parts = []
+    for a in (4.0, 6.0):
+        parts.append(f"distance {a:.0f}: {told(a, 'plain')}, {told(a, 'symmetrised')}")
+    got = "; ".join(parts)
     return Verdict(got, "met")
 
 

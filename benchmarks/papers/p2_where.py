@@ -47,8 +47,8 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
 
 
 def predicted(network: Network, data: Split, params: Any, draws: int = 100) -> dict[str, Any]:
-    """LPPD, accuracy, calibration error, and how well entropy tells images whose pixels are shuffled
-    (one order for all).
+    """LPPD, accuracy, calibration error, and how well entropy tells images whose pixels are
+    shuffled (in one order for all).
     """
     x, y = jnp.asarray(data.x_test[:1000]), jnp.asarray(data.y_test[:1000])
     order = np.random.default_rng(0).permutation(x.shape[1])
@@ -108,8 +108,8 @@ def says(rows: Rows) -> Verdict:
         return f"in {len(kind)} of {len(always)} settings (most: {best[1]})"
 
     got = (
-        f"Training on it moves the symmetrised ELBO by {least:.1f} to {most:.1f} nats. Test LPPD is "
-        f"better {few(helps)}, worse {few(worse)}, neither in {len(same)}"
+        f"Training on it moves the symmetrised ELBO by {least:.1f} to {most:.1f} nats. Test LPPD "
+        f"is better {few(helps)}, worse {few(worse)}, neither in {len(same)}"
     )
     return Verdict(got, "met" if not worse and helps else "partly" if helps else "not met", WHY)
 
