@@ -23,6 +23,7 @@ class Network(NamedTuple):
     :param logits: (point, images) -> (image, class).
     :param hidden: (point, images) -> units' name -> what they compute, (image, unit).
     :param symmetry: of the hidden units.
+    :param unit_prior: whether weights are N(0, 1), rather than of variance 1 / inputs.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -30,9 +31,12 @@ class Network(NamedTuple):
     logits: Callable[[Point, Any], Any]
     hidden: Callable[[Point, Any], dict[str, Any]]
     symmetry: Symmetry
+    unit_prior: bool = False
 
     def prior_sd(self, name: str) -> float:
-        """1 for what a unit sums up, and for a bias."""
+        """1 for what a unit sums up, or for all."""
+        if self.unit_prior:
+            return 1.0
         return float(self.fan_in[name] or 1) ** -0.5
 
     def start(self, rng: np.random.Generator) -> Point:

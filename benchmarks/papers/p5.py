@@ -2,11 +2,23 @@
 permutation symmetry*, arXiv 2401.00611.
 """
 
+from collections.abc import Sequence
+
 from . import p5_compact, p5_exchanges, p5_pruning
 from .frame import Grid, Paper
+from .p5_posterior import SMALLER, UNIT
 
-SMALL = Grid([{"width": w, "draws": 100} for w in (4, 16)], 2)
-FULL = Grid([{"width": w, "draws": 400} for w in (4, 8, 16, 32, 64)], 3)
+
+def grid(draws: int, seeds: int, **widths: Sequence[int]) -> Grid:
+    """Settings of both priors."""
+    settings = []
+    for prior, some in ((UNIT, widths["unit"]), (SMALLER, widths["smaller"])):
+        settings += [{"prior": prior, "width": w, "draws": draws} for w in some]
+    return Grid(settings, seeds)
+
+
+SMALL = grid(100, 2, unit=(4, 8, 16), smaller=(4, 16))
+FULL = grid(400, 3, unit=(4, 8, 16, 32), smaller=(4, 8, 16, 32, 64))
 
 PAPER = Paper(
     "P5. Xiao, Liu and Bamler 2023: a compact representation",
@@ -17,6 +29,5 @@ PAPER = Paper(
         p5_pruning.experiment(SMALL, FULL),
     ],
     notes="Experiments 2 to 5 share their draws: NUTS, four chains from independent fits, on 600 "
-    "digits averaged to 4 x 4 pixels, one hidden layer of tanh units, weights of variance "
-    "1 / inputs.",
+    "digits averaged to 4 x 4 pixels, one hidden layer of tanh units.",
 )

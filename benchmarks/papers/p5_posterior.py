@@ -19,6 +19,7 @@ from .models import log_joint
 from .networks import Network, Point, dense
 
 CHAINS = 4
+UNIT, SMALLER = "N(0, 1)", "1 / inputs"
 
 
 class Posterior(NamedTuple):
@@ -45,15 +46,20 @@ def coarse(num_train: int = 600) -> Split:
     return Split(small(full.x), full.y, small(full.x_test), full.y_test)
 
 
+def named(setting: Setting) -> str:
+    """As the page says it."""
+    return f"width {setting['width']}, {setting['prior']}"
+
+
 def posterior(setting: Setting, seed: int) -> Posterior:
     """By NUTS from independent fits, as many draws of warm-up as afterwards."""
-    return _posterior(setting["width"], setting["draws"], seed)
+    return _posterior(setting["width"], setting["prior"], setting["draws"], seed)
 
 
 @cache
-def _posterior(width: int, num_draws: int, seed: int) -> Posterior:
+def _posterior(width: int, prior: str, num_draws: int, seed: int) -> Posterior:
     data = coarse()
-    network = dense(16, width, 1, kind="tanh")
+    network = dense(16, width, 1, kind="tanh")._replace(unit_prior=prior == UNIT)
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     seeds = list(range(100 * seed, 100 * seed + CHAINS + 1))
     plain, _ = fit(network, data, seeds, steps=1000, temperature=0.0)

@@ -13,7 +13,7 @@ from numpyro_sym import align
 from numpyro_sym.diagnostics import compact_posterior, pruning_curve
 
 from .frame import Experiment, Figures, Grid, Rows, Setting, Verdict
-from .p5_posterior import posterior
+from .p5_posterior import UNIT, named, posterior
 
 SHARES = np.linspace(0, 0.9, 10)
 RULES = ("HMC's sd", "|weight| / HMC's sd", "|weight|", "at random")
@@ -56,36 +56,32 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
 
 
 def says(rows: Rows) -> Verdict:
-    told, turns = [], None
+    told, holds = [], []
     for setting in rows.settings():
         own = rows.of(**setting)
-        by_sd = float(own.mean("half pruned, HMC's sd"))
-        by_size = float(own.mean("half pruned, |weight|"))
-        told.append(
-            f"width {setting['width']}: {own.told('half pruned, ' + RULES[0])} by sd, "
-            f"{own.told('half pruned, |weight| / ' + RULES[0])} by weight over sd, "
-            f"{own.told('half pruned, |weight|')} by size"
-        )
-        if turns is None and by_sd >= by_size - 0.02:
-            turns = setting["width"]
-    if turns is None:
-        why = (
-            "At no width here: the deviation alone takes the weights that matter with those that "
-            "do not, since in a narrow posterior all weights of a unit in use are determined."
-        )
-        return Verdict("; ".join(told), "not met", why)
-    return Verdict("; ".join(told), "partly", f"It holds from width {turns}.")
+        each = [f"{rule} {own.told('half pruned, ' + rule)}" for rule in RULES]
+        told.append(f"{named(setting)}: {', '.join(each)}")
+        by_sd, by_size = (float(own.mean(f"half pruned, {RULES[i]}")) for i in (0, 2))
+        if by_sd >= by_size - 0.02:
+            holds.append(named(setting))
+    if holds:
+        return Verdict("; ".join(told), "partly", f"As good as by size at {'; '.join(holds)}.")
+    why = (
+        "At no width here. The deviation alone says which weights matter only where all are of one "
+        "size; over the weight it does better, and the weight alone is as good a guide."
+    )
+    return Verdict("; ".join(told), "not met", why)
 
 
 def draw(ax: Any, rows: Rows) -> None:
-    """The widest network."""
-    width = rows.settings()[-1]["width"]
+    """The widest network of the wide prior."""
+    settings = rows.of(prior=UNIT).settings() or rows.settings()
+    own = rows.of(**settings[-1])
     for rule in RULES:
-        mean = rows.of(width=width).mean(f"curve, {rule}")
-        error = rows.of(width=width).error(f"curve, {rule}")
+        mean, error = own.mean(f"curve, {rule}"), own.error(f"curve, {rule}")
         ax.errorbar(SHARES, mean, error, marker=".", capsize=2, label=rule)
-    title = f"A trained network, width {width}"
-    ax.set(xlabel="share of weights pruned", ylabel="test accuracy", title=title)
+    ax.set(xlabel="share of weights pruned", ylabel="test accuracy")
+    ax.set_title(f"A trained network, {named(settings[-1])}")
     ax.legend(fontsize=7)
 
 
