@@ -351,7 +351,7 @@ PAPER = Paper(
             "(asked by their reviewers) Thousands of networks are aligned in reasonable time.",
             cost,
             small=Grid(sizes((50, 100, 200), (16, 64), 50), 2),
-            full=Grid(sizes((50, 200, 500, 1000, 2000), (16, 32, 64, 128, 256), 50), 3),
+            full=Grid(sizes((50, 200, 500, 1000, 2000), (16, 32, 64, 128), 50), 3),
             says=say_cost,
         ),
     ],

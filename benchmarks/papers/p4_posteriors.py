@@ -283,6 +283,8 @@ def say_posteriors(rows: Rows) -> Verdict:
     rises = []
     for name in ("ensemble", "SVI, symmetrised"):
         own = rows.of(method=name)
+        if not len(own):
+            continue
         steps = own.values("permutations, one unit") - own.values("raw, one unit")
         rises.append(f"{name} {(steps > 0).mean():.0%}")
     why = (
