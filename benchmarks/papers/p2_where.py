@@ -103,10 +103,15 @@ def says(rows: Rows) -> Verdict:
         good.append(0 if abs(mean) < sure else np.sign(mean))
     better, worse = good.count(1), good.count(-1)
     got = "ELBO_sym, LPPD and calibration error gained by training on it: " + "; ".join(told)
+    shares = []
+    for setting in rows.settings():
+        own = rows.of(**setting)
+        gained = float(own.mean("ELBO_sym gained by reporting it"))
+        shares.append(gained / float(own.mean("log of the order")))
     why = (
         f"Predictions are surely better in {better} of {len(good)} settings and surely worse in "
-        f"{worse}. Reporting the symmetrised ELBO after plain training gains most of what there is "
-        "in narrow networks; training on it adds to that where units are many for the images."
+        f"{worse}. Merely reporting the symmetrised ELBO after plain training gains "
+        f"{min(shares):.0%} to {max(shares):.0%} of the log of the group's order."
     )
     met = "met" if better and not worse else "partly" if better else "not met"
     return Verdict(got, met, why)
