@@ -136,7 +136,7 @@ def say_marginals(rows: Rows) -> Verdict:
 
 
 def draw_marginals(ax: Any, rows: Rows) -> None:
-    own = rows.of(network=rows.settings()[0]["network"])
+    own = rows.of(**rows.settings()[0])
     edges = own.mean("edges")
     middle = (edges[1:] + edges[:-1]) / 2
     for stage in STAGES:
@@ -242,9 +242,9 @@ def draw_masses(ax: Any, rows: Rows) -> None:
         own = rows.of(**setting)
         ratios = own.mean("ratios")
         steps = setting["steps"] * np.arange(1, len(ratios) + 1) / len(ratios)
-        ax.plot(steps, ratios, label=f"{setting['weight decay']:g}")
+        ax.plot(steps, ratios, label=f"{setting['weight decay']:g}, {setting['rate']:g}")
     ax.set(yscale="log", xlabel="step", ylabel="mass above the least, relative", title="Mass")
-    ax.legend(frameon=False, title="weight decay")
+    ax.legend(frameon=False, title="weight decay, rate", fontsize=7)
 
 
 def cost(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
