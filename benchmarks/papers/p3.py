@@ -49,6 +49,15 @@ def f1(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Fi
         yield compared([3], draws, split, THEIRS[setting["set"]]["f1"][0])
 
 
+def f1_longer(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
+    """The same chains with trajectories four times as long and twice the warm-up."""
+    split = uci(setting["set"], data)
+    for seed in seeds:
+        start = begin([3], split, seed, setting["chains"], 1.0)
+        draws = nuts([3], split, seed, start, setting["warm-up"], setting["tree depth"])
+        yield compared([3], draws, split, THEIRS[setting["set"]]["f1"][0])
+
+
 def f1_best(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
     """The same chains in modes of high density alone."""
     split = uci(setting["set"], data)
@@ -220,6 +229,17 @@ PAPER = Paper(
             full=Grid([{"set": s, "chains": 64} for s in SETS], 1),
             says=say,
             draw=draw_f1,
+        ),
+        Experiment(
+            "f1_longer",
+            "The same with longer chains: is it the number of chains that is missing, or their "
+            "length?",
+            f1_longer,
+            small=Grid([{"set": "sinusoidal", "chains": 4, "warm-up": 100, "tree depth": 7}], 1),
+            full=Grid(
+                [{"set": s, "chains": 64, "warm-up": 600, "tree depth": 8} for s in MISSED], 1
+            ),
+            says=say,
         ),
         Experiment(
             "f1_best",
