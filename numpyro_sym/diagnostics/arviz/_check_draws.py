@@ -28,20 +28,22 @@ class Precision(NamedTuple):
     :param epsilon: of the type.
     :param always: what is rounding in any case, a share of the density.
     :param least: the same, in nats.
-    :param most: what rounding that was measured may come to, a share of the density.
+    :param factor: how many times what was measured is rounding.
+    :param most: what that may come to, a share of the density.
     """
 
     epsilon: float
     always: float
     least: float
+    factor: float
     most: float
 
 
-DOUBLE = Precision(float(np.finfo(np.float64).eps), 1e-9, 1e-7, 1e-6)
+DOUBLE = Precision(float(np.finfo(np.float64).eps), 1e-9, 1e-7, 64.0, 1e-6)
 # Sixteen last bits: a sum of units in another order.
-SINGLE = Precision(float(np.finfo(np.float32).eps), 16 * 1.2e-7, 1e-6, 1e-4)
-#: How often rounding is measured where a change asks for it, and how many times that passes.
-DISTURBED, FACTOR = 8, 8.0
+SINGLE = Precision(float(np.finfo(np.float32).eps), 16 * 1.2e-7, 1e-6, 8.0, 1e-4)
+#: How often rounding is measured where a change asks for it.
+DISTURBED = 8
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def _rounding(
             largest = max(largest, abs(_density(log_density, other)[0] - density))
         except SymmetryError:  # a last bit outside of the support
             continue
-    return FACTOR * largest
+    return precision.factor * largest
 
 
 def _spreads(data: Any, where: np.ndarray, densities: list[float]) -> dict[str, float]:
