@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -93,3 +94,68 @@ def test_numbers_with_their_errors(papers):
     assert told(12.345, 0.4) == "12.3 ± 0.4"
     assert told(123.4, 56.0) == "123 ± 56"
     assert told(0.12345, np.nan) == "0.123"
+
+
+NETWORKS = ("dense", "cnn", "resnet")
+
+
+@pytest.fixture
+def networks(papers):
+    import papers.convolutions
+    import papers.networks
+
+    return {
+        "dense": papers.networks.dense(64, 5, 2),
+        "cnn": papers.convolutions.cnn(5),
+        "resnet": papers.convolutions.resnet(5),
+    }
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_have_the_symmetry_that_they_name(networks, name):
+    network, rng = networks[name], np.random.default_rng(0)
+    point = {n: w + 0.1 for n, w in network.start(rng).items()}
+    x = rng.normal(size=(4, 64))
+    sym = network.symmetry
+    moved = sym.act(sym.sample(jax.random.key(1)), {n: point[n] for n in sym.sites})
+    there = network.logits({**point, **moved}, x)
+    np.testing.assert_allclose(there, network.logits(point, x), atol=1e-5)
+    some = min(sym.sites)
+    assert np.abs(moved[some] - point[some]).max() > 0.1
+    # One site alone: no symmetry, so the network must change.
+    one = {**point, some: moved[some]}
+    assert np.abs(network.logits(one, x) - network.logits(point, x)).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_the_way_is_that_of_the_library(networks):
+    from papers.gaussians import along, barrier
+
+    from numpyro_sym.diagnostics import marginalised_barrier
+
+    network, rng = networks["dense"], np.random.default_rng(0)
+    loc, x, sym = network.start(rng), rng.normal(size=(20, 64)), network.symmetry
+    y = np.asarray(network.logits(loc, x)).argmax(1)
+    ends = []
+    for there in (loc, {**loc, **sym.act(sym.sample(jax.random.key(1)), loc)}):
+        ends.append((there, {n: np.full(np.shape(w), 1e-6) for n, w in loc.items()}))
+
+    def log_likelihood(point):
+        found = jax.nn.log_softmax(network.logits(point, x))
+        return jax.numpy.take_along_axis(found, y[:, None], 1)[:, 0]
+
+    key = jax.random.key(0)
+    ours = along(network.logits, *ends, x, y, key, 2)
+    theirs = marginalised_barrier(log_likelihood, *ends, key, num_draws=2, num_points=11)
+    np.testing.assert_allclose(ours["nll"], theirs.loss / 20, rtol=1e-4)
+    assert barrier(ours["nll"]) == pytest.approx(theirs.height / 20, rel=1e-3)
+    assert theirs.height > 0
+
+
+def test_calibration_error_of_known_predictions(papers):
+    from papers.gaussians import calibration_error
+
+    p = np.array([[0.75, 0.25]] * 4)
+    # Three of four are right where three quarters are promised; then none.
+    assert calibration_error(p, np.array([0, 0, 0, 1])) == pytest.approx(0, abs=1e-6)
+    assert calibration_error(p, np.array([1, 1, 1, 1])) == pytest.approx(0.75)

@@ -80,15 +80,25 @@ def figures_of(name: str, number: int, experiment: Experiment) -> str:
     seconds = sum(line["seconds"] for line in rows.lines)
     settings = rows.settings()
     columns = list(dict.fromkeys(key for setting in settings for key in setting))
+    common = {}
+    for column in columns:
+        values = {str(setting.get(column, "")) for setting in settings}
+        if len(values) == 1 and len(settings) > 1:
+            common[column] = values.pop()
+    columns = [column for column in columns if column not in common]
     figures = rows.figures()
     lines = [[*columns, *figures, "seeds"]]
     for setting in settings:
         own = Rows(line for line in rows.lines if line["setting"] == setting)
-        cells = [str(setting.get(column, "")) for column in columns]
-        cells += [own.told(figure) for figure in figures]
-        lines.append([*cells, str(len(own))])
-    small = ", at its small size" if is_small(name, experiment) else ""
-    told = f"{number}. `{command}`: {seconds:.0f} s of processor time{small}."
+        values = [str(setting.get(column, "")) for column in columns]
+        values += [own.told(figure) for figure in figures]
+        lines.append([*values, str(len(own))])
+    grid = experiment.small if is_small(name, experiment) else experiment.full
+    cells = f"{len(rows)} of {len(grid.settings) * grid.seeds} cells"
+    cells += " of the small size" if is_small(name, experiment) else ""
+    told = f"{number}. `{command}`: {cells}, {seconds:.0f} s of processor time."
+    if common:
+        told += f" All with {', '.join(f'{key} {value}' for key, value in common.items())}."
     return f"{told}\n\n{table(lines)}"
 
 
