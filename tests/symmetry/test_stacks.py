@@ -353,6 +353,16 @@ REFUSED = {
         ),
         "one shape",
     ),
+    "other types": (
+        lambda: SCATTERED.stack(
+            {**scattered(whole(), 0), "mu1": np.array(1), "mu2": np.array(2.0)}
+        ),
+        "must have one type; got .*int",
+    ),
+    "too few dimensions": (
+        lambda: SCATTERED.stack(scattered(whole(), 0), sample_ndim=1),
+        "1 leading sample",
+    ),
     "the array is there, too": (
         lambda: Symmetry([Units("a", 2, stacked={"mu": ("m", "n")})]).check_shapes(
             {"m": (), "n": (), "mu": (2,)}
