@@ -13,6 +13,7 @@ from .gaussians import fit
 from .guides import fit_guide, gaussian_of
 from .networks import Network, dense
 from .p1_ways import pairs
+from .pictures import widths_below
 
 TEMPERATURE = {"Adam": 0.0, "SVI, T = .01": 0.01, "SVI, T = .1": 0.1, "SVI": 1.0}
 SYMMETRISED = "SVI, symmetrised guide"
@@ -66,8 +67,9 @@ def says(rows: Rows) -> Verdict:
 
 def draw(ax: Any, rows: Rows) -> None:
     """One hidden layer on digits: dashed as trained, solid aligned."""
+    digits = rows.of(data="digits", layers=1)
     for number, how in enumerate((*TEMPERATURE, SYMMETRISED)):
-        own = rows.of(**{"trained by": how, "data": "digits", "layers": 1})
+        own = digits.of(**{"trained by": how})
         if not len(own):
             continue
         widths = sorted({s["width"] for s in own.settings()})
@@ -87,7 +89,8 @@ def draw(ax: Any, rows: Rows) -> None:
                 capsize=2,
             )
     ax.axhline(NEARLY_ZERO, color="grey", lw=0.8)
-    ax.set(xscale="log", xlabel="width", ylabel="barrier, nats an image")
+    widths_below(ax, (s["width"] for s in digits.settings()))
+    ax.set_ylabel("barrier, nats an image")
     ax.set_yscale("symlog", linthresh=0.01, linscale=0.5)
     ax.set_ylim(0, None)
     ax.set_title("Digits, one layer: as trained (dashed), aligned", fontsize=9)

@@ -17,6 +17,7 @@ from .frame import Experiment, Figures, Grid, Rows, Setting, Verdict
 from .gaussians import calibration_error
 from .guides import elbo, fit_guide, gaussian_of
 from .networks import Network, dense
+from .pictures import widths_below
 
 GUIDES = {"plain": False, "symmetrised": True}
 
@@ -129,7 +130,8 @@ def draw(ax: Any, rows: Rows) -> None:
         error = [float(rows.of(**s).error("LPPD gained")) for s in settings]
         ax.errorbar([s["width"] for s in settings], mean, error, marker=".", capsize=2, label=label)
     ax.axhline(0, color="grey", lw=0.8)
-    ax.set(xscale="log", xlabel="width", ylabel="test LPPD gained", title="Symmetrised training")
+    widths_below(ax, (s["width"] for s in rows.settings()))
+    ax.set(ylabel="test LPPD gained", title="Symmetrised training")
     ax.legend(fontsize=6)
 
 

@@ -57,11 +57,16 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
         yield figures
 
 
+def measured(rows: Rows) -> list[str]:
+    """Rules that the rows hold."""
+    return [rule for rule in RULES if len(rows.values(f"curve, {rule}"))]
+
+
 def says(rows: Rows) -> Verdict:
     told, holds = [], []
     for setting in rows.settings():
         own = rows.of(**setting)
-        each = [f"{rule} {own.told('half pruned, ' + rule)}" for rule in RULES]
+        each = [f"{rule} {own.told('half pruned, ' + rule)}" for rule in measured(own)]
         told.append(f"{named(setting)}: {', '.join(each)}")
         by_sd, by_size = (float(own.mean(f"half pruned, {RULES[i]}")) for i in (0, 3))
         if by_sd >= by_size - 0.02:
@@ -79,7 +84,7 @@ def draw(ax: Any, rows: Rows) -> None:
     """The widest network of the wide prior."""
     settings = rows.of(prior=UNIT).settings() or rows.settings()
     own = rows.of(**settings[-1])
-    for rule in RULES:
+    for rule in measured(own):
         mean, error = own.mean(f"curve, {rule}"), own.error(f"curve, {rule}")
         ax.errorbar(SHARES, mean, error, marker=".", capsize=2, label=rule)
     ax.set(xlabel="share of weights pruned", ylabel="test accuracy")
