@@ -194,8 +194,8 @@ def say(rows: Rows) -> Verdict:
         else:
             missed.append(told)
             why.append(reason(setting, own))
-    chains = max(setting["chains"] for setting in rows.settings())
-    got = f"ours less theirs, {chains} chains: {', '.join([*reached, *missed])}; at theirs or "
+    chains = sorted({setting["chains"] for setting in rows.settings()})
+    got = f"ours less theirs, {' or '.join(map(str, chains))} chains: {', '.join([*reached, *missed])}; at theirs or "
     got += f"above, within {WITHIN}, on {len(reached)} of {len(reached) + len(missed)}"
     met = "partly" if missed and reached else "not met" if missed else "met"
     return Verdict(got, met, "; ".join(why))
