@@ -196,7 +196,8 @@ def say(rows: Rows) -> Verdict:
             why.append(reason(setting, own))
     chains = sorted({setting["chains"] for setting in rows.settings()})
     got = f"ours less theirs, {' or '.join(map(str, chains))} chains: "
-    got += f"{', '.join([*reached, *missed])}; at theirs or above, within {WITHIN}, on {len(reached)} of {len(reached) + len(missed)}"
+    got += f"{', '.join([*reached, *missed])}; at theirs or above, within {WITHIN}, "
+    got += f"on {len(reached)} of {len(reached) + len(missed)}"
     met = "partly" if missed and reached else "not met" if missed else "met"
     return Verdict(got, met, "; ".join(why))
 
