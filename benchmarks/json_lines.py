@@ -19,7 +19,11 @@ WHERE = ("python", "numpyro_sym", "numpyro", "jax", "numpy", "cores", "load")
 
 def say(**figures):
     """Print one row: column -> text or number, in the columns' order."""
+    print(json.dumps({**figures, **measured_where()}), flush=True)
+
+
+def measured_where():
+    """The columns of ``WHERE``."""
     where = {"python": platform.python_version()}
     where |= {name: version(name) for name in ("numpyro_sym", "numpyro", "jax", "numpy")}
-    where |= {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
-    print(json.dumps({**figures, **where}), flush=True)
+    return where | {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}

@@ -16,8 +16,9 @@ from .engine.moves import act_on_draws
 from .engine.objective import to_reference
 from .engine.problem import Match
 from .engine.starts import GivenStarts
+from .in_stacks import on_arrays
 from .iterated_mean import match_to_mean
-from .metrics import Euclidean, GivenMetric, opened_view
+from .metrics import Euclidean, GivenMetric, in_stacks, opened_view
 from .packing import Packed, as_host_arrays, pack
 from .ranges import in_range, widened
 
@@ -78,7 +79,7 @@ class Alignment(NamedTuple):
 def align(
     sites: kinds.Sites,
     reference: Reference,
-    sym: kinds.AnySymmetry,
+    sym: Symmetry,
     *,
     sample_ndim: kinds.NotNegative | None = None,
     starts: GivenStarts | None = None,
@@ -136,7 +137,7 @@ def aligned(
     who: str,
     sites: kinds.Sites,
     reference: Reference,
-    sym: kinds.AnySymmetry,
+    sym: Symmetry,
     *,
     sample_ndim: kinds.NotNegative | None = None,
     starts: GivenStarts | None = None,
@@ -197,29 +198,27 @@ def _in_stacks(
     num_threads: int | None,
 ) -> Alignment:
     """The same of sites that are stacked: aligned as arrays, and given back as they were."""
-    if not isinstance(metric, Euclidean):
-        raise SymmetryError(
-            f"{who}: of sites that are stacked it knows the Euclidean metric only. Pass "
-            "sym.on_arrays(), and the sites as sym.stack(sites) gives them."
-        )
     point = reference if isinstance(reference, Mapping) else None
     lead = sample_ndim
     if lead is None:
         shared = [name for name in sym.sites if name in sites and name in (point or {})]
         lead = np.ndim(sites[shared[0]]) - np.ndim(point[shared[0]]) if point and shared else 1
-    found = aligned(
-        who,
-        sym.stack(sites, sample_ndim=lead),
-        reference if point is None else sym.stack(point),
-        sym.on_arrays(),
-        sample_ndim=lead,
-        starts=starts,
-        metric=metric,
-        num_threads=num_threads,
-    )
-    moved = sym.unstack(found.sites, like=sites, sample_ndim=lead)
-    at = sym.unstack(found.reference, like=point or sites)
-    return found._replace(sites=moved, reference=at)
+    metric = in_stacks(who, metric, sym, lead)
+
+    def on_stacks(arrays: dict[str, Any], arrays_sym: Symmetry) -> Alignment:
+        return aligned(
+            who,
+            arrays,
+            reference if point is None else sym.stack(point),
+            arrays_sym,
+            sample_ndim=lead,
+            starts=starts,
+            metric=metric,
+            num_threads=num_threads,
+        )
+
+    found = on_arrays(on_stacks, sites, sym, lead)
+    return found._replace(reference=sym.unstack(found.reference, like=list(point or sites)))
 
 
 def _moved(

@@ -13,7 +13,8 @@ import numpy as np
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from ._align import EUCLIDEAN, Alignment, Reference, aligned
-from .metrics import GivenMetric, Wasserstein
+from .in_stacks import on_arrays
+from .metrics import GivenMetric, Wasserstein, in_stacks
 from .packing import is_chunked
 
 #: The mean is still where the sum of squared distances falls by no more than this part of it.
@@ -71,6 +72,17 @@ def align_chunked(
             "memory."
         )
     lead = _sample_ndim(sites, reference, sym, sample_ndim)
+    if sym.stacks:
+        return _in_stacks(
+            sites,
+            reference,
+            sym,
+            lead,
+            metric=in_stacks("align_chunked", metric, sym, lead),
+            num_threads=num_threads,
+            max_iterations=max_iterations,
+            **options,
+        )
     labels = [site for site in sym.label_sites if site in sites]
     kept = (*sym.sites, *labels) if metric is EUCLIDEAN else tuple(sites)
     draws = _alike(sites, kept, sym, lead)
@@ -85,6 +97,19 @@ def align_chunked(
     else:
         found = lazily(_draw(compared, reference, sym, lead))
     return found._replace(sites={name: found.sites.get(name, x) for name, x in sites.items()})
+
+
+def _in_stacks(
+    sites: Mapping[str, Any], reference: Reference, sym: Symmetry, lead: int, **options: Any
+) -> Alignment:
+    """The same of sites that are stacked, lazily too."""
+    point = sym.stack(reference) if isinstance(reference, Mapping) else reference
+
+    def on_stacks(arrays: dict[str, Any], arrays_sym: Symmetry) -> Alignment:
+        return align_chunked(arrays, point, arrays_sym, sample_ndim=lead, **options)
+
+    found = on_arrays(on_stacks, sites, sym, lead)
+    return found._replace(reference=sym.unstack(found.reference))
 
 
 def _iterated_mean(

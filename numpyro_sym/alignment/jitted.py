@@ -13,6 +13,7 @@ from ..symmetry import Element, Symmetry, SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments, describe
 from ..symmetry.symmetry import on_opened_arrays
 from .engine.nearest_step import parts, settled
+from .in_stacks import on_arrays
 from .ranges import unit_in_jit
 
 Sites = Mapping[str, jax.Array]
@@ -79,6 +80,13 @@ def align_in_jit(
                     "floats."
                 )
         sym.check_shapes({name: jnp.shape(x) for name, x in given.items()})
+    if sym.stacks:
+        at = sym.stack(reference)
+
+        def on_stacks(arrays: Sites, arrays_sym: Symmetry) -> JitAlignment:
+            return align_in_jit(arrays, at, arrays_sym, max_sweeps=max_sweeps)
+
+        return on_arrays(on_stacks, sites, sym, 0)
     whole, sym = sym, sym.without_values()
     draw = {name: jnp.asarray(sites[name]) for name in sym.sites}
     at = {name: jnp.asarray(reference[name], draw[name].dtype) for name in sym.sites}

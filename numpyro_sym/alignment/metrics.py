@@ -185,6 +185,31 @@ class Activations:
         return arrays
 
 
+def in_stacks(who: str, metric: Metric, sym: Symmetry, lead: int) -> Metric:
+    """A metric of sites as one of the arrays that they are stacked into.
+
+    :param who: the name that an error begins with.
+    :param lead: how many leading sample dimensions the draws have.
+    :raises SymmetryError: where it is a metric of someone's own.
+    """
+    if isinstance(metric, Euclidean):
+        return metric
+    if isinstance(metric, Whitened):
+        return Whitened(sym.stack(metric.scale))
+    if isinstance(metric, Wasserstein):
+        at = metric.reference_scale
+        of_draws = sym.stack(metric.scale, sample_ndim=lead)
+        return Wasserstein(of_draws, None if at is None else sym.stack(at))
+    if isinstance(metric, Activations):
+        apply = metric.apply
+        return Activations(lambda point, inputs: apply(sym.unstack(point), inputs), metric.inputs)
+    raise SymmetryError(
+        f"{who}: the units have a site each ({', '.join(sym.stacks)}), and how "
+        f"{type(metric).__name__} sees these stacked is not known. Pass sym.on_arrays(), and the "
+        "sites as sym.stack(sites) gives them."
+    )
+
+
 def _on_activations(u: Units, sym: Symmetry) -> Units:
     """Units on arrays that bear their names, the batch first and the units last, and on the sets
     that they permute.

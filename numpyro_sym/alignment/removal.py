@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_rep
 from ..symmetry.arguments import check_arguments
 from .engine.assignment import assign
 from .engine.moves import act_on_draws
+from .in_stacks import on_arrays
 from .packing import pack
 from .ranges import refuse_out_of_range, widened
 
@@ -86,6 +88,20 @@ def remove_symmetry(
                 "which are removed one by one. Use numpyro_sym.align, or "
                 f"sym.without({outer.name!r})."
             )
+    if sym.stacks:
+        work = partial(_removed, num_neighbours, penalty, max_sweeps, sample_ndim)
+        return on_arrays(work, sites, sym, sample_ndim)
+    return _removed(num_neighbours, penalty, max_sweeps, sample_ndim, sites, sym)
+
+
+def _removed(
+    num_neighbours: int,
+    penalty: float,
+    max_sweeps: int,
+    sample_ndim: int,
+    sites: Mapping[str, Any],
+    sym: Symmetry,
+) -> Removed:
     packed = pack("remove_symmetry", sites, sym, sample_ndim)
     num_draws = packed.batch
     if num_draws < 2:

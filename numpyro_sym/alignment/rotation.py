@@ -74,29 +74,41 @@ def _varimax(
     return rotation.astype(given.dtype), settled
 
 
-def align_varimax(loadings: ArrayLike, *, normalise: bool = False) -> Rotated:
+def align_varimax(
+    loadings: ArrayLike, *, reference: ArrayLike | None = None, normalise: bool = False
+) -> Rotated:
     """Varimax for each draw, then the order and signs nearest to the mean, until it is still.
 
     Rotation-sign-permutation of Papastamoulis and Ntzoufras 2022; its signs are exact here at the
     cost of one assignment for each draw, where theirs enumerate ``2**factors``.
 
+    Draws of an ArviZ object, and their scores: :func:`numpyro_sym.diagnostics.align_rotations`.
+
     :param loadings: floats ``(*sample, variables, factors)``.
+    :param reference: floats ``(variables, factors)``, near to which order and signs are to be; by
+        default the mean.
     :param normalise: as in :func:`varimax`.
     :returns: a :class:`Rotated`.
-    :raises SymmetryError: where loadings are not finite or no matrices.
+    :raises SymmetryError: where loadings are not finite or no matrices, or do not fit the
+        reference.
     """
     check_arguments(align_varimax, locals())
     x = _loadings("align_varimax", "loadings", loadings)
+    point: Any = "mean"
+    if reference is not None:
+        point = {"loadings": _fitting("align_varimax", x, reference)}
     flat = x.reshape(-1, *x.shape[-2:])
     rotation, settled = _varimax(flat, normalise)
     sym = factor_model(x.shape[-1], loadings={"loadings": 1})
-    found = aligned("align_varimax", {"loadings": flat @ rotation}, "mean", sym)
+    found = aligned("align_varimax", {"loadings": flat @ rotation}, point, sym, sample_ndim=1)
     rotation = sym.act(found.elements, {"loadings": rotation})["loadings"]
     return _packed(x, rotation, found.sites["loadings"], found.reference["loadings"], settled)
 
 
 def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) -> Rotated:
     """The rotation (or reflection) of each draw that is nearest to a reference.
+
+    Draws of an ArviZ object, and their scores: :func:`numpyro_sym.diagnostics.align_rotations`.
 
     Orthogonal Procrustes (Schoenemann 1966); without a reference, to the iterated mean of the
     rotated draws: Assmann, Boysen-Hogrefe and Pape 2016.
@@ -112,10 +124,8 @@ def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) ->
     target, before = flat[0], np.inf
     sizes = {"loadings": flat}
     if reference is not None:
-        target = _loadings("align_procrustes", "reference", reference).astype(x.dtype)
+        target = _fitting("align_procrustes", x, reference)
         sizes["reference"] = target
-    if target.shape != x.shape[-2:]:
-        raise SymmetryError(f"The reference has shape {target.shape}; expected {x.shape[-2:]}.")
     refuse_out_of_range("align_procrustes", sizes, 40)
     for _ in range(_MAX_ITERATIONS):
         u, _s, vt = np.linalg.svd(flat.swapaxes(-1, -2) @ target)
@@ -129,8 +139,21 @@ def align_procrustes(loadings: ArrayLike, reference: ArrayLike | None = None) ->
     return _packed(x, rotation, moved, target, np.full(len(flat), still))
 
 
+def _fitting(who: str, x: np.ndarray, reference: Any) -> np.ndarray:
+    """A reference of the shape and type of each draw's loadings."""
+    target = _loadings(who, "reference", reference).astype(x.dtype)
+    if target.shape != x.shape[-2:]:
+        raise SymmetryError(
+            f"{who}: the reference has shape {target.shape}; expected {x.shape[-2:]}."
+        )
+    return target
+
+
 def _loadings(who: str, name: str, given: Any) -> np.ndarray:
     expected = "floats of shape (*sample, variables, factors)"
+    if hasattr(given, "posterior") or hasattr(given, "data_vars") or hasattr(given, "children"):
+        remedy = "Of an ArviZ object: numpyro_sym.diagnostics.align_rotations."
+        raise SymmetryError(refusal(who, name, given, expected, remedy))
     x = real_array(who, name, given, expected, ndim=2)
     if not np.issubdtype(x.dtype, np.floating):
         raise SymmetryError(refusal(who, name, given, expected))

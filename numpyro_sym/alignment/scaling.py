@@ -15,6 +15,7 @@ from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_rep
 from ..symmetry.arguments import check_arguments
 from .engine.moves import act_on_draws
 from .engine.starts import unmoved
+from .in_stacks import on_arrays
 from .packing import Packed, pack
 from .ranges import refuse_out_of_range
 
@@ -119,6 +120,12 @@ def _in_gauge(
             f"{who}: there are no Units of kind 'scaled' to rescale; this symmetry has "
             f"{sorted({u.kind for u in sym})}."
         )
+    if scaled.stacks:
+
+        def on_stacks(arrays: Sites, sym: Symmetry) -> Rescaled:
+            return _in_gauge(who, arrays, sym, sample_ndim, scale, max_sweeps)
+
+        return on_arrays(on_stacks, sites, scaled, sample_ndim)
     packed = pack(who, sites, scaled, sample_ndim)
     refuse_out_of_range(who, packed.draws)
     double = {name: x.astype(float) for name, x in packed.draws.items()}

@@ -12,6 +12,7 @@ from ._mmd import MMD as MMD
 from ._mmd import mmd as mmd
 from ._transpositions import num_transpositions as num_transpositions
 from ._transpositions import transpositions as transpositions
+from .arviz._align_rotations import align_rotations as align_rotations
 from .arviz._check_draws import DrawsReport as DrawsReport
 from .arviz._check_draws import check_draws as check_draws
 from .arviz._label_probabilities import label_probabilities as label_probabilities

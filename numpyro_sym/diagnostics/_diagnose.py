@@ -123,7 +123,7 @@ class Diagnosis(Tabular):
 
 def diagnose(
     data: ChainDraws,
-    sym: kinds.AnySymmetry,
+    sym: Symmetry,
     *,
     invariant: kinds.NameOrNames | None = None,
     reference: Reference = "mean",
@@ -235,7 +235,8 @@ def _parts(
 ) -> Parts:
     """The draws that are judged: every variable of the posterior, and the invariant functions."""
     sites = list(sym.sites)
-    scales = log_scales(site_arrays(posterior, sym.sites), sym.without_values(), elements)
+    arrays = sym.stack(site_arrays(posterior, sym.sites), sample_ndim=2)  # (chain, draw, *site)
+    scales = log_scales(arrays, sym.without_values().on_arrays(), elements)
     labels = with_indicators(posterior, aligned, sym)
     others = [name for name in outside(posterior, sym) if name not in functions]
     return Parts(

@@ -4,7 +4,7 @@ same chain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -23,16 +23,17 @@ _BLOCK, _ENTRIES = 2**21, 64
 TOGETHER = 0.5
 
 
-def fingerprints(draws: xr.Dataset, names: Iterable[str]) -> np.ndarray | None:
+def fingerprints(draws: xr.Dataset, groups: Iterable[Sequence[str]]) -> np.ndarray | None:
     """One number a draw, the same where its numbers are, in whatever order and with whatever signs.
 
     :param draws: over ``chain`` and ``draw``.
-    :param names: variables of floats.
+    :param groups: names of variables of floats; those of one group may be exchanged.
     :returns: integers ``(chain, draw)``; ``None`` where there are too few bits to tell draws apart.
     """
     shape = draws.sizes["chain"], draws.sizes["draw"]
     total, bits = np.zeros(shape[0] * shape[1], np.uint64), 0
-    for salt, name in enumerate(names):
+    salts = [(salt, name) for salt, names in enumerate(groups) for name in names]
+    for salt, name in salts:
         x = draws[name].transpose("chain", "draw", ...).values
         x = x.reshape(len(total), -1)  # (sample, entry)
         bits += x.shape[1] * (np.finfo(x.dtype).nmant if x.dtype.kind == "f" else 7)

@@ -24,7 +24,7 @@ _REMEDY = (
 
 
 def invariant_functions(
-    data: ArvizData, sym: kinds.AnySymmetry, names: kinds.NameOrNames | None = None
+    data: ArvizData, sym: Symmetry, names: kinds.NameOrNames | None = None
 ) -> xr.Dataset:
     """Draws of functions that no element of the symmetry changes.
 

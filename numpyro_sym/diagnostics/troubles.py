@@ -112,7 +112,9 @@ def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) 
     """Chains that share draws or move together, and chains that come back to their own."""
     names = posterior["chain"].values
     lines = []
-    prints = fingerprints(posterior, sym.sites)
+    stacks = sym.stacks
+    alike = [stacks.get(name, (name,)) for name in sym.on_arrays().sites]
+    prints = fingerprints(posterior, alike)
     copied = [] if prints is None else copied_chains(prints)
     lines += [f"copies: {chains_of(names, group)} share draws" for group in copied]
     if prints is not None and (tiled := tiled_chains(prints)).any():

@@ -24,8 +24,8 @@ Motion = Callable[[np.ndarray], np.ndarray]
 
 ROTATED = (
     "{name}: the {what} stays as it is under any rotation of its {n} units on {places}, not under "
-    "their order and signs alone. Bring draws to one rotation by align_varimax or align_procrustes "
-    "(numpyro_sym.alignment), or read what does not rotate, as loadings @ loadings.T."
+    "their order and signs alone. Bring draws to one rotation by align_rotations "
+    "(numpyro_sym.diagnostics), or read what does not rotate, as loadings @ loadings.T."
 )
 REFERENCE = (
     "{name}: all {more} classes of {whole} may be exchanged in the likelihood, {short} with them. "

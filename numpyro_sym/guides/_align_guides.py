@@ -16,6 +16,7 @@ from ..symmetry import Symmetry, SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from .auto_symmetrized import AutoSymmetrized
 from .bases.coordinates import keeps
+from .bases.in_stacks import are_alike
 from .full_gaussians import FULL, FullGuideAlignment, aligned_in_full
 
 Sites = dict[str, jax.Array]
@@ -144,6 +145,15 @@ class _Reading:
                     f"align_guides: the constraint of site {name!r} ({support}) ties its entries "
                     "together, or signs act on it, so that an element does not move the "
                     "unconstrained Gaussian. Align draws with numpyro_sym.align instead."
+                )
+
+        for array, sites in sym.stacks.items():
+            first, *others = (biject_to(trace[site]["fn"].support) for site in sites)
+            if not all(are_alike(first, other) for other in others):
+                raise SymmetryError(
+                    f"align_guides: the sites of {array!r} ({', '.join(sites)}) have supports that "
+                    "differ, so that an element does not move the unconstrained Gaussian. Align "
+                    "draws with numpyro_sym.align instead."
                 )
 
     def moments(self, params: Mapping[str, Any]) -> tuple[Sites, Sites]:

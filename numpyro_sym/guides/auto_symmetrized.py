@@ -21,6 +21,8 @@ from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from .asking import Asking
 from .bases import row
+from .bases.base import Base
+from .bases.in_stacks import stacked_base
 from .bases.marginals import entry_orbits, pooled_quantiles
 from .bases.parameters import refuse_others_params
 from .bases.read_guide import (
@@ -200,7 +202,7 @@ class AutoSymmetrized(AutoContinuous):
         latent = {n: s for n, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
         if self._given is None:
             local = local_sites(latent, self._prototype_frame_full_sizes)
-            sym = sym.without(*(u.name for u in sym if local & set(u.sites)))
+            sym = sym.without(*(u.name for u in sym if local & set(u.site_names)))
         refuse_subsampled(sym, latent, self._prototype_frame_full_sizes)
         sym.check_shapes({name: np.shape(site["value"]) for name, site in latent.items()})
         if sym.sites and isinstance(self.base_guide, AutoGuide):
@@ -225,14 +227,20 @@ class AutoSymmetrized(AutoContinuous):
         self._setup_prototype(*args, **kwargs)
         if self._plain:
             return self.base_guide(*args, **kwargs)
-        base = read_base(self.base_guide, self.sym.sites, args, kwargs)
-        orbit = Orbit(base, self.sym, self._bound)
+        orbit = self._orbit_of(read_base(self.base_guide, self.sym.sites, args, kwargs))
         value = numpyro.sample(f"_{self.prefix}_orbit", orbit, infer={"is_auxiliary": True})
         event_dims = {}
         for name, site in self.prototype_trace.items():
             if site["type"] == "sample":
                 event_dims[name] = site["fn"].event_dim
-        return place(self.base_guide, orbit.unravel(value), event_dims, args, kwargs)
+        sites = self.sym.unstack(orbit.unravel(value))
+        return place(self.base_guide, sites, event_dims, args, kwargs)
+
+    def _orbit_of(self, base: Base) -> Orbit:
+        """The average of a base guide, over the symmetry of arrays."""
+        if self.sym.stacks:
+            base = stacked_base(base, self.sym, self.prototype_trace)
+        return Orbit(base, self.sym.on_arrays(), self._bound)
 
     @property
     def _plain(self) -> bool:
@@ -304,7 +312,7 @@ class AutoSymmetrized(AutoContinuous):
             of the symmetry and others; for other guides their posterior, as they hold it.
         """
         check_arguments(AutoSymmetrized.component, locals())
-        return self._orbit(jax.random.key(0), params, args, kwargs).base
+        return self._base(jax.random.key(0), params, args, kwargs)
 
     def symmetry_information(
         self,
@@ -328,10 +336,11 @@ class AutoSymmetrized(AutoContinuous):
         """
         check_arguments(AutoSymmetrized.symmetry_information, locals())
         key_read, key = jax.random.split(rng_key)
-        orbit = self._orbit(key_read, params, args, kwargs)
+        base = self._base(key_read, params, args, kwargs)
         if self._plain:
             return SymmetryInformation(0.0, 0.0, 0.0, 0.0, 0.0)
-        return information(key, self.sym, orbit.base, num_samples, num_importance)
+        orbit = self._orbit_of(base)
+        return information(key, orbit.sym, orbit.base, num_samples, num_importance)
 
     def median(self, params: kinds.Params, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal medians of ``q_sym``, in the form of :meth:`quantiles`."""
@@ -357,18 +366,22 @@ class AutoSymmetrized(AutoContinuous):
         shape = (QUANTILE_DRAWS,)
         key = jax.random.key(0)
         draws = self.sample_component(key, params, *args, sample_shape=shape, **kwargs)
-        orbits = {}
+        orbits: dict[str, np.ndarray] = {}
+        stacks: dict[str, tuple[str, ...]] = {}
         if not self._plain:
-            shapes = {name: draws[name].shape[1:] for name in self.sym.sites}
-            orbits = entry_orbits(self.sym, shapes)
-        result = {}
+            arrays, stacks = self.sym.on_arrays(), self.sym.stacks
+            draws = self.sym.stack(draws, sample_ndim=1)
+            orbits = entry_orbits(arrays, {name: draws[name].shape[1:] for name in arrays.sites})
+        result: dict[str, jax.Array] = {}
         for name, x in draws.items():
             if name in orbits:
                 # (level, entry)
                 flat = pooled_quantiles(orbits[name], x.reshape(QUANTILE_DRAWS, -1), levels.ravel())
             else:
                 flat = jnp.quantile(x, levels.ravel(), axis=0)
-            result[name] = flat.reshape(*self._lead(name, levels), *x.shape[1:])
+            lead = self._lead(stacks.get(name, (name,))[0], levels)
+            found = {name: flat.reshape(*lead, *x.shape[1:])}
+            result |= self.sym.unstack(found, sample_ndim=len(lead)) if name in stacks else found
         return result
 
     def _lead(self, name: str, levels: jax.Array) -> tuple[int, ...]:
@@ -380,15 +393,15 @@ class AutoSymmetrized(AutoContinuous):
                 return (levels.size,)
         return levels.shape
 
-    def _orbit(
+    def _base(
         self, rng_key: jax.Array, params: Mapping[str, Any], args: tuple, kwargs: dict
-    ) -> Orbit:
+    ) -> Base:
+        """The base guide at these parameters."""
         self._refuse_others(params, args, kwargs)
         with handlers.block(), handlers.seed(rng_seed=rng_key), handlers.substitute(data=params):
             if self._sym is None:
                 self._setup_prototype(*args, **kwargs)
-            base = read_base(self.base_guide, self.sym.sites, args, kwargs)
-        return Orbit(base, self.sym, self._bound)
+            return read_base(self.base_guide, self.sym.sites, args, kwargs)
 
     def _refuse_others(self, params: Mapping[str, Any], args: tuple, kwargs: dict) -> None:
         """Raise unless these are the parameters of this guide, which is set up where it was never

@@ -14,6 +14,7 @@ from numpyro.infer.autoguide import AutoNormal
 
 from ..symmetry import Symmetry, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.stacks import stacked_shapes
 from .auto_symmetrized import QUANTILE_DRAWS, AutoSymmetrized, Levels
 from .bases.coordinates import elementwise
 from .bases.marginals import entry_orbits, mixture_quantiles, pooled_quantiles
@@ -97,18 +98,22 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
             return self.base_guide.quantiles(params, quantiles)
         self._refuse_others(params, args, kwargs)
         levels = jnp.ravel(jnp.asarray(quantiles, float))
+        arrays = self.sym.on_arrays()
         normals = self._normals(params)
         free = {}
         for name, (loc, scale) in normals.items():
             of_site = levels.reshape((-1,) + (1,) * jnp.ndim(loc))  # (level, *site)
             free[name] = dist.Normal(loc, scale).icdf(of_site)
-        shapes = {name: np.shape(self.prototype_trace[name]["value"]) for name in self.sym.sites}
-        orbits = entry_orbits(self.sym, shapes)
+        trace = self.prototype_trace
+        shapes = {name: np.shape(trace[name]["value"]) for name in self.sym.sites}
+        shapes = stacked_shapes(self.sym.stacks, shapes)
+        orbits = entry_orbits(arrays, shapes)
         mixing = [name for name in orbits if not elementwise(self._transform(name))]
         for name in orbits.keys() - set(mixing):
             loc, scale = normals[name]
             found = mixture_quantiles(orbits[name], loc.ravel(), scale.ravel(), levels)
             free[name] = found.reshape(free[name].shape)
+        free = self.sym.unstack(free, sample_ndim=1)
         # Empty sites as they are: AutoNormal cannot tell how many rows these have.
         filled = {name: x for name, x in free.items() if x.size}
         result = free | dict(self.base_guide._constrain(filled))
@@ -117,15 +122,20 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
             draws = dist.Normal(loc, scale).sample(jax.random.key(0), (QUANTILE_DRAWS,))
             rows = self._transform(name)(draws).reshape(QUANTILE_DRAWS, -1)  # (draw, entry)
             pooled = pooled_quantiles(orbits[name], rows, levels)
-            result[name] = pooled.reshape(len(levels), *shapes[name])
+            pooled = pooled.reshape(len(levels), *shapes[name])
+            result |= self.sym.unstack({name: pooled}, sample_ndim=1)
         return result
 
     def _normals(self, params: Mapping[str, Any]) -> dict[str, tuple[jax.Array, jax.Array]]:
-        normals = {}
+        """Means and standard deviations of unconstrained values, of sites and of stacks."""
+        loc, scale = {}, {}
         for name in self._init_locs:
             prefix = f"{name}_{self.prefix}"
-            normals[name] = params[f"{prefix}_loc"], params[f"{prefix}_scale"]
-        return normals
+            loc[name], scale[name] = params[f"{prefix}_loc"], params[f"{prefix}_scale"]
+        loc, scale = self.sym.stack(loc), self.sym.stack(scale)
+        return {name: (loc[name], scale[name]) for name in loc}
 
     def _transform(self, name: str) -> Any:
-        return biject_to(self.prototype_trace[name]["fn"].support)
+        """From unconstrained values of a site, or of any of a stack's."""
+        site = self.sym.stacks.get(name, (name,))[0]
+        return biject_to(self.prototype_trace[site]["fn"].support)

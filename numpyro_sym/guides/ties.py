@@ -11,6 +11,7 @@ import numpyro
 from numpyro.infer.autoguide import AutoContinuous, AutoGuide, AutoGuideList
 
 from ..symmetry import Axis, Symmetry, Units
+from ..symmetry.stacks import stacked
 
 #: Standard deviation of the noise that breaks a tie, in unconstrained space: the scale with which
 #: NumPyro starts.
@@ -31,10 +32,15 @@ def break_ties(guide: AutoGuide, sym: Symmetry) -> None:
             if isinstance(part, AutoGuide):
                 break_ties(part, sym)
         return
-    tied = {u.name: _tied(u, guide._init_locs) for u in sym.units}
+    stacks = {}
+    for array, sites in sym.stacks.items():
+        if all(site in guide._init_locs for site in sites):
+            stacks[array] = sites
+    locs = stacked(stacks, guide._init_locs)
+    tied = {u.name: _tied(u, locs) for u in sym.units}
     names = [name for name in sym.sites if name in guide._init_locs]
     for name, key in zip(names, jax.random.split(_key(), max(len(names), 1)), strict=False):
-        here = [tied[u.name] for u in sym.units if name in u.sites]
+        here = [tied[u.name] for u in sym.units if name in u.site_names]
         needed = sum(here, start=jnp.asarray(False))
         noise = TIE_NOISE * jax.random.normal(key, jnp.shape(guide._init_locs[name]))
         guide._init_locs[name] = guide._init_locs[name] + jnp.where(needed, noise, 0)

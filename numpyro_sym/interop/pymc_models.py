@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import jax
 import numpy as np
 from numpyro.distributions import constraints
 
@@ -44,7 +48,10 @@ def pymc_log_density(model: Any) -> LogDensity:
     try:
         import pymc
         from pymc.model.transform.conditioning import remove_value_transforms
-        from pymc.sampling.jax import get_jaxified_graph
+
+        # As it is imported, PyTensor's JAX sets the precision of the whole process.
+        with _precision_kept():
+            from pymc.sampling.jax import get_jaxified_graph
     except ImportError as error:
         raise ImportError("pymc_log_density needs PyMC: pip install pymc.") from error
     if not isinstance(model, pymc.Model):
@@ -63,7 +70,10 @@ def pymc_log_density(model: Any) -> LogDensity:
         parts[part.name] = f"prior of {part.name}" if part.name in free else part.name
 
     def log_density(at: Any) -> dict[str, Any]:
-        outcome = run(*(at[name] for name in names))
+        with warnings.catch_warnings():
+            # PyTensor asks for double precision, where JAX runs in single.
+            warnings.filterwarnings("ignore", "Explicitly requested dtype float64")
+            outcome = run(*(at[name] for name in names))
         return dict(zip(parts.values(), outcome, strict=True))
 
     position = {name: np.asarray(x, float) for name, x in plain.initial_point().items()}
@@ -71,6 +81,15 @@ def pymc_log_density(model: Any) -> LogDensity:
     return LogDensity(
         log_density, position, supports=supports, likelihood=likelihood or list(parts.values())
     )
+
+
+@contextmanager
+def _precision_kept() -> Iterator[None]:
+    before = jax.config.read("jax_enable_x64")
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def _support_of(model: Any, rv: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from numpyro import handlers
 from numpyro.infer import HMC, NUTS, init_to_uniform
 
-from ..alignment import MakesSections, Section, SortKey, sorted_section
+from ..alignment import MakesSections, Nearest, Section, SortKey, sorted_section
 from ..alignment.sections.in_stacks import SectionInStacks
 from ..alignment.sections.protocol import FoldKeys, makes_sections
 from ..alignment.sections.separation import has_choice, separating_section
@@ -89,7 +89,7 @@ class Folded(SymmetricKernel):
     def __init__(
         self,
         kernel: Kernel,
-        sym: kinds.AnySymmetry | None = None,
+        sym: Symmetry | None = None,
         *,
         keys: FoldKeys | None = None,
         where: Literal["draws", "transition"] = "draws",
@@ -104,11 +104,6 @@ class Folded(SymmetricKernel):
         if sym is not None and isinstance(keys, Mapping):
             check_keys(sym.on_arrays(), keys)
         if where == "transition":
-            if sym is not None and sym.stacks:
-                raise SymmetryError(
-                    f"{self._who}: the units of {', '.join(sym.stacks)} have a site each "
-                    "(stacked), and a state of these is not moved. Fold the draws."
-                )
             if self.model is None:
                 raise SymmetryError(
                     f"{self._who}: the kernel has no model, and a state is moved by one. Fold the "
@@ -167,12 +162,13 @@ class Folded(SymmetricKernel):
         return Symmetry((sym[u.name].with_kind(u.kind) for u in part), notes=sym.notes)
 
     def _by_keys(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> Section:
-        if sym.stacks:
-            arrays = stacked_shapes(sym.stacks, shapes)
-            return SectionInStacks(sym, self._by_keys(sym.on_arrays(), arrays))
-        if self._makes is not None:
+        if self._makes is None:
+            return sorted_section(sym, shapes, self._keys)
+        if not sym.stacks or isinstance(self._makes, Nearest):
             return self._makes.section(sym, shapes)
-        return sorted_section(sym, shapes, self._keys)
+        # Someone's own knows arrays.
+        arrays = stacked_shapes(sym.stacks, shapes)
+        return SectionInStacks(sym, self._makes.section(sym.on_arrays(), arrays))
 
     def _separating(
         self,
@@ -288,7 +284,7 @@ class FoldedNUTS(_OfNUTS):
     def __init__(
         self,
         model: kinds.Model | None = None,
-        sym: kinds.AnySymmetry | None = None,
+        sym: Symmetry | None = None,
         *,
         keys: FoldKeys | None = None,
         check: bool = True,

@@ -62,6 +62,9 @@ class OrderedReparam:
                 "OrderedReparam: keys is empty, so nothing would be ordered. Name a site of some "
                 "Units."
             )
+        sym.refuse_stacks(
+            "OrderedReparam", "Write them as one site in the model, or fold by numpyro_sym.Folded."
+        )
         self.sym = sym
         self.keys: dict[str, tuple[Units, int]] = {}
         for name, key in keys.items():

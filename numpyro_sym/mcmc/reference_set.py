@@ -10,9 +10,9 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro.distributions import constraints
 
-from ..alignment import SortKey, sorted_section
+from ..alignment import SortKey
 from ..alignment.engine._steps import after
-from ..alignment.sections.sorted import SortedSection, check_keys
+from ..alignment.sections.sorted import SortedSection, check_keys, section_of_arrays
 from ..models.held import bounds_of
 from ..symmetry import Element, Symmetry, SymmetryError
 from ..symmetry.arguments import check_arguments
@@ -63,6 +63,10 @@ class ReferenceSetReparam(SitewiseReparam):
             raise SymmetryError(
                 "ReferenceSetReparam: the symmetry has no Units, so nothing would be folded."
             )
+        sym.refuse_stacks(
+            "ReferenceSetReparam",
+            "Write them as one site in the model, or fold by numpyro_sym.Folded.",
+        )
         super().__init__(sym)
         sym.refuse_scaled("ReferenceSetReparam")
         check_keys(sym, keys or {})
@@ -103,7 +107,7 @@ class ReferenceSetReparam(SitewiseReparam):
         part = Symmetry(units)
         keys = {u.name: self.keys[u.name] for u in unordered if u.name in self.keys}
         try:
-            steps = sorted_section(part, {name: np.shape(value)}, keys).steps
+            steps = section_of_arrays(part, {name: np.shape(value)}, keys).steps
         except SymmetryError as error:
             raise SymmetryError(
                 f"ReferenceSetReparam: {name!r} is the first site of Units {[u.name for u in new]} "

@@ -51,6 +51,7 @@ class ScaleReparam(SitewiseReparam):
         check_arguments(ScaleReparam.__init__, locals())
         if not len(sym.select("scaled")):
             raise SymmetryError("ScaleReparam: expected a Symmetry with Units of kind 'scaled'.")
+        sym.select("scaled").refuse_stacks("ScaleReparam", "Write them as one site in the model.")
         for u in sym.select("scaled"):
             for _, axs in u.placements:
                 powers = {a.power or 0 for a in axs} - {0}

@@ -41,7 +41,8 @@ def unit_cards(data: Any, sym: Symmetry, units: str) -> list[list[Card]]:
     """
     check_arguments(unit_cards, locals())
     u = sym[units]
-    draws = flat_draws(data, u.sites)
+    draws = sym.stack(flat_draws(data, u.site_names), sample_ndim=1)
+    u = u.on_arrays()
     for name, x in draws.items():
         real_array("unit_cards", f"site {name!r}", x, "finite draws (draw, *site)", ndim=1)
         if len(x) < 2:

@@ -109,9 +109,6 @@ def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
 #: What to do where a value is of none of the classes that its argument takes: class name -> value
 #: -> a sentence.
 REMEDIES: dict[str, Callable[[Any], str]] = {}
-#: What is wrong with a value of a class nevertheless: class name -> value -> a sentence, or
-#: ``None``.
-UNFIT: dict[str, Callable[[Any], str | None]] = {}
 
 
 def _kind_of(hint: Any) -> Kind | None:
@@ -170,7 +167,7 @@ def _among(values: tuple[Any, ...]) -> Kind:
 def _instance_of(cls: type) -> Kind:
     def fault(value: Any) -> str | None:
         if isinstance(value, cls) and not (isinstance(value, (str, bytes)) and cls is not str):
-            return UNFIT[cls.__name__](value) if cls.__name__ in UNFIT else None
+            return None
         return REMEDIES[cls.__name__](value) if cls.__name__ in REMEDIES else ""
 
     return Kind(_WORDS.get(cls.__name__, _with_article(cls.__name__)), fault)

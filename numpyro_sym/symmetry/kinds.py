@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .arguments import REMEDIES, UNFIT, describe, is_number
+from .arguments import REMEDIES, describe, is_number
 from .arguments import Kind as Kind
 from .units import KINDS, Units
 from .units import Kind as FactorKind
@@ -327,26 +327,3 @@ def _symmetry_remedy(value: Any) -> str:
 
 
 REMEDIES["Symmetry"] = _symmetry_remedy
-
-
-def _stacks_fault(value: Any) -> str | None:
-    """What whoever takes arrays alone says of a symmetry of sites that are stacked."""
-    if not value.stacks:
-        return None
-    arrays = ", ".join(value.stacks)
-    return (
-        f"The units of {arrays} have a site each (stacked), and this takes arrays alone: pass "
-        "sym.on_arrays(), and the sites as sym.stack(sites) gives them."
-    )
-
-
-UNFIT["Symmetry"] = _stacks_fault
-
-
-def _any_symmetry_fault(value: Any) -> str | None:
-    is_one = type(value).__name__ == "Symmetry" and not isinstance(value, type)
-    return None if is_one else _symmetry_remedy(value)
-
-
-#: A symmetry, of stacked sites too.
-AnySymmetry = Annotated[Any, Kind("a Symmetry", _any_symmetry_fault)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .element import Array, namespace
 from .errors import SymmetryError
 
@@ -62,7 +64,9 @@ def stacked(stacks: Stacks, sites: Mapping[str, Array], lead: int = 0) -> dict[s
         shapes = {name: tuple(getattr(sites[name], "shape", ())) for name in there}
         _refuse_incomplete(array, names, shapes, is_taken=array in sites)
         parts = [out.pop(name) for name in names]
-        out[array] = namespace(*parts).stack(parts, lead)
+        # Arrays of dask are stacked by NumPy's function, lazily.
+        xp = np if any(hasattr(part, "dask") for part in parts) else namespace(*parts)
+        out[array] = xp.stack(parts, lead)
     return out
 
 

@@ -330,6 +330,19 @@ class Symmetry(Tabular):
                     "their permutations."
                 )
 
+    def refuse_stacks(self, who: str, remedy: str) -> None:
+        """Raise where units have a site each: for whoever meets sites one at a time.
+
+        :param who: the name that the error begins with.
+        :param remedy: what to do instead, a sentence.
+        :raises SymmetryError: naming the sites.
+        """
+        for array, sites in self.stacks.items():
+            raise SymmetryError(
+                f"{who}: the units of {array!r} have a site each ({', '.join(sites)}), and the "
+                f"sites of a model are met one after another. {remedy}"
+            )
+
     def without(self, *names: str) -> Symmetry:
         """The symmetry without the named ``Units``.
 

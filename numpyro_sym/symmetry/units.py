@@ -167,6 +167,18 @@ class Units:
         stacks = dict(self.stacked)
         return tuple(name for site in self.sites for name in stacks.get(site, (site,)))
 
+    def axes_of(self, site: str) -> tuple[Axis, ...]:
+        """Where the units lie on a site, or on the array that it is stacked into; none elsewhere.
+
+        >>> Units("a", 2, stacked={"mu": ("mu1", "mu2")}).axes_of("mu2")
+        (Axis(0),)
+        """
+        own = dict(self.placements)
+        for array, sites in self.stacked:
+            if site in sites:
+                return own[array]
+        return own.get(site, ())
+
     @property
     def order(self) -> int | float:
         """How many elements the group has: ``n!`` or ``n! 2**n`` a set, or infinity where units

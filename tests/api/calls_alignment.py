@@ -75,6 +75,7 @@ _GAUGES = {
 _LOADINGS = Argument(np.random.default_rng(0).normal(size=(4, 6, 2)), bad.ARRAY).more(
     ints=np.ones((3, 2), int), a_vector=np.ones(3)
 )
+_AT_LOADINGS = Argument(np.ones((6, 2)), _LOADINGS.bad).or_none.more(another_shape=np.ones((5, 2)))
 
 _LABELS = np.array([[1, 1, 0], [0, 0, 1]])
 _ALLOCATIONS = Argument(_LABELS, bad.LABELS)
@@ -199,13 +200,11 @@ CALLS = {
         normalise=BOOL,
         tolerance=Argument(1e-7, bad.POSITIVE_NUMBER),
     ),
-    "align_varimax": call(alignment.align_varimax, loadings=_LOADINGS, normalise=BOOL),
+    "align_varimax": call(
+        alignment.align_varimax, loadings=_LOADINGS, reference=_AT_LOADINGS, normalise=BOOL
+    ),
     "align_procrustes": call(
-        alignment.align_procrustes,
-        loadings=_LOADINGS,
-        reference=Argument(np.ones((6, 2)), _LOADINGS.bad).or_none.more(
-            another_shape=np.ones((5, 2))
-        ),
+        alignment.align_procrustes, loadings=_LOADINGS, reference=_AT_LOADINGS
     ),
     "Whitened": call(Whitened, scale=Argument(SCALE, NO_SITES)),
     "Wasserstein": call(

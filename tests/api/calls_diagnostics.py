@@ -46,6 +46,7 @@ _MOVING_SYM = sym(without(bad.OTHERS, "no Units"))
 _INVARIANT = choice("total").or_none.more(moved="mu", moved_too=["total", "mu"])
 _X = np.random.default_rng(0).normal(size=(4, 20, 2))
 _SCALARS = {"mu[1]": _X[..., 0], "mu[2]": _X[..., 1]}
+_LOADINGS = np.random.default_rng(1).normal(size=(2, 5, 6, 2))
 _TABLE = np.array([[0.9, 0.1], [0.2, 0.8]])
 _CLASSES = Argument(_TABLE, bad.PROBABILITIES).more(other_classes=np.full((2, 3), 1 / 3))
 _ORDER = Argument([1, 2, 3], bad.ARRAY).more(one=[1], another_length=[1, 2])
@@ -92,6 +93,18 @@ CALLS = {
         diagnostics.unstack_scalars,
         data=Argument({"mu": _X}, without(bad.ANYTHING, "an empty dict") | {"another": {"nu": _X}}),
         like=Argument(_SCALARS, without(bad.ANYTHING, "an empty dict") | {"others": {"nu[1]": _X}}),
+    ),
+    "align_rotations": call(
+        diagnostics.align_rotations,
+        data=Argument({"L": _LOADINGS}, bad.ANYTHING | {"another site": {"M": _LOADINGS}}),
+        loadings=Argument({"L": 1}, bad.ANYTHING | {"no axis": {"L": 2}, "a list": {"L": [1]}}),
+        factors=Argument(
+            {}, without(bad.ANYTHING, "an empty dict") | {"another": {"z": 0}}
+        ).or_none,
+        method=choice("varimax"),
+        reference=Argument({"L": np.ones((6, 2))}, bad.ANYTHING | {"other": {"M": 1.0}}).or_none,
+        normalise=BOOL,
+        keep_rotations=BOOL,
     ),
     "check_draws": call(
         diagnostics.check_draws,

@@ -13,7 +13,7 @@ def prints(**arrays):
     data = xr.Dataset(
         {n: ((*dims[:2], *(f"{n}_{d}" for d in dims[2 : x.ndim])), x) for n, x in arrays.items()}
     )
-    return fingerprints(data, list(arrays))
+    return fingerprints(data, [(name,) for name in arrays])
 
 
 def chains(seed=0, dtype=float):

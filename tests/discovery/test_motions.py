@@ -48,7 +48,7 @@ def lines(model, *args):
 def test_rotations_of_factors(model):
     (told,) = [line for line in lines(model, Y) if "rotation" in line]
     assert "log joint stays as it is under any rotation" in told
-    assert "align_varimax" in told
+    assert "align_rotations" in told
     assert "w[1]" in told
 
 

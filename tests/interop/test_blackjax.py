@@ -10,6 +10,7 @@ from numpyro_sym import LogDensity
 from numpyro_sym.alignment import align_in_jit, sorted_section
 
 blackjax = pytest.importorskip("blackjax", reason="BlackJAX is not installed (extra interop)")
+pytestmark = pytest.mark.slow  # where the continuous integration has it
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 2))
@@ -69,7 +70,6 @@ def position(seed):
     return {name: jnp.asarray(rng.normal(size=x.shape), jnp.float32) for name, x in NETWORK.items()}
 
 
-@pytest.mark.slow
 def test_nuts(sym, section):
     nuts = blackjax.nuts(log_density, step_size=0.1, inverse_mass_matrix=jnp.ones(9))
 
@@ -86,7 +86,6 @@ def test_nuts(sym, section):
     assert_aligned(sym, draws)
 
 
-@pytest.mark.slow
 def test_mclmc(sym, section):
     start = blackjax.mclmc.init(position(1), log_density, jax.random.key(1))
     mclmc = blackjax.mclmc(log_density, L=1.0, step_size=0.1)
@@ -104,7 +103,6 @@ def test_mclmc(sym, section):
     assert_aligned(sym, draws)
 
 
-@pytest.mark.slow
 def test_smc(sym, section):
     hmc = {"step_size": 0.1, "inverse_mass_matrix": jnp.ones(9), "num_integration_steps": 5}
     smc = blackjax.adaptive_tempered_smc(
@@ -141,7 +139,6 @@ def test_smc(sym, section):
     assert_aligned(sym, draws)
 
 
-@pytest.mark.slow
 def test_pathfinder(sym, section):
     @jax.jit
     def run(key, start):

@@ -102,10 +102,11 @@ def of_pymc(case):
 
 
 CASES = pytest.mark.parametrize("case", [Network, Mixture])
+SLOW = pytest.param(of_pymc, marks=pytest.mark.slow)  # where the continuous integration has it
 
 
 @CASES
-@pytest.mark.parametrize("door", [of_log_density, of_pymc])
+@pytest.mark.parametrize("door", [of_log_density, SLOW])
 def test_the_same_symmetry(case, door):
     sites = set(case.position)
     found, expected = door(case), of_numpyro(case)

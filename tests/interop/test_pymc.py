@@ -1,5 +1,8 @@
 """PyMC's models and files."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from numpyro_sym import SymmetryError
 from numpyro_sym.interop import pymc_log_density
 
 pm = pytest.importorskip("pymc", reason="PyMC is not installed (extra interop)")
+pytestmark = pytest.mark.slow  # where the continuous integration has it
 
 Y = np.random.default_rng(0).normal([-3.0, 0.0, 4.0], 0.5, size=(20, 3)).ravel()
 COMPONENT = nsym.mixture(3, {"mu": 0, "sigma": 0, "w": 0})
@@ -56,7 +60,7 @@ def test_its_density_is_pymcs():
     np.testing.assert_allclose(density.log_density(point), by_hand, rtol=1e-5)
 
 
-def test_transformed_variables_have_another_symmetry():
+def test_transformed_variables_have_another_symmetry(x64):
     """Of a simplex PyMC's last entry is no entry of what it samples."""
     from pymc.sampling.jax import get_jaxified_logp
 
@@ -68,7 +72,6 @@ def test_transformed_variables_have_another_symmetry():
     assert nsym.find_symmetry(density).order == 2
 
 
-@pytest.mark.slow
 def test_its_files_go_through_rebasin():
     model = mixture()
     with model:
@@ -110,3 +113,16 @@ def test_refused(told):
 def test_no_model():
     with pytest.raises(SymmetryError, match=r"must be a pymc\.Model; got a dict"):
         pymc_log_density({"mu": 0})
+
+
+def test_the_precision_of_others_stays_as_it_was():
+    """PyTensor's JAX sets it for the whole process as it is imported."""
+    program = (
+        "import jax, pymc\n"
+        "from numpyro_sym.interop import pymc_log_density\n"
+        "with pymc.Model() as model: pymc.Normal('mu')\n"
+        "density = pymc_log_density(model)\n"
+        "print(jax.config.read('jax_enable_x64'), density.log_density({'mu': 0.5}).dtype)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.stdout.split() == ["False", "float32"], told.stderr

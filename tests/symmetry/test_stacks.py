@@ -123,8 +123,7 @@ def test_folded_in_a_chain():
     assert (draws["mu1"] <= draws["mu2"]).all()
     assert (draws["mu2"] <= draws["mu3"]).all()
     nsym.FoldedNUTS(model, COMPONENT)
-    with pytest.raises(SymmetryError, match="Fold the draws"):
-        nsym.Folded(NUTS(model), COMPONENT, where="transition")
+    nsym.Folded(NUTS(model), COMPONENT, where="transition")
 
 
 def test_files_come_back_as_they_were():
@@ -221,17 +220,8 @@ def test_layers_in_a_loop_are_no_stack():
     assert not any(u.stacked for u in found)
 
 
-def test_who_takes_arrays_alone_says_so():
+def test_stacks_there_and_back():
     draws = scattered(whole(5), 1)
-    with pytest.raises(SymmetryError, match=r"on_arrays\(\)"):
-        nsym.alignment.remove_symmetry(draws, SCATTERED)
-    with pytest.raises(SymmetryError, match=r"on_arrays\(\)"):
-        nsym.PermutationSampler(NUTS(model), COMPONENT)
-    with pytest.raises(SymmetryError, match=r"on_arrays\(\)"):
-        nsym.AutoSymmetrizedNormal(model, COMPONENT)
-    metric = nsym.alignment.Whitened({"w": np.ones(3)})
-    with pytest.raises(SymmetryError, match="Euclidean metric only"):
-        nsym.align(draws, "first", SCATTERED, metric=metric)
     stacks = SCATTERED.stack(draws, sample_ndim=1)
     assert stacks["mu"].shape == (5, 3)
     back = SCATTERED.unstack(stacks, like=draws, sample_ndim=1)

@@ -133,7 +133,7 @@ def relabel(
     :param probabilities: floats ``(*sample, observations, n)``: of each observation's component,
         given a draw.
     :param data: floats ``(observations,)`` or ``(observations, features)``.
-    :param order_by: a site of shape ``(*sample, n)``.
+    :param order_by: a site of shape ``(*sample, n)``, or the array that sites are stacked into.
     :param methods: which methods; all that can be run by default.
     :param loss: what the best clustering is least in: ``"binder"`` or ``"vi"``.
     :param sample_ndim: how many leading sample dimensions there are.
@@ -150,6 +150,7 @@ def relabel(
     mean    yes      1.000       1.000  1.000
     """
     check_arguments(relabel, locals())
+    sites, sym = sym.stack(sites, sample_ndim=sample_ndim), sym.on_arrays()
     units = _only_units(sym)
     p = None
     if probabilities is not None:

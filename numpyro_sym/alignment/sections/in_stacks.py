@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...symmetry import Element, Symmetry
-from .protocol import Section
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class SectionInStacks:
     """
 
     sym: Symmetry
-    section: Section
+    section: Any
 
     def fold(self, sites: Mapping[str, Any]) -> dict[str, Any]:
         """The representative of the orbit of one point; jit- and vmap-able.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,12 @@ import numpy as np
 
 from ...symmetry import Element, Symmetry, SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.stacks import stacked_shapes
 from ...symmetry.symmetry import on_opened_arrays
 from ..engine.listing import is_exact
 from ..engine.nearest_step import parts, settled
+from .in_stacks import SectionInStacks
+from .protocol import Section
 
 Elements = dict[str, Element]
 
@@ -40,7 +44,7 @@ class Nearest:
         check_arguments(Nearest.__init__, locals())
         self.reference = dict(reference)
 
-    def section(self, sym: Symmetry, shapes: kinds.Shapes) -> NearestSection:
+    def section(self, sym: Symmetry, shapes: kinds.Shapes) -> Section:
         """The section for one symmetry.
 
         :raises SymmetryError: where ``Units`` share arrays, or one acts on two axes of an array:
@@ -49,6 +53,8 @@ class Nearest:
         """
         check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
+        if sym.stacks:
+            return self._in_stacks(sym, shapes)
         plain, way = on_opened_arrays(sym.without_values(), shapes)
         shapes = way.shapes(shapes)
         for u in plain:
@@ -66,6 +72,13 @@ class Nearest:
                 "ApproximatelyNearest."
             )
         return NearestSection(sym, self.reference, sweeps=1)
+
+    def _in_stacks(self, sym: Symmetry, shapes: kinds.Shapes) -> Section:
+        """The section of sites that are stacked."""
+        on_stacks = copy(self)
+        on_stacks.reference = sym.stack(self.reference)
+        arrays = stacked_shapes(sym.stacks, shapes)
+        return SectionInStacks(sym, on_stacks.section(sym.on_arrays(), arrays))
 
     def _refuse_misfit(self, sym: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> None:
         sym.refuse_scaled(type(self).__name__)
@@ -102,10 +115,12 @@ class ApproximatelyNearest(Nearest):
         super().__init__(reference)
         self.sweeps = sweeps
 
-    def section(self, sym: Symmetry, shapes: kinds.Shapes) -> NearestSection:
+    def section(self, sym: Symmetry, shapes: kinds.Shapes) -> Section:
         """The section for one symmetry."""
         check_arguments(Nearest.section, locals())
         self._refuse_misfit(sym, shapes)
+        if sym.stacks:
+            return self._in_stacks(sym, shapes)
         return NearestSection(sym, self.reference, self.sweeps)
 
 

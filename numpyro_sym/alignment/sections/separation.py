@@ -19,7 +19,7 @@ import numpy as np
 from ...symmetry import Element, Symmetry, Units
 from ..engine._steps import after
 from ..engine.nearest_step import assigned
-from .sorted import Key, SortedSection, SortKey, exact_keys, sorted_section
+from .sorted import Key, SortedSection, SortKey, exact_keys, section_of_arrays
 
 Elements = dict[str, Element]
 Draws = Mapping[str, np.ndarray]
@@ -104,7 +104,7 @@ def has_choice(
 ) -> bool:
     """Whether there is more than one number to sort some units by."""
     sym = sym.without_values()
-    for name, others in _in_turn(sorted_section(sym, shapes, keys)):
+    for name, others in _in_turn(section_of_arrays(sym, shapes, keys)):
         if name in (keys or {}):
             continue
         numbers = 0
@@ -128,7 +128,7 @@ def separating_section(
     """
     whole, sym = sym, sym.without_values()
     shapes = {name: x.shape[1:] for name, x in draws.items()}
-    plain = sorted_section(sym, shapes, keys)
+    plain = section_of_arrays(sym, shapes, keys)
     here: Draws = {name: x.astype(np.float64) for name, x in draws.items()}
     steps: list[tuple[str, SortedSection | Slots]] = []
     for (name, sign_key, sort_key), (_, others) in zip(plain.steps, _in_turn(plain), strict=True):

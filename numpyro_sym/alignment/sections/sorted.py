@@ -23,8 +23,10 @@ from ...symmetry import Axis, Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
 from ...symmetry.axis import Step, open_axes
 from ...symmetry.opening import opened, opened_shape
+from ...symmetry.stacks import stacked_shapes
 from ..engine._families import without_axes
 from ..engine._steps import after
+from .in_stacks import SectionInStacks
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ SortKey = str | tuple[str, str | int]
 
 def sorted_section(
     sym: Symmetry, shapes: kinds.Shapes, keys: Mapping[str, SortKey] | None = None
-) -> SortedSection:
+) -> SortedSection | SectionInStacks:
     """Choose keys for every ``Units`` of a symmetry.
 
     By default a key is one coordinate where one tells the units apart on every point of an orbit
@@ -197,7 +199,8 @@ def sorted_section(
     :param keys: units name -> what to sort these units by: a site; ``(site, statistic)`` with one
         of ``"first"`` (one entry of each unit, the default), ``"sum"`` (of all its entries there)
         and ``"norm"`` (sum of their squares); or ``(site, row)``, the number of the entry to read.
-    :returns: a :class:`SortedSection`; ``print`` it to see the keys.
+    :returns: a :class:`SortedSection`; ``print`` it to see the keys. Of sites that are stacked one
+        with the same methods, whose keys are those of the arrays.
     :raises SymmetryError: where units are scaled, shapes do not fit, a key does not name a site of
         its units, or no exact key exists.
 
@@ -208,6 +211,21 @@ def sorted_section(
     """
     check_arguments(sorted_section, locals())
     sym.check_shapes(shapes)
+    if sym.stacks:
+        arrays = stacked_shapes(sym.stacks, shapes)
+        return SectionInStacks(sym, section_of_arrays(sym.on_arrays(), arrays, keys))
+    return section_of_arrays(sym, shapes, keys)
+
+
+def section_of_arrays(
+    sym: Symmetry,
+    shapes: Mapping[str, tuple[int, ...]],
+    keys: Mapping[str, SortKey] | None = None,
+) -> SortedSection:
+    """:func:`sorted_section` where no sites are stacked.
+
+    :param shapes: as they were checked.
+    """
     whole, sym = sym, sym.without_values()
     wanted = {name: _wanted(sym[name], key) for name, key in (keys or {}).items()}
     for u in sym.units:

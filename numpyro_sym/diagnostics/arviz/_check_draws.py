@@ -45,7 +45,7 @@ class DrawsReport:
 
 def check_draws(
     data: ChainDraws,
-    sym: kinds.AnySymmetry,
+    sym: Symmetry,
     log_density: kinds.Function,
     *,
     num_draws: kinds.Positive = 20,

@@ -53,7 +53,7 @@ Reference = Annotated[
 
 def rebasin(
     data: ChainDraws,
-    sym: kinds.AnySymmetry,
+    sym: Symmetry,
     *,
     reference: Reference = "mean",
     metric: GivenMetric = EUCLIDEAN,

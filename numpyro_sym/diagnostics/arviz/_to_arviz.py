@@ -24,7 +24,8 @@ def has_run(value: Any) -> bool:
     return not isinstance(value, type) and getattr(value, "last_state", None) is not None
 
 
-def _fault(value: Any) -> str | None:
+def draws_fault(value: Any) -> str | None:
+    """What is wrong with draws of chains, for :class:`~numpyro_sym.symmetry.kinds.Kind`."""
     if "posterior" in group_names(value):
         return None
     if hasattr(value, "get_samples"):
@@ -53,7 +54,7 @@ ChainDraws = Annotated[
     kinds.Kind(
         "an ArviZ object (InferenceData or DataTree) with a posterior group, an MCMC that has run, "
         "or a dict, site name -> array (chain, draw, *site)",
-        _fault,
+        draws_fault,
     ),
 ]
 

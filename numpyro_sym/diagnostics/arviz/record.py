@@ -81,7 +81,7 @@ def record_of(found: Alignment, draws: xr.Dataset, sym: Symmetry) -> xr.Dataset:
     return xr.Dataset(variables, {dim: draws[dim] for dim in sample if dim in draws.coords})
 
 
-def elements_of(data: ArvizData, sym: kinds.AnySymmetry, group: str = "posterior") -> Elements:
+def elements_of(data: ArvizData, sym: Symmetry, group: str = "posterior") -> Elements:
     """The elements that :func:`numpyro_sym.rebasin` kept with ``keep_elements=True``.
 
     They survive a file, can be inverted (``sym.inverse``), and move any group that was drawn in
@@ -131,7 +131,7 @@ def elements_of(data: ArvizData, sym: kinds.AnySymmetry, group: str = "posterior
 
 
 def act_on_group(
-    data: ArvizData, sym: kinds.AnySymmetry, elements: kinds.Elements, group: str = "posterior"
+    data: ArvizData, sym: Symmetry, elements: kinds.Elements, group: str = "posterior"
 ) -> Any:
     """Move the draws of one group by elements that are known.
 

@@ -57,7 +57,7 @@ def coordinate_on(sym: Symmetry, site: str, support: Any) -> Callable[[jax.Array
 
 def turns(sym: Symmetry, site: str) -> bool:
     """Whether signs act on a site's entries."""
-    return any(odd(u, axis) for u in sym.units for axis in u.axes.get(site, ()))
+    return any(odd(u, axis) for u in sym.units for axis in u.axes_of(site))
 
 
 def normal_of(fn: Any) -> tuple[Any, Any]:

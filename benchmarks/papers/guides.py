@@ -1,0 +1,79 @@
+"""Mean-field guides, plain and symmetrised, trained for many seeds in one program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from numpyro.infer import SVI, Trace_ELBO, init_to_sample
+from numpyro.infer.autoguide import AutoNormal
+
+from numpyro_sym.guides import AutoSymmetrizedNormal
+
+from .data import Split
+from .gaussians import BATCH, Gaussian
+from .models import classifier
+from .networks import Network
+
+
+def guide_of(network: Network, symmetrised: bool) -> Any:
+    start = {"init_loc_fn": init_to_sample, "init_scale": 0.05}
+    if symmetrised:
+        return AutoSymmetrizedNormal(classifier, network.symmetry, check=False, **start)
+    return AutoNormal(classifier, **start)
+
+
+def fit_guide(
+    network: Network, data: Split, seeds: list[int], symmetrised: bool, steps: int
+) -> dict[str, Any]:
+    """Parameters, each with the seeds first; both guides start alike."""
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+    rows, batch = len(x), min(BATCH, len(x))
+    guide = guide_of(network, symmetrised)
+    svi = SVI(classifier, guide, optax.adam(optax.cosine_decay_schedule(1e-2, steps)), Trace_ELBO())
+    svi.init(jax.random.key(0), network, x[:batch], y[:batch], rows)
+
+    def train(key: Any) -> Any:
+        of_start, of_rows = jax.random.split(key)
+        state = svi.init(of_start, network, x[:batch], y[:batch], rows)
+
+        def step(state: Any, key: Any) -> Any:
+            some = jax.random.randint(key, (batch,), 0, rows)
+            return svi.update(state, network, x[some], y[some], rows)[0], None
+
+        state, _ = jax.lax.scan(step, state, jax.random.split(of_rows, steps))
+        return svi.get_params(state)
+
+    keys = jnp.stack([jax.random.key(seed, impl="rbg") for seed in seeds])
+    return jax.device_get(jax.jit(jax.vmap(train))(keys))
+
+
+def elbo(
+    network: Network, data: Split, params: dict[str, Any], symmetrised: bool, draws: int = 100
+) -> Any:
+    """For each seed: ELBO, or the lower bound of that of the symmetrised guide, whichever guide the
+    parameters were trained in.
+    """
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+    guide = guide_of(network, symmetrised)
+    SVI(classifier, guide, optax.adam(0.1), Trace_ELBO()).init(jax.random.key(0), network, x, y)
+
+    def of_seed(params: Any) -> Any:
+        keys = jax.random.split(jax.random.key(7, impl="rbg"), draws)
+
+        def loss(key: Any) -> Any:
+            return Trace_ELBO().loss(key, params, classifier, guide, network, x, y)
+
+        return -jax.lax.map(loss, keys).mean()
+
+    return jax.device_get(jax.jit(lambda p: jax.lax.map(of_seed, p))(params))
+
+
+def gaussian_of(network: Network, params: dict[str, Any]) -> Gaussian:
+    """Means and standard deviations, seeds first."""
+    loc, scale = (
+        {n: params[f"{n}_auto_{part}"] for n in network.shapes} for part in ("loc", "scale")
+    )
+    return loc, scale
