@@ -17,13 +17,12 @@ import os
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-import json
 import sys
 import time
 from functools import partial
-from importlib.metadata import version
 
 import numpy as np
+from json_lines import say
 from scipy.optimize import linear_sum_assignment
 
 from numpyro_sym.alignment import (
@@ -174,15 +173,6 @@ def timed(work, repeats=1):
     return found, round(float(np.median(taken)), 4)
 
 
-def say(**figures):
-    where = {
-        "numpyro_sym": version("numpyro_sym"),
-        "numpy": version("numpy"),
-        "load": round(os.getloadavg()[0], 1),
-    }
-    print(json.dumps({**figures, **where}), flush=True)
-
-
 def compare(case, draws, n, observations, components, distance):
     p, z, _ = gibbs(data(observations, components, distance), n, draws)
     rows = (
@@ -199,15 +189,16 @@ def compare(case, draws, n, observations, components, distance):
         found, seconds = timed(ours)
         theirs, plain_seconds = timed(plain)
         say(
-            claim="no relabelling ends above R's",
-            case=case,
-            method=method,
-            draws=draws,
-            objective=round(judge(found.permutation), 1),
-            plain_objective=round(judge(theirs), 1),
-            settled=found.settled,
-            seconds=seconds,
-            plain_seconds=plain_seconds,
+            **{
+                "overlapping": case,
+                "method": method,
+                "draws": draws,
+                "objective": round(judge(found.permutation), 1),
+                "R's objective": round(judge(theirs), 1),
+                "settled": found.settled,
+                "seconds": seconds,
+                "R's algorithm": plain_seconds,
+            }
         )
 
 
@@ -228,14 +219,15 @@ def every_method(draws, n, observations, repeats):
             found, seconds = timed(work, repeats)
             moved = np.take_along_axis(d["mu"], found.permutation, -1)
             say(
-                claim="every method on a sharp posterior",
-                method=method,
-                dtype=dtype,
-                draws=draws,
-                components=n,
-                seconds=seconds,
-                largest_sd=round(float(moved.std(0).max()), 3),
-                smallest_sd_before=round(float(d["mu"].std(0).min()), 1),
+                **{
+                    "sharp posterior": f"{n} components",
+                    "method": method,
+                    "dtype": dtype,
+                    "draws": draws,
+                    "seconds": seconds,
+                    "largest sd": round(float(moved.std(0).max()), 3),
+                    "smallest sd before": round(float(d["mu"].std(0).min()), 1),
+                }
             )
 
 

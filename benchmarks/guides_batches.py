@@ -1,14 +1,20 @@
 """Mixtures of three components in each subject: one SVI step of AutoSymmetrizedNormal against
-AutoNormal, in one run.
+AutoNormal, in one run. The group has 6**subjects elements and the density is exact; memory is what
+XLA says that the compiled steps need.
 
-The group has 6**subjects elements and the density is exact. Seconds are processor time, the median
-of interleaved calls; memory is what XLA says the compiled steps need.
+A JSON line a number of subjects.
 
-python benchmarks/guides_batches.py [--steps 200] [--json PATH]
+python benchmarks/guides_batches.py [--steps 200]
 """
 
+import os
+
+os.environ["XLA_FLAGS"] = (
+    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1 "
+    + os.environ.get("XLA_FLAGS", "")
+)
+
 import argparse
-import json
 import time
 
 import jax
@@ -16,12 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from json_lines import say
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoNormal
 
 from numpyro_sym import Axis, Symmetry, Units
 from numpyro_sym.guides import AutoSymmetrizedNormal
-from numpyro_sym.symmetry import text_table
 
 #: Steps in one call, so that the call itself does not count.
 TOGETHER = 20
@@ -69,27 +75,19 @@ def measure(subjects, steps):
             start = time.process_time()
             jax.block_until_ready(some(state, y))
             seconds.append((time.process_time() - start) / TOGETHER)
-    _, _, plain_size, plain = running["AutoNormal"]
-    return [
-        {
-            "subjects": subjects,
-            "guide": name,
-            "ms": float(1e3 * np.median(seconds)),
-            "time ratio": float(np.median(seconds) / np.median(plain)),
-            "MB": size / 1e6,
-            "memory ratio": size / plain_size,
-        }
-        for name, (_, _, size, seconds) in running.items()
-    ]
+    (_, _, plain_size, plain), (_, _, our_size, ours) = running.values()
+    return {
+        "subjects": subjects,
+        "AutoNormal, ms": float(1e3 * np.median(plain)),
+        "symmetrised, ms": float(1e3 * np.median(ours)),
+        "time": float(np.median(ours) / np.median(plain)),
+        "memory": our_size / plain_size,
+    }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--json")
     options = parser.parse_args()
-    rows = [row for subjects in (10, 100, 1000) for row in measure(subjects, options.steps)]
-    print(text_table(list(rows[0]), [list(row.values()) for row in rows]))
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump(rows, file, indent=1)
+    for subjects in (10, 100, 1000):
+        say(**measure(subjects, options.steps))

@@ -136,7 +136,7 @@ def with_error(mean: float, error: float) -> str:
     digits = -int(np.floor(np.log10(error)))
     digits += f"{error:e}"[0] == "1"
     digits = min(max(digits, 0), 6)
-    return f"{mean:.{digits}f} ± {error:.{digits}f}"
+    return f"{mean:z.{digits}f} ± {error:.{digits}f}"
 
 
 def results(paper: str, small: bool) -> Path:

@@ -79,7 +79,7 @@ def say_network(rows: Rows) -> Verdict:
         )
         told.append(f"a = {setting['a']}: {plain:.4f}, {ours:.4f}")
         closer &= ours > plain
-    why = "Both gaps are smaller than theirs, by the same order."
+    why = "Both are nearer to the evidence than theirs; their noise and optimiser are not matched."
     return Verdict("plain, symmetrised at " + "; ".join(told), "met" if closer else "not met", why)
 
 

@@ -17,7 +17,7 @@ def grid(draws: int, seeds: int, **widths: Sequence[int]) -> Grid:
     return Grid(settings, seeds)
 
 
-SMALL = grid(100, 2, unit=(4, 8, 16), smaller=(4, 16))
+SMALL = grid(100, 2, unit=(4, 16), smaller=(4, 16))
 FULL = grid(400, 3, unit=(4, 8, 16, 32), smaller=(4, 8, 16, 32, 64))
 
 PAPER = Paper(

@@ -19,6 +19,7 @@ from numpyro_sym.diagnostics import (
 from .frame import Experiment, Figures, Grid, Rows, Setting, Verdict
 from .models import probabilities
 from .p5_posterior import UNIT, named, posterior
+from .pictures import widths_below
 
 RANKS = (0, 20, 100)
 GAUSSIANS = ("not aligned", "diagonal", "rank 20", "rank 100", "VI")
@@ -92,7 +93,8 @@ def draw(ax: Any, rows: Rows) -> None:
         mean = [float(own.of(width=w).mean(figure)) for w in widths]
         error = [float(own.of(width=w).error(figure)) for w in widths]
         ax.errorbar(widths, mean, error, marker=".", capsize=2, label=name)
-    ax.set(xscale="log", xlabel="width", ylabel="total variation from HMC")
+    widths_below(ax, widths)
+    ax.set_ylabel("total variation from HMC")
     ax.set_title(f"Predictions, weights {UNIT}")
     ax.set_ylim(0, None)
     ax.legend(fontsize=7)
@@ -125,10 +127,14 @@ def say_weights(rows: Rows) -> Verdict:
             f"{named(setting)}: means correlate {own.told('correlation of means, w1')}, "
             f"VI's deviations are {own.told('sd of VI / HMC, w1')} of HMC's"
         )
-    why = (
-        "Only after alignment are the two alike at all. VI is narrower: it fits one of the "
-        "functions among which HMC's draws move."
-    )
+    parts, narrower = [], True
+    for setting in rows.settings():
+        own = rows.of(**setting)
+        before, after = (own.mean(f"{name}, w1") for name in ("distance before", "distance"))
+        parts.append(f"{before:.1f} to {after:.1f}")
+        narrower &= float(own.mean("sd of VI / HMC, w1")) < 1
+    why = f"Alignment takes the distance of the first layers from {', '.join(parts)}."
+    why += " VI is narrower everywhere." if narrower else ""
     return Verdict("; ".join(told), "met", why)
 
 

@@ -13,6 +13,7 @@ from numpyro_sym.diagnostics import num_transpositions, transpositions
 
 from .frame import Experiment, Figures, Grid, Rows, Setting, Verdict
 from .p5_posterior import CHAINS, SMALLER, UNIT, named, posterior
+from .pictures import widths_below
 
 
 def random_orders(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
@@ -70,8 +71,8 @@ def say_chains(rows: Rows) -> Verdict:
     got = "within a chain, between chains, random: " + "; ".join(told)
     why = (
         "Between chains they are random orders. Within one they are few where units are told apart "
-        "(few units, wide prior); where not, a single chain goes through the orders by itself, and "
-        "the number says so."
+        "(few units, wide prior); where not, draws of a single chain need as many as draws of "
+        "two, and the number says so."
     )
     return Verdict(got, "met" if all(apart) else "partly" if any(apart) else "not met", why)
 
@@ -90,7 +91,8 @@ def draw_chains(ax: Any, rows: Rows) -> None:
                 widths, share, style, marker=".", color=f"C{number}", label=f"{figure}, {prior}"
             )
     ax.axhline(1, color="grey", lw=0.8)
-    ax.set(xscale="log", xlabel="width", ylabel="exchanges / random ones", title="HMC draws")
+    widths_below(ax, (s["width"] for s in rows.settings()))
+    ax.set(ylabel="exchanges / random ones", title="HMC draws")
     ax.legend(fontsize=7)
 
 

@@ -16,7 +16,7 @@ from .frame import Experiment, Figures, Grid, Rows, Setting, Verdict
 from .p5_posterior import UNIT, named, posterior
 
 SHARES = np.linspace(0, 0.9, 10)
-RULES = ("HMC's sd", "|weight| / HMC's sd", "|weight|", "at random")
+RULES = ("HMC's sd", "HMC's sd / prior's", "|weight| / HMC's sd", "|weight|", "at random")
 
 
 def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
@@ -40,9 +40,11 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
             return (logits(point, x).argmax(-1) == y).mean()
 
         rng = np.random.default_rng(seed)
+        shrunk = {n: s / p.network.prior_sd(n) for n, s in scale.items()}
         noise = {n: rng.uniform(size=w.shape) for n, w in loc.items()}
         curves = {
             "HMC's sd": pruning_curve(score, loc, scale, SHARES, fixed=rest),
+            "HMC's sd / prior's": pruning_curve(score, loc, shrunk, SHARES, fixed=rest),
             "|weight| / HMC's sd": pruning_curve(score, loc, scale, SHARES, by="snr", fixed=rest),
             "|weight|": pruning_curve(score, loc, scale, SHARES, by="magnitude", fixed=rest),
             "at random": pruning_curve(score, loc, noise, SHARES, fixed=rest),
@@ -55,20 +57,29 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
         yield figures
 
 
+def measured(rows: Rows) -> list[str]:
+    """Rules that the rows hold."""
+    return [rule for rule in RULES if len(rows.values(f"curve, {rule}"))]
+
+
 def says(rows: Rows) -> Verdict:
     told, holds = [], []
     for setting in rows.settings():
         own = rows.of(**setting)
-        each = [f"{rule} {own.told('half pruned, ' + rule)}" for rule in RULES]
+        each = [f"{rule} {own.told('half pruned, ' + rule)}" for rule in measured(own)]
         told.append(f"{named(setting)}: {', '.join(each)}")
-        by_sd, by_size = (float(own.mean(f"half pruned, {RULES[i]}")) for i in (0, 2))
+        by_sd, by_size = (float(own.mean(f"half pruned, {RULES[i]}")) for i in (0, 3))
         if by_sd >= by_size - 0.02:
             holds.append(named(setting))
     if holds:
         return Verdict("; ".join(told), "partly", f"As good as by size at {'; '.join(holds)}.")
+    random = [float(rows.of(**s).mean("half pruned, at random")) for s in rows.settings()]
+    by_sd = [float(rows.of(**s).mean("half pruned, HMC's sd")) for s in rows.settings()]
+    worse = sum(a < b for a, b in zip(by_sd, random, strict=True))
     why = (
-        "At no width here. The deviation alone says which weights matter only where all are of one "
-        "size; over the weight it does better, and the weight alone is as good a guide."
+        f"At none of these; in {worse} of {len(by_sd)} it is worse than at random. Deviations "
+        "over the prior's do not mend it, so the layers' scales are not the reason; over "
+        "the deviation the weight itself is as good a rule as its size."
     )
     return Verdict("; ".join(told), "not met", why)
 
@@ -77,7 +88,7 @@ def draw(ax: Any, rows: Rows) -> None:
     """The widest network of the wide prior."""
     settings = rows.of(prior=UNIT).settings() or rows.settings()
     own = rows.of(**settings[-1])
-    for rule in RULES:
+    for rule in measured(own):
         mean, error = own.mean(f"curve, {rule}"), own.error(f"curve, {rule}")
         ax.errorbar(SHARES, mean, error, marker=".", capsize=2, label=rule)
     ax.set(xlabel="share of weights pruned", ylabel="test accuracy")

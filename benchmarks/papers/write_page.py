@@ -104,6 +104,7 @@ def figures_of(name: str, number: int, experiment: Experiment) -> str:
 
 def table(lines: list[list[str]]) -> str:
     """Of Markdown, the first line its head."""
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     lines = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
