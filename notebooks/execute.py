@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import jupytext
@@ -14,6 +15,8 @@ from nbclient.exceptions import CellExecutionError
 
 HERE = Path(__file__).parent
 MINUTES = 10  # for a cell
+#: What a notebook needs besides the tests' own packages (extra interop).
+NEEDS = {"blackjax": ("blackjax",), "pymc": ("pymc",)}
 
 
 def execute(path: Path, folder: Path) -> str | None:
@@ -34,6 +37,11 @@ def execute(path: Path, folder: Path) -> str | None:
     return failure
 
 
+def _missing(path: Path) -> str:
+    """A package that a notebook needs and that is not there."""
+    return next((name for name in NEEDS.get(path.stem, ()) if find_spec(name) is None), "")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", default="out", help="folder for the executed .ipynb files")
@@ -47,6 +55,9 @@ def main() -> int:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
     paths = [HERE / f"{name}.md" for name in given.names] or sorted(HERE.glob("*.md"))
+    for path in [path for path in paths if _missing(path)]:
+        print(f"skipped {path.name}: {_missing(path)} is not installed (extra interop)", flush=True)
+        paths.remove(path)
     paths.sort(key=lambda path: -path.stat().st_size)  # the longest first
     versions = f"ArviZ {version('arviz')}, JAX {version('jax')}"
     print(f"Python {sys.version.split()[0]}, {versions}", flush=True)

@@ -53,6 +53,12 @@ def _(groups, sym):
     del groups["log_likelihood"]
 
 
+@good("what PyMC leaves unfilled")
+def _(groups, sym):
+    for name in ("smallest_eigval", "largest_eigval"):
+        groups["sample_stats"][name] = np.full((CHAINS, DRAWS), np.nan)
+
+
 @good("nothing invariant but what is outside")
 def _(groups, sym):
     relabel(groups, sym)

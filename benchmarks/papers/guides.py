@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from numpyro.infer import SVI, Trace_ELBO, init_to_sample
 from numpyro.infer.autoguide import AutoNormal
@@ -15,7 +16,7 @@ from numpyro_sym.guides import AutoSymmetrizedNormal
 from .data import Split
 from .gaussians import BATCH, Gaussian
 from .models import classifier
-from .networks import Network
+from .networks import Network, Point
 
 
 def guide_of(network: Network, symmetrised: bool) -> Any:
@@ -28,16 +29,24 @@ def guide_of(network: Network, symmetrised: bool) -> Any:
 def fit_guide(
     network: Network, data: Split, seeds: list[int], symmetrised: bool, steps: int
 ) -> dict[str, Any]:
-    """Parameters, each with the seeds first; both guides start alike."""
+    """Parameters, each with the seeds first; each seed starts at a draw of the prior, both guides
+    alike. (A guide that was run once starts where it did then: starts are put in by hand.)
+    """
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     rows, batch = len(x), min(BATCH, len(x))
     guide = guide_of(network, symmetrised)
     svi = SVI(classifier, guide, optax.adam(optax.cosine_decay_schedule(1e-2, steps)), Trace_ELBO())
     svi.init(jax.random.key(0), network, x[:batch], y[:batch], rows)
 
-    def train(key: Any) -> Any:
+    starts = [prior_draw(network, seed) for seed in seeds]
+    stacked = {name: jnp.stack([start[name] for start in starts]) for name in network.shapes}
+
+    def train(start: Any, key: Any) -> Any:
         of_start, of_rows = jax.random.split(key)
         state = svi.init(of_start, network, x[:batch], y[:batch], rows)
+        params = svi.optim.get_params(state.optim_state)
+        params |= {f"{name}_auto_loc": w for name, w in start.items()}
+        state = state._replace(optim_state=svi.optim.init(params))
 
         def step(state: Any, key: Any) -> Any:
             some = jax.random.randint(key, (batch,), 0, rows)
@@ -47,7 +56,15 @@ def fit_guide(
         return svi.get_params(state)
 
     keys = jnp.stack([jax.random.key(seed, impl="rbg") for seed in seeds])
-    return jax.device_get(jax.jit(jax.vmap(train))(keys))
+    return jax.device_get(jax.jit(jax.vmap(train))(stacked, keys))
+
+
+def prior_draw(network: Network, seed: int) -> Point:
+    rng = np.random.default_rng(seed)
+    return {
+        name: (network.prior_sd(name) * rng.normal(size=shape)).astype(np.float32)
+        for name, shape in network.shapes.items()
+    }
 
 
 def elbo(

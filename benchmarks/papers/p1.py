@@ -7,5 +7,5 @@ from .frame import Paper
 
 PAPER = Paper(
     "P1. Rossi, Singh and Hannagan 2023: barriers between posteriors",
-    [p1_width.EXPERIMENT, p1_reasons.EXPERIMENT],
+    [p1_width.EXPERIMENTS[0], p1_reasons.EXPERIMENT, p1_width.EXPERIMENTS[1]],
 )

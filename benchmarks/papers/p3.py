@@ -31,6 +31,7 @@ THEIRS = {
     "concrete": {"f1": (-0.41, -0.44), "f2": (0.26, 0.25)},
     "airfoil": {"f1": (-0.74, -0.80), "f2": (0.92, 0.72)},
 }
+UNSEEN = "chance that one more chain finds another"
 #: What counts as theirs.
 WITHIN = 0.02
 
@@ -46,6 +47,15 @@ def f1(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Fi
     split = uci(setting["set"], data)
     for seed in seeds:
         draws = of_one_layer(setting["set"], data, seed, setting["chains"])
+        yield compared([3], draws, split, THEIRS[setting["set"]]["f1"][0])
+
+
+def f1_longer(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
+    """The same chains with trajectories four times as long and twice the warm-up."""
+    split = uci(setting["set"], data)
+    for seed in seeds:
+        start = begin([3], split, seed, setting["chains"], 1.0)
+        draws = nuts([3], split, seed, start, setting["warm-up"], setting["tree depth"])
         yield compared([3], draws, split, THEIRS[setting["set"]]["f1"][0])
 
 
@@ -98,9 +108,9 @@ def compared(widths: Sequence[int], draws: Any, split: Any, theirs: float) -> Fi
         "spread of single chains": np.std([lppd(one[None]) for one in test]),
         "settled chains": modes.settled.mean(),
         "modes": modes.num_modes,
-        "chance that one more chain finds another": modes_seen(modes.label).unseen,
+        UNSEEN: modes_seen(modes.label).unseen,
         "chains needed for the modes seen": chains_needed(probabilities=share),
-        "first difference": whole + unit(split) - theirs,
+        "less theirs": whole + unit(split) - theirs,
     }
 
 
@@ -169,17 +179,37 @@ def draw_spectral(ax: Any, rows: Rows) -> None:
 
 
 def say(rows: Rows) -> Verdict:
-    reached, missed = [], []
+    reached, missed, why = [], [], []
     for setting in rows.settings():
         own = rows.of(**setting)
-        name = f"{setting['set']} ({setting['chains']} chains)"
-        short = float(own.mean("first difference"))
+        short = float(own.mean("less theirs"))
         error = float(own.mean("its error over chains"))
-        told = f"{name} {short:+.3f} ± {error:.3f}"
-        (reached if short >= -WITHIN else missed).append(told)
-    got = f"at theirs or above, within {WITHIN}: {', '.join(reached) or 'none'}"
-    got += f"; below: {', '.join(missed) or 'none'}"
-    return Verdict(got, "partly" if missed and reached else "not met" if missed else "met", "")
+        told = f"{setting['set']} {short:+.3f} ± {error:.3f}"
+        if short >= -WITHIN:
+            reached.append(told)
+        else:
+            missed.append(told)
+            why.append(reason(setting, own))
+    chains = max(setting["chains"] for setting in rows.settings())
+    got = f"ours less theirs, {chains} chains: {', '.join([*reached, *missed])}; at theirs or "
+    got += f"above, within {WITHIN}, on {len(reached)} of {len(reached) + len(missed)}"
+    met = "partly" if missed and reached else "not met" if missed else "met"
+    return Verdict(got, met, "; ".join(why))
+
+
+def reason(setting: Setting, own: Rows) -> str:
+    """What the chains themselves say of a miss."""
+    modes, unseen = float(own.mean("modes")), float(own.mean(UNSEEN))
+    spread = float(own.mean("spread of single chains"))
+    if modes == 1:
+        return (
+            f"{setting['set']}: not for want of chains, all are in one mode and single ones "
+            f"spread by {spread:.3f}; not explained"
+        )
+    return (
+        f"{setting['set']}: {modes:.0f} modes, single chains spread by {spread:.2f}; one more "
+        f"chain finds another mode with a chance of {unseen:.2f}"
+    )
 
 
 def draw(ax: Any, rows: Rows) -> None:
@@ -207,7 +237,7 @@ SETS = tuple(THEIRS)
 #: Below theirs with chains from the prior, in several modes.
 MISSED = ("izmailov", "yacht")
 #: Those of few enough rows for three layers on two cores.
-DEEP = ("yacht", "sinusoidal", "izmailov", "regression2d", "diabetes", "forest_fire")
+DEEP = ("izmailov", "regression2d", "yacht", "diabetes", "forest_fire", "sinusoidal")
 
 PAPER = Paper(
     "P3. Wiese et al. 2023: many short chains, symmetries removed",
@@ -220,6 +250,17 @@ PAPER = Paper(
             full=Grid([{"set": s, "chains": 64} for s in SETS], 1),
             says=say,
             draw=draw_f1,
+        ),
+        Experiment(
+            "f1_longer",
+            "The same with longer chains: is it the number of chains that is missing, or their "
+            "length?",
+            f1_longer,
+            small=Grid([{"set": "sinusoidal", "chains": 4, "warm-up": 100, "tree depth": 7}], 1),
+            full=Grid(
+                [{"set": s, "chains": 64, "warm-up": 600, "tree depth": 8} for s in MISSED], 1
+            ),
+            says=say,
         ),
         Experiment(
             "f1_best",
@@ -241,12 +282,20 @@ PAPER = Paper(
         ),
         Experiment(
             "f2",
-            "The same of three tanh layers of 16.",
+            "The same of three tanh layers of 16, where theirs needs many chains: yacht 3.31, "
+            "one chain .15.",
             f2,
-            small=Grid([{"set": "sinusoidal", "chains": 4, "steps": 500}], 1),
+            small=Grid([{"set": s, "chains": 8, "steps": 1500} for s in DEEP], 1),
             full=Grid([{"set": s, "chains": 8, "steps": 3000} for s in DEEP], 1),
             says=say,
             draw=draw_f2,
         ),
     ],
+    notes="""
+Their split, prior and noise; LPPD in the unit of theirs, whose targets were standardised by all
+rows. One layer: NUTS from draws of the prior, 300 of warm-up and 16 draws a chain, where theirs are
+longer and 1,274. Three layers: microcanonical Langevin steps (BlackJAX) from ends of Adam with the
+noise held at .2. With the noise free, Adam ends where the network goes through every row and the
+noise is gone, and chains that begin there stay there.
+""",
 )

@@ -73,14 +73,21 @@ def best_ends(widths: Sequence[int], split: Split, seed: int, chains: int) -> We
     return {name: w[best] for name, w in ends.items()}
 
 
-def nuts(widths: Sequence[int], split: Split, seed: int, start: Weights) -> Weights:
-    """Draws ``(chain, 16, ...)`` after 300 of warm-up, trajectories of at most 63 steps."""
+def nuts(
+    widths: Sequence[int],
+    split: Split,
+    seed: int,
+    start: Weights,
+    warmup: int = 300,
+    tree_depth: int = 6,
+) -> Weights:
+    """Draws ``(chain, 16, ...)`` after so many of warm-up."""
     x, y = rows(split)
     chains = len(start["log noise"])
-    kernel = NUTS(potential_fn=lambda w: -log_joint(widths, w, x, y), max_tree_depth=6)
+    kernel = NUTS(potential_fn=lambda w: -log_joint(widths, w, x, y), max_tree_depth=tree_depth)
     mcmc = MCMC(
         kernel,
-        num_warmup=300,
+        num_warmup=warmup,
         num_samples=16,
         num_chains=chains,
         chain_method="vectorized",

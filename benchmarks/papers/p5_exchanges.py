@@ -71,8 +71,8 @@ def say_chains(rows: Rows) -> Verdict:
     got = "within a chain, between chains, random: " + "; ".join(told)
     why = (
         "Between chains they are random orders. Within one they are few where units are told apart "
-        "(few units, wide prior); where not, a single chain goes through the orders by itself, and "
-        "the number says so."
+        "(few units, wide prior); where not, draws of a single chain need as many as draws of "
+        "two, and the number says so."
     )
     return Verdict(got, "met" if all(apart) else "partly" if any(apart) else "not met", why)
 

@@ -73,9 +73,13 @@ def says(rows: Rows) -> Verdict:
             holds.append(named(setting))
     if holds:
         return Verdict("; ".join(told), "partly", f"As good as by size at {'; '.join(holds)}.")
+    random = [float(rows.of(**s).mean("half pruned, at random")) for s in rows.settings()]
+    by_sd = [float(rows.of(**s).mean("half pruned, HMC's sd")) for s in rows.settings()]
+    worse = sum(a < b for a, b in zip(by_sd, random, strict=True))
     why = (
-        "At none of these: the deviation alone takes weights that matter, as these are the large "
-        "ones and large weights are the least certain. Over the weight it is a good rule."
+        f"At none of these; in {worse} of {len(by_sd)} it is worse than at random. Deviations "
+        "over the prior's do not mend it, so the layers' scales are not the reason; over "
+        "the deviation the weight itself is as good a rule as its size."
     )
     return Verdict("; ".join(told), "not met", why)
 

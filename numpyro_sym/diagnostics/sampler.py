@@ -13,6 +13,8 @@ from .arviz.groups import get_group, group_names
 
 #: Functions of the draws that no relabelling changes, under ArviZ's names and NumPyro's.
 ENERGIES = ("lp", "potential_energy", "energy", "log_joint")
+#: What PyMC's files have a place for, and NaN where another kind of mass matrix is adapted.
+UNFILLED = ("smallest_eigval", "largest_eigval")
 #: Below this the sampler explores energies too slowly (Betancourt 2016).
 LEAST_BFMI = 0.3
 #: Groups that must be of the posterior's own chains and draws.
@@ -74,7 +76,11 @@ def sampler_troubles(stats: xr.Dataset, max_tree_depth: int) -> tuple[str, ...]:
         if least < LEAST_BFMI:
             lines.append(f"energies explored too slowly: E-BFMI is {least:.2f}, below {LEAST_BFMI}")
     for name, x in stats.items():
-        if name not in ENERGIES and x.dtype.kind == "f" and not np.isfinite(x.values).all():
+        if (
+            name not in (*ENERGIES, *UNFILLED)
+            and x.dtype.kind == "f"
+            and not np.isfinite(x.values).all()
+        ):
             lines.append(f"NaN or infinite values in {name} of sample_stats")
     return tuple(lines)
 

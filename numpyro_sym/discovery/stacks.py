@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from ..models import ModelView, Trial
 from ..models.view import Densities, Point, run_program
 from ..symmetry import Symmetry, SymmetryError, Units
 from ..symmetry.stacks import Stacks, stacked, stacked_shapes, unstacked
+from .alike import families_alike
 
 _NUMBER = re.compile(r"\d+")
 #: What is left between the parts of a name without its number.
@@ -31,7 +33,7 @@ def with_stacks(
     """A symmetry and, beside it, units that have a site each: ``mu1``, ``mu2``, ...
 
     Sites of one shape whose names differ by a number are read as one array; with them all others
-    that are numbered alike.
+    that are numbered alike. Then those that :func:`families_alike` finds.
 
     :param view: the model.
     :param found: its symmetry; sites that it moves are left alone.
@@ -41,7 +43,9 @@ def with_stacks(
     moved = {name for u in found for name in (*u.site_names, *u.values)}
     units, notes = list(found.units), list(found.notes)
     caveats, taken = dict(found.caveats), set(found.caveats)
-    for stacks in _families(view.shapes, moved):
+    numbered = list(_families(view.shapes, moved))
+    # The others pass a first look; what numbers tell apart is told of if it does not.
+    for stacks in chain(numbered, families_alike(trial, moved)):
         listed = ", ".join(f"{array} = ({' '.join(sites)})" for array, sites in stacks.items())
         whole = _in_stacks(view, stacks)
         try:
@@ -59,7 +63,7 @@ def with_stacks(
         for u in new:
             moved |= {*u.site_names}
             notes.append(f"{u.name}: its units have a site each, {u.describe_axes()}.")
-        if not new:
+        if not new and stacks in numbered:
             notes.append(f"{listed}: not found to be exchangeable, one site for another.")
         units += new
         taken |= {u.name for u in new}

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import biject_to
-from numpyro.infer.autoguide import AutoDiagonalNormal, AutoNormal
+from numpyro.infer.autoguide import AutoDelta, AutoDiagonalNormal, AutoNormal
 
 from ..alignment import GaussianAlignment, align_gaussians, wasserstein_geodesic
 from ..symmetry import Symmetry, SymmetryError, kinds
@@ -67,7 +67,8 @@ def align_guides(
     site is refused.
 
     :param guide0: ``AutoNormal``, ``AutoDiagonalNormal``, ``AutoMultivariateNormal``,
-        ``AutoLowRankMultivariateNormal``, or one of these symmetrised: its component.
+        ``AutoLowRankMultivariateNormal``, ``AutoLaplaceApproximation``, or one of these
+        symmetrised: its component.
     :param params0: its parameters, as ``SVI.get_params`` gives them.
     :param guide1: another of the same model; it may be the same guide.
     :param params1: its parameters.
@@ -117,12 +118,17 @@ class _Reading:
         self.guide = guide.base_guide if isinstance(guide, AutoSymmetrized) else guide
         kind = type(self.guide).__name__
         self.is_full = isinstance(self.guide, FULL)
+        if isinstance(self.guide, AutoDelta):
+            raise SymmetryError(
+                "align_guides: AutoDelta is a point and no Gaussian. Align the points: "
+                "numpyro_sym.align(guide.median(params1), guide.median(params0), sym)."
+            )
         if not self.is_full and not isinstance(self.guide, AutoNormal | AutoDiagonalNormal):
             raise SymmetryError(
                 f"align_guides: {kind} is no Gaussian whose parameters can be moved; expected "
                 "AutoNormal, AutoDiagonalNormal, AutoMultivariateNormal, "
-                "AutoLowRankMultivariateNormal, or one of these symmetrised. Draws of any guide "
-                "can be aligned by numpyro_sym.align."
+                "AutoLowRankMultivariateNormal, AutoLaplaceApproximation, or one of these "
+                "symmetrised. Draws of any guide can be aligned by numpyro_sym.align."
             )
         if self.guide.prototype_trace is None:
             raise SymmetryError(

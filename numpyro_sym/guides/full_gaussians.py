@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from numpyro.infer.autoguide import AutoLowRankMultivariateNormal, AutoMultivariateNormal
+from numpyro.infer.autoguide import (
+    AutoLaplaceApproximation,
+    AutoLowRankMultivariateNormal,
+    AutoMultivariateNormal,
+)
 
 from ..alignment import (
     FullGaussianAlignment,
@@ -17,7 +21,7 @@ from ..alignment import (
 from ..symmetry import Element, Symmetry, SymmetryError
 
 #: Guides that are Gaussian over all unconstrained values together.
-FULL = (AutoMultivariateNormal, AutoLowRankMultivariateNormal)
+FULL = (AutoMultivariateNormal, AutoLowRankMultivariateNormal, AutoLaplaceApproximation)
 
 
 class FullGuideAlignment(NamedTuple):
@@ -83,6 +87,9 @@ def _moments(guide: Any, params: Mapping[str, Any]) -> tuple[dict[str, np.ndarra
     if isinstance(guide, AutoMultivariateNormal):
         root = _param(guide, params, "scale_tril")
         covariance = root @ root.T
+    elif isinstance(guide, AutoLaplaceApproximation):
+        # Of the model's own curvature there.
+        covariance = np.asarray(guide.get_posterior(dict(params)).covariance_matrix, float)
     else:
         scale = _param(guide, params, "scale")
         root = scale[:, None] * _param(guide, params, "cov_factor")
@@ -108,6 +115,9 @@ def _moved(
         came_from[np.ravel(numbers[name]).astype(int) - 1] = np.ravel(x)
     order, sign = np.abs(came_from).astype(int) - 1, np.sign(came_from)
     out = {"loc": sign * _param(guide, params, "loc")[order]}
+    if isinstance(guide, AutoLaplaceApproximation):
+        # The curvature goes along: the model has the symmetry.
+        return {f"{guide.prefix}_loc": jnp.asarray(out["loc"], jnp.result_type(float))}
     if isinstance(guide, AutoMultivariateNormal):
         root = sign[:, None] * _param(guide, params, "scale_tril")[order]
         # Triangular again, with a positive diagonal.

@@ -107,6 +107,7 @@ class ReferenceSetReparam(SitewiseReparam):
         part = Symmetry(units)
         keys = {u.name: self.keys[u.name] for u in unordered if u.name in self.keys}
         try:
+            part.check_shapes({name: np.shape(value)})
             steps = section_of_arrays(part, {name: np.shape(value)}, keys).steps
         except SymmetryError as error:
             raise SymmetryError(

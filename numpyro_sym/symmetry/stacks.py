@@ -54,7 +54,7 @@ def stacked(stacks: Stacks, sites: Mapping[str, Array], lead: int = 0) -> dict[s
     :param sites: site name -> array of shape ``(*sample, *site)``; stacks of which none is there
         are left out.
     :param lead: how many leading sample dimensions there are.
-    :raises SymmetryError: where a part of a stack is missing, or shapes differ.
+    :raises SymmetryError: where a part of a stack is missing, or shapes or types differ.
     """
     out = dict(sites)
     for array, names in stacks.items():
@@ -64,6 +64,7 @@ def stacked(stacks: Stacks, sites: Mapping[str, Array], lead: int = 0) -> dict[s
         shapes = {name: tuple(getattr(sites[name], "shape", ())) for name in there}
         _refuse_incomplete(array, names, shapes, is_taken=array in sites)
         parts = [out.pop(name) for name in names]
+        _refuse_unlike(names, parts, lead)
         # Arrays of dask are stacked by NumPy's function, lazily.
         xp = np if any(hasattr(part, "dask") for part in parts) else namespace(*parts)
         out[array] = xp.stack(parts, lead)
@@ -104,6 +105,25 @@ def stacked_shapes(
         shape = tuple(next(iter(there.values())))
         out[array] = (*shape[:lead], len(names), *shape[lead:])
     return out
+
+
+def _refuse_unlike(names: Sequence[str], parts: Sequence[Array], lead: int) -> None:
+    """Raise unless the arrays of a stack have one type and all sample dimensions: as one array they
+    would all be of the widest.
+    """
+    types = {
+        name: str(x.dtype) for name, x in zip(names, parts, strict=True) if hasattr(x, "dtype")
+    }
+    if len(set(types.values())) > 1:
+        raise SymmetryError(
+            f"The sites {', '.join(names)} are the entries of one array (stacked), and must have "
+            f"one type; got {types}."
+        )
+    if np.ndim(parts[0]) < lead:
+        raise SymmetryError(
+            f"Site {names[0]!r} has shape {np.shape(parts[0])}; expected {lead} leading sample "
+            "dimensions."
+        )
 
 
 def _refuse_incomplete(

@@ -42,6 +42,7 @@ LIMIT = 20.0
 _RESULT = "a result that the library makes"
 _INSIDE = "for those who extend the library"
 _WORD = "takes no arguments, or is a type"
+_STATES = "needs a state of BlackJAX: tests/interop/test_blackjax_states.py"
 _PYMC = "needs PyMC: tests/interop/test_pymc.py"
 #: Public names that no call reaches, and why.
 NOT_REACHED = {
@@ -83,6 +84,7 @@ NOT_REACHED = {
     ),
     **dict.fromkeys(("FullGaussianAlignment", "FullGuideAlignment"), _RESULT),
     "pymc_log_density": _PYMC,
+    **dict.fromkeys(("gaussian_of_state", "state_with_gaussian"), _STATES),
     **dict.fromkeys(("act_on_axis", "namespace", "text_table"), _INSIDE),
     **dict.fromkeys(("Euclidean", "SymmetryError", "register_accessor", "Point", "SortKey"), _WORD),
 }

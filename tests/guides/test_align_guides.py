@@ -126,7 +126,7 @@ def test_only_the_standard_deviations_tell_the_units_apart():
 def test_what_cannot_be_aligned_is_refused():
     guide = _ready(GUIDES["normal"]())
     params = _params(guide, *_moments(0))
-    with pytest.raises(SymmetryError, match="AutoDelta is no Gaussian whose parameters"):
+    with pytest.raises(SymmetryError, match="AutoDelta is a point and no Gaussian"):
         align_guides(guide, params, autoguide.AutoDelta(model), params, SYM)
     with pytest.raises(SymmetryError, match="this AutoMultivariateNormal was never run"):
         align_guides(guide, params, autoguide.AutoMultivariateNormal(model), params, SYM)
@@ -149,3 +149,51 @@ def test_what_cannot_be_aligned_is_refused():
     tied = _ready(autoguide.AutoNormal(simplex))
     with pytest.raises(SymmetryError, match="the constraint of site 'p'"):
         align_guides(tied, {}, tied, {}, nsym.mixture(3, {"p": 0}))
+
+
+PAIR = Symmetry([Units("k", 2, axes={"mu": 0, "log_sd": 0})])
+DATA = np.random.default_rng(0).normal([-2.0, 2.0], [0.5, 1.0], size=(20, 2)).ravel()
+
+
+def pair():
+    mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
+    log_sd = numpyro.sample("log_sd", dist.Normal(0, 1).expand([2]).to_event(1))
+    each = dist.Normal(mu, jnp.exp(log_sd)).log_prob(DATA[:, None])
+    numpyro.factor("y", jax.scipy.special.logsumexp(each, 1).sum())
+
+
+@pytest.mark.slow
+def test_laplace_approximations_come_back_with_their_curvature(x64):
+    guide = _ready(autoguide.AutoLaplaceApproximation(pair))
+    at = {"mu": jnp.array([-2.0, 2.1]), "log_sd": jnp.array([-0.6, 0.1])}
+    sites = guide._unpack_latent(jnp.arange(4.0))
+    flat = np.zeros(4)
+    for name, places in sites.items():
+        flat[np.asarray(places, int)] = at[name]
+    params = {"auto_loc": jnp.asarray(flat)}
+    swapped = {"auto_loc": jnp.asarray(flat[[1, 0, 3, 2]])}
+    found = align_guides(guide, params, guide, swapped, PAIR)
+    np.testing.assert_allclose(found.params["auto_loc"], params["auto_loc"])
+    assert found.gaussian.distance < 1e-5 < found.gaussian.distance_before
+    # What was moved is the curvature that the guide itself finds at the moved point.
+    own = guide.get_posterior(found.params).covariance_matrix
+    np.testing.assert_allclose(found.gaussian.covariance, own, rtol=1e-6, atol=1e-9)
+
+
+OTHERS = {
+    "AutoDelta": (autoguide.AutoDelta, "AutoDelta is a point .*guide.median"),
+    "AutoIAFNormal": (autoguide.AutoIAFNormal, "AutoIAFNormal is no Gaussian .*Draws of any"),
+    "AutoBNAFNormal": (autoguide.AutoBNAFNormal, "AutoBNAFNormal is no Gaussian .*Draws of any"),
+    "AutoDAIS": (autoguide.AutoDAIS, "AutoDAIS is no Gaussian .*Draws of any"),
+    "AutoGuideList": (autoguide.AutoGuideList, "AutoGuideList is no Gaussian .*Draws of any"),
+    "a kernel": (numpyro.infer.NUTS, "NUTS is no Gaussian"),
+    "a class": (lambda model: autoguide.AutoNormal, "no Gaussian|never run|is no"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_guides_are_refused_with_what_to_do(kind):
+    make, told = OTHERS[kind]
+    normal = GUIDES["normal"]()
+    with pytest.raises(SymmetryError, match=told):
+        align_guides(make(model), {}, normal, {}, SYM)

@@ -205,6 +205,81 @@ def test_what_tells_sites_apart_is_not_found():
     assert "mu = (mu0 mu1 mu2): not found to be exchangeable" in found.explain()
 
 
+def named(means, deviations=None, scales=(5.0, 5.0, 5.0), weights=None, shares=(1.0, 1.0, 1.0)):
+    """A mixture with a site for each component, of any names."""
+
+    def model(y):
+        mu = [
+            numpyro.sample(name, dist.Normal(0, scale))
+            for name, scale in zip(means, scales, strict=False)
+        ]
+        sd = [numpyro.sample(name, dist.HalfNormal(1)) for name in deviations or ()] or [1.0] * 3
+        w = jnp.array(shares)[: len(mu)]
+        if weights:
+            w = numpyro.sample(weights, dist.Dirichlet(jnp.ones(len(mu))))
+        each = [
+            dist.Normal(m, s).log_prob(y) + jnp.log(w[i])
+            for i, (m, s) in enumerate(zip(mu, sd, strict=False))
+        ]
+        numpyro.factor("y", jax.scipy.special.logsumexp(jnp.stack(each), 0).sum())
+
+    return model
+
+
+SIDES = ("mu_left", "mu_right")
+NAMED = {
+    "a word": (named(SIDES, ("sd_left", "sd_right")), {SIDES, ("sd_left", "sd_right")}),
+    "words and shares": (
+        named(("muLeft", "muRight"), ("left.sd", "right.sd"), weights="w"),
+        {("muLeft", "muRight"), ("left.sd", "right.sd")},
+    ),
+    "nothing in common": (
+        named(("alpha", "beta"), ("gamma", "delta")),
+        {("alpha", "beta"), ("gamma", "delta")},
+    ),
+    "three": (named(("low", "mid", "high"), weights="w"), {("low", "mid", "high")}),
+    "some of them": (named(("a", "b", "c"), scales=(5.0, 5.0, 1.0)), {("a", "b")}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", NAMED)
+def test_found_whatever_their_names(case):
+    model, sites = NAMED[case]
+    found = nsym.find_symmetry(model, Y)
+    (units,) = found.units
+    assert set(dict(units.stacked).values()) == sites
+    found.check(model, Y)
+
+
+NOT_ALIKE = {
+    "other priors": named(SIDES, ("sd_left", "sd_right"), scales=(5.0, 4.0)),
+    "other shares": named(SIDES, ("sd_left", "sd_right"), shares=(0.3, 0.7)),
+    "one prior, other shares": named(("alpha", "beta"), shares=(0.3, 0.7)),
+}
+
+
+@pytest.mark.parametrize("case", NOT_ALIKE)
+def test_what_is_told_apart_is_not_found_whatever_its_names(case):
+    assert not len(nsym.find_symmetry(NOT_ALIKE[case], Y))
+
+
+def test_a_first_look_compiles_nothing(monkeypatch):
+    """Slope and intercept have one shape and one prior, and are never read as an array."""
+    read = []
+    monkeypatch.setattr(
+        "numpyro_sym.discovery.stacks._in_stacks", lambda *given: read.append(given)
+    )
+
+    def line(y):
+        slope = numpyro.sample("slope", dist.Normal(0, 1))
+        intercept = numpyro.sample("intercept", dist.Normal(0, 1))
+        numpyro.sample("y", dist.Normal(slope * jnp.arange(8.0) + intercept, 1.0), obs=y)
+
+    assert not len(nsym.find_symmetry(line, Y))
+    assert not read
+
+
 def test_layers_in_a_loop_are_no_stack():
     """Two hidden layers of one shape: units of each, and no exchange of layers."""
 
@@ -277,6 +352,16 @@ REFUSED = {
             {"m": (), "n": (2,)}
         ),
         "one shape",
+    ),
+    "other types": (
+        lambda: SCATTERED.stack(
+            {**scattered(whole(), 0), "mu1": np.array(1), "mu2": np.array(2.0)}
+        ),
+        "must have one type; got .*int",
+    ),
+    "too few dimensions": (
+        lambda: SCATTERED.stack(scattered(whole(), 0), sample_ndim=1),
+        "1 leading sample",
     ),
     "the array is there, too": (
         lambda: Symmetry([Units("a", 2, stacked={"mu": ("m", "n")})]).check_shapes(

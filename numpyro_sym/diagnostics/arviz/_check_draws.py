@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,8 +20,30 @@ from .record import how_known
 
 #: What files call the log density of a draw.
 NAMES = ("lp", "log_joint", "lp__")
-#: What rounding may change, as a share of the density and in nats: of double and single precision.
-DOUBLE, SINGLE = (1e-9, 1e-7), (1e-4, 1e-3)
+
+
+class Precision(NamedTuple):
+    """What rounding may change, of a function that gives numbers of one type.
+
+    :param epsilon: of the type.
+    :param always: what is rounding in any case, a share of the density.
+    :param least: the same, in nats.
+    :param factor: how many times what was measured is rounding.
+    :param most: what that may come to, a share of the density.
+    """
+
+    epsilon: float
+    always: float
+    least: float
+    factor: float
+    most: float
+
+
+DOUBLE = Precision(float(np.finfo(np.float64).eps), 1e-9, 1e-7, 64.0, 1e-6)
+# Sixteen last bits: a sum of units in another order.
+SINGLE = Precision(float(np.finfo(np.float32).eps), 16 * 1.2e-7, 1e-6, 8.0, 1e-4)
+#: How often rounding is measured where a change asks for it.
+DISTURBED = 8
 
 
 @dataclass(frozen=True)
@@ -59,6 +81,9 @@ def check_draws(
     ``lp``, ``log_joint`` or a log likelihood: see :attr:`DrawsReport.spreads`. (Stan's ``lp__`` is
     that of unconstrained values, without constants.)
 
+    Draws are given in double precision. Where a function computes in single precision, what its
+    rounding explains is measured, at draws whose last bits are disturbed.
+
     :param data: an ArviZ object, an MCMC, or a dict of draws ``(chain, draw, *site)``.
     :param sym: the symmetry; scales are held against the function too, which is then to be the log
         likelihood.
@@ -87,16 +112,21 @@ def check_draws(
         before = [_density(log_density, row) for row in rows]
         found = []
         for u in sym:
-            worst = (0.0, DOUBLE[1])
-            for row, (density, allowed) in zip(rows, before, strict=True):
+            worst = (0.0, DOUBLE.least)
+            for row, (density, precision) in zip(rows, before, strict=True):
+                allowed = precision.least + precision.always * abs(density)
                 for _ in range(num_elements):
                     moved = act_on_sites(u, moving_element(u, rng), row)
                     change = abs(_density(log_density, moved)[0] - density)
+                    if change > allowed:
+                        measured = _rounding(log_density, row, density, precision, rng)
+                        allowed = max(allowed, min(measured, precision.most * abs(density)))
                     worst = max(worst, (change, allowed), key=lambda pair: pair[0] / pair[1])
                     if not change <= allowed:
                         raise SymmetryError(
                             f"check_draws: Units {u.name!r} ({u.describe_axes()}) are no symmetry "
-                            f"of log_density: at a draw it changes by {change:.2g} nats."
+                            f"of log_density: at a draw it changes by {change:.2g} nats, of which "
+                            f"rounding explains {allowed:.2g}."
                         )
             found.append((u.name, u.kind, "log density", *worst))
     report = CheckReport(tuple(found), len(rows), num_elements)
@@ -124,8 +154,10 @@ def _evenly(
     return rows, where
 
 
-def _density(log_density: Callable[..., Any], row: dict[str, np.ndarray]) -> tuple[float, float]:
-    """The density of a draw, and how much of it rounding may change."""
+def _density(
+    log_density: Callable[..., Any], row: dict[str, np.ndarray]
+) -> tuple[float, Precision]:
+    """The density of a draw, and in which precision it is told."""
     try:
         value = log_density(row)
         number = float(value)
@@ -139,8 +171,29 @@ def _density(log_density: Callable[..., Any], row: dict[str, np.ndarray]) -> tup
             f"check_draws: log_density gives {describe(value)} at a draw; expected a finite number."
         )
     is_single = getattr(value, "dtype", np.dtype(float)) != np.float64
-    share, least = SINGLE if is_single else DOUBLE
-    return number, least + share * abs(number)
+    return number, SINGLE if is_single else DOUBLE
+
+
+def _rounding(
+    log_density: Callable[..., Any],
+    row: dict[str, np.ndarray],
+    density: float,
+    precision: Precision,
+    rng: np.random.Generator,
+) -> float:
+    """What rounding explains at a draw: some times the change where its last bits are disturbed."""
+    largest = 0.0
+    for _ in range(DISTURBED):
+        other = {}
+        for name, x in row.items():
+            if np.issubdtype(x.dtype, np.floating):
+                x = x * (1 + precision.epsilon * rng.choice([-1.0, 1.0], x.shape))
+            other[name] = x
+        try:
+            largest = max(largest, abs(_density(log_density, other)[0] - density))
+        except SymmetryError:  # a last bit outside of the support
+            continue
+    return precision.factor * largest
 
 
 def _spreads(data: Any, where: np.ndarray, densities: list[float]) -> dict[str, float]:

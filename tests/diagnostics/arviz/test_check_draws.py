@@ -46,6 +46,50 @@ def test_a_small_difference_is_seen():
         check_draws(DRAWS, COMPONENT, lambda at: in_numpy(at) + 1e-5 * at["mu"][0])
 
 
+MANY = RNG.normal([-2.0, 0.0, 2.0], 1.0, (2000, 3)).ravel().astype(np.float32)
+
+
+def in_single(at):
+    """A density of about -1e4, in single precision whatever comes."""
+    mu, w = (jnp.asarray(at[name], jnp.float32) for name in ("mu", "w"))
+    each = -0.5 * (MANY[:, None] - mu) ** 2 + jnp.log(w)
+    return jax.scipy.special.logsumexp(each, 1).sum() - 0.1 * jnp.sum(mu**2)
+
+
+def test_rounding_in_single_precision_is_told_from_a_change():
+    size = abs(float(in_single({"mu": MU[0, 0], "w": W[0, 0]})))
+    assert 5e3 < size < 5e4
+    assert in_single({"mu": MU[0, 0], "w": W[0, 0]}).dtype == np.float32
+    found = check_draws(DRAWS, COMPONENT, in_single, num_draws=40, num_elements=5)
+    assert all(allowed < 0.3 for *_, allowed in found.report.rows)
+    for nats in (0.3, 0.1):  # 1e-4 of the density would be a nat
+
+        def wrong(at, nats=nats):
+            return in_single(at) + jnp.float32(nats) * (at["mu"][0] > at["mu"][1])
+
+        with pytest.raises(SymmetryError, match="no symmetry of log_density"):
+            check_draws(DRAWS, COMPONENT, wrong)
+
+
+def test_ill_conditioned_densities_pass_in_double_precision():
+    """A Gaussian process whose covariance is all but singular: a change of 1e-7 of its density is
+    rounding, and more is none.
+    """
+    draws = {"mu": RNG.normal(size=(2, 40, 6))}
+    sym = nsym.mixture(6, {"mu": 0})
+
+    def density(at):
+        x = at["mu"]
+        covariance = np.exp(-((x[:, None] - x) ** 2) / 18) + 1e-10 * np.eye(6)
+        return -50.0 * x @ np.linalg.solve(covariance, x)
+
+    found = check_draws(draws, sym, density)
+    (row,) = found.report.rows
+    assert row[-1] > 1e-6  # measured: more than is rounding in any case
+    with pytest.raises(SymmetryError, match="no symmetry"):
+        check_draws(draws, sym, lambda at: density(at) * (1 + 1e-4 * at["mu"][0]))
+
+
 def test_the_file_tells_whether_it_is_its_density():
     lp = np.array(
         [
