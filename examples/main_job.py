@@ -1,4 +1,4 @@
-"""The three flows on real data: diabetes (scikit-learn's) and a one-dimensional sine.
+"""The three flows on real data (scikit-learn's diabetes and iris), and on a sine for the picture.
 
 1. SVI with AutoNormal and with AutoSymmetrizedNormal: both ELBOs, both test LPPDs.
 2. FoldedNUTS, and the same chains as plain NUTS draws them.
@@ -17,7 +17,7 @@ import numpyro.distributions as dist
 from jax.scipy.special import logsumexp
 from numpyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, log_likelihood
 from numpyro.infer.autoguide import AutoNormal
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, load_iris
 
 import numpyro_sym as nsym
 from numpyro_sym.symmetry import text_table
@@ -28,14 +28,14 @@ import arviz as az  # noqa: E402
 WEIGHTS = ("w1", "b1", "w2")
 
 
-def network(x, y=None, width=5, scale=1.0, noise=None):
+def network(x, y=None, width=5, noise=None):
     """One hidden layer of tanh units; the noise is latent unless it is given."""
 
-    def normal(name, *shape, sd=1.0):
-        return numpyro.sample(name, dist.Normal(0, sd).expand(shape).to_event(len(shape)))
+    def normal(name, *shape):
+        return numpyro.sample(name, dist.Normal(0, 1).expand(shape).to_event(len(shape)))
 
-    hidden = jnp.tanh(x @ normal("w1", x.shape[1], width, sd=scale) + normal("b1", width, sd=scale))
-    f = numpyro.deterministic("f", hidden @ normal("w2", width, sd=scale))
+    hidden = jnp.tanh(x @ normal("w1", x.shape[1], width) + normal("b1", width))
+    f = numpyro.deterministic("f", hidden @ normal("w2", width))
     if noise is None:
         noise = numpyro.sample("noise", dist.HalfNormal(1.0))
     with numpyro.plate("rows", len(x)):
@@ -56,7 +56,16 @@ def diabetes():
     return (x[train], y[train]), (x[test], y[test])
 
 
+def iris():
+    """150 flowers: the length of the petals, from their width and the two of the sepals."""
+    measured = load_iris().data
+    measured = np.asarray((measured - measured.mean(0)) / measured.std(0), np.float32)
+    petal_length = 2
+    return np.delete(measured, petal_length, axis=1), measured[:, petal_length]
+
+
 def sine():
+    """100 points, one input: what the network makes of it can be drawn."""
     rng = np.random.default_rng(0)
     x = np.sort(rng.uniform(-3, 3, 100)).astype(np.float32)[:, None]
     return x, (np.sin(1.5 * x[:, 0]) + 0.1 * rng.normal(size=100)).astype(np.float32)
@@ -87,24 +96,24 @@ def guides(steps, progress_bar):
     print("\n" + text_table(["guide", "ELBO", "test LPPD"], rows))
 
 
-def chains(x, y, draws, progress_bar, label, max_tree_depth, **kwargs):
+def chains(x, y, draws, progress_bar, label, width, **kwargs):
     """FoldedNUTS, and plain NUTS: the same chains from the same key, not folded."""
-    sym = symmetry(5)
+    sym = symmetry(width)
     runs = []
     for kernel in (
-        NUTS(network, max_tree_depth=max_tree_depth),
-        nsym.FoldedNUTS(network, sym, max_tree_depth=max_tree_depth),
+        NUTS(network, max_tree_depth=7),
+        nsym.FoldedNUTS(network, sym, max_tree_depth=7),
     ):
         print(f"\n{type(kernel).__name__}, {label}, 4 chains")
         mcmc = MCMC(
             kernel,
-            num_warmup=draws,
+            num_warmup=500,
             num_samples=draws,
             num_chains=4,
             chain_method="vectorized",
             progress_bar=progress_bar,
         )
-        mcmc.run(jax.random.key(1), x, y, **kwargs)
+        mcmc.run(jax.random.key(1), x, y, width=width, **kwargs)
         data = az.from_numpyro(mcmc, log_likelihood=True)
         print(nsym.diagnose(data, sym))
         runs.append((mcmc, data))
@@ -127,7 +136,7 @@ def picture(path, mcmc, raw, aligned, x, y):
     left.set_ylim(low, high + 0.15 * (high - low))
     grid = np.linspace(x.min() - 0.5, x.max() + 0.5, 200, dtype=np.float32)[:, None]
     draws = {name: v for name, v in mcmc.get_samples().items() if name in WEIGHTS}
-    y_grid = Predictive(network, draws)(jax.random.key(3), grid, noise=0.1)["y"]
+    y_grid = Predictive(network, draws)(jax.random.key(3), grid, width=3, noise=0.1)["y"]
     low, median, high = np.quantile(y_grid, [0.05, 0.5, 0.95], axis=0)
     right.fill_between(grid[:, 0], low, high, alpha=0.3, lw=0, label="90% band")
     right.plot(grid[:, 0], median, label="median")
@@ -143,17 +152,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default="numpyro_sym.png", help="where the picture goes")
     parser.add_argument("--steps", type=int, default=6000, help="SVI steps")
-    parser.add_argument(
-        "--draws", type=int, default=300, help="warm-up and posterior draws a chain"
-    )
+    parser.add_argument("--draws", type=int, default=800, help="posterior draws a chain")
     parser.add_argument("--no-progress", action="store_true", help="no progress bars")
     options = parser.parse_args()
     bars = not options.no_progress
     guides(options.steps, bars)
-    train, _ = diabetes()
-    chains(*train, options.draws, bars, "diabetes", 8)
+    chains(*iris(), options.draws, bars, "iris", width=2)
     x, y = sine()
-    mcmc, raw, aligned = chains(x, y, options.draws, bars, "sine", 10, noise=0.1)
+    mcmc, raw, aligned = chains(x, y, options.draws, bars, "sine", width=3, noise=0.1)
     picture(options.output, mcmc, raw, aligned, x, y)
 
 

@@ -1,6 +1,7 @@
 """Symmetries of NumPyro models: guides, NUTS and diagnostics that know about them."""
 
 import importlib as _importlib
+import importlib.metadata as _metadata
 import typing as _typing
 
 from ._when_imported import when_imported as _when_imported
@@ -37,6 +38,8 @@ if _typing.TYPE_CHECKING:
     from .diagnostics import diagnose as diagnose
     from .diagnostics import loss_barrier as loss_barrier
     from .diagnostics import rebasin as rebasin
+
+__version__ = _metadata.version("numpyro_sym")
 
 #: Names of the layer that needs xarray and scipy.stats: imported when one is first asked for.
 _OF_DIAGNOSTICS = {

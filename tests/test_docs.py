@@ -15,6 +15,7 @@ LONG = {
     "arviz",
     "extending",
     "guides",
+    "index",
     "mcmc",
     "mixtures",
     "samplers",

@@ -75,8 +75,12 @@ def say_networks(rows: Rows) -> Verdict:
         told.append(f"{name}: {raw} falls to {aligned}")
         if float(own.mean("barrier, means")) <= NEARLY_ZERO:
             nearly.append(name)
-    least = min(s["steps"] for s in rows.settings())
-    why = f"Trained for {least} steps at the least: short."
+    conv = [s for s in rows.settings() if isinstance(s["layers"], str)]
+    widest, longest = (max((s[of] for s in conv), default=0) for of in ("width", "steps"))
+    why = (
+        f"At most {widest} channels and {longest} steps here: whether width mends it as in one "
+        "layer, the full size is to tell."
+    )
     return Verdict("; ".join(told) + " (nats an image)", "partly" if nearly else "not met", why)
 
 

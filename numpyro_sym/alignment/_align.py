@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry import Element, Symmetry, SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from .engine.matching import match
 from .engine.moves import act_on_draws
@@ -71,6 +71,9 @@ class Alignment(NamedTuple):
     exact: Any
     starts: Any
     reference: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def align(

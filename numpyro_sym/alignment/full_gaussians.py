@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry import Element, Symmetry, SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
 from .gaussians import align_gaussians
@@ -55,6 +55,9 @@ class FullGaussianAlignment(NamedTuple):
     distance: float
     distance_before: float
     exact: bool
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def align_full_gaussians(

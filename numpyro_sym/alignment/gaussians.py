@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..symmetry import Element, Symmetry, SymmetryError, kinds, namespace
+from ..symmetry import Element, Symmetry, SymmetryError, kinds, namespace, short_repr
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
 from ._align import aligned
@@ -37,6 +37,9 @@ class GaussianAlignment(NamedTuple):
     distance_before: Any
     gap: Any
     exact: Any
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def align_gaussians(

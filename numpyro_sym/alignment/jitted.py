@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..symmetry import Element, Symmetry, SymmetryError, kinds
+from ..symmetry import Element, Symmetry, SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments, describe
 from ..symmetry.symmetry import on_opened_arrays
 from .engine.nearest_step import parts, settled
@@ -33,6 +33,9 @@ class JitAlignment(NamedTuple):
     elements: Elements
     distance: jax.Array
     distance_before: jax.Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def align_in_jit(

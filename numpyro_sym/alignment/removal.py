@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from .engine.assignment import assign
 from .engine.moves import act_on_draws
@@ -29,6 +29,9 @@ class Removed(NamedTuple):
 
     sites: dict[str, Any]
     elements: dict[str, Element]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def remove_symmetry(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..symmetry import SymmetryError, factor_model, kinds
+from ..symmetry import SymmetryError, factor_model, kinds, short_repr
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
 from ._align import aligned
@@ -33,6 +33,9 @@ class Rotated(NamedTuple):
     distance: np.ndarray
     reference: np.ndarray
     settled: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def varimax(

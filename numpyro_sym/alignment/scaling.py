@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from .engine.moves import act_on_draws
 from .engine.starts import unmoved
@@ -31,6 +31,9 @@ class Rescaled(NamedTuple):
 
     sites: dict[str, Any]
     elements: dict[str, Element]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def minimum_mass(

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..discovery.motions import told_of_motions
-from ..symmetry import Symmetry, kinds, text_table
+from ..symmetry import Symmetry, Table, Tabular, kinds
 from ..symmetry.arguments import check_arguments
 from .ambiguity import doubt
 from .arviz._rebasin import Reference, rebasin
@@ -43,7 +43,7 @@ _IN_PAIRS = ("rhat", "ess_bulk", "ess_tail")
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Tabular):
     """What :func:`diagnose` found; ``print`` it for a table.
 
     :param verdicts: findings in plain words, one a line.
@@ -80,7 +80,22 @@ class Diagnosis:
         tree.attrs["verdicts"] = list(self.verdicts)
         return tree
 
-    def __str__(self) -> str:
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame``, a row for each variable and invariant function, worst first.
+
+        Columns: ``rhat``, ``ess_bulk``, ``ess_tail`` and ``mcse``, each ``_raw`` and ``_aligned``;
+        of invariant functions, which nothing moves, the two are one. ``invariant`` tells them.
+        """
+        sites = self.sites.to_dataframe().rename_axis("name").assign(invariant=False)
+        functions = self.invariant.to_dataframe().rename_axis("name")
+        both = {}
+        for figure in FIGURES:
+            both[f"{figure}_raw"] = both[f"{figure}_aligned"] = functions[figure]
+        import pandas as pd
+
+        return pd.concat([sites, pd.DataFrame(both).assign(invariant=True)])
+
+    def _table(self) -> Table:
         header = ["", "R-hat raw", "aligned", "bulk ESS raw", "aligned"]
         header += ["tail ESS raw", "aligned", "MCSE aligned"]
         rows: list[list[object]] = []
@@ -100,9 +115,10 @@ class Diagnosis:
             for f in _IN_PAIRS:
                 cells += [_cell(f, row[f]), ""]
             rows.append([*cells, ""])
-        return "\n".join([*self.verdicts, "", text_table(header, rows)])
+        return Table(header, rows, above=[*self.verdicts, ""])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def diagnose(

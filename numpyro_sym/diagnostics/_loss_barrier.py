@@ -11,7 +11,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 
 from ..alignment import wasserstein_geodesic
-from ..symmetry import SymmetryError, kinds
+from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from ..symmetry.programs import of_one_draw, refuse_no_number
 
@@ -34,6 +34,9 @@ class LossBarrier(NamedTuple):
     t: np.ndarray
     loss: np.ndarray
     excess: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def loss_barrier(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..symmetry import SymmetryError, kinds
+from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
 from .arviz.groups import group_names
@@ -32,6 +32,9 @@ class MMD(NamedTuple):
 
     squared: float
     p_value: float
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def mmd(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..symmetry import SymmetryError, kinds
+from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
 from ..symmetry.programs import of_one_draw, refuse_no_number
@@ -35,6 +35,9 @@ class PruningCurve(NamedTuple):
     fraction: np.ndarray
     score: np.ndarray
     by: str
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def pruning_masks(

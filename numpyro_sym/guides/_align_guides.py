@@ -12,7 +12,7 @@ from numpyro.distributions import biject_to
 from numpyro.infer.autoguide import AutoDelta, AutoDiagonalNormal, AutoNormal
 
 from ..alignment import GaussianAlignment, align_gaussians, wasserstein_geodesic
-from ..symmetry import Symmetry, SymmetryError, kinds
+from ..symmetry import Symmetry, SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from .auto_symmetrized import AutoSymmetrized
 from .bases.coordinates import keeps
@@ -36,6 +36,9 @@ class GuideAlignment(NamedTuple):
     gaussian: GaussianAlignment
     reference_loc: Sites
     reference_scale: Sites
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def geodesic(self, t: Any) -> tuple[Sites, Sites]:
         """Means and standard deviations on the straight way from the first guide to the moved

@@ -18,7 +18,7 @@ from ..alignment import (
     align_full_gaussians,
     bures_wasserstein_geodesic,
 )
-from ..symmetry import Element, Symmetry, SymmetryError
+from ..symmetry import Element, Symmetry, SymmetryError, short_repr
 
 #: Guides that are Gaussian over all unconstrained values together.
 FULL = (AutoMultivariateNormal, AutoLowRankMultivariateNormal, AutoLaplaceApproximation)
@@ -38,6 +38,9 @@ class FullGuideAlignment(NamedTuple):
     gaussian: FullGaussianAlignment
     reference_loc: dict[str, np.ndarray]
     reference_covariance: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def geodesic(self, t: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Means and covariances on the shortest way from the first guide to the moved second.

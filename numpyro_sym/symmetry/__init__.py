@@ -10,6 +10,9 @@ from .ready_made import hmm as hmm
 from .ready_made import mixture as mixture
 from .ready_made import mlp as mlp
 from .report import CheckReport as CheckReport
+from .short import short_repr as short_repr
 from .symmetry import Symmetry as Symmetry
+from .table import Table as Table
+from .table import Tabular as Tabular
 from .table import text_table as text_table
 from .units import Units as Units

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from .short import short_repr
+
 Array = Any  # a NumPy or a JAX array
 
 
@@ -22,6 +24,9 @@ class Element(NamedTuple):
 
     permutation: Array
     factor: Array
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def for_each(self, sample_shape: tuple[int, ...]) -> Element:
         """The same element for each of some draws.

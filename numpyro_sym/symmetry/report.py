@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .table import text_table
+from .table import Table, Tabular
 
 
 @dataclass(frozen=True)
-class CheckReport:
+class CheckReport(Tabular):
     """What a check compared.
 
     :param rows: for each ``Units``: name, kind, what was held equal, and at the point where it
@@ -21,9 +21,10 @@ class CheckReport:
     num_points: int
     num_elements: int
 
-    def __str__(self) -> str:
-        table = text_table(["units", "kind", "held equal", "largest change", "rounding"], self.rows)
-        return (
-            f"{table}\nin nats, at {self.num_points} points, {self.num_elements} elements each; "
+    def _table(self) -> Table:
+        header = ("units", "kind", "held equal", "largest change", "rounding")
+        how = (
+            f"in nats, at {self.num_points} points, {self.num_elements} elements each; "
             "changes that rounding explains pass"
         )
+        return Table(header, self.rows, below=[how])

@@ -20,7 +20,7 @@ from .opening import Opened, opened
 from .products import Outers, outers_of
 from .report import CheckReport
 from .stacks import stacked, stacked_shapes, unstacked, why_not_stacked
-from .table import text_table
+from .table import Table, Tabular
 from .units import Units
 from .validity import check_element, check_labels
 
@@ -30,7 +30,7 @@ Sites = Mapping[str, Array]
 
 @jax.tree_util.register_static
 @dataclass(frozen=True, init=False, repr=False)
-class Symmetry:
+class Symmetry(Tabular):
     """What leaves a model as it is: permutations, signs or scales of its units.
 
     A value: hashable, compared by content, picklable, static under ``jax.jit``. Group elements
@@ -255,13 +255,15 @@ class Symmetry:
         return len(self.units)
 
     def __str__(self) -> str:
-        if not self.units:
-            return "no symmetry"
+        return super().__str__() if self.units else "no symmetry"
+
+    def _table(self) -> Table:
         rows = []
         for u in self.units:
             size = u.describe_size() if u.batch else u.n
             rows.append([u.name, size, u.kind, _short(u), u.describe_axes()])
-        return text_table(["units", "n", "kind", "order", "acts on"], rows)
+        none = [] if self.units else ["no symmetry"]
+        return Table(("units", "n", "kind", "order", "acts on"), rows, above=none)
 
     def __repr__(self) -> str:
         return f"Symmetry({list(self.units)!r})"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from alignment_cases import CASES, FINITE, LINEAR, brute_force, distance, draws, elements
 
-from numpyro_sym import Axis, Element, Symmetry, SymmetryError, Units, mlp
+from numpyro_sym import Axis, Element, Symmetry, SymmetryError, Units, mixture, mlp
 from numpyro_sym.alignment import align
 
 
@@ -350,3 +350,15 @@ def test_what_does_not_fit_is_refused():
     cubic = Symmetry([Units("u", 4, axes={"b1": Axis(0, power=3)}, kind="scaled")])
     with pytest.raises(SymmetryError, match="powers -1, 0 and 1"):
         align(sites, reference, cubic)
+
+
+@pytest.mark.parametrize("reference", ["first", "mean"])
+def test_a_site_without_entries_comes_back(reference):
+    draws = {"none": np.zeros((5, 2, 0)), "mu": np.random.default_rng(0).normal(size=(5, 2))}
+    sym = mixture(2, {"none": 0, "mu": 0})
+    found = align(draws, reference, sym)
+    assert found.sites["none"].shape == (5, 2, 0)
+    alone = align({"mu": draws["mu"]}, reference, mixture(2, {"mu": 0}))
+    np.testing.assert_array_equal(found.sites["mu"], alone.sites["mu"])
+    empty = align({"none": draws["none"]}, reference, mixture(2, {"none": 0}))
+    assert not empty.distance.any()

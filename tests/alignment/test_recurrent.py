@@ -55,6 +55,7 @@ def test_hidden_markov_models_reach_the_optimum(noise):
     assert (r.distance <= r.distance_before).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [None, 0.5])
 def test_recurrent_networks_reach_the_optimum(noise):
     sites, reference = _draws(RNN, 50, noise, 1)

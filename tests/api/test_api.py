@@ -85,7 +85,9 @@ NOT_REACHED = {
     **dict.fromkeys(("FullGaussianAlignment", "FullGuideAlignment"), _RESULT),
     "pymc_log_density": _PYMC,
     **dict.fromkeys(("gaussian_of_state", "state_with_gaussian"), _STATES),
-    **dict.fromkeys(("act_on_axis", "namespace", "text_table"), _INSIDE),
+    **dict.fromkeys(
+        ("act_on_axis", "namespace", "short_repr", "text_table", "Table", "Tabular"), _INSIDE
+    ),
     **dict.fromkeys(("Euclidean", "SymmetryError", "register_accessor", "Point", "SortKey"), _WORD),
 }
 

@@ -36,6 +36,7 @@ def test_draws_keep_their_scales(groups):
     assert told["scales"] == "left as they are"
 
 
+@pytest.mark.slow
 def test_asked_for_by_name(groups):
     data = arviz(groups)
     out = nsym.rebasin(data, RELU, scales=["hidden"])
@@ -77,6 +78,7 @@ def test_a_scale_has_a_row_of_its_own(groups, scales):
     assert row["rhat_raw"] == pytest.approx(float(by_hand))
 
 
+@pytest.mark.slow
 def test_a_scale_that_does_not_mix_is_never_hidden_by_moving_it(groups):
     rescale(groups, np.array([1.0, 1.0, 3.0, 3.0])[:, None, None] * np.ones((4, 1000, 4)))
     for scales in ((), ("hidden",)):

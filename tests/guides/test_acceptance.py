@@ -32,6 +32,7 @@ def two_coins(heads, tosses):
     numpyro.factor("heads", jnp.logaddexp(*either))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "elbo", ["trace", *(pytest.param(e, marks=pytest.mark.slow) for e in list(ELBOS)[1:])]
 )

@@ -109,6 +109,7 @@ def log_density(base, params, sites):
     return sum(s["fn"].log_prob(s["value"]).sum() for s in trace.values() if s["type"] == "sample")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n == "iaf" else n for n in BASES]
 )
@@ -454,6 +455,7 @@ def without_arguments():
     return by_hand()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -483,6 +485,7 @@ def test_information_is_compiled_once(name, rng_key):
     assert told(params, rng_key, 9)[1] == 1
 
 
+@pytest.mark.slow
 def test_information_of_other_arguments_is_another(rng_key):
     """A guide's data changed in place: nothing of the first call is left in the second."""
 

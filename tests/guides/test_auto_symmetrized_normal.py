@@ -284,6 +284,7 @@ def test_parameters_have_autonormals_names_and_start(fitted):
     assert fitted[2].losses[-100:].mean() < fitted[2].losses[:100].mean() - 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elbo", ELBOS)
 @pytest.mark.parametrize(
     "precision", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["float32", "float64"]

@@ -491,6 +491,7 @@ def batched(x, y=None):
     numpyro.sample("y", dist.Normal(jnp.tanh(x[:, None] * w) @ v, 0.5).to_event(1), obs=y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("low_rank", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_batched_guides_have_medians_and_quantiles(low_rank):
     kind = (
@@ -515,6 +516,7 @@ def test_a_model_with_sites_hidden():
     assert np.isfinite(result.losses).all()
 
 
+@pytest.mark.slow
 def test_parts_of_a_list_outside_the_symmetry_may_be_of_any_kind():
     guide = autoguide.AutoGuideList(network)
     guide.append(autoguide.AutoNormal(handlers.block(network, hide=["noise", "mean"])))

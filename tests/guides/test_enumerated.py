@@ -36,6 +36,7 @@ def without_labels(model):
     return handlers.block(model, hide=["z"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hide", [as_it_is, pytest.param(without_labels, marks=pytest.mark.slow)])
 def test_the_guide_is_that_of_the_sum_written_out(by_hand, hide):
     """Whether or not the discrete sites are hidden from the guide, as NumPyro asks for its own."""

@@ -31,6 +31,7 @@ def mlp_apply(state, x):
 X = np.random.default_rng(5).normal(size=(6, 4))
 
 
+@pytest.mark.slow
 def test_networks_are_merged_and_averaged():
     first, second = mlp_state(0), mlp_state(0)
     found = nsym.find_symmetry(LogDensity.of_function(mlp_apply, first, X))

@@ -54,6 +54,7 @@ def in_its_set(name, x):
     return bool((np.diff(x) < 0).any()) if name == "permuted" else bool((np.diff(x) >= 0).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chain_method", ["vectorized", pytest.param("sequential", marks=pytest.mark.slow)]
 )
@@ -68,6 +69,7 @@ def test_chain_methods(name, chain_method):
     np.testing.assert_array_equal(draws["smallest"], draws["x"][..., 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [n if n == "draws" else pytest.param(n, marks=pytest.mark.slow) for n in KERNELS]
 )

@@ -28,6 +28,7 @@ def rhat(draws, name, method="rank"):
 WEIGHTS = ("w1", "b1", "w2")
 
 
+@pytest.mark.slow
 def test_positive_control(sine_nuts, sine_folded):
     """The chains differ by order and signs only: weights look hopeless, folded ones agree."""
     # Rank-normalised R-hat sees the order of draws, not how far apart they lie: the classic one
@@ -37,6 +38,7 @@ def test_positive_control(sine_nuts, sine_folded):
     assert rhat(sine_folded.draws, "f") <= 1.02
 
 
+@pytest.mark.slow
 def test_negative_control(two_modes):
     """A chain in another functional mode stays apart: the fold repairs no more than it may."""
     assert min(rhat(two_modes.draws, name) for name in WEIGHTS) > 1.5
@@ -46,6 +48,7 @@ def test_negative_control(two_modes):
     assert misfit[3] > 1.1 * misfit[:3].max()
 
 
+@pytest.mark.slow
 def test_the_chain_is_that_of_nuts(sine_nuts, sine_folded):
     for field in ("num_steps", "adapt_state.step_size"):
         plain, folded = (r.mcmc.get_extra_fields()[field] for r in (sine_nuts, sine_folded))
@@ -53,6 +56,7 @@ def test_the_chain_is_that_of_nuts(sine_nuts, sine_folded):
     np.testing.assert_allclose(sine_folded.draws["f"], sine_nuts.draws["f"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_draws_are_the_folded_draws(sine_nuts, sine_folded):
     """Each folded draw lies on the orbit of its draw, and in the reference set."""
     before, after = (canonical(r.draws) for r in (sine_nuts, sine_folded))
@@ -75,6 +79,7 @@ def canonical(draws):
     return {name: np.take_along_axis(sign * x, order, -1) for name, x in units.items()}
 
 
+@pytest.mark.slow
 def test_deterministic_sites_are_computed_at_the_folded_point(sine_folded):
     draws, (x, _) = sine_folded.draws, runs.sine()
     first = np.tanh(x[:, 0] * draws["w1"][..., :1, 0] + draws["b1"][..., :1]).mean(-1)
@@ -143,6 +148,7 @@ assert x.shape == (2, 10, 3) and (x[..., 0] <= x[..., 1]).all() and (x[0] != x[1
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_resume_and_pickle(sine_folded):
     mcmc = MCMC(
         nsym.FoldedNUTS(exchangeable, EXCHANGEABLE),
@@ -164,6 +170,7 @@ def test_resume_and_pickle(sine_folded):
     assert (np.diff(again.get_samples()["x"]) >= 0).all()
 
 
+@pytest.mark.slow
 def test_arviz_and_loo(sine_nuts, sine_folded):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a Pareto k above 0.7 is no error here
@@ -204,6 +211,7 @@ def on_a_sphere():
     numpyro.sample("y", dist.Normal((x**2).sum(), 0.1), obs=2.0)
 
 
+@pytest.mark.slow
 def test_symmetry_left_out_is_found():
     """Deterministic under the same key, and the same draws as with the symmetry by hand."""
     draws = []
@@ -260,6 +268,7 @@ def programs(kernel, caplog):
     return Counter(found)
 
 
+@pytest.mark.slow
 def test_a_fold_is_one_program_more(caplog):
     """And for the next kernel of this symmetry none: its first state is folded by the same one."""
     keys = {"hidden": "b1"}

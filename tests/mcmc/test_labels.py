@@ -56,6 +56,7 @@ def joint(mu, z):
     return log_density(two_groups, (Y,), {}, {"mu": mu, "z": z})[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "sym"),
     [

@@ -85,6 +85,7 @@ def test_what_the_user_ran_before_is_no_obstacle(use):
     assert kept is not None
 
 
+@pytest.mark.slow
 def test_kernels_and_what_is_found_go_on_after_each_other():
     problem = Problem()
     first = run_of(nsym.FoldedNUTS)(problem)

@@ -78,6 +78,61 @@ def test_signs_go_along():
     np.testing.assert_array_equal(moved["w2"], expected["w2"])
 
 
+BESIDE = {"w1": np.arange(6.0).reshape(2, 3), "w2": np.arange(2.0)}
+UNDER_LAW = {
+    "permuted": (SCATTERED, scattered(whole(), 0)),
+    "signed": (
+        Symmetry(
+            [
+                Units(
+                    "unit",
+                    3,
+                    incoming={"w1": 1, "row": 0},
+                    outgoing={"mu": 0},
+                    kind="signed",
+                    stacked={"mu": STACKED["mu"], "row": STACKED["row"]},
+                )
+            ]
+        ),
+        {**scattered(whole(), 0), **BESIDE},
+    ),
+    "two groups": (
+        Symmetry(
+            [
+                Units("a", 3, axes={"row": 0, "mu": 0}, stacked=STACKED),
+                Units("b", 2, axes={"row": 1, "w2": 0}, stacked={"row": STACKED["row"]}),
+            ]
+        ),
+        {**scattered(whole(), 0), **BESIDE},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNDER_LAW)
+def test_the_laws_of_a_group(case):
+    """Every pair of elements, by brute force: on the sites, and on the stacks."""
+    sym, sites = UNDER_LAW[case]
+    every = sym.elements()
+    count = int(sym.order)
+    elements = [
+        {n: nsym.Element(*(x[i] for x in e)) for n, e in every.items()} for i in range(count)
+    ]
+    moved = [sym.act(g, sites) for g in elements]
+    rng = np.random.default_rng(0)
+    for i, j in rng.integers(count, size=(60, 2)):
+        together = sym.act(sym.compose(elements[i], elements[j]), sites)
+        in_turn = sym.act(elements[i], moved[j])
+        back = sym.act(sym.inverse(elements[i]), moved[i])
+        on_stacks = sym.on_arrays().act(elements[i], sym.stack(sites))
+        for name, x in sites.items():
+            np.testing.assert_array_equal(together[name], in_turn[name])
+            np.testing.assert_array_equal(back[name], x)
+        for name, x in sym.stack(moved[i]).items():
+            np.testing.assert_array_equal(on_stacks[name], x)
+    told_apart = {tuple(np.concatenate([np.ravel(x) for x in m.values()])) for m in moved}
+    assert len(told_apart) == count
+
+
 def test_under_jit():
     sites = scattered(whole(), 0)
     moved = jax.jit(SCATTERED.act)(SCATTERED.identity(), sites)

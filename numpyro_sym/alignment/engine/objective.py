@@ -134,10 +134,10 @@ class Objective:
         out = np.zeros(len(some), some.dtype)
         for site, r in self.reference.items():
             # Draws have the references in turn: (round, reference, entry).
-            rounds = draws[site].reshape(-1, len(r), r[0].size)
-            difference = weighted = rounds - r.reshape(len(r), -1)
+            rounds = draws[site].reshape(len(some) // len(r), len(r), r[0].size)
+            difference = weighted = rounds - r.reshape(len(r), r[0].size)
             if self.weights is not None:
-                weighted = difference * self.weights[site].reshape(len(r), -1)
+                weighted = difference * self.weights[site].reshape(len(r), r[0].size)
             # The sum over entries, as a product of a row and a column.
             out += (weighted[..., None, :] @ difference[..., :, None]).reshape(len(some))
         return out

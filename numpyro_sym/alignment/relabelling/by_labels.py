@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...symmetry import Element, Symmetry, SymmetryError, Units, kinds
+from ...symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_repr
 from ...symmetry.arguments import check_arguments
 from ...symmetry.labels import labels_by_set
 from ...symmetry.validity import check_labels
@@ -26,6 +26,9 @@ class ByLabels(NamedTuple):
     sites: dict[str, Any]
     elements: dict[str, Element]
     disagreements: float
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def align_by_labels(

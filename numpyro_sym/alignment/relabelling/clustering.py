@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...symmetry import short_repr
 from ...symmetry.arguments import check_arguments
 from ...symmetry.arrays import real_array
 from .result import as_labels
@@ -27,6 +28,9 @@ class BestClustering(NamedTuple):
     labels: np.ndarray
     draw: tuple[int, ...]
     loss: float
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def similarity_matrix(allocations: ArrayLike) -> np.ndarray:

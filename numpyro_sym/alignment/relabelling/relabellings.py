@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...symmetry import Element, text_table
+from ...symmetry import Element, Table, short_repr
 from .clustering import BestClustering
 
 
@@ -30,6 +30,9 @@ class Relabellings(NamedTuple):
     agreement: np.ndarray
     similarity: np.ndarray
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     @property
     def methods(self) -> tuple[str, ...]:
         """Names of the methods, in the order of the agreement."""
@@ -51,12 +54,18 @@ class Relabellings(NamedTuple):
         return pd.DataFrame(columns, index=pd.Index(self.methods, name="method"))
 
     def __str__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table().to_html()
+
+    def _table(self) -> Table:
         rows = []
         best = self._with_the_best()
         for method, share, row in zip(self.methods, best, self.agreement, strict=True):
             told = "yes" if self.settled[method] else "no"
             rows.append([method, told, *(f"{x:.3f}" for x in (share, *row))])
-        return text_table(["method", "settled", "clustering", *self.methods], rows)
+        return Table(["method", "settled", "clustering", *self.methods], rows)
 
     def _with_the_best(self) -> list[float]:
         best = self.clustering.labels

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...symmetry import Element, SymmetryError
+from ...symmetry import Element, SymmetryError, short_repr
 from ...symmetry.arrays import real_array
 from ..engine.assignment import assign
 
@@ -27,6 +27,9 @@ class Relabelling(NamedTuple):
     objective: float
     iterations: int
     settled: bool
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def element(self) -> Element:

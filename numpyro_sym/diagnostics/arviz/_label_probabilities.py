@@ -24,7 +24,7 @@ def label_probabilities(
     """The probabilities of a discrete site's values in every draw, all other discrete sites summed
     out.
 
-    What :func:`~numpyro_sym.alignment.relabelling.stephens` and ``ecr_soft`` ask for, of draws that
+    What :func:`~numpyro_sym.alignment.stephens` and ``ecr_soft`` ask for, of draws that
     hold the parameters alone. With a term ``e[i, k]`` added to the log probability of value ``k``
     at entry ``i``, the derivative of the summed log joint is the probability, exactly.
 

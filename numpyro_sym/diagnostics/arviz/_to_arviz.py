@@ -165,10 +165,9 @@ def taken(
     data: Any, sym: Symmetry, log_joint: bool = False
 ) -> tuple[Any, Symmetry, Callable[[str], str]]:
     """Draws as an ArviZ object, the symmetry of its names, and how they were changed."""
-    if "posterior" in group_names(data):
-        return data, sym, str
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) and "posterior" not in group_names(data):
         sym.check_shapes({name: np.shape(x)[2:] for name, x in data.items()})
+    # An object that came may have been made so, too.
     made = to_arviz(data, log_joint=log_joint)
     there = set(posterior_of(made).data_vars)
     every = [*sym.sites, *sym.label_sites]

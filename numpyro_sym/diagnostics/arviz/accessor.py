@@ -57,7 +57,7 @@ class SymmetryAccessor:
         return act_on_group(self._data, sym, elements, group)
 
     def compact(self, sym: Symmetry | None = None, **options: Any) -> CompactPosterior:
-        """:func:`numpyro_sym.diagnostics.compact_posterior` of this object."""
+        """:func:`numpyro_sym.compact_posterior` of this object."""
         return compact_posterior(self._data, sym, **options)
 
     def chain_modes(self, sym: Symmetry, invariant: Any = None) -> ChainModes:

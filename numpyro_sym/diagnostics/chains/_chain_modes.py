@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaln
 
-from ...symmetry import SymmetryError, text_table
+from ...symmetry import SymmetryError, Table, short_repr
 from ...symmetry.arrays import real_array
 
 #: Two bells of one width have two tops where they are farther apart than this many widths.
@@ -35,17 +35,30 @@ class ChainModes(NamedTuple):
     separation: np.ndarray
     settled: np.ndarray
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     @property
     def num_modes(self) -> int:
         """How many modes the chains are in."""
         return int(self.label.max()) + 1
 
     def __str__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table().to_html()
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame``, a row for each mode: its chains, and how many they are."""
+        return self._table().to_dataframe()
+
+    def _table(self) -> Table:
         rows: list[list[object]] = []
         for mode in range(self.num_modes):
             chains = np.flatnonzero(self.label == mode)
             rows.append([mode, ", ".join(map(str, chains)), len(chains)])
-        return text_table(["mode", "chains", "how many"], rows)
+        return Table(("mode", "chains", "how many"), rows)
 
 
 def chain_modes(functions: Any) -> ChainModes:
@@ -104,6 +117,9 @@ class ModesSeen(NamedTuple):
 
     expected: np.ndarray
     unseen: float
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def modes_seen(label: ArrayLike) -> ModesSeen:

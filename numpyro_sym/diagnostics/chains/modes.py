@@ -13,7 +13,7 @@ from scipy.sparse.linalg import eigsh
 from scipy.spatial import cKDTree
 
 from ...alignment.ranges import unit_of
-from ...symmetry import SymmetryError, kinds
+from ...symmetry import SymmetryError, kinds, short_repr
 from ...symmetry.arguments import check_arguments
 from ...symmetry.arrays import real_array
 
@@ -33,6 +33,9 @@ class Modes(NamedTuple):
     weights: np.ndarray
     probabilities: np.ndarray
     unseen: float
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def functional_modes(

@@ -84,6 +84,12 @@ def test_a_run_is_judged_by_its_models_own_joint(mcmc):
     assert again.posterior[NAME].shape == (4, 60, 2)
 
 
+def test_an_object_that_was_renamed_is_known_again(mcmc):
+    again = nsym.rebasin(to_arviz(mcmc), SYM)
+    expected = nsym.rebasin(mcmc, SYM)
+    np.testing.assert_array_equal(again.posterior[NAME], expected.posterior[NAME])
+
+
 def test_the_log_joint_is_that_of_the_model(mcmc):
     data = to_arviz(mcmc, log_joint=True)
     mu = np.asarray(mcmc.get_samples(group_by_chain=True)["net/mu"], float)[1, 3]

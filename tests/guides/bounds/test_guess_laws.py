@@ -109,6 +109,7 @@ def test_negative_control_shares_that_know_the_own_slot_do_not_sum_to_one(
     assert abs(probabilities(weights, 3).sum() - 1) > 0.1
 
 
+@pytest.mark.slow
 def test_gradients_written_out_are_those_of_the_values(short_levels):
     weights = balance(jax.random.normal(jax.random.key(0), (8, 8)))
     told = jax.jit(lambda w: log_guess(w, 2, 4).sum())

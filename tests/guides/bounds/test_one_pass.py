@@ -58,6 +58,7 @@ def test_negative_control_entries_chosen_by_the_draw_do_not_sum_to_one(monkeypat
     assert abs(jnp.exp(logsumexp(told(sym, x, q))) - 1) > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one layer, signs", "two layers, signs"])
 def test_draws_have_the_probability_that_is_told(name, monkeypatch):
     monkeypatch.setattr(one_pass, "ENOUGH", jnp.inf)
@@ -102,6 +103,7 @@ def test_where_it_is_enough_it_loses_no_more_than_it_may(kind):
     assert mean_loss(cases.normals(shapes, 1.0)) > one_pass.ENOUGH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one layer, signs", "two layers", "both axes of a matrix"])
 def test_log_tau_is_the_one_or_the_other_as_the_parameters_say(name):
     sym, shapes = cases.CASES[name]
@@ -119,6 +121,7 @@ def test_log_tau_is_the_one_or_the_other_as_the_parameters_say(name):
     np.testing.assert_allclose(log_tau(sym, moved, far), log_one(sym, moved, far))
 
 
+@pytest.mark.slow
 def test_entries_that_tell_are_found_among_many(monkeypatch):
     """Of 200 inputs the last three keep the units apart: images have many that are always 0."""
     sym, shapes = cases.layers([8], "signed", inputs=200)
