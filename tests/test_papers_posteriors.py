@@ -156,3 +156,21 @@ def test_the_log_joint_is_that_of_the_model(module):
         off.append(float(chains.log_joint([3, 2], {n: v[i] for n, v in points.items()}, x, y)))
         off[-1] -= expected
     assert np.ptp(off) < 1e-4
+
+
+@pytest.mark.slow
+def test_the_best_ends_are_the_highest(module):
+    chains, data = module("p3_chains"), module("data")
+    rng = np.random.default_rng(0)
+    split = data.Split(*(rng.normal(size=s) for s in ((9, 2), 9, (5, 2), 5)))
+    best = chains.best_ends([3], split, 0, 2)
+    every = chains.adam([3], chains.begin([3], split, 0, 8, 1.0), *chains.rows(split), 2000)
+
+    def height(weights):
+        joint = jax.vmap(lambda w: chains.log_joint([3], w, *chains.rows(split)))
+        return np.sort(np.asarray(joint(weights)))
+
+    np.testing.assert_allclose(height(best), height(every)[-2:], rtol=1e-4)
+    held = chains.adam([3], best, *chains.rows(split), 20, held=("log noise",))
+    assert (held["log noise"] == best["log noise"]).all()
+    assert not np.allclose(held["w1"], best["w1"])
