@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar, overload
 
 import numpy as np
 import xarray as xr
@@ -51,6 +51,54 @@ Reference = Annotated[
 ]
 
 
+Xarray = TypeVar("Xarray", xr.DataTree, xr.Dataset)
+#: An ArviZ object of another type.
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """An MCMC that has run."""
+
+    def get_samples(self, group_by_chain: bool = ...) -> Any:
+        """Its draws."""
+
+
+@overload
+def rebasin(
+    data: Xarray,
+    sym: Symmetry,
+    *,
+    reference: Reference = ...,
+    metric: GivenMetric = ...,
+    starts: GivenStarts | None = ...,
+    scales: str | Sequence[str] = ...,
+    keep_elements: bool = ...,
+    log_density: kinds.Function | None = ...,
+) -> Xarray: ...
+@overload
+def rebasin(
+    data: Run | dict[str, Any],
+    sym: Symmetry,
+    *,
+    reference: Reference = ...,
+    metric: GivenMetric = ...,
+    starts: GivenStarts | None = ...,
+    scales: str | Sequence[str] = ...,
+    keep_elements: bool = ...,
+    log_density: kinds.Function | None = ...,
+) -> Any: ...
+@overload
+def rebasin(
+    data: T,
+    sym: Symmetry,
+    *,
+    reference: Reference = ...,
+    metric: GivenMetric = ...,
+    starts: GivenStarts | None = ...,
+    scales: str | Sequence[str] = ...,
+    keep_elements: bool = ...,
+    log_density: kinds.Function | None = ...,
+) -> T: ...
 def rebasin(
     data: ChainDraws,
     sym: Symmetry,
