@@ -48,6 +48,11 @@ Reference = Annotated[
 ]
 
 
+def sample_ndim_of(reference: Reference, given: int | None) -> int | None:
+    """How many sample dimensions are asked for: the index of a draw has a number for each."""
+    return len(reference) if given is None and isinstance(reference, tuple) else given
+
+
 class Alignment(NamedTuple):
     """Aligned draws and how they came about; arrays carry the draws' sample dimensions.
 
@@ -100,7 +105,8 @@ def align(
         and repeat until nothing moves.
     :param sym: the symmetry.
     :param sample_ndim: how many leading sample dimensions the sites have. By default as many as
-        they have more than the reference; 1 where the reference is no point.
+        they have more than the reference, or as the index of a draw has numbers; 1 where the
+        reference is a word.
     :param starts: where the descents of a draw begin, in this order, until its match has settled
         (every unit is the best of all for its slot): ``"forward"`` (layer by layer), ``"annealed"``
         (all ``Units`` jointly by mean-field annealing), ``"identity"``, ``"random"``. The nearest
@@ -146,6 +152,7 @@ def aligned(
 ) -> Alignment:
     """What :func:`align` does, for the public function ``who``, which errors name."""
     check_arguments(aligned, locals(), who)
+    sample_ndim = sample_ndim_of(reference, sample_ndim)
     if not len(sym):
         raise SymmetryError(f"{who}: the symmetry has no Units, so there is nothing to align by.")
     if sym.stacks:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
-from ._align import EUCLIDEAN, Alignment, Reference, aligned
+from ._align import EUCLIDEAN, Alignment, Reference, aligned, sample_ndim_of
 from .in_stacks import on_arrays
 from .metrics import GivenMetric, Wasserstein, in_stacks
 from .packing import is_chunked
@@ -71,7 +71,7 @@ def align_chunked(
             "align_chunked: Wasserstein holds standard deviations of all draws. Align them in "
             "memory."
         )
-    lead = _sample_ndim(sites, reference, sym, sample_ndim)
+    lead = _sample_ndim(sites, reference, sym, sample_ndim_of(reference, sample_ndim))
     if sym.stacks:
         return _in_stacks(
             sites,

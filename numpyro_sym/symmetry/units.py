@@ -170,8 +170,9 @@ class Units:
     def axes_of(self, site: str) -> tuple[Axis, ...]:
         """Where the units lie on a site, or on the array that it is stacked into; none elsewhere.
 
-        >>> Units("a", 2, stacked={"mu": ("mu1", "mu2")}).axes_of("mu2")
-        (Axis(0),)
+        >>> (axis,) = Units("a", 2, stacked={"mu": ("mu1", "mu2")}).axes_of("mu2")
+        >>> axis.axis
+        0
         """
         own = dict(self.placements)
         for array, sites in self.stacked:

@@ -362,3 +362,13 @@ def test_a_site_without_entries_comes_back(reference):
     np.testing.assert_array_equal(found.sites["mu"], alone.sites["mu"])
     empty = align({"none": draws["none"]}, reference, mixture(2, {"none": 0}))
     assert not empty.distance.any()
+
+
+def test_the_index_of_a_draw_tells_how_many_sample_dimensions_there_are():
+    rng = np.random.default_rng(0)
+    mu = rng.normal([0, 5], size=(2, 40, 2))
+    mu[1] = mu[1, :, ::-1]
+    found = align({"mu": mu}, (1, 3), mixture(2, {"mu": 0}))
+    assert found.distance.shape == (2, 40)
+    np.testing.assert_array_equal(found.sites["mu"][1], mu[1])
+    np.testing.assert_array_equal(found.sites["mu"][0], mu[0, :, ::-1])
