@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import shown
+import tutorials
 
 import numpyro_sym
 
@@ -14,7 +15,7 @@ project = "numpyro_sym"
 copyright = "the numpyro_sym developers"
 release = version = numpyro_sym.__version__
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
@@ -28,6 +29,10 @@ templates_path = ["templates"]
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 copybutton_exclude = ".linenos, .gp, .go"
+
+tutorials.bring()
+nb_execution_mode = "off"
+nb_merge_streams = True
 
 html_theme = "furo"
 html_title = "numpyro_sym"

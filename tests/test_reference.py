@@ -40,6 +40,12 @@ def test_every_public_name_has_a_page():
     assert missing == []
 
 
+def test_every_notebook_is_a_tutorial_of_the_site():
+    root = PAGE.parent.parent
+    shown = re.findall(r"^tutorials/(\w+)$", (root / "docs/index.md").read_text(), re.MULTILINE)
+    assert sorted(shown) == sorted(path.stem for path in (root / "notebooks").glob("*.md"))
+
+
 def test_no_name_is_listed_twice():
     listed = re.findall(r"^   ([A-Za-z_.]+)$", PAGE.read_text(), re.MULTILINE)
     assert len(listed) == len(set(listed))
