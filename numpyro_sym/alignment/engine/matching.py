@@ -9,6 +9,7 @@ import numpy as np
 
 from ...symmetry import Element
 from ._families import SetsAsDraws, families, lone_outer, sets_as_draws
+from .blas import one_thread
 from .direct import match_directly
 from .in_turn import match_in_turn
 from .listing import cover, listed
@@ -23,7 +24,8 @@ def match(draws: Arrays, objective: Objective, starts: Starts, num_threads: int)
     :param draws: site name -> array of shape ``(batch, *site)``.
     """
     own = {site: draws[site] for site in objective.sym.sites}
-    return _match(Problem(own, objective), starts, num_threads)
+    with one_thread(max(u.n for u in objective.sym)):
+        return _match(Problem(own, objective), starts, num_threads)
 
 
 def _match(problem: Problem, starts: Starts, num_threads: int) -> Match:
