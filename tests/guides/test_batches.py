@@ -77,7 +77,7 @@ def test_guides_of_models_have_the_density_of_the_group_listed(name):
     case = cases.registered(name)
     guide = nsym.AutoSymmetrizedNormal(case.model, case.sym, bound="exact")
     params = cases.params_of(guide, case.args, jax.random.key(5))
-    orbit = guide._orbit(jax.random.key(0), params, case.args, {})
+    orbit = guide._orbit_of(guide._base(jax.random.key(0), params, case.args, {}))
     value = orbit.sample(jax.random.key(1))
     listed = (
         cases.over_group(orbit.base_log_prob, case.sym, orbit.unravel(value)) - case.sym.log_order

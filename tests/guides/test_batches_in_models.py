@@ -122,7 +122,7 @@ def test_other_bases_have_a_valid_bound(base, bound):
     """
     guide = AutoSymmetrized(base(in_subjects, init_scale=0.3), SYM, bound=bound)
     params = cases.params_of(guide, (DATA,), jax.random.key(0), spread=0.2)
-    orbit = guide._orbit(jax.random.key(0), params, (DATA,), {})
+    orbit = guide._orbit_of(guide._base(jax.random.key(0), params, (DATA,), {}))
 
     @jax.jit
     @jax.vmap
