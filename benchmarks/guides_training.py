@@ -143,15 +143,19 @@ def tasks(options):
 
 
 def guides(task):
+    """Labels, and what makes a guide: one that has been run once keeps its starting point."""
     start = {"init_loc_fn": init_to_sample, "init_scale": 0.1}
     symmetrised = {"check": False, **start}
     infonce = {"bound": "infonce", "num_importance": 16}
-    yield "AutoNormal", AutoNormal(task.model, **start)
-    yield "ours", AutoSymmetrizedNormal(task.model, task.sym, **symmetrised)
-    yield "InfoNCE 16", AutoSymmetrizedNormal(task.model, task.sym, **infonce, **symmetrised)
+    yield "AutoNormal", lambda: AutoNormal(task.model, **start)
+    yield "ours", lambda: AutoSymmetrizedNormal(task.model, task.sym, **symmetrised)
+    yield (
+        "InfoNCE 16",
+        lambda: AutoSymmetrizedNormal(task.model, task.sym, **infonce, **symmetrised),
+    )
 
 
-def trained(task, guide, seeds, steps, batch):
+def trained(task, make_guide, seeds, steps, batch):
     """Parameters of one seed after the other, and processor seconds of each.
 
     :param batch: rows of one step; all where there are no more.
@@ -159,7 +163,7 @@ def trained(task, guide, seeds, steps, batch):
     x, y, rows = *task.parts[:2], len(task.parts[0])
     batch = min(batch, rows)
     optim = optax.adam(optax.cosine_decay_schedule(1e-2, steps))
-    svi = SVI(task.model, guide, optim, Trace_ELBO())
+    svi = SVI(task.model, make_guide(), optim, Trace_ELBO())
 
     @jax.jit
     def train(state, key, x, y):
@@ -173,8 +177,10 @@ def trained(task, guide, seeds, steps, batch):
     compiled = None
     for seed in range(seeds):
         key_init, key_train = jax.random.split(jax.random.key(seed))
-        state = svi.init(key_init, x[:batch], y[:batch], rows)
+        fresh = SVI(task.model, make_guide(), optim, Trace_ELBO())
+        state = fresh.init(key_init, x[:batch], y[:batch], rows)
         if compiled is None:
+            svi.init(key_init, x[:batch], y[:batch], rows)
             compiled = train.lower(state, key_train, x, y).compile()
         start = time.process_time()
         params = jax.block_until_ready(compiled(state, key_train, x, y))
@@ -223,9 +229,9 @@ def judge_of(task, elements):
     return lambda params: judged(params, *task.parts)
 
 
-def row(task, judged, label, guide, seeds, steps, batch):
+def row(task, judged, label, make_guide, seeds, steps, batch):
     each, seconds = [], []
-    for params, taken in trained(task, guide, seeds, steps, batch):
+    for params, taken in trained(task, make_guide, seeds, steps, batch):
         elbo, information, lppd = np.array(judged(params))
         each.append([elbo, information, elbo + information, lppd])
         seconds.append(taken)
@@ -265,5 +271,5 @@ if __name__ == "__main__":
     options = parser.parse_args()
     for task in tasks(options):
         judged = judge_of(task, options.elements)
-        for label, guide in guides(task):
-            row(task, judged, label, guide, options.seeds, options.steps, options.batch)
+        for label, make_guide in guides(task):
+            row(task, judged, label, make_guide, options.seeds, options.steps, options.batch)
