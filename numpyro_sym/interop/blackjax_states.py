@@ -10,6 +10,7 @@ import numpy as np
 
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, refusal
+from ..symmetry.arrays import real_array
 from .pytrees import pytree_of, sites_of
 
 _EXPECTED = "a state of blackjax.vi.meanfield_vi or blackjax.vi.fullrank_vi"
@@ -65,16 +66,24 @@ def state_with_gaussian(state: Any, loc: kinds.Point, spread: Any) -> Any:
     """
     check_arguments(state_with_gaussian, locals())
     before, old = gaussian_of_state(state)
-    mu = pytree_of({name: jnp.asarray(loc.get(name, x)) for name, x in before.items()}, state.mu)
     if set(loc) != set(before):
         raise SymmetryError(
             f"state_with_gaussian: loc has sites {sorted(loc)}; expected {sorted(before)}."
         )
+    mu = pytree_of({name: jnp.asarray(loc[name]) for name in before}, state.mu)
     if isinstance(old, dict):
         if not isinstance(spread, dict) or set(spread) != set(old):
             expected = f"standard deviations of the sites {sorted(old)}, a dict"
             raise SymmetryError(refusal("state_with_gaussian", "spread", spread, expected))
-        logs = {name: jnp.log(jnp.asarray(x)) for name, x in spread.items()}
+        logs = {}
+        for name, given in spread.items():
+            x = real_array("state_with_gaussian", f"spread of {name!r}", given, "finite numbers")
+            if (x <= 0).any():
+                raise SymmetryError(
+                    f"state_with_gaussian: standard deviations of {name!r} must be above 0; got "
+                    f"{x.min()}."
+                )
+            logs[name] = jnp.log(jnp.asarray(x))
         return state._replace(mu=mu, rho=pytree_of(logs, state.rho))
     try:
         root = np.linalg.cholesky(np.asarray(spread, float))

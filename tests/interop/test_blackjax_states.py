@@ -95,6 +95,17 @@ def test_they_are_blackjaxs_own():
 
 
 STATE = MFVIState(MU, RHO)
+MEANS, SPREAD = gaussian_of_state(STATE)
+
+
+def with_first(value):
+    """The standard deviations, but for the first of each site."""
+    changed = {name: np.array(x) for name, x in SPREAD.items()}
+    for x in changed.values():
+        x.flat[0] = value
+    return changed
+
+
 REFUSED = {
     "a dict": (lambda: gaussian_of_state({"mu": MU, "rho": RHO}), "meanfield_vi or"),
     "nothing": (lambda: gaussian_of_state(None), "meanfield_vi or"),
@@ -104,6 +115,13 @@ REFUSED = {
     "no dict": (
         lambda: state_with_gaussian(STATE, gaussian_of_state(STATE)[0], np.eye(4)),
         "standard deviations of the sites",
+    ),
+    "negative": (lambda: state_with_gaussian(STATE, MEANS, with_first(-1.0)), "must be above 0"),
+    "zero": (lambda: state_with_gaussian(STATE, MEANS, with_first(0.0)), "must be above 0"),
+    "NaN": (lambda: state_with_gaussian(STATE, MEANS, with_first(np.nan)), "finite numbers"),
+    "no numbers": (
+        lambda: state_with_gaussian(STATE, MEANS, dict.fromkeys(MEANS, "x")),
+        "finite numbers",
     ),
     "no covariance": (
         lambda: state_with_gaussian(FRVIState(MU, PACKED), gaussian_of_state(STATE)[0], -np.eye(4)),

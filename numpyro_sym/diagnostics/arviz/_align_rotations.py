@@ -93,7 +93,7 @@ def align_rotations(
         groups as they were. The attribute ``rotation`` of the groups that were turned tells what
         was done.
     :raises SymmetryError: where a site or an axis is not there, numbers of factors differ, or
-        loadings are not finite.
+        loadings are not finite; where rotations are to be kept, and there is but a Dataset.
 
     >>> import numpyro_sym as nsym
     >>> rng = np.random.default_rng(0)
@@ -105,6 +105,11 @@ def align_rotations(
     """
     check_arguments(align_rotations, locals())
     if isinstance(data, xr.Dataset):
+        if keep_rotations:
+            raise SymmetryError(
+                "align_rotations: rotations are kept in a group, and a posterior alone has no "
+                "place for one. Pass the whole object."
+            )
         tree = xr.DataTree.from_dict({"posterior": data})
         options: dict[str, Any] = {"method": method, "reference": reference, "normalise": normalise}
         return get_group(align_rotations(tree, loadings, factors=factors, **options), "posterior")

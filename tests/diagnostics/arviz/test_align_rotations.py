@@ -118,6 +118,10 @@ REFUSED = {
     ),
     "ArviZ there": (lambda: align_varimax(to_arviz(GIVEN)), "align_rotations"),
     "a Dataset there": (lambda: align_procrustes(as_dataset(GIVEN)), "align_rotations"),
+    "no place": (
+        lambda: align_rotations(as_dataset(GIVEN), AXES, keep_rotations=True),
+        "Pass the whole object",
+    ),
     "no draws": (lambda: align_rotations({"w": np.zeros((2, 0, 3, 2))}, {"w": 1}), "no draws"),
 }
 
