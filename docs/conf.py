@@ -49,10 +49,6 @@ maximum_signature_line_length = 80
 # Every name must be found: ours in the reference, those of others on their sites, which are asked
 # where the pages are published.
 nitpicky = True
-# Variables of types have no page.
-nitpick_ignore = [
-    ("py:class", f"numpyro_sym.diagnostics.arviz._rebasin.{t}") for t in ("T", "Xarray")
-]
 OTHERS = {
     "python": "https://docs.python.org/3",
     "numpy": "https://numpy.org/doc/stable",

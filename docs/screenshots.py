@@ -1,8 +1,6 @@
 """Pictures of every page, wide and narrow, light and dark, with headless Chromium.
 
-    python -m sphinx -b html docs html && python docs/screenshots.py html screenshots
-
-Says which pages are wider than the window.
+python -m sphinx -b html docs html && python docs/screenshots.py html screenshots
 """
 
 import argparse
@@ -10,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 WIDTHS = (1280, 390)
-#: Above the page, so that its theme follows the system's.
+#: The pages follow the theme that the system prefers.
 DARK = "--blink-settings=preferredColorScheme=0"
 
 

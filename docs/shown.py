@@ -2,6 +2,8 @@
 
 import typing
 
+from sphinx.pycode import ModuleAnalyzer
+
 from numpyro_sym import alignment, diagnostics, guides, interop, mcmc, plots, symmetry
 
 #: Where public names are.
@@ -14,12 +16,18 @@ _ALIAS = "Alias for field number"
 def plain_types(app, thing, bound_method):
     """Before a signature is shown: ``Annotated[int, ...]`` is an int."""
     function = getattr(thing, "__func__", thing)
-    try:
-        hints = typing.get_type_hints(function)  # without what Annotated adds
-    except (NameError, TypeError):  # types that only a type checker imports
-        return
-    if isinstance(getattr(function, "__annotations__", None), dict):
-        function.__annotations__.update(hints)
+    shown = [function]
+    if getattr(function, "__name__", "") == "__init__":
+        # Types of a dataclass stand in the class.
+        owner = function.__qualname__.rpartition(".")[0]
+        shown.append(function.__globals__.get(owner))
+    for each in shown:
+        try:
+            hints = typing.get_type_hints(each)  # without what Annotated adds
+        except (NameError, TypeError):  # types that only a type checker imports
+            continue
+        if isinstance(getattr(each, "__annotations__", None), dict):
+            each.__annotations__.update(hints)
 
 
 def skip_aliases(app, what, name, thing, skip, options):
@@ -29,16 +37,30 @@ def skip_aliases(app, what, name, thing, skip, options):
 
 def find_ours(app, env, node, contnode):
     """Where a docstring names something of ours by its last name."""
+    if node.get("refdomain") != "py":
+        return None
     domain = env.get_domain("py")
     for module in ("numpyro_sym", *(layer.__name__ for layer in LAYERS)):
         full = f"{module}.{node['reftarget']}"
-        if node.get("refdomain") == "py" and full in domain.objects:
+        if full in domain.objects:
             place = (env, node["refdoc"], app.builder, node["reftype"], full)
             return domain.resolve_xref(*place, node, contnode)
     return None
 
 
+def without_overloads(app):
+    """A function is shown as it is written, and not as type checkers are told."""
+    analyze = ModuleAnalyzer.analyze
+
+    def analyzed(self):
+        analyze(self)
+        self.overloads = {}
+
+    ModuleAnalyzer.analyze = analyzed
+
+
 def setup(app):
+    app.connect("builder-inited", without_overloads)
     app.connect("missing-reference", find_ours)
     app.connect("autodoc-before-process-signature", plain_types)
     app.connect("autodoc-skip-member", skip_aliases)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Protocol, TypeVar, overload
+from typing import Annotated, Any, Protocol, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 import xarray as xr
@@ -63,42 +63,23 @@ class Run(Protocol):
         """Its draws."""
 
 
+class Options(TypedDict, total=False):
+    """What :func:`rebasin` takes by keyword; for type checkers."""
+
+    reference: Reference
+    metric: GivenMetric
+    starts: GivenStarts | None
+    scales: str | Sequence[str]
+    keep_elements: bool
+    log_density: kinds.Function | None
+
+
 @overload
-def rebasin(
-    data: Xarray,
-    sym: Symmetry,
-    *,
-    reference: Reference = ...,
-    metric: GivenMetric = ...,
-    starts: GivenStarts | None = ...,
-    scales: str | Sequence[str] = ...,
-    keep_elements: bool = ...,
-    log_density: kinds.Function | None = ...,
-) -> Xarray: ...
+def rebasin(data: Xarray, sym: Symmetry, **options: Unpack[Options]) -> Xarray: ...
 @overload
-def rebasin(
-    data: Run | dict[str, Any],
-    sym: Symmetry,
-    *,
-    reference: Reference = ...,
-    metric: GivenMetric = ...,
-    starts: GivenStarts | None = ...,
-    scales: str | Sequence[str] = ...,
-    keep_elements: bool = ...,
-    log_density: kinds.Function | None = ...,
-) -> Any: ...
+def rebasin(data: Run | dict[str, Any], sym: Symmetry, **options: Unpack[Options]) -> Any: ...
 @overload
-def rebasin(
-    data: T,
-    sym: Symmetry,
-    *,
-    reference: Reference = ...,
-    metric: GivenMetric = ...,
-    starts: GivenStarts | None = ...,
-    scales: str | Sequence[str] = ...,
-    keep_elements: bool = ...,
-    log_density: kinds.Function | None = ...,
-) -> T: ...
+def rebasin(data: T, sym: Symmetry, **options: Unpack[Options]) -> T: ...
 def rebasin(
     data: ChainDraws,
     sym: Symmetry,
