@@ -22,6 +22,17 @@ def say(**figures):
     print(json.dumps({**figures, **measured_where()}), flush=True)
 
 
+def told_where(rows):
+    """Versions, and the least and largest load of the machine, as a page says them."""
+    told = []
+    for name in WHERE:
+        found = sorted({row[name] for row in rows if name in row})
+        if found:
+            ends = dict.fromkeys((found[0], found[-1]))
+            told.append(f"{name} {' to '.join(map(str, ends))}")
+    return ", ".join(told) + ".\n"
+
+
 def measured_where():
     """The columns of ``WHERE``."""
     where = {"python": platform.python_version()}

@@ -10,7 +10,7 @@ import json
 from itertools import groupby
 from pathlib import Path
 
-from json_lines import WHERE
+from json_lines import WHERE, told_where
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
@@ -36,7 +36,7 @@ def section(file):
     parts = [f"## {file.stem}\n\n{lines}\n"]
     for columns, some in groupby(rows, key=lambda row: [c for c in row if c not in WHERE]):
         parts.append(table(columns, list(some)))
-    parts.append(where(rows))
+    parts.append(told_where(rows))
     return "\n".join(parts)
 
 
@@ -51,17 +51,6 @@ def cell(value):
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
     return f"{value:.4g}"
-
-
-def where(rows):
-    """Versions, and the least and largest load of the machine."""
-    told = []
-    for name in WHERE:
-        found = sorted({row[name] for row in rows if name in row})
-        if found:
-            ends = dict.fromkeys((found[0], found[-1]))
-            told.append(f"{name} {' to '.join(map(str, ends))}")
-    return ", ".join(told) + ".\n"
 
 
 if __name__ == "__main__":

@@ -40,6 +40,6 @@ def test_rows_of_the_same_columns_make_a_table(module):
     assert module.table(["what", "seconds"], rows) == (
         "| what | seconds |\n| --- | --- |\n| a | 0.1235 |\n| b | 2 |\n"
     )
-    assert module.where([{"load": 0.5, "numpy": "2.3"}, {"load": 1.5}]) == (
+    assert module.told_where([{"load": 0.5, "numpy": "2.3"}, {"load": 1.5}]) == (
         "numpy 2.3, load 0.5 to 1.5.\n"
     )

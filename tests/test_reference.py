@@ -1,41 +1,22 @@
 """Every public name has a page of the reference."""
 
-import importlib
-import inspect
 import re
 from pathlib import Path
 
+from public_names import exported
+
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
-LAYERS = [
-    "symmetry",
-    "models",
-    "discovery",
-    "alignment",
-    "guides",
-    "mcmc",
-    "diagnostics",
-    "plots",
-    "interop",
-]
 
 
-def exported():
-    """Module -> its public names, without modules."""
-    names = {}
-    for module in ["numpyro_sym", *(f"numpyro_sym.{layer}" for layer in LAYERS)]:
-        loaded = importlib.import_module(module)
-        for name in dir(loaded):
-            thing = getattr(loaded, name)
-            if not name.startswith("_") and not inspect.ismodule(thing):
-                names[f"{module}.{name}"] = thing
-    return names
+def listed():
+    """Names that have a page, as the page of the reference lists them."""
+    return re.findall(r"^   ([A-Za-z_.]+)$", PAGE.read_text(), re.MULTILINE)
 
 
 def test_every_public_name_has_a_page():
-    listed = re.findall(r"^   ([A-Za-z_.]+)$", PAGE.read_text(), re.MULTILINE)
-    listed.append("discovery.rules")  # a dict, described where it is listed
     names = exported()
-    shown = {id(names[f"numpyro_sym.{name}"]) for name in listed if f"numpyro_sym.{name}" in names}
+    with_page = [*listed(), "discovery.rules"]  # a dict, described where it is listed
+    shown = {id(names[f"numpyro_sym.{n}"]) for n in with_page if f"numpyro_sym.{n}" in names}
     missing = [name for name, thing in names.items() if id(thing) not in shown]
     assert missing == []
 
@@ -47,5 +28,4 @@ def test_every_notebook_is_a_tutorial_of_the_site():
 
 
 def test_no_name_is_listed_twice():
-    listed = re.findall(r"^   ([A-Za-z_.]+)$", PAGE.read_text(), re.MULTILINE)
-    assert len(listed) == len(set(listed))
+    assert len(listed()) == len(set(listed()))

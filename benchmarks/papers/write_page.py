@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from json_lines import WHERE
+from json_lines import told_where
 from papers.frame import Experiment, Paper, Rows, kept, results
 from papers.run import PAPERS, paper
 
@@ -37,7 +36,7 @@ def page() -> str:
     lines = [
         line for name, p in papers.items() for e in p.experiments for line in of(name, e).lines
     ]
-    return "\n".join([*parts, where(lines)])
+    return "\n".join([*parts, told_where(lines)])
 
 
 def of(name: str, experiment: Experiment) -> Rows:
@@ -107,16 +106,6 @@ def table(lines: list[list[str]]) -> str:
     lines = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     lines = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def where(lines: list[dict[str, Any]]) -> str:
-    """Versions, and the least and largest load of the machine."""
-    told = []
-    for name in WHERE:
-        found = sorted({line[name] for line in lines})
-        if found:
-            told.append(f"{name} {' to '.join(map(str, dict.fromkeys((found[0], found[-1]))))}")
-    return ", ".join(told) + ".\n"
 
 
 def draw(name: str, paper: Paper) -> None:

@@ -2,7 +2,6 @@
 own words.
 """
 
-import inspect
 import time
 
 import calls_alignment
@@ -12,20 +11,9 @@ import calls_interop
 import calls_plots
 import calls_symmetry
 import pytest
+from public_names import exported
 
-import numpyro_sym as nsym
-from numpyro_sym import (
-    SymmetryError,
-    alignment,
-    diagnostics,
-    discovery,
-    guides,
-    interop,
-    mcmc,
-    models,
-    plots,
-    symmetry,
-)
+from numpyro_sym import SymmetryError
 
 FAMILIES = (
     calls_symmetry,
@@ -135,24 +123,7 @@ def test_there_are_enough():
 
 
 def test_nothing_public_is_left_out():
-    layers = (
-        nsym,
-        symmetry,
-        models,
-        alignment,
-        discovery,
-        guides,
-        mcmc,
-        diagnostics,
-        interop,
-        plots,
-    )
-    public = {
-        name
-        for layer in layers
-        for name, value in vars(layer).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
-    }
+    public = {name.rpartition(".")[2] for name in exported()}
     reached = {
         public_name for public_name in public for name in CALLS if name.startswith(public_name)
     }
