@@ -18,6 +18,7 @@ from numpyro_sym.diagnostics import chain_modes, chains_needed, functional_modes
 from .data import uci
 from .frame import Experiment, Figures, Grid, NoData, Paper, Rows, Setting, Verdict
 from .p3_chains import begin, best_ends, langevin, log_densities, nuts
+from .pictures import widths_below
 
 #: Test LPPD that they report, of all chains and of one, with one layer of 3 (f1) and three of 16.
 THEIRS = {
@@ -225,13 +226,16 @@ def reason(setting: Setting, own: Rows) -> str:
 
 
 def draw(ax: Any, rows: Rows) -> None:
+    shown: set[int] = set()
     for setting in rows.settings():
         own = rows.of(**setting)
         counts = [n for n in (1, 4, 16, 64, 256) if n <= setting["chains"]]
+        shown.update(counts)
         means = np.array([float(own.mean(chains_of(n))) for n in counts])
         ax.plot(counts, means - own.mean("theirs"), "o-", label=setting["set"])
     ax.axhline(0, color="grey", lw=0.8)
-    ax.set(xscale="log", xlabel="chains", ylabel="LPPD less theirs")
+    widths_below(ax, shown, "chains")
+    ax.set(ylabel="LPPD less theirs")
     ax.legend(frameon=False, fontsize=6)
 
 

@@ -308,8 +308,9 @@ def draw_posteriors(ax: Any, rows: Rows) -> None:
             np.arange(3) + 0.05 * i, means, errors, fmt="o-", capsize=2, label=setting["method"]
         )
     ax.set_xticks(range(3), STAGES)
-    ax.set(ylabel="squared MMD from HMC", title="Symmetries removed", yscale="symlog")
+    ax.set(ylabel="squared MMD from HMC", title="Symmetries removed")
     ax.set_yscale("symlog", linthresh=1e-3)
+    ax.margins(y=0.1)
     ax.legend(frameon=False, fontsize=7)
 
 

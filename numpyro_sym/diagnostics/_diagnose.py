@@ -86,13 +86,13 @@ class Diagnosis(Tabular):
         Columns: ``rhat``, ``ess_bulk``, ``ess_tail`` and ``mcse``, each ``_raw`` and ``_aligned``;
         of invariant functions, which nothing moves, the two are one. ``invariant`` tells them.
         """
+        import pandas as pd
+
         sites = self.sites.to_dataframe().rename_axis("name").assign(invariant=False)
         functions = self.invariant.to_dataframe().rename_axis("name")
         both = {}
         for figure in FIGURES:
             both[f"{figure}_raw"] = both[f"{figure}_aligned"] = functions[figure]
-        import pandas as pd
-
         return pd.concat([sites, pd.DataFrame(both).assign(invariant=True)])
 
     def _table(self) -> Table:

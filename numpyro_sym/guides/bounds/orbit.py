@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import jax
@@ -161,10 +160,10 @@ def _moved(sym: Symmetry, g: Elements, sites: Mapping[str, Any]) -> dict[str, An
     JAX knows it in every mode.
     """
 
-    def act(_: Any, x: dict[str, Any]) -> dict[str, Any]:
-        return dict(sym.act(g, x))
+    def move_back(x: dict[str, Any]) -> dict[str, Any]:
+        return sym.act(sym.inverse(g), x)
 
-    def act_back(_: Any, x: dict[str, Any]) -> dict[str, Any]:
-        return dict(sym.act(sym.inverse(g), x))
-
-    return jax.lax.custom_linear_solve(partial(act_back, None), dict(sites), act, act_back)
+    # What moves back undoes it, and is its transpose.
+    return jax.lax.custom_linear_solve(
+        move_back, dict(sites), lambda _, x: sym.act(g, x), lambda _, x: move_back(x)
+    )
