@@ -16,6 +16,9 @@ settings.load_profile("steady")
 # A rule that fails costs a user what it would have proved, in silence; here it is a fault.
 numpyro_sym.discovery.program.RAISE_FAULTS = True
 
+# What only type checkers read: it names types of one generation of ArviZ.
+collect_ignore = ["types"]
+
 # Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs:
 # ``runs.optimised``.
 jax.config.update("jax_disable_most_optimizations", True)
