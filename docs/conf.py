@@ -36,6 +36,8 @@ nb_merge_streams = True
 
 html_theme = "furo"
 html_title = "numpyro_sym"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
