@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "links",
     "shown",
 ]
 exclude_patterns = ["_build", "templates"]
