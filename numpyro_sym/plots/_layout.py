@@ -70,7 +70,7 @@ def arrays_of(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]] | None) -> li
                 continue
             name = " ".join(stacks.get(site, (site,)))
             array = found.setdefault(site, Array(name, known[site], shapes is not None, []))
-            array.places.append(_place(u, axis, known[site]))
+            array.places.append(_place(u, axis, known[site], site in stacks))
     return list(found.values())
 
 
@@ -93,16 +93,16 @@ def shapes_of(who: str, given: Any) -> dict[str, tuple[int, ...]] | None:
         raise SymmetryError(f"{who}: {expected}; got {describe(given)}.")
     shapes = {}
     for name, x in given.items():
-        shape = tuple(x) if isinstance(x, tuple) else getattr(x, "shape", None)
-        is_shape = isinstance(shape, tuple) and all(_is_length(n) for n in shape)
-        if not isinstance(name, str) or not is_shape:
+        shape = x if isinstance(x, tuple) else getattr(x, "shape", None)
+        is_shape = isinstance(shape, tuple) and all(map(_is_length, shape))
+        if not isinstance(name, str) or not isinstance(shape, tuple) or not is_shape:
             raise SymmetryError(f"{who}: {expected}; got {describe(x)} for {name!r}.")
         shapes[name] = tuple(map(int, shape))
     return shapes
 
 
 def _is_length(n: Any) -> bool:
-    return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0
+    return isinstance(n, (int, np.integer)) and not isinstance(n, bool) and int(n) >= 0
 
 
 def _told_shapes(sym: Symmetry) -> dict[str, Shape]:
@@ -134,7 +134,7 @@ def _told_lengths(u: Units, axis: Axis) -> dict[int, int]:
     return lengths
 
 
-def _place(u: Units, axis: Axis, shape: Shape) -> Place:
+def _place(u: Units, axis: Axis, shape: Shape, is_stacked: bool) -> Place:
     if axis.is_of_labels:
         return Place(u, None, np.zeros(0, int), {}, f"labels of {u.name}")
     lengths = tuple(UNKNOWN if n is None else n for n in shape)
@@ -145,11 +145,12 @@ def _place(u: Units, axis: Axis, shape: Shape) -> Place:
     everyone = np.unravel_index(blocks.ravel(), small)[plain.axis]
     own = np.unravel_index(blocks[(0,) * len(u.shape)], small)
     first = {k: np.unique(own[k]) for k in involved}
-    return Place(u, plain.axis, np.unique(everyone), first, _in_words(u, plain))
+    return Place(u, plain.axis, np.unique(everyone), first, _in_words(u, plain, is_stacked))
 
 
-def _in_words(u: Units, axis: Axis) -> str:
-    told = [f"{u.name}: axis {axis.axis}"]
+def _in_words(u: Units, axis: Axis, is_stacked: bool) -> str:
+    is_of_sites = is_stacked and axis.axis == 0
+    told = [f"{u.name}: {'a site each' if is_of_sites else f'axis {axis.axis}'}"]
     if axis.start is not None:
         told.append(f"entries {axis.start} to {axis.start + axis.length(u.n) - 1}")
     if axis.outer > 1:
@@ -157,8 +158,7 @@ def _in_words(u: Units, axis: Axis) -> str:
     if axis.inner > 1:
         told.append(f"{axis.inner} entries each")
     for run in axis.batch_runs:
-        along = f"a set along axis {run.axis if isinstance(run, Axis) else run}"
-        told.append(along)
+        told.append(f"sets along axis {run.axis if isinstance(run, Axis) else run}")
     told += _factor_words(u, axis)
     return ", ".join(told)
 
@@ -173,7 +173,7 @@ def _factor_words(u: Units, axis: Axis) -> list[str]:
         told.append("± sign")
     elif power:
         of = "scale" if abs(power) == 1 else f"scale^{abs(power)}"
-        told.append(f"× {of}" if power > 0 else f"÷ {of}")
+        told.append(f"times {of}" if power > 0 else f"over {of}")
     return told
 
 

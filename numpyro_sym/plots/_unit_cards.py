@@ -162,7 +162,7 @@ def _kept(
     """Which weights of the chosen sites coordinates choose, ``(*site)`` by array; all where there
     are none.
     """
-    if coords is None:
+    if not coords:
         return {site: np.ones(draws[site].shape[1:], bool) for site in sites}
     if "posterior" not in group_names(data):
         raise SymmetryError(

@@ -67,7 +67,7 @@ def plot_pairs(
 
 def _draw(ax: Any, across: Chosen, up: Chosen) -> tuple[str, str]:
     """The first entry of one against the last of the other, which may be one choice of two."""
-    xlabel, ylabel = list(across.entries)[0], list(up.entries)[-1]
+    xlabel, ylabel = next(iter(across.entries)), list(up.entries)[-1]
     pairs = zip(across.entries[xlabel], up.entries[ylabel], strict=True)
     for i, (a, b) in enumerate(pairs):
         look = {"ms": 2.5, "mew": 0, "alpha": 0.5, "color": f"C{i % 10}"}
