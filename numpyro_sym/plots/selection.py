@@ -111,7 +111,7 @@ def _positions(who: str, dim: str, values: np.ndarray, wanted: Any) -> np.ndarra
         ends = [wanted] if isinstance(wanted, str) else list(np.ravel(np.asarray(wanted)))
     missing = [end for end in ends if end not in listed]
     if missing or (not ends and not isinstance(wanted, slice)):
-        asked = describe(missing[0]) if missing else describe(wanted)
+        asked = repr(np.asarray(missing[0]).item()) if missing else describe(wanted)
         raise SymmetryError(
             f"{who}: coords asks for {asked} along {dim!r}, whose coordinates are "
             f"{_few([str(value) for value in listed])}."
