@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,12 +57,23 @@ def main(names: list[str]) -> None:
         exec(compile(code, PAGE.name, "exec"), namespace)
         (number,) = plt.get_fignums()
         if not names or path.stem in names:
-            path.parent.mkdir(exist_ok=True)
-            how = {"dpi": 100, "bbox_inches": "tight", "pil_kwargs": {"optimize": True}}
-            plt.figure(number).savefig(path, metadata={"Comment": digest}, **how)
+            keep(plt.figure(number), path, digest)
             size = path.stat().st_size
             print(path.name, size, "bytes", "- TOO LARGE" if size > LARGEST else "")
         plt.close("all")
+
+
+def keep(figure: Any, path: Path, digest: str) -> None:
+    """Save a figure in at most 256 colours, with the digest of its code."""
+    from PIL import Image, PngImagePlugin
+
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=100, bbox_inches="tight", pad_inches=0.1)
+    comment = PngImagePlugin.PngInfo()
+    comment.add_text("Comment", digest)
+    path.parent.mkdir(exist_ok=True)
+    plain = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    plain.save(path, optimize=True, pnginfo=comment)
 
 
 if __name__ == "__main__":
