@@ -16,6 +16,7 @@ LONG = {
     "alignment",
     "arviz",
     "extending",
+    "gallery",
     "guides",
     "index",
     "mcmc",
