@@ -10,6 +10,7 @@ import numpy as np
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_repr
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import advance, progress
 from .engine.assignment import assign
 from .engine.moves import act_on_draws
 from .in_stacks import on_arrays
@@ -42,6 +43,7 @@ def remove_symmetry(
     num_neighbours: kinds.Positive = 32,
     penalty: kinds.PositiveNumber = 1.0,
     max_sweeps: kinds.Positive = 50,
+    progress_bar: bool = True,
 ) -> Removed:
     """The symmetry removal of Wiese et al. 2023 (arXiv 2304.02902, section 4.2), as a fold after
     the fact.
@@ -63,6 +65,7 @@ def remove_symmetry(
     :param num_neighbours: how many neighbours vote.
     :param penalty: ``C``.
     :param max_sweeps: the most rounds of either step, for each ``Units``.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`Removed`.
     :raises SymmetryError: for scaled units, units whose sets others permute, too few draws, or
         sites that do not fit.
@@ -88,10 +91,11 @@ def remove_symmetry(
                 "which are removed one by one. Use numpyro_sym.align, or "
                 f"sym.without({outer.name!r})."
             )
-    if sym.stacks:
-        work = partial(_removed, num_neighbours, penalty, max_sweeps, sample_ndim)
-        return on_arrays(work, sites, sym, sample_ndim)
-    return _removed(num_neighbours, penalty, max_sweeps, sample_ndim, sites, sym)
+    work = partial(_removed, num_neighbours, penalty, max_sweeps, sample_ndim)
+    with progress("remove_symmetry", "rounds", progress_bar):
+        if sym.stacks:
+            return on_arrays(work, sites, sym, sample_ndim)
+        return work(sites, sym)
 
 
 def _removed(
@@ -178,6 +182,7 @@ def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
     for _ in range(max_sweeps):
         given = (flat * side[:, None], penalty)
         beta = minimize(_hinge, beta, given, jac=True, method="L-BFGS-B").x
+        advance("rounds")
         new = np.where(flat @ beta < 0, -1.0, 1.0)
         if (new == side).all():
             break
@@ -208,6 +213,7 @@ def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndar
     label = np.tile(np.arange(n), num_draws)
     for _ in range(max_sweeps):
         slots = _elected(label, near, n)
+        advance("rounds")
         if (slots == label).all():
             break
         label = slots

@@ -166,7 +166,8 @@ def diagnose(
         outside the symmetry that cannot name single units.
     :param reference: as in :func:`numpyro_sym.rebasin`.
     :param max_tree_depth: the depth at which NUTS was told to end a trajectory.
-    :param options: ``metric``, ``starts`` and ``scales`` of :func:`numpyro_sym.rebasin`.
+    :param options: ``metric``, ``starts``, ``scales`` and ``progress_bar`` of
+        :func:`numpyro_sym.rebasin`.
     :returns: a :class:`Diagnosis`.
     :raises SymmetryError: as :func:`numpyro_sym.rebasin`, and where there is nothing invariant.
 

@@ -13,6 +13,8 @@ from jax.scipy.special import logsumexp
 from ..alignment import wasserstein_geodesic
 from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import progress
+from ..symmetry.in_parts import mapped_in_parts
 from ..symmetry.programs import of_one_draw, refuse_no_number
 
 Sites = Mapping[str, Any]
@@ -40,7 +42,12 @@ class LossBarrier(NamedTuple):
 
 
 def loss_barrier(
-    loss: kinds.Function, start: kinds.Point, end: kinds.Point, *, num_points: PointsOnTheWay = 25
+    loss: kinds.Function,
+    start: kinds.Point,
+    end: kinds.Point,
+    *,
+    num_points: PointsOnTheWay = 25,
+    progress_bar: bool = True,
 ) -> LossBarrier:
     """The loss barrier between two points, along the straight line.
 
@@ -52,6 +59,7 @@ def loss_barrier(
     :param start: site name -> array.
     :param end: likewise, with the same sites.
     :param num_points: points on the way, ends included.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`LossBarrier`.
     :raises SymmetryError: where sites or shapes differ.
 
@@ -66,7 +74,7 @@ def loss_barrier(
     zero = {name: np.zeros_like(x) for name, x in start.items()}
     t = _points(num_points)
     points, _ = wasserstein_geodesic(start, zero, end, zero, t)
-    losses = _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points))
+    losses = _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points), progress_bar)
     return _barrier("loss_barrier", t, losses)
 
 
@@ -78,6 +86,7 @@ def marginalised_barrier(
     *,
     num_draws: kinds.Positive = 64,
     num_points: PointsOnTheWay = 25,
+    progress_bar: bool = True,
 ) -> LossBarrier:
     """The barrier of the marginalised loss between two diagonal Gaussians, along the Wasserstein
     geodesic.
@@ -93,6 +102,7 @@ def marginalised_barrier(
     :param rng_key: a JAX random key.
     :param num_draws: draws for the expectation.
     :param num_points: points on the way, ends included.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`LossBarrier`, in nats summed over observations.
     :raises SymmetryError: where sites or shapes differ.
 
@@ -124,7 +134,8 @@ def marginalised_barrier(
         each = jax.lax.map(of_draw, noise)  # (draw, observation)
         return -(logsumexp(each, axis=0) - jnp.log(num_draws)).sum()
 
-    losses = _mapped("marginalised_barrier", marginal, jax.tree.map(jnp.asarray, (loc, scale)))
+    way = jax.tree.map(jnp.asarray, (loc, scale))
+    losses = _mapped("marginalised_barrier", marginal, way, progress_bar)
     return _barrier("marginalised_barrier", t, losses)
 
 
@@ -141,10 +152,11 @@ def _all_floats(sites: Sites) -> dict[str, Any]:
     return floats
 
 
-def _mapped(who: str, loss: Callable[..., Any], points: Any) -> jax.Array:
+def _mapped(who: str, loss: Callable[..., Any], points: Any, progress_bar: bool) -> np.ndarray:
     """The loss at every point on the way, one number each."""
     refuse_no_number(who, "the loss", loss, of_one_draw(points))
-    return jax.lax.map(loss, points)
+    with progress(who, "points", progress_bar):
+        return mapped_in_parts(loss, points, "points")
 
 
 def _barrier(who: str, t: np.ndarray, losses: Any) -> LossBarrier:

@@ -12,6 +12,7 @@ import numpy as np
 from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
+from ..symmetry.bars import progress, tracked
 from .arviz.groups import group_names
 from .arviz.samples import flat_draws
 from .order_statistics import ranked
@@ -44,6 +45,7 @@ def mmd(
     sites: kinds.Names | None = None,
     num_permutations: kinds.Positive = 1000,
     seed: kinds.Seed = 0,
+    progress_bar: bool = True,
 ) -> MMD:
     """The maximum mean discrepancy between two sets of draws, with a permutation test.
 
@@ -58,6 +60,7 @@ def mmd(
     :param sites: which sites of an ArviZ object or a mapping; by default all that hold floats.
     :param num_permutations: random splits; the least p value is ``1 / (num_permutations + 1)``.
     :param seed: of the splits.
+    :param progress_bar: whether to show one where it takes long.
     :returns: an :class:`MMD`.
     :raises SymmetryError: where there are fewer than two draws, values that are not finite, or
         shapes differ.
@@ -79,7 +82,8 @@ def mmd(
     belongs[0, : len(x)] = True
     for row in belongs[1:]:
         row[rng.choice(len(both), len(x), replace=False)] = True
-    found = _unbiased(both, belongs)
+    with progress("mmd", "tiles", progress_bar):
+        found = _unbiased(both, belongs)
     # A split that is the observed one again, up to rounding, counts as equally far.
     as_far = found[1:] >= found[0] - 1e-6 * np.abs(found[0])
     return MMD(float(found[0]), float((1 + as_far.sum()) / (num_permutations + 1)))
@@ -100,7 +104,8 @@ def _unbiased(x: np.ndarray, belongs: np.ndarray) -> np.ndarray:
     n = len(x) - m
     within = np.zeros(len(belongs))
     reach = np.zeros(len(x))  # each draw's kernel with all others
-    for rows, columns, distance in _tiles(x):
+    count = -(-len(x) // _TILE)
+    for rows, columns, distance in tracked("tiles", _tiles(x), count * (count + 1) // 2):
         kernel = _kernel(distance / typical)
         if rows == columns:
             np.fill_diagonal(kernel, 0.0)

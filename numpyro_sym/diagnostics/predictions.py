@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..models import read_numpyro_model
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
+from ..symmetry.bars import progress
+from ..symmetry.in_parts import mapped_in_parts
 from ..symmetry.programs import of_one_draw, outcome_of
 from .arviz.samples import flat_draws
 
@@ -22,6 +23,7 @@ def predict_draws(
     *,
     sites: kinds.Names | None = None,
     batch_size: kinds.Positive = 64,
+    progress_bar: bool = True,
 ) -> np.ndarray:
     """A function of every draw: class probabilities for :func:`agreement`, say.
 
@@ -29,6 +31,7 @@ def predict_draws(
     :param predict: site name -> array of one draw, to an array; traced by JAX.
     :param sites: which sites it reads; by default all that hold floats.
     :param batch_size: draws that are worked on at once.
+    :param progress_bar: whether to show one where it takes long.
     :returns: an array ``(draw, ...)``, chains one after another.
     :raises SymmetryError: where a site is missing.
 
@@ -42,7 +45,8 @@ def predict_draws(
         raise SymmetryError(
             f"predict_draws: predict must return one array; it returns {describe(found)}."
         )
-    return np.asarray(jax.lax.map(predict, draws, batch_size=batch_size))
+    with progress("predict_draws", "draws", progress_bar):
+        return mapped_in_parts(predict, draws, "draws", batch_size)
 
 
 def model_loss(model: kinds.Model, *args: Any, **kwargs: Any) -> Callable[[Mapping[str, Any]], Any]:

@@ -18,6 +18,7 @@ from ..models.view import in_double_precision
 from ..symmetry import Symmetry, SymmetryError, Units
 from ..symmetry import kinds as kinds_of_arguments
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import progress
 from ..symmetry.products import why_no_group
 from . import rules_control, rules_elementwise, rules_linear, rules_lookup, rules_shape  # noqa: F401 - they register
 from ._explain import Namer, explain, reasons_of
@@ -39,6 +40,7 @@ def find_symmetry(
     *args: Any,
     include: kinds_of_arguments.FactorKinds = ("permutation", "signed", "scaled"),
     rng_seed: kinds_of_arguments.Seed = 0,
+    progress_bar: bool = True,
     **kwargs: Any,
 ) -> Symmetry:
     """The permutations, signs and scales of hidden units that leave a model as it is.
@@ -60,6 +62,7 @@ def find_symmetry(
     :param include: kinds to look for, one or several of ``"permutation"``, ``"signed"``,
         ``"scaled"``.
     :param rng_seed: seed of the random points and elements that verify what was found.
+    :param progress_bar: whether to show one where it takes long: how often the model was evaluated.
     :param kwargs: the model's keyword arguments.
     :returns: a :class:`Symmetry`, with the same names in the same order on every run.
     :raises SymmetryError: where the model cannot be run, has no latent sites, or discrete ones that
@@ -90,7 +93,7 @@ def find_symmetry(
         found = found.with_notes(no_permutations(trial, found.units))
         return found_with_labels(found, model, args, kwargs) if view.states else found
 
-    with at_compile_time():
+    with at_compile_time(), progress("find_symmetry", "evaluations", progress_bar):
         return in_double_precision(find)
 
 

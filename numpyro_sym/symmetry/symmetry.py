@@ -14,6 +14,7 @@ from . import algebra, kinds
 from .action import act_on_sites
 from .arguments import check_arguments, refusal
 from .axis import Axis
+from .bars import progress
 from .element import Array, Element
 from .errors import SymmetryError
 from .opening import Opened, opened
@@ -685,6 +686,7 @@ class Symmetry(Tabular):
         num_points: kinds.Positive = 3,
         num_elements: kinds.Positive = 4,
         rng_seed: kinds.Seed = 0,
+        progress_bar: bool = True,
         **kwargs: Any,
     ) -> CheckReport:
         """Evaluate the model in float64 at random points under random elements of the group.
@@ -697,6 +699,7 @@ class Symmetry(Tabular):
         :param num_points: how many random points to try.
         :param num_elements: how many random elements to try at each point, for each ``Units``.
         :param rng_seed: seed of the points and elements.
+        :param progress_bar: whether to show one where it takes long.
         :param kwargs: the model's keyword arguments.
         :returns: a :class:`CheckReport`; ``print`` it for a table.
         :raises SymmetryError: naming the units, the site and the axis that break it.
@@ -713,7 +716,8 @@ class Symmetry(Tabular):
         # The one arrow that points up: a symmetry is checked on a model.
         from ..models.check import check_model
 
-        return check_model(self, model, args, kwargs, num_points, num_elements, rng_seed)
+        with progress("check", "evaluations", progress_bar):
+            return check_model(self, model, args, kwargs, num_points, num_elements, rng_seed)
 
 
 def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:

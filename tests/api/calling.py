@@ -1,5 +1,6 @@
 """A public callable, healthy arguments for it, and what is bad for each of them."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -57,6 +58,9 @@ class Call(NamedTuple):
 
 
 def call(function, /, **arguments):
+    """A call, and whether it shows a bar among its arguments where the function takes it."""
+    if "progress_bar" in inspect.signature(function).parameters:
+        arguments.setdefault("progress_bar", BOOL)
     return Call(function, arguments)
 
 

@@ -142,6 +142,7 @@ CALLS = {
         metric=METRIC,
         num_threads=POSITIVE,
         max_iterations=POSITIVE,
+        progress_bar=BOOL,
     ),
     "rebasin_to_zarr": call(
         _in_a_new_store,

@@ -12,6 +12,7 @@ import xarray as xr
 from ...alignment import Rotated, align_procrustes, align_varimax
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress
 from ._rebasin import ALIGNED_GROUPS
 from ._to_arviz import draws_fault, has_run, to_arviz
 from .groups import (
@@ -68,6 +69,7 @@ def align_rotations(
     reference: Any = None,
     normalise: bool = False,
     keep_rotations: bool = False,
+    progress_bar: bool = True,
 ) -> Any:
     """Bring every draw of a factor model to one rotation of its factors, as
     :func:`numpyro_sym.rebasin` brings units to one order.
@@ -89,6 +91,7 @@ def align_rotations(
     :param normalise: of varimax, as there.
     :param keep_rotations: add a group ``rotation`` (and ``warmup_rotation``) with each draw's
         matrix and distance.
+    :param progress_bar: whether to show one where it takes long.
     :returns: an object of the same type; dims, coords, attributes, dtypes, other variables and
         groups as they were. The attribute ``rotation`` of the groups that were turned tells what
         was done.
@@ -111,8 +114,16 @@ def align_rotations(
                 "place for one. Pass the whole object."
             )
         tree = xr.DataTree.from_dict({"posterior": data})
-        options: dict[str, Any] = {"method": method, "reference": reference, "normalise": normalise}
-        return get_group(align_rotations(tree, loadings, factors=factors, **options), "posterior")
+        done = align_rotations(
+            tree,
+            loadings,
+            factors=factors,
+            method=method,
+            reference=reference,
+            normalise=normalise,
+            progress_bar=progress_bar,
+        )
+        return get_group(done, "posterior")
     if not loadings:
         raise SymmetryError("align_rotations: loadings is empty: name their site and its axis.")
     data = to_arviz(data)
@@ -125,7 +136,8 @@ def align_rotations(
         dataset = posterior_of(data) if group == "posterior" else get_group(data, group)
         lead = len(sample_dims(dataset))
         draws = {n: np.asarray(x) for n, x in site_arrays(dataset, tuple(both)).items()}
-        found = _rotated(draws, loadings, lead, method, point, normalise)
+        with progress("align_rotations", "draws", progress_bar):
+            found = _rotated(draws, loadings, lead, method, point, normalise)
         point = found.reference
         turned = {n: _turned(n, draws[n], both[n], found.rotation, lead) for n in both}
         told = _summary(found, loadings, factors or {}, method)
