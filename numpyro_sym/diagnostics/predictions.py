@@ -12,7 +12,7 @@ from ..models import read_numpyro_model
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
 from ..symmetry.bars import progress
-from ..symmetry.in_parts import mapped_in_parts
+from ..symmetry.parts_of_rows import mapped_in_parts
 from ..symmetry.programs import of_one_draw, outcome_of
 from .arviz.samples import flat_draws
 

@@ -12,7 +12,7 @@ from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
 from ..symmetry.bars import progress
-from ..symmetry.in_parts import mapped_in_parts
+from ..symmetry.parts_of_rows import mapped_in_parts
 from ..symmetry.programs import of_one_draw, refuse_no_number
 
 Sites = Mapping[str, Any]

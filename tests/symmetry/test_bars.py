@@ -17,7 +17,7 @@ import numpyro_sym as nsym
 from numpyro_sym import alignment, diagnostics
 from numpyro_sym.mcmc import good_starts
 from numpyro_sym.symmetry import bars
-from numpyro_sym.symmetry.in_parts import in_parts, mapped_in_parts
+from numpyro_sym.symmetry.parts_of_rows import in_parts, mapped_in_parts
 
 RNG = np.random.default_rng(0)
 MU = {"mu": RNG.normal(size=(40, 3))}

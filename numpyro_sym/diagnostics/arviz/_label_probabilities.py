@@ -14,7 +14,7 @@ from ...models.view import in_double_precision
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from ...symmetry.bars import progress
-from ...symmetry.in_parts import mapped_in_parts
+from ...symmetry.parts_of_rows import mapped_in_parts
 from .from_model import BATCH_SIZE, draws_for
 from .groups import ArvizData, posterior_of
 

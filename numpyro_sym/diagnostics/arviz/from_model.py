@@ -16,7 +16,7 @@ from ...models.view import ModelView, Point, in_double_precision
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from ...symmetry.bars import progress
-from ...symmetry.in_parts import mapped_in_parts
+from ...symmetry.parts_of_rows import mapped_in_parts
 from .groups import (
     ArvizData,
     get_group,

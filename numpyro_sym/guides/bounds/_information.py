@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from ...symmetry import Symmetry, SymmetryError
-from ...symmetry.in_parts import in_parts
+from ...symmetry.parts_of_rows import in_parts
 from ..bases.base import Base
 from ._guess import REPORTING, importance, log_tau
 from .by_name import exact_by_parts
