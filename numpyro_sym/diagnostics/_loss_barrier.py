@@ -78,7 +78,7 @@ def loss_barrier(
     return _barrier("loss_barrier", t, losses)
 
 
-def marginalised_barrier(
+def marginalized_barrier(
     log_likelihood: kinds.Function,
     start: kinds.Gaussian,
     end: kinds.Gaussian,
@@ -88,7 +88,7 @@ def marginalised_barrier(
     num_points: PointsOnTheWay = 25,
     progress_bar: bool = True,
 ) -> LossBarrier:
-    """The barrier of the marginalised loss between two diagonal Gaussians, along the Wasserstein
+    """The barrier of the marginalized loss between two diagonal Gaussians, along the Wasserstein
     geodesic.
 
     ``L(q) = -sum_i log E_q p(y_i | x_i, w)``, the expectation inside the logarithm: Rossi, Singh
@@ -110,10 +110,10 @@ def marginalised_barrier(
     >>> def log_likelihood(point):
     ...     return jax.scipy.stats.norm.logpdf(jnp.zeros(3), jnp.prod(point["w"]), 1.0)
     >>> a, b, s = ({"w": np.array(x, np.float32)} for x in ([4, 0], [0, 4], [0.1, 0.1]))
-    >>> marginalised_barrier(log_likelihood, (a, s), (b, s), jax.random.key(0)).height > 1
+    >>> marginalized_barrier(log_likelihood, (a, s), (b, s), jax.random.key(0)).height > 1
     True
     """
-    check_arguments(marginalised_barrier, locals())
+    check_arguments(marginalized_barrier, locals())
     for first, second in ((start[0], end[0]), (start[0], start[1]), (end[0], end[1])):
         _refuse_unlike(first, second)
     start = (_all_floats(start[0]), _all_floats(start[1]))
@@ -135,8 +135,8 @@ def marginalised_barrier(
         return -(logsumexp(each, axis=0) - jnp.log(num_draws)).sum()
 
     way = jax.tree.map(jnp.asarray, (loc, scale))
-    losses = _mapped("marginalised_barrier", marginal, way, progress_bar)
-    return _barrier("marginalised_barrier", t, losses)
+    losses = _mapped("marginalized_barrier", marginal, way, progress_bar)
+    return _barrier("marginalized_barrier", t, losses)
 
 
 def _points(num_points: int) -> np.ndarray:

@@ -12,16 +12,18 @@ from ..models import read_numpyro_model
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
 from ..symmetry.bars import progress
+from ..symmetry.deprecated import renamed_arguments
 from ..symmetry.parts_of_rows import mapped_in_parts
 from ..symmetry.programs import of_one_draw, outcome_of
 from .arviz.samples import flat_draws
 
 
+@renamed_arguments(sites="var_names")
 def predict_draws(
     data: Any,
     predict: kinds.Function,
     *,
-    sites: kinds.Names | None = None,
+    var_names: kinds.VarNames | None = None,
     batch_size: kinds.Positive = 64,
     progress_bar: bool = True,
 ) -> np.ndarray:
@@ -29,7 +31,7 @@ def predict_draws(
 
     :param data: an ArviZ object, or a mapping of draws ``(draw, *site)``.
     :param predict: site name -> array of one draw, to an array; traced by JAX.
-    :param sites: which sites it reads; by default all that hold floats.
+    :param var_names: which variables it reads; by default all that hold floats.
     :param batch_size: draws that are worked on at once.
     :param progress_bar: whether to show one where it takes long.
     :returns: an array ``(draw, ...)``, chains one after another.
@@ -39,7 +41,7 @@ def predict_draws(
     [0.0, 2.0, 4.0]
     """
     check_arguments(predict_draws, locals())
-    draws = {name: jnp.asarray(x) for name, x in flat_draws(data, sites).items()}
+    draws = {name: jnp.asarray(x) for name, x in flat_draws(data, var_names).items()}
     found = outcome_of("predict_draws", "predict", predict, of_one_draw(draws))
     if not hasattr(found, "shape"):
         raise SymmetryError(

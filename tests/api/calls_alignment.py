@@ -198,11 +198,11 @@ CALLS = {
     "varimax": call(
         alignment.varimax,
         loadings=_LOADINGS,
-        normalise=BOOL,
+        normalize=BOOL,
         tolerance=Argument(1e-7, bad.POSITIVE_NUMBER),
     ),
     "align_varimax": call(
-        alignment.align_varimax, loadings=_LOADINGS, reference=_AT_LOADINGS, normalise=BOOL
+        alignment.align_varimax, loadings=_LOADINGS, reference=_AT_LOADINGS, normalize=BOOL
     ),
     "align_procrustes": call(
         alignment.align_procrustes, loadings=_LOADINGS, reference=_AT_LOADINGS

@@ -90,8 +90,8 @@ CALLS = {
     "loss_barrier": partial(
         nsym.loss_barrier, lambda p: (p["w"] ** 2).sum(), {"w": np.ones(3)}, {"w": -np.ones(3)}
     ),
-    "marginalised_barrier": partial(
-        diagnostics.marginalised_barrier,
+    "marginalized_barrier": partial(
+        diagnostics.marginalized_barrier,
         lambda p: p["w"],
         ({"w": np.ones(3)}, SCALE),
         ({"w": -np.ones(3)}, SCALE),
