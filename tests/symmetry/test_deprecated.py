@@ -123,6 +123,12 @@ def test_one_name_of_a_variable_is_enough():
         nsym.compact_posterior(DRAWS, var_names="mu"),
         nsym.compact_posterior(DRAWS, var_names=["mu"]),
     )
+    assert_alike(
+        nsym.compact_posterior(DRAWS, var_names="~nu"),
+        nsym.compact_posterior(DRAWS, var_names="mu"),
+    )
+    with pytest.raises(SymmetryError, match="do not hold site 'xi'"):
+        nsym.compact_posterior(DRAWS, var_names=["~xi"])
     names = (name for name in ("mu",))  # gone through once
     assert_alike(
         diagnostics.mmd(DRAWS, DRAWS, var_names=names, num_permutations=9),

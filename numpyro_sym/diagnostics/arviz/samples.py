@@ -25,7 +25,8 @@ def flat_draws(data: Any, var_names: kinds.VarNames | None = None) -> dict[str, 
 
     :param data: an ArviZ object, whose chains are put one after another, or a mapping of arrays
         ``(draw, *site)``.
-    :param var_names: which; by default all that hold floats.
+    :param var_names: which; by default all that hold floats. With ``~`` before each name: all of
+        these but those.
     :returns: site name -> array of shape ``(draw, *site)``.
     :raises SymmetryError: where a site is missing, or numbers of draws differ.
     """
@@ -41,10 +42,13 @@ def flat_draws(data: Any, var_names: kinds.VarNames | None = None) -> dict[str, 
         arrays = {name: _numbers(name, x) for name, x in data.items()}
     else:
         raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))
-    chosen = listed(var_names)
+    chosen, left_out = listed(var_names), []
+    if chosen and all(name.startswith("~") and name not in arrays for name in chosen):
+        chosen, left_out = None, [name[1:] for name in chosen]
     if chosen is None:
-        chosen = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
-    for name in chosen:
+        floats = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+        chosen = [name for name in floats if name not in left_out]
+    for name in (*chosen, *left_out):
         if name not in arrays:
             raise SymmetryError(f"The draws do not hold site {name!r}; they hold {sorted(arrays)}.")
     if not chosen:
