@@ -82,7 +82,7 @@ AT = Argument(POINT, bad.POINTS)
 SPREAD = Argument(SCALE, bad.SCALES)
 REFERENCE = Argument(POINT, bad.REFERENCE)
 ARRAY = Argument(None, bad.ARRAY)
-SITES = Argument(["mu"], bad.NAMES).or_none
+VAR_NAMES = Argument(["mu"], bad.NAMES).or_none
 UNITS = Argument("component", bad.ANYTHING)
 MODEL = Argument(bad.model, bad.MODEL)
 #: A model that is run before the call returns.

@@ -28,8 +28,8 @@ from calling import (
     RNG_KEY,
     RUN_MODEL,
     SAMPLE_SHAPE,
-    SITES,
     SPREAD,
+    VAR_NAMES,
     Argument,
     call,
     choice,
@@ -143,7 +143,7 @@ CALLS = {
         nsym.compact_posterior,
         data=EITHER.more(one_draw=_ONE_DRAW),
         sym=_MAYBE_SYM,
-        sites=SITES,
+        var_names=VAR_NAMES,
         rank=NOT_NEGATIVE.more(more_than_draws=100),
         reference=Argument("mean", bad.REFERENCE),
     ),
@@ -195,7 +195,7 @@ CALLS = {
         diagnostics.mmd,
         first=_SAMPLE,
         second=_SAMPLE,
-        sites=SITES,
+        var_names=VAR_NAMES,
         num_permutations=POSITIVE,
         rng_key=KEY_OR_SEED,
     ),
@@ -245,7 +245,7 @@ CALLS = {
         predict=Argument(lambda point: point["mu"].sum(), _NUMBER_OF_A_POINT).less(
             "a vector", "a complex number"
         ),
-        sites=SITES,
+        var_names=VAR_NAMES,
         batch_size=POSITIVE,
     ),
     "label_probabilities": call(
