@@ -14,6 +14,7 @@ LONG = {
     "alignment",
     "arviz",
     "extending",
+    "gallery",
     "guides",
     "index",
     "mcmc",
