@@ -42,11 +42,11 @@ def flat_draws(data: Any, var_names: kinds.VarNames | None = None) -> dict[str, 
         arrays = {name: _numbers(name, x) for name, x in data.items()}
     else:
         raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))
-    chosen, left_out = listed(var_names), []
-    if chosen and all(name.startswith("~") and name not in arrays for name in chosen):
-        chosen, left_out = None, [name[1:] for name in chosen]
-    if chosen is None:
-        floats = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+    floats = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+    asked = listed(var_names)
+    chosen, left_out = floats if asked is None else asked, []
+    if asked and all(name.startswith("~") and name not in arrays for name in asked):
+        left_out = [name[1:] for name in asked]
         chosen = [name for name in floats if name not in left_out]
     for name in (*chosen, *left_out):
         if name not in arrays:
