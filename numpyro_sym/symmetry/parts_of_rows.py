@@ -32,6 +32,10 @@ def mapped_in_parts(
     def mapped(some: Any) -> Any:
         return jax.lax.map(function, some, batch_size=batch_size if batch_size > 1 else None)
 
+    number = len(jax.tree.leaves(rows)[0])
+    if _size(number, batch_size) == number:
+        return in_parts(mapped, rows, unit, batch_size)
+
     def of_part(x: Any) -> jax.ShapeDtypeStruct:
         dtype = jax.dtypes.canonicalize_dtype(x.dtype)
         return jax.ShapeDtypeStruct((_size(len(x), batch_size), *x.shape[1:]), dtype)
