@@ -126,7 +126,7 @@ def lppd(log_density: np.ndarray) -> float:
 
 
 def unit(split: Any) -> float:
-    """Their targets are standardised by all rows, ours by the training rows."""
+    """Their targets are standardized by all rows, ours by the training rows."""
     return float(np.log(np.concatenate([split.y, split.y_test]).std()))
 
 
@@ -233,7 +233,7 @@ def draw(ax: Any, rows: Rows) -> None:
         shown.update(counts)
         means = np.array([float(own.mean(chains_of(n))) for n in counts])
         ax.plot(counts, means - own.mean("theirs"), "o-", label=setting["set"])
-    ax.axhline(0, color="grey", lw=0.8)
+    ax.axhline(0, color="gray", lw=0.8)
     widths_below(ax, shown, "chains")
     ax.set(ylabel="LPPD less theirs")
     ax.legend(frameon=False, fontsize=6)
@@ -308,7 +308,7 @@ PAPER = Paper(
         ),
     ],
     notes="""
-Their split, prior and noise; LPPD in the unit of theirs, whose targets were standardised by all
+Their split, prior and noise; LPPD in the unit of theirs, whose targets were standardized by all
 rows. One layer: NUTS from draws of the prior, 300 of warm-up and 16 draws a chain, where theirs are
 longer and 1,274. Three layers: microcanonical Langevin steps (BlackJAX) from ends of Adam with the
 noise held at .2. With the noise free, Adam ends where the network goes through every row and the

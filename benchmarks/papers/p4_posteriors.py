@@ -173,10 +173,10 @@ def swag(seeds: Sequence[int]) -> list[Weights]:
     ]
 
 
-def variational(seeds: Sequence[int], symmetrised: bool) -> list[Weights]:
+def variational(seeds: Sequence[int], symmetrized: bool) -> list[Weights]:
     """Mean-field, its means starting at draws of the prior."""
     x, y = rows()
-    guide = nsym.AutoSymmetrizedNormal(model, PERMUTED) if symmetrised else AutoNormal(model)
+    guide = nsym.AutoSymmetrizedNormal(model, PERMUTED) if symmetrized else AutoNormal(model)
     svi = SVI(model, guide, numpyro.optim.Adam(0.01), Trace_ELBO(num_particles=4))
     first = svi.init(jax.random.key(0), x, y)
 
@@ -213,7 +213,7 @@ METHODS = {
     "Laplace": laplace,
     "SWAG-like": swag,
     "SVI": lambda seeds: variational(seeds, False),
-    "SVI, symmetrised": lambda seeds: variational(seeds, True),
+    "SVI, symmetrized": lambda seeds: variational(seeds, True),
 }
 STAGES = ("raw", "permutations", "scales too")
 
@@ -281,7 +281,7 @@ def say_posteriors(rows: Rows) -> Verdict:
         own = rows.of(**setting)
         told.append(f"{setting['method']} {' / '.join(own.told(stage) for stage in STAGES)}")
     rises = []
-    for name in ("ensemble", "SVI, symmetrised"):
+    for name in ("ensemble", "SVI, symmetrized"):
         own = rows.of(method=name)
         if not len(own):
             continue
