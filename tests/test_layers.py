@@ -21,8 +21,9 @@ BELOW = {
     "interop": {"symmetry", "models"},
     "plots": {"symmetry", "models", "discovery", "alignment", "diagnostics"},
 }
-#: The one arrow that points up, inside a function: ``Symmetry.check`` reads a model.
-UPWARD = {("symmetry/symmetry.py", "models")}
+#: The arrows that point up, inside functions: ``Symmetry.check`` reads a model, ``Symmetry.plot``
+#: draws.
+UPWARD = {("symmetry/symmetry.py", "models"), ("symmetry/symmetry.py", "plots")}
 #: Folders in a layer, and the folders and modules beside them that know them: these they may not
 #: import.
 INSIDE = {

@@ -1,5 +1,6 @@
 """Pictures of what diagnostics say, drawn with matplotlib; each returns its axes."""
 
+from ._plot_symmetry import plot_symmetry as plot_symmetry
 from ._unit_cards import Card as Card
 from ._unit_cards import plot_unit_cards as plot_unit_cards
 from ._unit_cards import unit_cards as unit_cards

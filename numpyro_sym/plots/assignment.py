@@ -9,7 +9,7 @@ import numpy as np
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from ..symmetry.validity import refuse_no_permutation
-from ._canvas import canvas
+from ._canvas import FigSize, canvas
 
 
 def assignment_matrix(elements: kinds.Elements, units: str, first: int, second: int) -> np.ndarray:
@@ -54,6 +54,7 @@ def plot_assignment(
     second: int = 1,
     *,
     ax: Any = None,
+    figsize: FigSize | None = None,
 ) -> Any:
     """The assignment matrix between two chains: one dark cell a row where labels never switch.
 
@@ -62,12 +63,13 @@ def plot_assignment(
     :param first: a chain, along rows.
     :param second: another, along columns.
     :param ax: a matplotlib axes to draw on; a new one by default.
+    :param figsize: width and height of a new figure, in inches.
     :returns: the axes.
     :raises SymmetryError: as :func:`assignment_matrix`.
     """
     check_arguments(plot_assignment, locals())
     shares = assignment_matrix(elements, units, first, second)
-    ax = canvas(ax, size=(4.6, 4.0))
+    ax = canvas("plot_assignment", ax, figsize=figsize, size=(4.6, 4.0))
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ax.figure.colorbar(image, ax=ax, label="share of draws", shrink=0.85)
     ax.set(xlabel=f"{units}, chain {second}", ylabel=f"{units}, chain {first}")

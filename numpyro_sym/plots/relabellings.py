@@ -8,18 +8,21 @@ import numpy as np
 
 from ..alignment import Relabellings
 from ..symmetry.arguments import check_arguments
-from ._canvas import canvas
+from ._canvas import FigSize, canvas
 
 
-def plot_relabellings(relabellings: Relabellings, *, axes: Any = None) -> Any:
+def plot_relabellings(
+    relabellings: Relabellings, *, ax: Any = None, figsize: FigSize | None = None
+) -> Any:
     """The similarity of observations, sorted by the best clustering, and the methods' agreement.
 
     :param relabellings: what :func:`numpyro_sym.alignment.relabel` found.
-    :param axes: two matplotlib axes to draw on; new ones by default.
+    :param ax: two matplotlib axes to draw on; new ones by default.
+    :param figsize: width and height of a new figure, in inches.
     :returns: the axes.
     """
     check_arguments(plot_relabellings, locals())
-    axes = canvas(axes, 1, 2, size=(9.5, 4.2))
+    axes = canvas("plot_relabellings", ax, 1, 2, figsize=figsize, size=(9.5, 4.2))
     left, right = np.ravel(axes)
     _similarity(left, relabellings)
     _agreement(right, relabellings)
@@ -35,7 +38,8 @@ def _similarity(ax: Any, relabellings: Relabellings) -> None:
     for edge in np.flatnonzero(np.diff(labels[order])) + 0.5:
         ax.axhline(edge, color="C1", lw=0.8)
         ax.axvline(edge, color="C1", lw=0.8)
-    ax.set(title="share of draws with one label", xlabel="observation, sorted by cluster")
+    sorted_by = "observation, sorted by cluster"
+    ax.set(title="share of draws with one label", xlabel=sorted_by, ylabel=sorted_by)
     ax.figure.colorbar(image, ax=ax, shrink=0.8)
 
 

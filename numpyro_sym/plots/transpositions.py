@@ -10,15 +10,18 @@ from numpy.typing import ArrayLike
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
-from ._canvas import canvas, tidy
+from ._canvas import FigSize, canvas, legend_beside, tidy
 
 
-def plot_transpositions(counts: ArrayLike, n: kinds.Positive, *, ax: Any = None) -> Any:
+def plot_transpositions(
+    counts: ArrayLike, n: kinds.Positive, *, ax: Any = None, figsize: FigSize | None = None
+) -> Any:
     """A histogram of numbers of transpositions; dashed, where unrelated orders of ``n`` units lie.
 
     :param counts: ints, as :func:`numpyro_sym.diagnostics.transpositions` gives for some units.
     :param n: how many units there are.
     :param ax: a matplotlib axes to draw on; a new one by default.
+    :param figsize: width and height of a new figure, in inches.
     :returns: the axes.
     :raises SymmetryError: where a count is none of a permutation of ``n``.
     """
@@ -29,7 +32,7 @@ def plot_transpositions(counts: ArrayLike, n: kinds.Positive, *, ax: Any = None)
             f"plot_transpositions: a permutation of {n} has 0 to {n - 1} transpositions; got "
             f"{counts}."
         )
-    ax = canvas(ax)
+    ax = canvas("plot_transpositions", ax, figsize=figsize)
     expected = n - (1 / np.arange(1, n + 1)).sum()
     low, high = min(counts.min(), int(expected)), max(counts.max(), int(expected) + 1)
     width = 1 + (high - low) // 60
@@ -37,6 +40,6 @@ def plot_transpositions(counts: ArrayLike, n: kinds.Positive, *, ax: Any = None)
     ax.axvline(expected, color="C1", ls="--", label=f"unrelated orders of {n}: {expected:.1f}")
     ax.set(xlabel="transpositions", ylabel="draws")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False, fontsize="small", loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    legend_beside(ax, loc="lower right", bbox_to_anchor=(1.0, 1.0))  # above: it is wide
     tidy(ax)
     return ax

@@ -710,10 +710,24 @@ class Symmetry(Tabular):
         numpyro_sym.symmetry.errors.SymmetryError: ... the prior of site 'mu' tells its 2 entries...
         """
         check_arguments(Symmetry.check, locals())
-        # The one arrow that points up: a symmetry is checked on a model.
+        # Points up, as plot does: a symmetry is checked on a model.
         from ..models.check import check_model
 
         return check_model(self, model, args, kwargs, num_points, num_elements, rng_seed)
+
+    def plot(self, shapes_or_draw: Any = None, **options: Any) -> Any:
+        """Which axes of which arrays belong together, drawn with matplotlib.
+
+        :param shapes_or_draw: as for :func:`numpyro_sym.plots.plot_symmetry`: site name -> shape,
+            one draw, or an ArviZ object.
+        :param options: its other arguments.
+        :returns: the matplotlib axes.
+        :raises SymmetryError: as there.
+        """
+        # Points up, as check does.
+        from ..plots import plot_symmetry
+
+        return plot_symmetry(self, shapes_or_draw, **options)
 
 
 def _all_units(given: Iterable[Units]) -> tuple[Units, ...]:

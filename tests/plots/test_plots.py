@@ -219,13 +219,11 @@ def test_cards_of_units_inside_an_axis_and_on_two_axes():
 
 def test_axes_of_the_caller_are_used(data, aligned, network):
     _, given = plt.subplots(1, 2)
-    assert plots.plot_traces(data, aligned, "shift", axes=given) is given
+    assert plots.plot_traces(data, aligned, "shift", ax=given) is given
     _, one = plt.subplots()
     assert plots.plot_barrier(BARRIERS, ax=one) is one
     _, six = plt.subplots(2, 3)
-    assert list(plots.plot_unit_cards(network, TWO_LAYERS, "hidden1", axes=six)) == list(
-        six.ravel()
-    )
+    assert list(plots.plot_unit_cards(network, TWO_LAYERS, "hidden1", ax=six)) == list(six.ravel())
 
 
 def test_nothing_is_drawn_on_other_figures(data, aligned):
@@ -251,7 +249,7 @@ REFUSED = {
     "no variable 'sigma'": lambda d: plots.plot_traces(d, d, "sigma"),
     r"'mu' is no single number: 'mu' has shape \(3,\)": lambda d: plots.plot_traces(d, d, "mu"),
     r"\('mu', 7\) is no single number": lambda d: plots.plot_pairs(d, d, ("mu", 7), ("mu", 0)),
-    "needs 1 x 2 axes; got 1": lambda d: plots.plot_traces(d, d, "shift", axes=plt.subplots()[1]),
+    "needs 1 x 2 axes; got 1": lambda d: plots.plot_traces(d, d, "shift", ax=plt.subplots()[1]),
     "no units 'unit'": lambda d: plots.plot_assignment({}, "unit"),
     "with chains 0 and 4": lambda d: plots.assignment_matrix(
         {"u": nsym.Element(np.zeros((4, 5, 1), int), np.ones((4, 5, 1)))}, "u", 0, 4
