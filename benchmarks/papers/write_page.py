@@ -24,7 +24,8 @@ What five papers claim, what comes out here at a size that runs on two cores, an
 where it does. `benchmarks/papers/write_page.py` writes this page from the JSON lines in
 `benchmarks/papers/results`, one a cell (experiment, setting, seed); no figure is copied by hand.
 Figures are means over seeds ± their standard error. `python benchmarks/papers/run.py --data FOLDER`
-computes the cells that are missing, and with `--small` a version of minutes.
+computes the cells that are missing, and with `--small` a version of minutes. The calls themselves
+are in the notebook "The papers in ten minutes" (`notebooks/papers.md`).
 """
 
 
