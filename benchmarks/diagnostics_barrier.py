@@ -27,7 +27,7 @@ from sklearn.datasets import load_digits
 
 from numpyro_sym import align, mlp
 from numpyro_sym.alignment import align_gaussians
-from numpyro_sym.diagnostics import loss_barrier, marginalised_barrier
+from numpyro_sym.diagnostics import loss_barrier, marginalized_barrier
 from numpyro_sym.symmetry import text_table
 
 BATCH = 256
@@ -167,7 +167,7 @@ def experiment(name, data, widths, activation, kind, steps):
         "SVI, means and sds": ({**loc1, **both.loc}, {**scale1, **both.scale}),
     }
     for label, end in ends.items():
-        found = marginalised_barrier(
+        found = marginalized_barrier(
             partial(log_likelihood, x=test[0], y=test[1], activation=activation),
             (loc0, scale0),
             end,

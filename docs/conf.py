@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "links",
     "shown",
 ]
 exclude_patterns = ["_build", "templates"]
@@ -36,6 +37,8 @@ nb_merge_streams = True
 
 html_theme = "furo"
 html_title = "numpyro_sym"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -1,41 +1,80 @@
-"""The picture of the page on pictures: python docs/draw_plots.py (draws that are planted, no
-sampler).
+"""Draws the pictures of the gallery, each by the code that stands before it on the page:
+
+    python docs/draw_plots.py [NAME ...]
+
+With ArviZ 1.x. Each picture remembers the code that it was drawn by, and a test compares the two.
 """
 
-import matplotlib
+import re
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
 
-matplotlib.use("Agg")
+PAGE = Path(__file__).with_name("gallery.md")
+STEP = re.compile(r"^```python\n(.*?)^```$|^```\{image\} (gallery/\S+)$", re.DOTALL | re.MULTILINE)
+LARGEST = 150_000  # bytes of a file
 
-import arviz as az
-import matplotlib.pyplot as plt
-import numpy as np
 
-import numpyro_sym as nsym
-from numpyro_sym import plots
-from numpyro_sym.diagnostics import elements_of
+class Picture(NamedTuple):
+    """A picture and what draws it.
 
-rng = np.random.default_rng(0)
-SHAPES = {"w1": (3, 4), "b1": (4,), "w2": (4, 2)}
-sym = nsym.mlp(["w1", "w2"], [4], biases=["b1"], kind="signed", name="unit")
-loc = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
-draws = {
-    name: loc[name] + 0.15 * rng.normal(size=(4, 300, *shape)) for name, shape in SHAPES.items()
-}
-total = np.tanh(draws["w1"].sum(2) + draws["b1"])[..., None] * draws["w2"]
-order = np.stack([rng.permutation(4) for _ in range(4)])[:, None].repeat(300, 1)
-sign = rng.choice([-1.0, 1.0], (4, 1, 4)).repeat(300, 1)
-named = {**sym.act({"unit": nsym.Element(order, sign)}, draws), "f": total.sum(-2)}
-data = az.from_dict({"posterior": named}) if az.__version__ >= "1" else az.from_dict(named)
-aligned = nsym.rebasin(data, sym, keep_elements=True)
+    :param path: the file.
+    :param code: what stands between the picture before it and this one.
+    :param digest: of this and of the page's first block, which all pictures need.
+    """
 
-fig = plt.figure(figsize=(11, 8), layout="constrained")
-top, bottom = fig.subfigures(2, 1)
-forest, matrix = top.subplots(1, 2, width_ratios=[3, 2])
-plots.plot_rhat(nsym.diagnose(data, sym, invariant="f"), ax=forest)
-plots.plot_assignment(elements_of(aligned, sym), "unit", 0, 1, ax=matrix)
-left, right = bottom.subfigures(1, 2)
-plots.plot_pairs(
-    data, aligned, ("w1", 0, 0), ("w2", 0, 1), axes=left.subplots(1, 2, sharex=True, sharey=True)
-)
-plots.plot_unit_cards(aligned, sym, "unit", axes=right.subplots(2, 2, sharex=True, sharey=True))
-fig.savefig("docs/plots.png", dpi=100)
+    path: Path
+    code: str
+    digest: str
+
+
+def pictures() -> Iterator[Picture]:
+    """All of the page, in order."""
+    first, code = "", ""
+    for found in STEP.finditer(PAGE.read_text()):
+        block, name = found.groups()
+        if block is not None:
+            first = first or block
+            code += block
+            continue
+        digest = sha256((first + code).encode()).hexdigest()
+        yield Picture(PAGE.parent / name, code, digest)
+        code = ""
+
+
+def main(names: list[str]) -> None:
+    """Run the whole page, and keep the pictures named; all where none is."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    namespace: dict[str, Any] = {"__name__": "gallery"}
+    for path, code, digest in pictures():
+        exec(compile(code, PAGE.name, "exec"), namespace)
+        (number,) = plt.get_fignums()
+        if not names or path.stem in names:
+            keep(plt.figure(number), path, digest)
+            size = path.stat().st_size
+            print(path.name, size, "bytes", "- TOO LARGE" if size > LARGEST else "")
+        plt.close("all")
+
+
+def keep(figure: Any, path: Path, digest: str) -> None:
+    """Save a figure in at most 256 colours, with the digest of its code."""
+    from PIL import Image, PngImagePlugin
+
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=100, bbox_inches="tight", pad_inches=0.1)
+    comment = PngImagePlugin.PngInfo()
+    comment.add_text("Comment", digest)
+    path.parent.mkdir(exist_ok=True)
+    plain = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    plain.save(path, optimize=True, pnginfo=comment)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

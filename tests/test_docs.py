@@ -7,13 +7,16 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-WIDEST = 86  # columns: what the site shows without scrolling
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
+BLOCK = re.compile(r"^```(?:python|\{code-cell\} ipython3)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+WIDEST = 94  # columns: what the site shows without scrolling
 LONG = {
     "alignment",
     "arviz",
     "extending",
+    "gallery",
     "guides",
     "index",
     "mcmc",
@@ -51,7 +54,7 @@ def test_blocks_run(page, tmp_path, monkeypatch):
     plt.close("all")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda page: page.stem)
 def test_blocks_are_not_cut(page):
     wide = [line for block in blocks(page) for line in block.splitlines() if len(line) > WIDEST]
     assert not wide

@@ -131,7 +131,7 @@ def test_networks_have_the_symmetry_that_they_name(networks, name):
 def test_the_way_is_that_of_the_library(networks):
     from papers.gaussians import along, barrier
 
-    from numpyro_sym.diagnostics import marginalised_barrier
+    from numpyro_sym.diagnostics import marginalized_barrier
 
     network, rng = networks["dense"], np.random.default_rng(0)
     loc, x, sym = network.start(rng), rng.normal(size=(20, 64)), network.symmetry
@@ -146,7 +146,7 @@ def test_the_way_is_that_of_the_library(networks):
 
     key = jax.random.key(0)
     ours = along(network.logits, *ends, x, y, key, 2)
-    theirs = marginalised_barrier(log_likelihood, *ends, key, num_draws=2, num_points=11)
+    theirs = marginalized_barrier(log_likelihood, *ends, key, num_draws=2, num_points=11)
     np.testing.assert_allclose(ours["nll"], theirs.loss / 20, rtol=1e-4)
     assert barrier(ours["nll"]) == pytest.approx(theirs.height / 20, rel=1e-3)
     assert theirs.height > 0

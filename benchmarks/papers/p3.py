@@ -13,7 +13,7 @@ import numpy as np
 
 import numpyro_sym as nsym
 from numpyro_sym.alignment import remove_symmetry
-from numpyro_sym.diagnostics import chain_modes, chains_needed, functional_modes, modes_seen
+from numpyro_sym.diagnostics import chains_needed, functional_modes, modes_seen
 
 from .data import uci
 from .frame import Experiment, Figures, Grid, NoData, Paper, Rows, Setting, Verdict
@@ -95,7 +95,7 @@ def compared(widths: Sequence[int], draws: Any, split: Any, theirs: float) -> Fi
     test = log_densities(widths, draws, split, "test")
     chains = len(test)
     known = log_densities(widths, draws, split, "train")
-    modes = chain_modes(known)
+    modes = functional_modes(known, by="chain")
     share = np.bincount(modes.label) / chains
     rng = np.random.default_rng(0)
     figures: Figures = {}

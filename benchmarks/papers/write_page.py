@@ -8,6 +8,7 @@ An experiment of which nothing is kept at full size is shown at its small one, a
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -18,6 +19,8 @@ from papers.run import PAPERS, paper
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "papers.md"
+#: Columns that fit the page: settings, figures, and how many seeds.
+WIDEST = 8
 HEAD = """# The papers
 
 What five papers claim, what comes out here at a size that runs on two cores, and why it differs
@@ -86,20 +89,30 @@ def figures_of(name: str, number: int, experiment: Experiment) -> str:
         if len(values) == 1 and len(settings) > 1:
             common[column] = values.pop()
     columns = [column for column in columns if column not in common]
-    figures = rows.figures()
-    lines = [[*columns, *figures, "seeds"]]
-    for setting in settings:
-        own = Rows(line for line in rows.lines if line["setting"] == setting)
-        values = [str(setting.get(column, "")) for column in columns]
-        values += [own.told(figure) for figure in figures]
-        lines.append([*values, str(len(own))])
+    # As many tables of the same settings as it takes to fit the page.
+    tables = []
+    for figures in parts(rows.figures(), max(WIDEST - len(columns), 2)):
+        lines = [[*columns, *figures, "seeds"]]
+        for setting in settings:
+            own = Rows(line for line in rows.lines if line["setting"] == setting)
+            values = [str(setting.get(column, "")) for column in columns]
+            values += [own.told(figure) for figure in figures]
+            lines.append([*values, str(len(own))])
+        tables.append(table(lines))
     grid = experiment.small if is_small(name, experiment) else experiment.full
     cells = f"{len(rows)} of {len(grid.settings) * grid.seeds} cells"
     cells += " of the small size" if is_small(name, experiment) else ""
     told = f"{number}. `{command}`: {cells}, {seconds:.0f} s of processor time."
     if common:
         told += f" All with {', '.join(f'{key} {value}' for key, value in common.items())}."
-    return f"{told}\n\n{table(lines)}"
+    return "\n".join([f"{told}\n", *tables])
+
+
+def parts(names: list[str], most: int) -> list[list[str]]:
+    """Names in order, in as few parts as hold at most so many, all of about one length."""
+    count = max(-(-len(names) // most), 1)
+    cuts = [len(names) * part // count for part in range(count + 1)]
+    return [names[start:end] for start, end in pairwise(cuts)]
 
 
 def table(lines: list[list[str]]) -> str:

@@ -1,5 +1,7 @@
 """Draws and distributions brought to a reference by a symmetry."""
 
+import typing as _typing
+
 from ._align import Alignment as Alignment
 from ._align import align as align
 from .chunked import align_chunked as align_chunked
@@ -51,3 +53,14 @@ from .sections.protocol import Section as Section
 from .sections.sorted import SortedSection as SortedSection
 from .sections.sorted import SortKey as SortKey
 from .sections.sorted import sorted_section as sorted_section
+
+if not _typing.TYPE_CHECKING:
+    from ..symmetry.deprecated import renamed as _renamed
+
+    __getattr__ = _renamed(
+        __name__,
+        {
+            "Relabelling": ("Relabelling", Relabelling),
+            "Relabellings": ("Relabellings", Relabellings),
+        },
+    )

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..symmetry import Element, Symmetry, SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import progress
 from .engine.matching import match
 from .engine.moves import act_on_draws
 from .engine.objective import to_reference
@@ -90,6 +91,7 @@ def align(
     starts: GivenStarts | None = None,
     metric: GivenMetric = EUCLIDEAN,
     num_threads: kinds.Positive | None = None,
+    progress_bar: bool = True,
 ) -> Alignment:
     """Move each draw by the group element that brings it nearest to a reference.
 
@@ -117,6 +119,8 @@ def align(
         or
         :class:`Activations`. Distances and gaps are the metric's.
     :param num_threads: worker threads; by default one for each processor.
+    :param progress_bar: whether to show one where it takes long: the matches of draws, as many as
+        are known of so far.
     :returns: an :class:`Alignment`.
     :raises SymmetryError: where a site is missing or does not fit, is not of floats, mixes
         dtypes, or holds NaN or infinity.
@@ -136,6 +140,7 @@ def align(
         starts=starts,
         metric=metric,
         num_threads=num_threads,
+        progress_bar=progress_bar,
     )
 
 
@@ -149,6 +154,7 @@ def aligned(
     starts: GivenStarts | None = None,
     metric: GivenMetric = EUCLIDEAN,
     num_threads: kinds.Positive | None = None,
+    progress_bar: bool = True,
 ) -> Alignment:
     """What :func:`align` does, for the public function ``who``, which errors name."""
     check_arguments(aligned, locals(), who)
@@ -156,7 +162,8 @@ def aligned(
     if not len(sym):
         raise SymmetryError(f"{who}: the symmetry has no Units, so there is nothing to align by.")
     if sym.stacks:
-        return _in_stacks(who, sites, reference, sym, sample_ndim, starts, metric, num_threads)
+        options = {"starts": starts, "num_threads": num_threads, "progress_bar": progress_bar}
+        return _in_stacks(who, sites, reference, sym, sample_ndim, metric, options)
     whole, sym = sym, sym.without_values()
     point: dict[str, np.ndarray] | None = None
     at: dict[str, Any] | None = None
@@ -176,15 +183,16 @@ def aligned(
     view, unit = in_range(who, opened_view(metric.view(wide, at, sym)))
     compared = {name: view.draws[name] for name in view.sym.sites}
     threads = num_threads or os.cpu_count() or 1
-    if row == _MEAN:
-        target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
-    else:
-        target = {
-            name: x[row] if view.reference is None else view.reference[name]
-            for name, x in compared.items()
-        }
-        target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
-        found = match(compared, to_reference(view.sym, target, view.weights), starts, threads)
+    with progress(who, "matches", progress_bar):
+        if row == _MEAN:
+            target, found = match_to_mean(compared, view.sym, view.weights, starts, threads)
+        else:
+            target = {
+                name: x[row] if view.reference is None else view.reference[name]
+                for name, x in compared.items()
+            }
+            target = {name: np.asarray(r, compared[name].dtype) for name, r in target.items()}
+            found = match(compared, to_reference(view.sym, target, view.weights), starts, threads)
 
     moved = _moved(packed, sym, compared, found)
     if point is None:
@@ -200,9 +208,8 @@ def _in_stacks(
     reference: Reference,
     sym: Symmetry,
     sample_ndim: int | None,
-    starts: GivenStarts | None,
     metric: GivenMetric,
-    num_threads: int | None,
+    options: Mapping[str, Any],
 ) -> Alignment:
     """The same of sites that are stacked: aligned as arrays, and given back as they were."""
     point = reference if isinstance(reference, Mapping) else None
@@ -219,9 +226,8 @@ def _in_stacks(
             reference if point is None else sym.stack(point),
             arrays_sym,
             sample_ndim=lead,
-            starts=starts,
             metric=metric,
-            num_threads=num_threads,
+            **options,
         )
 
     found = on_arrays(on_stacks, sites, sym, lead)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import advance, progress
 from ._align import EUCLIDEAN, Alignment, Reference, aligned, sample_ndim_of
 from .in_stacks import on_arrays
 from .metrics import GivenMetric, Wasserstein, in_stacks
@@ -30,6 +31,7 @@ def align_chunked(
     metric: GivenMetric = EUCLIDEAN,
     num_threads: kinds.Positive = 1,
     max_iterations: kinds.Positive = 100,
+    progress_bar: bool = True,
     **options: Any,
 ) -> Alignment:
     """:func:`align` for dask arrays: lazy, a chunk of draws at a time.
@@ -49,6 +51,8 @@ def align_chunked(
         draws.
     :param num_threads: worker threads for one chunk; dask works at several chunks at once.
     :param max_iterations: passes of ``"mean"``, at most.
+    :param progress_bar: whether to show one, of these passes, where they take long; what is
+        computed later shows dask's own.
     :param options: of :func:`align`: ``starts``.
     :returns: an :class:`Alignment` of dask arrays; its reference is of NumPy arrays.
     :raises SymmetryError: without dask; where sites are no dask arrays, are missing or do not fit;
@@ -81,6 +85,7 @@ def align_chunked(
             metric=in_stacks("align_chunked", metric, sym, lead),
             num_threads=num_threads,
             max_iterations=max_iterations,
+            progress_bar=progress_bar,
             **options,
         )
     labels = [site for site in sym.label_sites if site in sites]
@@ -93,7 +98,9 @@ def align_chunked(
         point = {name: np.asarray(x) for name, x in reference.items() if name in compared}
         found = lazily(point)
     elif isinstance(reference, str) and reference == "mean":
-        found = _iterated_mean(lazily, _draw(compared, "first", sym, lead), lead, max_iterations)
+        first = _draw(compared, "first", sym, lead)
+        with progress("align_chunked", "passes", progress_bar):
+            found = _iterated_mean(lazily, first, lead, max_iterations)
     else:
         found = lazily(_draw(compared, reference, sym, lead))
     return found._replace(sites={name: found.sites.get(name, x) for name, x in sites.items()})
@@ -124,6 +131,7 @@ def _iterated_mean(
         found = lazily(point)
         means = {name: x.mean(sample) for name, x in found.sites.items() if name in point}
         means, now = dask.compute(means, (found.distance.astype(float) ** 2).sum())
+        advance("passes")
         if now >= (1 - _STILL) * before:
             break
         before, point = now, means
@@ -183,7 +191,8 @@ def _align_block(
     arrays, names, sym: Symmetry, point: Mapping[str, np.ndarray], **options: Any
 ) -> Alignment:
     """A chunk aligned; the reference is known, so it is left out."""
-    found = aligned("align_chunked", dict(zip(names, arrays, strict=True)), point, sym, **options)
+    draws = dict(zip(names, arrays, strict=True))
+    found = aligned("align_chunked", draws, point, sym, progress_bar=False, **options)
     moved = [name for name in (*sym.sites, *sym.label_sites) if name in found.sites]
     return found._replace(sites={name: found.sites[name] for name in moved}, reference={})
 

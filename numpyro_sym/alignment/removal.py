@@ -10,6 +10,8 @@ import numpy as np
 
 from ..symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_repr
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import advance, progress
+from ..symmetry.deprecated import renamed_arguments
 from .engine.assignment import assign
 from .engine.moves import act_on_draws
 from .in_stacks import on_arrays
@@ -34,14 +36,16 @@ class Removed(NamedTuple):
         return short_repr(self)
 
 
+@renamed_arguments(num_neighbours="num_neighbors")
 def remove_symmetry(
     sites: kinds.Sites,
     sym: Symmetry,
     *,
     sample_ndim: kinds.Positive = 1,
-    num_neighbours: kinds.Positive = 32,
+    num_neighbors: kinds.Positive = 32,
     penalty: kinds.PositiveNumber = 1.0,
     max_sweeps: kinds.Positive = 50,
+    progress_bar: bool = True,
 ) -> Removed:
     """The symmetry removal of Wiese et al. 2023 (arXiv 2304.02902, section 4.2), as a fold after
     the fact.
@@ -60,9 +64,10 @@ def remove_symmetry(
         are there.
     :param sym: permutations and signs, first layer first.
     :param sample_ndim: how many leading sample dimensions there are.
-    :param num_neighbours: how many neighbours vote.
+    :param num_neighbors: how many neighbours vote.
     :param penalty: ``C``.
     :param max_sweeps: the most rounds of either step, for each ``Units``.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`Removed`.
     :raises SymmetryError: for scaled units, units whose sets others permute, too few draws, or
         sites that do not fit.
@@ -71,7 +76,7 @@ def remove_symmetry(
     >>> from numpyro_sym import mixture
     >>> from numpyro_sym.alignment import remove_symmetry
     >>> draws = {"mu": np.array([[0.0, 5.0], [5.1, 0.1], [0.2, 5.2]])}
-    >>> mu = remove_symmetry(draws, mixture(2, {"mu": 0}), num_neighbours=2).sites["mu"]
+    >>> mu = remove_symmetry(draws, mixture(2, {"mu": 0}), num_neighbors=2).sites["mu"]
     >>> bool((mu[:, 0] < 1).all() or (mu[:, 1] < 1).all())
     True
     """
@@ -88,14 +93,15 @@ def remove_symmetry(
                 "which are removed one by one. Use numpyro_sym.align, or "
                 f"sym.without({outer.name!r})."
             )
-    if sym.stacks:
-        work = partial(_removed, num_neighbours, penalty, max_sweeps, sample_ndim)
-        return on_arrays(work, sites, sym, sample_ndim)
-    return _removed(num_neighbours, penalty, max_sweeps, sample_ndim, sites, sym)
+    work = partial(_removed, num_neighbors, penalty, max_sweeps, sample_ndim)
+    with progress("remove_symmetry", "rounds", progress_bar):
+        if sym.stacks:
+            return on_arrays(work, sites, sym, sample_ndim)
+        return work(sites, sym)
 
 
 def _removed(
-    num_neighbours: int,
+    num_neighbors: int,
     penalty: float,
     max_sweeps: int,
     sample_ndim: int,
@@ -120,7 +126,7 @@ def _removed(
         turned = _acted(u, Element(straight, sign), draws)
         # Signs no longer matter: all entries of a unit are one point.
         points = _by_set(np.concatenate(_parts(u, turned)[0] + _parts(u, turned)[1], -1))
-        slots = [_labels(x, num_neighbours, max_sweeps) for x in points]
+        slots = [_labels(x, num_neighbors, max_sweeps) for x in points]
         order = np.stack(slots, 1).reshape(sign.shape)  # (draw, *batch, n)
         draws = {**draws, **_acted(u, Element(order, np.ones(sign.shape)), turned)}
         # Signs were turned first: each goes along with its unit.
@@ -178,6 +184,7 @@ def _sides(points: np.ndarray, penalty: float, max_sweeps: int) -> np.ndarray:
     for _ in range(max_sweeps):
         given = (flat * side[:, None], penalty)
         beta = minimize(_hinge, beta, given, jac=True, method="L-BFGS-B").x
+        advance("rounds")
         new = np.where(flat @ beta < 0, -1.0, 1.0)
         if (new == side).all():
             break
@@ -195,7 +202,7 @@ def _hinge(
     return beta @ beta / 2 + penalty * loss.sum(), beta - penalty * slope @ points
 
 
-def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndarray:
+def _labels(points: np.ndarray, num_neighbors: int, max_sweeps: int) -> np.ndarray:
     """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest
     neighbours.
     """
@@ -203,11 +210,12 @@ def _labels(points: np.ndarray, num_neighbours: int, max_sweeps: int) -> np.ndar
 
     num_draws, n, _ = points.shape
     flat = points.reshape(num_draws * n, -1)
-    count = min(num_neighbours, len(flat) - 1)
+    count = min(num_neighbors, len(flat) - 1)
     near = cKDTree(flat).query(flat, k=count + 1)[1][:, 1:]  # the first is the point itself
     label = np.tile(np.arange(n), num_draws)
     for _ in range(max_sweeps):
         slots = _elected(label, near, n)
+        advance("rounds")
         if (slots == label).all():
             break
         label = slots

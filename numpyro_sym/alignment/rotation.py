@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from ..symmetry import SymmetryError, factor_model, kinds, short_repr
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
+from ..symmetry.bars import progress
+from ..symmetry.deprecated import renamed_arguments
 from ._align import aligned
 from .ranges import refuse_out_of_range, unit_of
 from .varimax_turns import most_varied
@@ -38,14 +40,20 @@ class Rotated(NamedTuple):
         return short_repr(self)
 
 
+@renamed_arguments(normalise="normalize")
 def varimax(
-    loadings: ArrayLike, *, normalise: bool = False, tolerance: kinds.PositiveNumber = 1e-7
+    loadings: ArrayLike,
+    *,
+    normalize: bool = False,
+    tolerance: kinds.PositiveNumber = 1e-7,
+    progress_bar: bool = True,
 ) -> np.ndarray:
     """The rotation of greatest variance of squared loadings within factors: Kaiser 1958.
 
     :param loadings: floats ``(*sample, variables, factors)``.
-    :param normalise: whether each variable's loadings are first brought to length 1 (Kaiser's).
+    :param normalize: whether each variable's loadings are first brought to length 1 (Kaiser's).
     :param tolerance: largest angle, in radians, by which a pair of factors is still to be turned.
+    :param progress_bar: whether to show one where it takes long.
     :returns: orthogonal matrices ``(*sample, factors, factors)``; rotated loadings are ``loadings @
         rotation``.
     :raises SymmetryError: where loadings are not finite or no matrices.
@@ -57,25 +65,32 @@ def varimax(
     """
     check_arguments(varimax, locals())
     given = _loadings("varimax", "loadings", loadings)
-    rotation, _settled = _varimax(given.reshape(-1, *given.shape[-2:]), normalise, tolerance)
+    flat = given.reshape(-1, *given.shape[-2:])
+    with progress("varimax", "draws", progress_bar):
+        rotation, _settled = _varimax(flat, normalize, tolerance)
     return rotation.reshape(*given.shape[:-2], *rotation.shape[1:])
 
 
 def _varimax(
-    given: np.ndarray, normalise: bool, tolerance: float = 1e-7
+    given: np.ndarray, normalize: bool, tolerance: float = 1e-7
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rotations of draws ``(draw, variables, factors)``, and whether each has settled."""
     x = given.astype(float)
     x /= unit_of(x)  # fourth powers stay in range, and angles as they are
-    if normalise:
+    if normalize:
         length = np.linalg.norm(x, axis=-1, keepdims=True)
         x = x / np.where(length > 0, length, 1)
     rotation, settled = most_varied(x, tolerance)
     return rotation.astype(given.dtype), settled
 
 
+@renamed_arguments(normalise="normalize")
 def align_varimax(
-    loadings: ArrayLike, *, reference: ArrayLike | None = None, normalise: bool = False
+    loadings: ArrayLike,
+    *,
+    reference: ArrayLike | None = None,
+    normalize: bool = False,
+    progress_bar: bool = True,
 ) -> Rotated:
     """Varimax for each draw, then the order and signs nearest to the mean, until it is still.
 
@@ -87,7 +102,8 @@ def align_varimax(
     :param loadings: floats ``(*sample, variables, factors)``.
     :param reference: floats ``(variables, factors)``, near to which order and signs are to be; by
         default the mean.
-    :param normalise: as in :func:`varimax`.
+    :param normalize: as in :func:`varimax`.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`Rotated`.
     :raises SymmetryError: where loadings are not finite or no matrices, or do not fit the
         reference.
@@ -98,9 +114,10 @@ def align_varimax(
     if reference is not None:
         point = {"loadings": _fitting("align_varimax", x, reference)}
     flat = x.reshape(-1, *x.shape[-2:])
-    rotation, settled = _varimax(flat, normalise)
     sym = factor_model(x.shape[-1], loadings={"loadings": 1})
-    found = aligned("align_varimax", {"loadings": flat @ rotation}, point, sym, sample_ndim=1)
+    with progress("align_varimax", "draws", progress_bar):
+        rotation, settled = _varimax(flat, normalize)
+        found = aligned("align_varimax", {"loadings": flat @ rotation}, point, sym, sample_ndim=1)
     rotation = sym.act(found.elements, {"loadings": rotation})["loadings"]
     return _packed(x, rotation, found.sites["loadings"], found.reference["loadings"], settled)
 

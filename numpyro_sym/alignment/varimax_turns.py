@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..symmetry.bars import advance, expect
+
 _MAX_SWEEPS = 1000
 #: From this sweep on, draws that turn by less than _NEAR radians take a Newton step between sweeps.
 _SWEEPS_ALONE, _NEAR = 12, 0.03
@@ -21,6 +23,7 @@ def most_varied(loadings: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.
     :returns: orthogonal matrices ``(draw, factor, factor)``, and booleans ``(draw,)``.
     """
     draws, variables, n = loadings.shape
+    expect("draws", draws)
     rotation = np.broadcast_to(np.eye(n), (draws, n, n)).copy()
     settled = np.zeros(draws, bool)
     # (factor, row, draw): the loadings of each variable, and below them the rotation so far.
@@ -38,9 +41,11 @@ def most_varied(loadings: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.
         if still.any():
             rotation[left[still]] = x[:, variables:, still].T
             settled[left[still]] = True
+            advance("draws", int(still.sum()))
             left, x, largest = left[~still], x[..., ~still], largest[~still]
         if not len(left):
             break
+    advance("draws", len(left))
     rotation[left] = x[:, variables:].T
     return rotation, settled
 

@@ -16,7 +16,8 @@ from .arviz._rebasin import Reference, rebasin
 from .arviz._to_arviz import ChainDraws, taken
 from .arviz.groups import get_group, posterior_of, site_arrays
 from .arviz.record import RECORDS, Elements, elements_of
-from .chains._chain_modes import FEWEST, ChainModes, chain_modes
+from .chains._functional_modes import FunctionalModes, modes_of_chains
+from .chains.by_chain import FEWEST
 from .indicators import with_indicators
 from .invariants import invariant_functions, outside
 from .labels import share_within
@@ -66,7 +67,7 @@ class Diagnosis(Tabular):
     invariant: xr.Dataset
     entries: xr.Dataset
     alignment: xr.Dataset
-    modes: ChainModes | None
+    modes: FunctionalModes | None
 
     @property
     def fine(self) -> bool:
@@ -166,7 +167,8 @@ def diagnose(
         outside the symmetry that cannot name single units.
     :param reference: as in :func:`numpyro_sym.rebasin`.
     :param max_tree_depth: the depth at which NUTS was told to end a trajectory.
-    :param options: ``metric``, ``starts`` and ``scales`` of :func:`numpyro_sym.rebasin`.
+    :param options: ``metric``, ``starts``, ``scales`` and ``progress_bar`` of
+        :func:`numpyro_sym.rebasin`.
     :returns: a :class:`Diagnosis`.
     :raises SymmetryError: as :func:`numpyro_sym.rebasin`, and where there is nothing invariant.
 
@@ -249,14 +251,14 @@ def _parts(
 
 def _findings(
     parts: Parts, figures: Parts, names: np.ndarray, finite: bool
-) -> tuple[tuple[str, ...], ChainModes | None]:
+) -> tuple[tuple[str, ...], FunctionalModes | None]:
     """The verdicts on figures, those on the greatest mode's chains alone after them;
     and the modes.
     """
     count = parts.after.sizes["draw"]
     tables = _tables(figures)
     known = finite and count >= FEWEST and len(parts.functions.data_vars) > 0
-    modes = chain_modes(parts.functions) if known else None
+    modes = modes_of_chains(parts.functions) if known else None
     lines = verdicts(tables, modes, names, count, finite)
     if modes is None or not largest(tables.functions) > LIMIT:
         return lines, modes
@@ -264,7 +266,7 @@ def _findings(
     if 1 < len(chains) < len(names):
         some = parts.map(lambda draws: draws.isel(chain=chains, missing_dims="ignore"))
         tables = _tables(some.map(figures_of))
-        alone = verdicts(tables, chain_modes(some.functions), names[chains], count, True)
+        alone = verdicts(tables, modes_of_chains(some.functions), names[chains], count, True)
         who = chains_of(names, modes.label == 0)
         lines += tuple(f"{who} alone: {line}" for line in alone)
     return lines, modes

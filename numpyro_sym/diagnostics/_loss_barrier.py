@@ -13,6 +13,8 @@ from jax.scipy.special import logsumexp
 from ..alignment import wasserstein_geodesic
 from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import progress
+from ..symmetry.parts_of_rows import mapped_in_parts
 from ..symmetry.programs import of_one_draw, refuse_no_number
 
 Sites = Mapping[str, Any]
@@ -40,7 +42,12 @@ class LossBarrier(NamedTuple):
 
 
 def loss_barrier(
-    loss: kinds.Function, start: kinds.Point, end: kinds.Point, *, num_points: PointsOnTheWay = 25
+    loss: kinds.Function,
+    start: kinds.Point,
+    end: kinds.Point,
+    *,
+    num_points: PointsOnTheWay = 25,
+    progress_bar: bool = True,
 ) -> LossBarrier:
     """The loss barrier between two points, along the straight line.
 
@@ -52,6 +59,7 @@ def loss_barrier(
     :param start: site name -> array.
     :param end: likewise, with the same sites.
     :param num_points: points on the way, ends included.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`LossBarrier`.
     :raises SymmetryError: where sites or shapes differ.
 
@@ -66,11 +74,11 @@ def loss_barrier(
     zero = {name: np.zeros_like(x) for name, x in start.items()}
     t = _points(num_points)
     points, _ = wasserstein_geodesic(start, zero, end, zero, t)
-    losses = _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points))
+    losses = _mapped("loss_barrier", loss, jax.tree.map(jnp.asarray, points), progress_bar)
     return _barrier("loss_barrier", t, losses)
 
 
-def marginalised_barrier(
+def marginalized_barrier(
     log_likelihood: kinds.Function,
     start: kinds.Gaussian,
     end: kinds.Gaussian,
@@ -78,8 +86,9 @@ def marginalised_barrier(
     *,
     num_draws: kinds.Positive = 64,
     num_points: PointsOnTheWay = 25,
+    progress_bar: bool = True,
 ) -> LossBarrier:
-    """The barrier of the marginalised loss between two diagonal Gaussians, along the Wasserstein
+    """The barrier of the marginalized loss between two diagonal Gaussians, along the Wasserstein
     geodesic.
 
     ``L(q) = -sum_i log E_q p(y_i | x_i, w)``, the expectation inside the logarithm: Rossi, Singh
@@ -93,6 +102,7 @@ def marginalised_barrier(
     :param rng_key: a JAX random key.
     :param num_draws: draws for the expectation.
     :param num_points: points on the way, ends included.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`LossBarrier`, in nats summed over observations.
     :raises SymmetryError: where sites or shapes differ.
 
@@ -100,10 +110,10 @@ def marginalised_barrier(
     >>> def log_likelihood(point):
     ...     return jax.scipy.stats.norm.logpdf(jnp.zeros(3), jnp.prod(point["w"]), 1.0)
     >>> a, b, s = ({"w": np.array(x, np.float32)} for x in ([4, 0], [0, 4], [0.1, 0.1]))
-    >>> marginalised_barrier(log_likelihood, (a, s), (b, s), jax.random.key(0)).height > 1
+    >>> marginalized_barrier(log_likelihood, (a, s), (b, s), jax.random.key(0)).height > 1
     True
     """
-    check_arguments(marginalised_barrier, locals())
+    check_arguments(marginalized_barrier, locals())
     for first, second in ((start[0], end[0]), (start[0], start[1]), (end[0], end[1])):
         _refuse_unlike(first, second)
     start = (_all_floats(start[0]), _all_floats(start[1]))
@@ -124,8 +134,9 @@ def marginalised_barrier(
         each = jax.lax.map(of_draw, noise)  # (draw, observation)
         return -(logsumexp(each, axis=0) - jnp.log(num_draws)).sum()
 
-    losses = _mapped("marginalised_barrier", marginal, jax.tree.map(jnp.asarray, (loc, scale)))
-    return _barrier("marginalised_barrier", t, losses)
+    way = jax.tree.map(jnp.asarray, (loc, scale))
+    losses = _mapped("marginalized_barrier", marginal, way, progress_bar)
+    return _barrier("marginalized_barrier", t, losses)
 
 
 def _points(num_points: int) -> np.ndarray:
@@ -141,10 +152,11 @@ def _all_floats(sites: Sites) -> dict[str, Any]:
     return floats
 
 
-def _mapped(who: str, loss: Callable[..., Any], points: Any) -> jax.Array:
+def _mapped(who: str, loss: Callable[..., Any], points: Any, progress_bar: bool) -> np.ndarray:
     """The loss at every point on the way, one number each."""
     refuse_no_number(who, "the loss", loss, of_one_draw(points))
-    return jax.lax.map(loss, points)
+    with progress(who, "points", progress_bar):
+        return mapped_in_parts(loss, points, "points")
 
 
 def _barrier(who: str, t: np.ndarray, losses: Any) -> LossBarrier:

@@ -12,8 +12,11 @@ import numpy as np
 from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments, refusal
 from ..symmetry.arrays import real_array
+from ..symmetry.bars import progress, tracked
+from ..symmetry.deprecated import renamed_arguments
+from ..symmetry.randomness import seed_of
 from .arviz.groups import group_names
-from .arviz.samples import flat_draws
+from .arviz.samples import flat_draws, listed
 from .order_statistics import ranked
 
 #: Bandwidths, as multiples of the median distance: each twice the one before.
@@ -37,13 +40,15 @@ class MMD(NamedTuple):
         return short_repr(self)
 
 
+@renamed_arguments(sites="var_names", seed="rng_key")
 def mmd(
     first: Any,
     second: Any,
     *,
-    sites: kinds.Names | None = None,
+    var_names: kinds.VarNames | None = None,
     num_permutations: kinds.Positive = 1000,
-    seed: kinds.Seed = 0,
+    rng_key: kinds.RngKeyOrSeed = 0,
+    progress_bar: bool = True,
 ) -> MMD:
     """The maximum mean discrepancy between two sets of draws, with a permutation test.
 
@@ -55,9 +60,11 @@ def mmd(
 
     :param first: an ArviZ object, a mapping of arrays ``(draw, ...)``, or one array.
     :param second: likewise.
-    :param sites: which sites of an ArviZ object or a mapping; by default all that hold floats.
+    :param var_names: which variables of an ArviZ object or a mapping; by default all that hold
+        floats.
     :param num_permutations: random splits; the least p value is ``1 / (num_permutations + 1)``.
-    :param seed: of the splits.
+    :param rng_key: a JAX random key, or a seed, of the splits.
+    :param progress_bar: whether to show one where it takes long.
     :returns: an :class:`MMD`.
     :raises SymmetryError: where there are fewer than two draws, values that are not finite, or
         shapes differ.
@@ -67,19 +74,20 @@ def mmd(
     True
     """
     check_arguments(mmd, locals())
-    sites = None if sites is None else list(sites)
-    x, y = _matrix("first", first, sites), _matrix("second", second, sites)
+    names = listed(var_names)
+    x, y = _matrix("first", first, names), _matrix("second", second, names)
     if x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
         raise SymmetryError(
             f"mmd: expected at least two draws each of the same size; got {x.shape} and {y.shape}."
         )
     both = _in_range(np.concatenate([x, y]))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_of(rng_key))
     belongs = np.zeros((num_permutations + 1, len(both)), bool)
     belongs[0, : len(x)] = True
     for row in belongs[1:]:
         row[rng.choice(len(both), len(x), replace=False)] = True
-    found = _unbiased(both, belongs)
+    with progress("mmd", "tiles", progress_bar):
+        found = _unbiased(both, belongs)
     # A split that is the observed one again, up to rounding, counts as equally far.
     as_far = found[1:] >= found[0] - 1e-6 * np.abs(found[0])
     return MMD(float(found[0]), float((1 + as_far.sum()) / (num_permutations + 1)))
@@ -100,7 +108,8 @@ def _unbiased(x: np.ndarray, belongs: np.ndarray) -> np.ndarray:
     n = len(x) - m
     within = np.zeros(len(belongs))
     reach = np.zeros(len(x))  # each draw's kernel with all others
-    for rows, columns, distance in _tiles(x):
+    count = -(-len(x) // _TILE)
+    for rows, columns, distance in tracked("tiles", _tiles(x), count * (count + 1) // 2):
         kernel = _kernel(distance / typical)
         if rows == columns:
             np.fill_diagonal(kernel, 0.0)
@@ -160,12 +169,12 @@ def _kernel(ratio: np.ndarray) -> np.ndarray:
 _DRAWS = "draws: an ArviZ object, a dict of arrays (draw, ...), or one array"
 
 
-def _matrix(name: str, data: Any, sites: list[str] | None) -> np.ndarray:
+def _matrix(name: str, data: Any, var_names: list[str] | None) -> np.ndarray:
     """All numbers of each draw side by side."""
     if hasattr(data, "dtype") or isinstance(data, (list, tuple)):
         draws = {name: data}
     elif isinstance(data, Mapping) or "posterior" in group_names(data):
-        draws = flat_draws(data, sites)
+        draws = flat_draws(data, var_names)
     else:
         raise SymmetryError(refusal("mmd", name, data, _DRAWS))
     columns = []

@@ -13,6 +13,7 @@ import numpy as np
 from ..alignment import align
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.deprecated import renamed_arguments
 from .arviz.samples import flat_draws
 from .rhat_ess import load_arviz
 from .scales import used_symmetry
@@ -103,11 +104,12 @@ class CompactPosterior:
         return f"CompactPosterior({shapes}, rank={self.rank}{moved})"
 
 
+@renamed_arguments(sites="var_names")
 def compact_posterior(
     data: Any,
     sym: Symmetry | None = None,
     *,
-    sites: kinds.Names | None = None,
+    var_names: kinds.VarNames | None = None,
     rank: kinds.NotNegative = 0,
     reference: Any = "mean",
     scales: str | Sequence[str] = (),
@@ -121,7 +123,7 @@ def compact_posterior(
     :param data: an ArviZ object, or a mapping of draws ``(draw, *site)``.
     :param sym: align by this symmetry, all sites together; left out, the draws are taken as they
         are.
-    :param sites: which to keep; by default all that hold floats. Name them where the posterior
+    :param var_names: which to keep; by default all that hold floats. Name them where the posterior
         holds predictions.
     :param rank: how many directions of correlation to keep: the leading ones of the correlation
         matrix, which leave every marginal standard deviation as it is.
@@ -142,7 +144,7 @@ def compact_posterior(
     [3.0, 3.0]
     """
     check_arguments(compact_posterior, locals())
-    chosen = list(flat_draws(data, sites))
+    chosen = list(flat_draws(data, var_names))
     draws = flat_draws(data, chosen)
     if sym is not None:
         # Aligned by all sites, cut after: one site alone may not tell the units apart.

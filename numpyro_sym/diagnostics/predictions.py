@@ -5,30 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..models import read_numpyro_model
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments, describe
+from ..symmetry.bars import progress
+from ..symmetry.deprecated import renamed_arguments
+from ..symmetry.parts_of_rows import mapped_in_parts
 from ..symmetry.programs import of_one_draw, outcome_of
 from .arviz.samples import flat_draws
 
 
+@renamed_arguments(sites="var_names")
 def predict_draws(
     data: Any,
     predict: kinds.Function,
     *,
-    sites: kinds.Names | None = None,
+    var_names: kinds.VarNames | None = None,
     batch_size: kinds.Positive = 64,
+    progress_bar: bool = True,
 ) -> np.ndarray:
     """A function of every draw: class probabilities for :func:`agreement`, say.
 
     :param data: an ArviZ object, or a mapping of draws ``(draw, *site)``.
     :param predict: site name -> array of one draw, to an array; traced by JAX.
-    :param sites: which sites it reads; by default all that hold floats.
+    :param var_names: which variables it reads; by default all that hold floats.
     :param batch_size: draws that are worked on at once.
+    :param progress_bar: whether to show one where it takes long.
     :returns: an array ``(draw, ...)``, chains one after another.
     :raises SymmetryError: where a site is missing.
 
@@ -36,13 +41,14 @@ def predict_draws(
     [0.0, 2.0, 4.0]
     """
     check_arguments(predict_draws, locals())
-    draws = {name: jnp.asarray(x) for name, x in flat_draws(data, sites).items()}
+    draws = {name: jnp.asarray(x) for name, x in flat_draws(data, var_names).items()}
     found = outcome_of("predict_draws", "predict", predict, of_one_draw(draws))
     if not hasattr(found, "shape"):
         raise SymmetryError(
             f"predict_draws: predict must return one array; it returns {describe(found)}."
         )
-    return np.asarray(jax.lax.map(predict, draws, batch_size=batch_size))
+    with progress("predict_draws", "draws", progress_bar):
+        return mapped_in_parts(predict, draws, "draws", batch_size)
 
 
 def model_loss(model: kinds.Model, *args: Any, **kwargs: Any) -> Callable[[Mapping[str, Any]], Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..symmetry import SymmetryError, kinds, short_repr
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
+from ..symmetry.bars import progress
+from ..symmetry.parts_of_rows import mapped_in_parts
 from ..symmetry.programs import of_one_draw, refuse_no_number
 
 Sites = Mapping[str, Any]
@@ -90,6 +91,7 @@ def pruning_curve(
     *,
     by: Rule = "sd",
     fixed: kinds.Sites | None = None,
+    progress_bar: bool = True,
 ) -> PruningCurve:
     """A score of the posterior mean as more and more weights are set to zero.
 
@@ -99,6 +101,7 @@ def pruning_curve(
     :param fractions: as for :func:`pruning_masks`; 0, .05, ..., 1 by default.
     :param by: as for :func:`pruning_masks`.
     :param fixed: other sites that the score reads, which are not pruned.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`PruningCurve`.
     :raises SymmetryError: as :func:`pruning_masks`.
 
@@ -115,5 +118,6 @@ def pruning_curve(
         return score({**(fixed or {}), **point})
 
     refuse_no_number("pruning_curve", "score", score_at, of_one_draw(points))
-    scores = jax.lax.map(score_at, points)
-    return PruningCurve(np.asarray(share, float), np.asarray(scores), by)
+    with progress("pruning_curve", "points", progress_bar):
+        scores = mapped_in_parts(score_at, points, "points")
+    return PruningCurve(np.asarray(share, float), scores, by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from .chains._chain_modes import ChainModes
+from .chains._functional_modes import FunctionalModes
 from .parts import Parts
 from .rhat_ess import FEWEST_DRAWS
 
@@ -35,7 +35,7 @@ def harmless(line: str) -> bool:
 
 
 def verdicts(
-    tables: Parts, modes: ChainModes | None, names: np.ndarray, draws: int, finite: bool
+    tables: Parts, modes: FunctionalModes | None, names: np.ndarray, draws: int, finite: bool
 ) -> tuple[str, ...]:
     """What tables of worst figures mean.
 
@@ -104,7 +104,7 @@ def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
 
 
 def _disagreeing(
-    invariant: xr.Dataset, modes: ChainModes | None, names: np.ndarray, draws: int
+    invariant: xr.Dataset, modes: FunctionalModes | None, names: np.ndarray, draws: int
 ) -> tuple[str, ...]:
     """Chains disagree on functions: in modes of their own, from slow mixing, or from haste?"""
     told = largest(invariant)

@@ -22,6 +22,7 @@ import numpy as np
 from ..models import Trial
 from ..symmetry import Axis, Element, Units
 from ..symmetry.action import act_on_sites
+from ..symmetry.bars import advance
 from .exponents import Exponents, Unknown, solutions
 
 SiteAxis = tuple[str, int]
@@ -104,6 +105,7 @@ class Derivatives:
         rng = np.random.default_rng(0)
 
         def nonzero(values: Sites, own: frozenset = frozenset()) -> Iterator[frozenset]:
+            advance("evaluations")
             size = 1.0 + max(float(np.max(np.abs(v), initial=0.0)) for v in values.values())
             if not np.isfinite(size):
                 return

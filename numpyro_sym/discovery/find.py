@@ -18,7 +18,10 @@ from ..models.view import in_double_precision
 from ..symmetry import Symmetry, SymmetryError, Units
 from ..symmetry import kinds as kinds_of_arguments
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import progress
+from ..symmetry.deprecated import renamed_arguments
 from ..symmetry.products import why_no_group
+from ..symmetry.randomness import seed_of
 from . import rules_control, rules_elementwise, rules_linear, rules_lookup, rules_shape  # noqa: F401 - they register
 from ._explain import Namer, explain, reasons_of
 from .batches import EVALUATED, GENERAL, VALUES, with_batches
@@ -34,11 +37,13 @@ from .stacks import with_stacks
 from .unsaid import unsaid_batches
 
 
+@renamed_arguments(rng_seed="rng_key")
 def find_symmetry(
     model: kinds_of_arguments.Model,
     *args: Any,
     include: kinds_of_arguments.FactorKinds = ("permutation", "signed", "scaled"),
-    rng_seed: kinds_of_arguments.Seed = 0,
+    rng_key: kinds_of_arguments.RngKeyOrSeed = 0,
+    progress_bar: bool = True,
     **kwargs: Any,
 ) -> Symmetry:
     """The permutations, signs and scales of hidden units that leave a model as it is.
@@ -59,7 +64,9 @@ def find_symmetry(
     :param args: the model's arguments.
     :param include: kinds to look for, one or several of ``"permutation"``, ``"signed"``,
         ``"scaled"``.
-    :param rng_seed: seed of the random points and elements that verify what was found.
+    :param rng_key: a JAX random key, or a seed, of the random points and elements that verify what
+        was found.
+    :param progress_bar: whether to show one where it takes long: how often the model was evaluated.
     :param kwargs: the model's keyword arguments.
     :returns: a :class:`Symmetry`, with the same names in the same order on every run.
     :raises SymmetryError: where the model cannot be run, has no latent sites, or discrete ones that
@@ -83,14 +90,14 @@ def find_symmetry(
 
     def find() -> Symmetry:
         view = read_numpyro_model(model, args, kwargs)
-        trial = Trial(view, 2, np.random.default_rng(rng_seed))
+        trial = Trial(view, 2, np.random.default_rng(seed_of(rng_key)))
         found = symmetry_of(view, lambda: trial, kinds)
         if "permutation" in kinds:
             found = with_stacks(view, found, trial, partial(symmetry_of, kinds=kinds))
         found = found.with_notes(no_permutations(trial, found.units))
         return found_with_labels(found, model, args, kwargs) if view.states else found
 
-    with at_compile_time():
+    with at_compile_time(), progress("find_symmetry", "evaluations", progress_bar):
         return in_double_precision(find)
 
 

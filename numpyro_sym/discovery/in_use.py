@@ -72,7 +72,7 @@ class SymmetryInUse:
             if key in self._known:
                 return self._known[key]
         if self.sym is not None:
-            self.sym.check(model, *args, **kwargs)
+            self.sym.check(model, *args, progress_bar=False, **kwargs)
             self._known[key] = self.sym
             return self.sym
         sym, any_values = self._found(model, *jax.tree.map(_stand_in, (args, kwargs)))

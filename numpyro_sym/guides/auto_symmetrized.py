@@ -19,6 +19,7 @@ from ..discovery.in_use import LOGGER, described
 from ..models.enumeration import reopened
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import progress
 from .asking import Asking
 from .bases import row
 from .bases.base import Base
@@ -321,6 +322,7 @@ class AutoSymmetrized(AutoContinuous):
         *args: Any,
         num_samples: kinds.AtLeastTwo = 256,
         num_importance: kinds.AtLeastTwo = 9,
+        progress_bar: bool = True,
         **kwargs: Any,
     ) -> SymmetryInformation:
         """What symmetrising gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and
@@ -331,6 +333,7 @@ class AutoSymmetrized(AutoContinuous):
         :param args: the model's arguments, where the guide depends on them.
         :param num_samples: draws of the base.
         :param num_importance: elements in the guess's average, the draw itself counted.
+        :param progress_bar: whether to show one where it takes long.
         :returns: a :class:`SymmetryInformation`; where the group is small both sides are exact.
         :raises SymmetryError: where a number is out of range.
         """
@@ -340,7 +343,8 @@ class AutoSymmetrized(AutoContinuous):
         if self._plain:
             return SymmetryInformation(0.0, 0.0, 0.0, 0.0, 0.0)
         orbit = self._orbit_of(base)
-        return information(key, orbit.sym, orbit.base, num_samples, num_importance)
+        with progress("symmetry_information", "draws", progress_bar):
+            return information(key, orbit.sym, orbit.base, num_samples, num_importance)
 
     def median(self, params: kinds.Params, *args: Any, **kwargs: Any) -> dict[str, jax.Array]:
         """Marginal medians of ``q_sym``, in the form of :meth:`quantiles`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,6 +15,10 @@ from numpyro.infer.util import initialize_model
 from ..models import latent_sites
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.bars import advance, expect, progress
+
+#: Steps are made in so many runs of one program, at most.
+_RUNS = 16
 
 
 def good_starts(
@@ -25,6 +30,7 @@ def good_starts(
     num_steps: kinds.Positive = 500,
     within: kinds.NotNegativeNumber = 5.0,
     init_strategy: kinds.Function = init_to_uniform,
+    progress_bar: bool = True,
     **kwargs: Any,
 ) -> dict[str, jax.Array]:
     """Starts in the best modes that many short optimisations find, for
@@ -47,6 +53,7 @@ def good_starts(
     :param num_steps: steps of Adam, at a rate that falls from .1 to 0.
     :param within: by how many nats an end may lie below the best.
     :param init_strategy: NumPyro's, for the random starts.
+    :param progress_bar: whether to show one where it takes long.
     :param kwargs: the model's keyword arguments.
     :returns: latent site -> unconstrained values ``(num_chains, *site)``; without the leading
         dimension for one chain.
@@ -78,18 +85,31 @@ def good_starts(
     )
     adam = optax.adam(optax.cosine_decay_schedule(0.1, num_steps))
 
+    def step(_: int, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        point, state = carry
+        updates, state = adam.update(jax.grad(info.potential_fn)(point), state)
+        return optax.apply_updates(point, updates), state
+
     @jax.jit
-    @jax.vmap
-    def optimised(start: dict[str, jax.Array]) -> tuple[dict[str, jax.Array], jax.Array]:
-        def step(carry: Any, _: None) -> tuple[Any, None]:
-            point, state = carry
-            updates, state = adam.update(jax.grad(info.potential_fn)(point), state)
-            return (optax.apply_updates(point, updates), state), None
+    @partial(jax.vmap, in_axes=(0, None))
+    def run(carry: tuple[Any, Any], steps: Any) -> tuple[tuple[Any, Any], jax.Array]:
+        end = jax.lax.fori_loop(0, steps, step, carry)
+        return end, info.potential_fn(end[0])
 
-        (end, _), _ = jax.lax.scan(step, (start, adam.init(start)), None, length=num_steps)
-        return end, info.potential_fn(end)
-
-    ends, potential = jax.device_get(optimised(info.param_info.z))
+    starts = info.param_info.z
+    carry = (starts, jax.vmap(adam.init)(starts))
+    with progress("good_starts", "steps", progress_bar):
+        expect("steps", num_steps)
+        size, behind = -(-num_steps // _RUNS), None
+        for begun in range(0, num_steps, size):
+            carry, potential = run(carry, min(size, num_steps - begun))
+            # A run is waited for when the next has been handed over: the device never waits.
+            if begun:
+                jax.block_until_ready(behind)
+                advance("steps", size)
+            behind = potential
+        ends, potential = jax.device_get((carry[0], potential))
+        advance("steps", num_steps - begun)
     potential = np.where(np.isfinite(potential), potential, np.inf)
     if not np.isfinite(potential.min()):
         raise SymmetryError(

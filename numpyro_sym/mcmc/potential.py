@@ -68,4 +68,4 @@ def check_potential(
             z[name] = numpyro.sample(name, dist.ImproperUniform(constraints.real, (), shape))
         numpyro.factor("potential", -potential(z))
 
-    sym.check(model)
+    sym.check(model, progress_bar=False)

@@ -14,6 +14,7 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro.distributions import biject_to, constraints
 
+from ..symmetry.bars import advance
 from .rounding import QUICK
 from .view import Point
 
@@ -95,6 +96,7 @@ def improve(
         for _ in range(steps):
             count += 1
             gradient = jax.device_get(slope(free))
+            advance("evaluations")
             for name, g in gradient.items():
                 g = np.nan_to_num(g)
                 mean[name] = 0.9 * mean[name] + 0.1 * g

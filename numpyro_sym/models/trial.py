@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..symmetry.action import act_on_sites
+from ..symmetry.bars import advance
 from ..symmetry.element import Element
 from ..symmetry.errors import SymmetryError
 from ..symmetry.units import Units
@@ -148,6 +149,7 @@ class Trial:
 
     def evaluate(self, point: Point) -> Densities:
         """Log densities of latent and of observed sites, and which values lie in their support."""
+        advance("evaluations")
         return self._named(jax.device_get(self._evaluate(*self._inputs(point))))
 
     def at(self, point: Point) -> At:
@@ -265,6 +267,7 @@ class Trial:
         """The program's own operations, too, where inputs alone do not show how it rounds."""
         key = jax.random.key(int(self.rng.integers(2**31)))
         inputs = self._inputs(disturbed_inputs(point, self.rng))
+        advance("evaluations")
         return self._named(jax.device_get(program(key, *inputs)))
 
 

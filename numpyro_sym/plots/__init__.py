@@ -1,5 +1,7 @@
 """Pictures of what diagnostics say, drawn with matplotlib; each returns its axes."""
 
+import typing as _typing
+
 from ._plot_symmetry import plot_symmetry as plot_symmetry
 from ._unit_cards import Card as Card
 from ._unit_cards import plot_unit_cards as plot_unit_cards
@@ -13,3 +15,10 @@ from .pruning import plot_pruning as plot_pruning
 from .relabellings import plot_relabellings as plot_relabellings
 from .traces import plot_traces as plot_traces
 from .transpositions import plot_transpositions as plot_transpositions
+
+if not _typing.TYPE_CHECKING:
+    from ..symmetry.deprecated import renamed as _renamed
+
+    __getattr__ = _renamed(
+        __name__, {"plot_relabellings": ("plot_relabellings", plot_relabellings)}
+    )

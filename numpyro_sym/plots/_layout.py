@@ -51,9 +51,10 @@ class Array(NamedTuple):
 
 
 def arrays_of(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]] | None) -> list[Array]:
-    """The arrays on which units lie, in the order of the symmetry.
+    """The arrays on which units lie, in the order of the shapes.
 
-    :param shapes: site name -> shape; ``None``: as much of them as the symmetry tells.
+    :param shapes: site name -> shape; ``None``: as much of them as the symmetry tells, and in its
+        order.
     :raises SymmetryError: where a site is missing, or an axis does not fit.
     """
     stacks, on = sym.stacks, sym.on_arrays()
@@ -71,7 +72,11 @@ def arrays_of(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]] | None) -> li
             name = " ".join(stacks.get(site, (site,)))
             array = found.setdefault(site, Array(name, known[site], shapes is not None, []))
             array.places.append(_place(u, axis, known[site], site in stacks))
-    return list(found.values())
+    if shapes is None:
+        return list(found.values())
+    first_sites = {site: stacks.get(site, (site,))[0] for site in found}
+    order = list(shapes)
+    return [found[site] for site in sorted(found, key=lambda s: order.index(first_sites[s]))]
 
 
 def shapes_of(who: str, given: Any) -> dict[str, tuple[int, ...]] | None:

@@ -13,6 +13,7 @@ from ..diagnostics.arviz.samples import flat_draws
 from ..symmetry import Axis, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
+from ..symmetry.deprecated import renamed_arguments
 from ._canvas import FigSize, canvas, tidy
 from .selection import Coords, chosen_names, chosen_of
 
@@ -78,6 +79,7 @@ def unit_cards(
     return cards
 
 
+@renamed_arguments(axes="ax")
 def plot_unit_cards(
     data: Any,
     sym: Symmetry,

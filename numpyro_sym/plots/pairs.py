@@ -9,10 +9,12 @@ import numpy as np
 from ..diagnostics.arviz.groups import ArvizData
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.deprecated import renamed_arguments
 from ._canvas import FigSize, canvas, legend_beside, tidy
 from .selection import Chosen, Coords, Entry, before_and_after
 
 
+@renamed_arguments(axes="ax")
 def plot_pairs(
     before: ArvizData,
     after: ArvizData,

@@ -8,9 +8,11 @@ import numpy as np
 
 from ..alignment import Relabellings
 from ..symmetry.arguments import check_arguments
+from ..symmetry.deprecated import renamed_arguments
 from ._canvas import FigSize, canvas
 
 
+@renamed_arguments(axes="ax")
 def plot_relabellings(
     relabellings: Relabellings, *, ax: Any = None, figsize: FigSize | None = None
 ) -> Any:

@@ -9,10 +9,12 @@ import numpy as np
 from ..diagnostics.arviz.groups import ArvizData
 from ..symmetry import kinds
 from ..symmetry.arguments import check_arguments
+from ..symmetry.deprecated import renamed_arguments
 from ._canvas import FigSize, canvas, legend_beside, tidy
 from .selection import Coords, Entry, before_and_after, refuse_many
 
 
+@renamed_arguments(axes="ax")
 def plot_traces(
     before: ArvizData,
     after: ArvizData,

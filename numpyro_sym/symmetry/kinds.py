@@ -84,6 +84,16 @@ def _key_fault(value: Any) -> str | None:
 
 RngKey = Annotated[jax.Array, Kind("one JAX random key", _key_fault)]
 
+
+def _key_or_seed_fault(value: Any) -> str | None:
+    if whole(0, 2**32 - 1).fault(value) is None:
+        return None
+    return _key_fault(value)
+
+
+#: For random choices on the host, which need no more than a seed.
+RngKeyOrSeed = Annotated[jax.Array | int, Kind("one JAX random key, or a seed", _key_or_seed_fault)]
+
 # Names -----------------------------------------------------------------------------------------
 
 
@@ -100,6 +110,16 @@ def _names_fault(value: Any) -> str | None:
 
 #: Several strings, in a list, a tuple or whatever is gone through once.
 Names = Annotated[Iterable[str], Kind("several names of sites", _names_fault)]
+
+
+#: What ArviZ calls so: one variable or several.
+VarNames = Annotated[
+    str | Iterable[str],
+    Kind(
+        "a name of a variable or several",
+        lambda value: None if _is_name(value) else _names_fault(value),
+    ),
+]
 
 
 def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], str | None]:

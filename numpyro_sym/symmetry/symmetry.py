@@ -14,10 +14,13 @@ from . import algebra, kinds
 from .action import act_on_sites
 from .arguments import check_arguments, refusal
 from .axis import Axis
+from .bars import progress
+from .deprecated import renamed_arguments
 from .element import Array, Element
 from .errors import SymmetryError
 from .opening import Opened, opened
 from .products import Outers, outers_of
+from .randomness import seed_of
 from .report import CheckReport
 from .stacks import stacked, stacked_shapes, unstacked, why_not_stacked
 from .table import Table, Tabular
@@ -678,13 +681,15 @@ class Symmetry(Tabular):
                 "Count the axes of each site from one end in all Units."
             )
 
+    @renamed_arguments(rng_seed="rng_key")
     def check(
         self,
         model: kinds.Model,
         *args: Any,
         num_points: kinds.Positive = 3,
         num_elements: kinds.Positive = 4,
-        rng_seed: kinds.Seed = 0,
+        rng_key: kinds.RngKeyOrSeed = 0,
+        progress_bar: bool = True,
         **kwargs: Any,
     ) -> CheckReport:
         """Evaluate the model in float64 at random points under random elements of the group.
@@ -696,7 +701,8 @@ class Symmetry(Tabular):
         :param args: the model's arguments.
         :param num_points: how many random points to try.
         :param num_elements: how many random elements to try at each point, for each ``Units``.
-        :param rng_seed: seed of the points and elements.
+        :param rng_key: a JAX random key, or a seed, of the points and elements.
+        :param progress_bar: whether to show one where it takes long.
         :param kwargs: the model's keyword arguments.
         :returns: a :class:`CheckReport`; ``print`` it for a table.
         :raises SymmetryError: naming the units, the site and the axis that break it.
@@ -713,7 +719,9 @@ class Symmetry(Tabular):
         # Points up, as plot does: a symmetry is checked on a model.
         from ..models.check import check_model
 
-        return check_model(self, model, args, kwargs, num_points, num_elements, rng_seed)
+        with progress("check", "evaluations", progress_bar):
+            seed = seed_of(rng_key)
+            return check_model(self, model, args, kwargs, num_points, num_elements, seed)
 
     def plot(self, shapes_or_draw: Any = None, **options: Any) -> Any:
         """Which axes of which arrays belong together, drawn with matplotlib.

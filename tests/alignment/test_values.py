@@ -162,7 +162,7 @@ def test_sections_settle_labels(name, how):
 
 def test_symmetry_removal_takes_labels_along():
     sym, _, switched, _ = planted("subjects")
-    found = remove_symmetry(switched, sym, num_neighbours=5)
+    found = remove_symmetry(switched, sym, num_neighbors=5)
     exactly({"z": sym.act(found.elements, switched)["z"]}, {"z": found.sites["z"]})
     picked, before = (np.take_along_axis(x["mu"], x["z"], 2) for x in (found.sites, switched))
     np.testing.assert_array_equal(picked, before)

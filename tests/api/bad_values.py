@@ -81,7 +81,6 @@ POSITIVE = without(ANYTHING, "an int") | {
 }
 NOT_NEGATIVE = without(POSITIVE, "zero")
 AT_LEAST_TWO = POSITIVE | {"one": 1}
-SEED = without(POSITIVE, "zero")
 POSITIVE_NUMBER = without(ANYTHING, "an int", "a float") | {
     "zero": 0.0,
     "an array": np.array([1.0]),
@@ -94,6 +93,7 @@ KEY = ANYTHING | {
     "two floats": np.zeros(2),
     "three words": np.zeros(3, np.uint32),
 }
+KEY_OR_SEED = without(KEY, "an int", "zero")
 SAMPLE_SHAPE = without(ANYTHING, "an empty tuple") | {
     "a list": [2],
     "a tuple of floats": (2.0,),

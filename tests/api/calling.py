@@ -1,5 +1,6 @@
 """A public callable, healthy arguments for it, and what is bad for each of them."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -57,6 +58,9 @@ class Call(NamedTuple):
 
 
 def call(function, /, **arguments):
+    """A call, and whether it shows a bar among its arguments where the function takes it."""
+    if "progress_bar" in inspect.signature(function).parameters:
+        arguments.setdefault("progress_bar", BOOL)
     return Call(function, arguments)
 
 
@@ -70,7 +74,7 @@ POSITIVE = Argument(2, bad.POSITIVE)
 NOT_NEGATIVE = Argument(1, bad.NOT_NEGATIVE)
 BOOL = Argument(True, bad.BOOL)
 RNG_KEY = Argument(KEY, bad.KEY)
-SEED = Argument(0, bad.SEED)
+KEY_OR_SEED = Argument(0, bad.KEY_OR_SEED)
 SAMPLE_SHAPE = Argument((2,), bad.SAMPLE_SHAPE)
 SHAPES = Argument({"mu": (2,)}, bad.SHAPES)
 DRAWN = Argument(DRAWS, bad.DRAWS)
@@ -78,7 +82,7 @@ AT = Argument(POINT, bad.POINTS)
 SPREAD = Argument(SCALE, bad.SCALES)
 REFERENCE = Argument(POINT, bad.REFERENCE)
 ARRAY = Argument(None, bad.ARRAY)
-SITES = Argument(["mu"], bad.NAMES).or_none
+VAR_NAMES = Argument(["mu"], bad.NAMES).or_none
 UNITS = Argument("component", bad.ANYTHING)
 MODEL = Argument(bad.model, bad.MODEL)
 #: A model that is run before the call returns.

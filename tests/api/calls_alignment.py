@@ -142,6 +142,7 @@ CALLS = {
         metric=METRIC,
         num_threads=POSITIVE,
         max_iterations=POSITIVE,
+        progress_bar=BOOL,
     ),
     "rebasin_to_zarr": call(
         _in_a_new_store,
@@ -197,11 +198,11 @@ CALLS = {
     "varimax": call(
         alignment.varimax,
         loadings=_LOADINGS,
-        normalise=BOOL,
+        normalize=BOOL,
         tolerance=Argument(1e-7, bad.POSITIVE_NUMBER),
     ),
     "align_varimax": call(
-        alignment.align_varimax, loadings=_LOADINGS, reference=_AT_LOADINGS, normalise=BOOL
+        alignment.align_varimax, loadings=_LOADINGS, reference=_AT_LOADINGS, normalize=BOOL
     ),
     "align_procrustes": call(
         alignment.align_procrustes, loadings=_LOADINGS, reference=_AT_LOADINGS

@@ -1,5 +1,7 @@
 """What is asked of draws."""
 
+from functools import partial
+
 import bad_values as bad
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +20,7 @@ from calling import (
     EITHER,
     GAUSSIAN,
     GROUP,
+    KEY_OR_SEED,
     MOVED_OBJECT,
     NOT_NEGATIVE,
     OBJECT,
@@ -25,9 +28,8 @@ from calling import (
     RNG_KEY,
     RUN_MODEL,
     SAMPLE_SHAPE,
-    SEED,
-    SITES,
     SPREAD,
+    VAR_NAMES,
     Argument,
     call,
     choice,
@@ -103,7 +105,7 @@ CALLS = {
         ).or_none,
         method=choice("varimax"),
         reference=Argument({"L": np.ones((6, 2))}, bad.ANYTHING | {"other": {"M": 1.0}}).or_none,
-        normalise=BOOL,
+        normalize=BOOL,
         keep_rotations=BOOL,
     ),
     "check_draws": call(
@@ -116,7 +118,7 @@ CALLS = {
         ),
         num_draws=POSITIVE,
         num_elements=POSITIVE,
-        rng_seed=SEED,
+        rng_key=KEY_OR_SEED,
     ),
     "to_arviz": call(
         diagnostics.to_arviz,
@@ -141,7 +143,7 @@ CALLS = {
         nsym.compact_posterior,
         data=EITHER.more(one_draw=_ONE_DRAW),
         sym=_MAYBE_SYM,
-        sites=SITES,
+        var_names=VAR_NAMES,
         rank=NOT_NEGATIVE.more(more_than_draws=100),
         reference=Argument("mean", bad.REFERENCE),
     ),
@@ -163,8 +165,8 @@ CALLS = {
         elements=_OF_CHAINS,
         group=GROUP,
     ),
-    "chain_modes": call(
-        diagnostics.chain_modes,
+    "functional_modes: by chain": call(
+        partial(diagnostics.functional_modes, by="chain"),
         functions=Argument(_X, bad.ARRAY).more(
             too_few_draws=_X[:, :5],
             no_draws=np.zeros((4, 0)),
@@ -193,9 +195,9 @@ CALLS = {
         diagnostics.mmd,
         first=_SAMPLE,
         second=_SAMPLE,
-        sites=SITES,
+        var_names=VAR_NAMES,
         num_permutations=POSITIVE,
-        seed=SEED,
+        rng_key=KEY_OR_SEED,
     ),
     "num_transpositions": call(
         diagnostics.num_transpositions,
@@ -218,8 +220,8 @@ CALLS = {
         end=AT,
         num_points=_POINTS_ON_THE_WAY,
     ),
-    "marginalised_barrier": call(
-        diagnostics.marginalised_barrier,
+    "marginalized_barrier": call(
+        diagnostics.marginalized_barrier,
         log_likelihood=Argument(lambda point: -(point["mu"] ** 2), _NUMBER_OF_A_POINT).less(
             "a vector"
         ),
@@ -243,7 +245,7 @@ CALLS = {
         predict=Argument(lambda point: point["mu"].sum(), _NUMBER_OF_A_POINT).less(
             "a vector", "a complex number"
         ),
-        sites=SITES,
+        var_names=VAR_NAMES,
         batch_size=POSITIVE,
     ),
     "label_probabilities": call(
@@ -260,7 +262,9 @@ CALLS = {
     "SymmetryAccessor.rebasin": call(_accessor.rebasin, sym=sym()),
     "SymmetryAccessor.diagnose": call(_accessor.diagnose, sym=sym()),
     "SymmetryAccessor.compact": call(_accessor.compact, sym=_MAYBE_SYM),
-    "SymmetryAccessor.chain_modes": call(_accessor.chain_modes, sym=sym({}), invariant=_INVARIANT),
+    "SymmetryAccessor.functional_modes": call(
+        _accessor.functional_modes, sym=sym({}), invariant=_INVARIANT
+    ),
     "SymmetryAccessor.act": call(_accessor.act, sym=_MOVING_SYM, elements=_OF_CHAINS, group=GROUP),
     "SymmetryAccessor.elements": call(
         diagnostics.SymmetryAccessor(ALIGNED).elements, sym=sym({}), group=GROUP

@@ -8,12 +8,12 @@ from calling import (
     BOOL,
     DRAWN,
     KEY,
+    KEY_OR_SEED,
     MODEL,
     POSITIVE,
     RNG_KEY,
     RUN_MODEL,
     SAMPLE_SHAPE,
-    SEED,
     SHAPES,
     SORT_KEYS,
     Argument,
@@ -164,13 +164,14 @@ CALLS = {
     ),
     "functional_modes": call(
         diagnostics.functional_modes,
-        draws=Argument(np.random.default_rng(0).normal(size=(4, 30, 2)), bad.ARRAY).more(
-            two_dimensions=np.zeros((4, 30)), too_few=np.zeros((1, 3, 2))
+        functions=Argument(np.random.default_rng(0).normal(size=(4, 30, 2)), bad.ARRAY).more(
+            one_dimension=np.zeros(30), too_few=np.zeros((1, 3, 2)), no_functions={}
         ),
+        by=Argument("draw", bad.ANYTHING | {"another word": "draws"}),
         num_modes=POSITIVE.or_none,
-        num_neighbours=Argument(20, bad.POSITIVE).or_none.more(too_many=10**6),
+        num_neighbors=Argument(20, bad.POSITIVE).or_none.more(too_many=10**6),
         max_modes=Argument(5, bad.POSITIVE).more(too_many=10**6),
-        rng_seed=SEED,
+        rng_key=KEY_OR_SEED,
     ),
     "remove_symmetry": call(
         mcmc.remove_symmetry,
@@ -181,7 +182,7 @@ CALLS = {
         ),
         sym=sym(bad.OTHERS | bad.SCALED),
         sample_ndim=Argument(1, bad.POSITIVE).more(of_other_draws=2),
-        num_neighbours=POSITIVE,
+        num_neighbors=POSITIVE,
         penalty=Argument(1.0, bad.POSITIVE_NUMBER),
         max_sweeps=POSITIVE,
     ),

@@ -3,7 +3,17 @@
 import bad_values as bad
 import numpy as np
 from bad_values import PAIR, POINT, element_of, without
-from calling import POSITIVE, RNG_KEY, RUN_MODEL, SAMPLE_SHAPE, SEED, SHAPES, Argument, call, choice
+from calling import (
+    KEY_OR_SEED,
+    POSITIVE,
+    RNG_KEY,
+    RUN_MODEL,
+    SAMPLE_SHAPE,
+    SHAPES,
+    Argument,
+    call,
+    choice,
+)
 
 import numpyro_sym as nsym
 from numpyro_sym import Axis, Symmetry, Units
@@ -159,7 +169,7 @@ CALLS = {
         sample=Argument((), bad.SAMPLE_SHAPE).more(of_other_sites=(3,)),
     ),
     "Symmetry.check": call(
-        PAIR.check, model=RUN_MODEL, num_points=POSITIVE, num_elements=POSITIVE, rng_seed=SEED
+        PAIR.check, model=RUN_MODEL, num_points=POSITIVE, num_elements=POSITIVE, rng_key=KEY_OR_SEED
     ),
     "Symmetry.check: of others": call(
         lambda sym: sym.check(bad.model), sym=Argument(PAIR, without(bad.OTHERS, "no Units"))
@@ -168,6 +178,6 @@ CALLS = {
         nsym.find_symmetry,
         model=RUN_MODEL,
         include=Argument("permutation", bad.KINDS),
-        rng_seed=SEED,
+        rng_key=KEY_OR_SEED,
     ),
 }

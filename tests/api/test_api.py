@@ -35,7 +35,8 @@ _PYMC = "needs PyMC: tests/interop/test_pymc.py"
 #: Public names that no call reaches, and why.
 NOT_REACHED = {
     **dict.fromkeys(
-        ("Alignment", "Card", "ChainModes", "Changes", "CheckReport", "CompactPosterior"), _RESULT
+        ("Alignment", "Card", "FunctionalModes", "Changes", "CheckReport", "CompactPosterior"),
+        _RESULT,
     ),
     **dict.fromkeys(
         ("Diagnosis", "Element", "GaussianAlignment", "GuideAlignment", "JitAlignment"), _RESULT
@@ -45,7 +46,6 @@ NOT_REACHED = {
             "DrawsReport",
             "LossBarrier",
             "MMD",
-            "Modes",
             "ModesSeen",
             "PruningCurve",
             "Relabelling",

@@ -97,7 +97,7 @@ def test_as_the_guide_that_numpyro_knows():
 
 def test_arviz_in_and_out():
     data = chains()
-    found = compact_posterior(data, LOCATIONS, sites=["mu"])
+    found = compact_posterior(data, LOCATIONS, var_names=["mu"])
     np.testing.assert_allclose(np.sort(found.loc["mu"]), [-4, 0, 4], atol=0.05)
     np.testing.assert_allclose(found.scale["mu"], 0.2, rtol=0.1)
     back = found.to_arviz(jax.random.key(0), num_draws=300)
@@ -112,7 +112,7 @@ def test_arviz_in_and_out():
 def test_sites_are_cut_after_all_are_aligned(planted, compact, sites):
     """One site may not tell its units apart, or hold no unit at all."""
     (loc, _), _, renamed = planted
-    some = compact_posterior(renamed, TWO_LAYERS, reference=loc, sites=sites)
+    some = compact_posterior(renamed, TWO_LAYERS, reference=loc, var_names=sites)
     assert list(some.loc) == sites
     for name in sites:
         np.testing.assert_array_equal(some.loc[name], compact.loc[name])
@@ -154,7 +154,7 @@ REFUSED = {
     "20 draws do not give standard deviations and 20 directions": lambda: compact_posterior(
         {"w": np.ones((20, 2))}, rank=20
     ),
-    "do not hold site 'z'": lambda: compact_posterior({"w": np.ones((20, 2))}, sites=["z"]),
+    "do not hold site 'z'": lambda: compact_posterior({"w": np.ones((20, 2))}, var_names=["z"]),
     "same number of draws": lambda: compact_posterior(
         {"w": np.ones((20, 2)), "v": np.ones((19, 2))}
     ),

@@ -10,7 +10,7 @@ from planted import TWO_LAYERS, gaussian_network, two_layers
 import numpyro_sym as nsym
 from numpyro_sym import SymmetryError
 from numpyro_sym.alignment import align_gaussians, wasserstein_geodesic
-from numpyro_sym.diagnostics import loss_barrier, marginalised_barrier
+from numpyro_sym.diagnostics import loss_barrier, marginalized_barrier
 
 X = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
 
@@ -46,7 +46,7 @@ def test_marginalised_loss_is_the_closed_form(x64):
     def log_likelihood(point):
         return jax.scipy.stats.norm.logpdf(y, point["w"] * x, 1.0)
 
-    found = marginalised_barrier(
+    found = marginalized_barrier(
         log_likelihood, *ends, jax.random.key(0), num_draws=20000, num_points=5
     )
     for t, loss in zip(found.t, found.loss, strict=True):
@@ -92,7 +92,7 @@ def test_a_renamed_gaussian_is_far_until_it_is_aligned(network):
     before, after = (
         np.array(
             [
-                marginalised_barrier(
+                marginalized_barrier(
                     log_likelihood, here, end, k, num_draws=16, num_points=5
                 ).height
                 for k in keys
@@ -103,7 +103,7 @@ def test_a_renamed_gaussian_is_far_until_it_is_aligned(network):
     assert before.min() > 5
     assert after.max() < 1e-3  # the same Gaussian, draw by draw
     losses = [
-        marginalised_barrier(log_likelihood, here, there, k, num_draws=16, num_points=3).loss[0]
+        marginalized_barrier(log_likelihood, here, there, k, num_draws=16, num_points=3).loss[0]
         for k in keys
     ]
     assert np.std(losses) > after.max()
@@ -127,7 +127,7 @@ REFUSED = {
     "an int of at least 3": lambda: loss_barrier(
         lambda p: 0.0, {"w": np.ones(2)}, {"w": np.ones(2)}, num_points=2
     ),
-    "It names no site": lambda: marginalised_barrier(
+    "It names no site": lambda: marginalized_barrier(
         lambda p: jnp.zeros(1),
         ({"w": np.ones(2)}, {}),
         ({"w": np.ones(2)}, {"w": np.ones(2)}),

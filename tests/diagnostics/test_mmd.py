@@ -85,7 +85,7 @@ def test_order_statistics_of_what_is_told_in_parts(count):
 def test_p_values_of_one_law_are_uniform():
     rng = np.random.default_rng(0)
     found = [
-        mmd(rng.normal(size=(40, 3)), rng.normal(size=(30, 3)), num_permutations=199, seed=i)
+        mmd(rng.normal(size=(40, 3)), rng.normal(size=(30, 3)), num_permutations=199, rng_key=i)
         for i in range(150)
     ]
     assert scipy.stats.kstest([f.p_value for f in found], "uniform").pvalue > 0.01
@@ -98,7 +98,7 @@ def test_a_shift_and_a_spread_are_seen(change):
     rng = np.random.default_rng(0)
     for seed in range(5):
         x, y = rng.normal(size=(100, 3)), change(rng.normal(size=(100, 3)))
-        assert mmd(x, y, seed=seed).p_value < 0.01
+        assert mmd(x, y, rng_key=seed).p_value < 0.01
 
 
 def test_runs_of_one_posterior_differ_until_they_are_aligned():
@@ -110,7 +110,7 @@ def test_runs_of_one_posterior_differ_until_they_are_aligned():
     aligned = mmd(*(d.posterior["mu"].values[:, thin].reshape(-1, 3) for d in (a, b)))
     assert raw.p_value < 0.01
     assert aligned.p_value > 0.01
-    assert mmd(a, b, sites=["mu"], num_permutations=20).p_value > 1 / 21 - 1e-9
+    assert mmd(a, b, var_names=["mu"], num_permutations=20).p_value > 1 / 21 - 1e-9
 
 
 def test_refused():

@@ -24,11 +24,13 @@ def model(y=None):
 
 def test_predictions_are_those_of_each_draw():
     data = chains(num_draws=25)
-    found = predict_draws(data, lambda p: jnp.outer(p["mu"], p["mu"]), sites=["mu"], batch_size=7)
+    found = predict_draws(
+        data, lambda p: jnp.outer(p["mu"], p["mu"]), var_names=["mu"], batch_size=7
+    )
     mu = data.posterior["mu"].values.reshape(-1, 3)
     np.testing.assert_allclose(found, mu[:, :, None] * mu[:, None, :], rtol=1e-5)
     aligned = nsym.rebasin(data, LOCATIONS)
-    same = predict_draws(aligned, lambda p: jnp.sort(p["mu"]), sites=["mu"])
+    same = predict_draws(aligned, lambda p: jnp.sort(p["mu"]), var_names=["mu"])
     np.testing.assert_allclose(same, np.sort(mu, -1), rtol=1e-6)
 
 
@@ -51,7 +53,7 @@ REFUSED = {
     "observes nothing": lambda: model_loss(model),
     r"lacks latent sites \['b'\]": lambda: model_loss(model, Y)({"a": np.zeros(2)}),
     "do not hold site 'z'": lambda: predict_draws(
-        {"w": np.ones((3, 2))}, lambda p: p["z"], sites=["z"]
+        {"w": np.ones((3, 2))}, lambda p: p["z"], var_names=["z"]
     ),
 }
 

@@ -264,10 +264,10 @@ def test_symmetry_is_removed_set_by_set(kind):
         n: Element(*map(np.asarray, e)) for n, e in batched.sample(jax.random.key(0), (40,)).items()
     }
     moved = batched.act(elements, {"w": draws})
-    removed = remove_symmetry(moved, batched, num_neighbours=16)
+    removed = remove_symmetry(moved, batched, num_neighbors=16)
     np.testing.assert_allclose(batched.act(removed.elements, moved)["w"], removed.sites["w"])
     for b in range(2):
-        one = remove_symmetry({"w": moved["w"][:, b]}, alone, num_neighbours=16).sites["w"]
+        one = remove_symmetry({"w": moved["w"][:, b]}, alone, num_neighbors=16).sites["w"]
         np.testing.assert_allclose(removed.sites["w"][:, b], one)
 
 

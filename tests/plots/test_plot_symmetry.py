@@ -35,21 +35,20 @@ def moved_by_the_first_unit(units, site, axis, shape):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_what_belongs_to_the_first_unit(name):
-    sym, sites = BY_NAME[name].sym, view(name).shapes
-    shapes = {site: tuple(shape) for site, shape in sites.items()}
-    arrays = iter(place for array in arrays_of(sym, shapes) for place in array.places)
-    on, by_site = sym.on_arrays(), {}
-    for u in on:
+    sym, shapes = BY_NAME[name].sym, dict(view(name).shapes)
+    by_site = {}
+    for u in sym.on_arrays():
         for site, axis in u.everywhere:
             by_site.setdefault(site, []).append((u, axis))
+    arrays = {array.name: array for array in arrays_of(sym, shapes)}
+    assert arrays.keys() == by_site.keys()
     for site, placed in by_site.items():
-        for u, axis in placed:
-            place = next(arrays)
+        for place, (u, axis) in zip(arrays[site].places, placed, strict=True):
             assert place.units.name == u.name
             if axis.is_of_labels:
                 assert place.axis is None
                 continue
-            shape = shapes[site]
+            shape = tuple(shapes[site])
             shaded = np.ones(shape, bool)
             for k, positions in place.first.items():
                 inside = np.isin(np.arange(shape[k]), positions)
@@ -57,7 +56,6 @@ def test_what_belongs_to_the_first_unit(name):
             np.testing.assert_array_equal(
                 shaded, moved_by_the_first_unit(u, site, axis, shape), f"{site}{axis}"
             )
-    assert next(arrays, None) is None
 
 
 def texts(ax):

@@ -116,7 +116,7 @@ def test_aligned(dtype):
 
 
 def test_removed():
-    both(lambda sites, sym: alignment.remove_symmetry(sites, sym, num_neighbours=3), LABELLED)
+    both(lambda sites, sym: alignment.remove_symmetry(sites, sym, num_neighbors=3), LABELLED)
 
 
 def test_by_labels():

@@ -1,4 +1,4 @@
-"""What a user writes, for type checkers: ``mypy --strict`` must pass, and types be what they say.
+"""What a user writes, for ``mypy --strict`` and Pyright: both must pass, types be what they say.
 
 Not run: ``.ci/run`` checks it.
 """

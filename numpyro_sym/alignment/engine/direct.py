@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from ...symmetry import Element
+from ...symmetry.bars import advance, expect
 from .descent import descend
 from .moves import Elements, act_on_draws
 from .objective import Arrays, Objective
@@ -122,8 +123,11 @@ def _from_one(
     size = max(1, min(_CHUNK_BYTES // max(per_draw, 1), -(-batch // num_threads)))
     chunks = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
+    expect("matches", batch)
     if len(chunks) == 1:
-        return _match_chunk(draws, objective.of_rows(np.arange(batch)), start, seed, to_beat)
+        found = _match_chunk(draws, objective.of_rows(np.arange(batch)), start, seed, to_beat)
+        advance("matches", batch)
+        return found
     out = _blank(draws, objective)
 
     def run(chunk: slice) -> None:
@@ -137,12 +141,10 @@ def _from_one(
         for whole, values in zip(jax.tree.leaves(out), jax.tree.leaves(done), strict=True):
             whole[chunk] = values
 
-    if num_threads == 1:
-        for chunk in chunks:
-            run(chunk)
-    else:
-        with ThreadPoolExecutor(num_threads) as pool:
-            list(pool.map(run, chunks))
+    with ThreadPoolExecutor(num_threads) as pool:
+        done = map(run, chunks) if num_threads == 1 else pool.map(run, chunks)
+        for chunk, _ in zip(chunks, done, strict=True):
+            advance("matches", chunk.stop - chunk.start)
     return out
 
 

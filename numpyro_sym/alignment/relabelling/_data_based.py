@@ -7,13 +7,19 @@ from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress
 from .in_groups import each_by_itself, rows_of_groups
 from .result import Relabelling, as_floats, as_labels, cheapest
 from .rounds import Turns, go_round
 
 
 def data_based(
-    allocations: ArrayLike, data: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None
+    allocations: ArrayLike,
+    data: ArrayLike,
+    n: kinds.Positive,
+    groups: ArrayLike | None = None,
+    *,
+    progress_bar: bool = True,
 ) -> Relabelling:
     """Labels under which each component keeps the observations near one centre.
 
@@ -29,6 +35,7 @@ def data_based(
     :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`Relabelling`; its pivot holds centres and deviations, ``(2, n, features)``,
         with groups ``(2, m, n, features)``.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
@@ -52,7 +59,8 @@ def data_based(
         def relabelled(some: np.ndarray) -> Relabelling:
             return data_based(labels[..., some], y[some], n)
 
-        return each_by_itself(rows, relabelled, by_observation=False)
+        with progress("data_based", "rounds", progress_bar):
+            return each_by_itself(rows, relabelled, by_observation=False)
     moments = _moments(labels.reshape(-1, len(y)), y, n)
     spread = np.where(np.ptp(y, axis=0) > 0, np.ptp(y, axis=0), 1)
     # (label, feature)
@@ -63,7 +71,8 @@ def data_based(
         return np.stack(_estimates(moments, permutation, *pivot))
 
     turns = Turns(lambda pivot: cheapest(_cost(moments, *pivot)), renew)
-    return go_round(turns, np.stack([centre, deviation])).of_sample(labels.shape[:-1])
+    with progress("data_based", "rounds", progress_bar):
+        return go_round(turns, np.stack([centre, deviation])).of_sample(labels.shape[:-1])
 
 
 def _moments(

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress
 from .in_groups import each_by_itself, rows_of_groups
 from .probabilities import by_label, mean_relabelled
 from .result import Relabelling, as_labels, as_probabilities, cheapest, relabelled
@@ -47,7 +48,11 @@ def ecr(
 
 
 def ecr_iterative(
-    allocations: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None
+    allocations: ArrayLike,
+    n: kinds.Positive,
+    groups: ArrayLike | None = None,
+    *,
+    progress_bar: bool = True,
 ) -> Relabelling:
     """ECR whose pivot is the commonest label of each observation, until it is still.
 
@@ -59,6 +64,7 @@ def ecr_iterative(
     :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or groups do not fit.
 
@@ -69,7 +75,8 @@ def ecr_iterative(
     labels = as_labels(allocations, n, "ecr_iterative")
     if groups is not None:
         rows = rows_of_groups(groups, labels.shape[-1], "ecr_iterative")
-        return each_by_itself(rows, lambda of_group: ecr_iterative(labels[..., of_group], n))
+        with progress("ecr_iterative", "rounds", progress_bar):
+            return each_by_itself(rows, lambda of_group: ecr_iterative(labels[..., of_group], n))
     flat = labels.reshape(-1, labels.shape[-1])
     at = few_of(*flat.shape, n)
     few = flat[at]
@@ -80,7 +87,8 @@ def ecr_iterative(
     def as_they_came() -> np.ndarray:
         return commonest(flat, n)
 
-    found = from_the_best(descend, _iterative(few, n), starts, whole, as_they_came)
+    with progress("ecr_iterative", "rounds", progress_bar):
+        found = from_the_best(descend, _iterative(few, n), starts, whole, as_they_came)
     return found.of_sample(labels.shape[:-1])
 
 
@@ -102,7 +110,11 @@ def commonest(labels: np.ndarray, n: int) -> np.ndarray:
 
 
 def ecr_soft(
-    allocations: ArrayLike, probabilities: ArrayLike, groups: ArrayLike | None = None
+    allocations: ArrayLike,
+    probabilities: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    progress_bar: bool = True,
 ) -> Relabelling:
     """ECR whose pivot is the likeliest label under the mean of the relabelled probabilities.
 
@@ -116,9 +128,11 @@ def ecr_soft(
     :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`Relabelling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels or probabilities are none, or the shapes do not fit.
     """
+    check_arguments(ecr_soft, locals())
     p = as_probabilities(probabilities, "ecr_soft: probabilities")
     n = p.shape[-1]
     labels = as_labels(allocations, n, "ecr_soft")
@@ -128,7 +142,8 @@ def ecr_soft(
         )
     if groups is not None:
         rows = rows_of_groups(groups, labels.shape[-1], "ecr_soft")
-        return each_by_itself(rows, lambda some: ecr_soft(labels[..., some], p[..., some, :]))
+        with progress("ecr_soft", "rounds", progress_bar):
+            return each_by_itself(rows, lambda some: ecr_soft(labels[..., some], p[..., some, :]))
     flat, soft = labels.reshape(-1, labels.shape[-1]), p.reshape(-1, *p.shape[-2:])
     at = few_of(*flat.shape, n)
     few = flat[at]
@@ -139,7 +154,8 @@ def ecr_soft(
     def as_they_came() -> np.ndarray:
         return soft.mean(0).argmax(-1)
 
-    found = from_the_best(go_round, _soft(few, soft[at]), starts, whole, as_they_came)
+    with progress("ecr_soft", "rounds", progress_bar):
+        found = from_the_best(go_round, _soft(few, soft[at]), starts, whole, as_they_came)
     return found.of_sample(labels.shape[:-1])
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ...symmetry import Element, Symmetry, SymmetryError, Units, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress, tracked
 from ...symmetry.labels import labels_by_set
 from ...symmetry.validity import check_labels
 from .._align import align
@@ -106,6 +107,7 @@ def relabel(
     methods: GivenMethods | None = None,
     loss: Loss = "binder",
     sample_ndim: kinds.Positive = 1,
+    progress_bar: bool = True,
 ) -> Relabellings:
     """Relabel draws by every method that they allow, and say how far the methods agree.
 
@@ -137,6 +139,7 @@ def relabel(
     :param methods: which methods; all that can be run by default.
     :param loss: what the best clustering is least in: ``"binder"`` or ``"vi"``.
     :param sample_ndim: how many leading sample dimensions there are.
+    :param progress_bar: whether to show one, of the methods, where they take long.
     :returns: a :class:`Relabellings`; ``print`` shows the table of agreement.
     :raises SymmetryError: where units have factors or a batch, or are several; where there are no
         labels, or a method lacks what it needs.
@@ -169,12 +172,13 @@ def relabel(
     best = clustering_of(labels, similarity, sample, loss)
     given = _Given(labels, p, y, values, sites, sym, best.labels, best.draw, sample_ndim)
     elements, settled, moved = {}, {}, {}
-    for method in to_run:
-        permutation, settled[method] = _METHODS[method][1](given)
-        permutation = _in_labels_of(best.labels, labels, permutation)
-        moved[method] = relabelled(labels, permutation)
-        permutation = permutation.reshape(*sample, units.n)
-        elements[method] = {units.name: Element(permutation, np.ones(permutation.shape))}
+    with progress("relabel", "methods", progress_bar):
+        for method in tracked("methods", to_run, len(to_run)):
+            permutation, settled[method] = _METHODS[method][1](given)
+            permutation = _in_labels_of(best.labels, labels, permutation)
+            moved[method] = relabelled(labels, permutation)
+            permutation = permutation.reshape(*sample, units.n)
+            elements[method] = {units.name: Element(permutation, np.ones(permutation.shape))}
     agreement = [[float((a == b).mean()) for b in moved.values()] for a in moved.values()]
     clusterings = {method: commonest(z, units.n) for method, z in moved.items()}
     return Relabellings(elements, settled, clusterings, best, np.array(agreement), similarity)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress
 from .in_groups import each_by_itself, rows_of_groups
 from .probabilities import by_label, chunks, mean_relabelled, smallest
 from .result import Relabelling, as_probabilities, cheapest
@@ -12,7 +14,9 @@ from .rounds import Turns, descend, from_the_best
 from .starts import few_of, mean_starts, spread_starts
 
 
-def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relabelling:
+def stephens(
+    probabilities: ArrayLike, groups: ArrayLike | None = None, *, progress_bar: bool = True
+) -> Relabelling:
     """Labels under which all draws classify the observations alike: Stephens 2000, algorithm 2.
 
     Lowers the sum over draws of the Kullback-Leibler divergence of the mean relabelled
@@ -25,6 +29,7 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`Relabelling`; its pivot is the mean, its objective the summed divergence.
     :raises SymmetryError: where they are no probabilities, or groups do not fit.
 
@@ -33,10 +38,12 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     array([[0.9, 0.1],
            [0.2, 0.8]])
     """
+    check_arguments(stephens, locals())
     p = as_probabilities(probabilities, "stephens: probabilities")
     if groups is not None:
         rows = rows_of_groups(groups, p.shape[-2], "stephens")
-        return each_by_itself(rows, lambda of_group: stephens(p[..., of_group, :]))
+        with progress("stephens", "rounds", progress_bar):
+            return each_by_itself(rows, lambda of_group: stephens(p[..., of_group, :]))
     flat = p.reshape(-1, *p.shape[-2:])  # (draw, observation, label)
     at = few_of(*flat.shape)
     few = flat[at]
@@ -46,7 +53,8 @@ def stephens(probabilities: ArrayLike, groups: ArrayLike | None = None) -> Relab
     def as_they_came() -> np.ndarray:
         return flat.mean(0, dtype=float)
 
-    found = from_the_best(descend, _divergence(few), starts, whole, as_they_came)
+    with progress("stephens", "rounds", progress_bar):
+        found = from_the_best(descend, _divergence(few), starts, whole, as_they_came)
     return found.of_sample(p.shape[:-2])
 
 

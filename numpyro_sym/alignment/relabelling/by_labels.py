@@ -9,6 +9,7 @@ import numpy as np
 
 from ...symmetry import Element, Symmetry, SymmetryError, Units, kinds, short_repr
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress, tracked
 from ...symmetry.labels import labels_by_set
 from ...symmetry.validity import check_labels
 from ._ecr import ecr, ecr_iterative
@@ -37,6 +38,7 @@ def align_by_labels(
     *,
     pivot: kinds.Sites | None = None,
     sample_ndim: kinds.Positive = 1,
+    progress_bar: bool = True,
 ) -> ByLabels:
     """Relabel draws so that their labels agree as often as may be, and move everything with them.
 
@@ -51,6 +53,7 @@ def align_by_labels(
     :param pivot: site name -> labels of one draw to agree with, of every site of labels; left out,
         the commonest label of each entry, until it is still.
     :param sample_ndim: how many leading sample dimensions there are.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`ByLabels`.
     :raises SymmetryError: where units have factors or no labels, others permute their sets, or
         numbers are no labels.
@@ -82,11 +85,12 @@ def align_by_labels(
         if pivot is not None:
             at = _labels_of(u, _pivot_of(u, sites, pivot), 0).reshape(u.sets, -1)
         permutations = []
-        for k in range(u.sets):
-            one = by_set[:, k]
-            found = ecr_iterative(one, u.n) if at is None else ecr(one, at[k], u.n)
-            permutations.append(found.permutation)
-            disagreements += found.objective
+        with progress("align_by_labels", "sets", progress_bar):
+            for k in tracked("sets", range(u.sets), u.sets):
+                one = by_set[:, k]
+                found = ecr_iterative(one, u.n) if at is None else ecr(one, at[k], u.n)
+                permutations.append(found.permutation)
+                disagreements += found.objective
         # (draw, set, n) to (*sample, *batch, n)
         permutation = np.stack(permutations, 1).reshape(*sample, *u.shape)
         elements[u.name] = Element(permutation, np.ones(permutation.shape))

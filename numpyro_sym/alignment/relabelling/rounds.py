@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...symmetry.bars import advance
 from .result import Relabelling
 
 MAX_ITERATIONS = 1000
@@ -36,6 +37,7 @@ def descend(turns: Turns, pivot: np.ndarray) -> Relabelling:
     best = np.inf
     for iteration in range(MAX_ITERATIONS):
         permutation, objective = turns.match(pivot)
+        advance("rounds")
         settled = not objective < best - turns.least_fall * abs(objective)
         if settled or iteration + 1 == MAX_ITERATIONS:
             break
@@ -53,6 +55,7 @@ def go_round(turns: Turns, pivot: np.ndarray) -> Relabelling:
     seen = {pivot.tobytes(): 0}
     for iteration in range(MAX_ITERATIONS):
         permutation, objective = turns.match(pivot)
+        advance("rounds")
         objectives.append(objective)
         pivot = turns.renew(permutation, pivot)
         first = seen.setdefault(pivot.tobytes(), iteration + 1)

@@ -12,6 +12,8 @@ import xarray as xr
 from ...alignment import Rotated, align_procrustes, align_varimax
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress
+from ...symmetry.deprecated import renamed_arguments
 from ._rebasin import ALIGNED_GROUPS
 from ._to_arviz import draws_fault, has_run, to_arviz
 from .groups import (
@@ -59,6 +61,7 @@ FactorAxes = Annotated[
 ]
 
 
+@renamed_arguments(normalise="normalize")
 def align_rotations(
     data: Draws,
     loadings: FactorAxes,
@@ -66,8 +69,9 @@ def align_rotations(
     factors: FactorAxes | None = None,
     method: Literal["varimax", "procrustes"] = "varimax",
     reference: Any = None,
-    normalise: bool = False,
+    normalize: bool = False,
     keep_rotations: bool = False,
+    progress_bar: bool = True,
 ) -> Any:
     """Bring every draw of a factor model to one rotation of its factors, as
     :func:`numpyro_sym.rebasin` brings units to one order.
@@ -86,9 +90,10 @@ def align_rotations(
         signs; ``"procrustes"``: the nearest rotation.
     :param reference: loadings to come near to, site name -> array ``site``, or an aligned object,
         whose mean they are; by default the iterated mean of the draws.
-    :param normalise: of varimax, as there.
+    :param normalize: of varimax, as there.
     :param keep_rotations: add a group ``rotation`` (and ``warmup_rotation``) with each draw's
         matrix and distance.
+    :param progress_bar: whether to show one where it takes long.
     :returns: an object of the same type; dims, coords, attributes, dtypes, other variables and
         groups as they were. The attribute ``rotation`` of the groups that were turned tells what
         was done.
@@ -111,8 +116,16 @@ def align_rotations(
                 "place for one. Pass the whole object."
             )
         tree = xr.DataTree.from_dict({"posterior": data})
-        options: dict[str, Any] = {"method": method, "reference": reference, "normalise": normalise}
-        return get_group(align_rotations(tree, loadings, factors=factors, **options), "posterior")
+        done = align_rotations(
+            tree,
+            loadings,
+            factors=factors,
+            method=method,
+            reference=reference,
+            normalize=normalize,
+            progress_bar=progress_bar,
+        )
+        return get_group(done, "posterior")
     if not loadings:
         raise SymmetryError("align_rotations: loadings is empty: name their site and its axis.")
     data = to_arviz(data)
@@ -125,7 +138,8 @@ def align_rotations(
         dataset = posterior_of(data) if group == "posterior" else get_group(data, group)
         lead = len(sample_dims(dataset))
         draws = {n: np.asarray(x) for n, x in site_arrays(dataset, tuple(both)).items()}
-        found = _rotated(draws, loadings, lead, method, point, normalise)
+        with progress("align_rotations", "draws", progress_bar):
+            found = _rotated(draws, loadings, lead, method, point, normalize)
         point = found.reference
         turned = {n: _turned(n, draws[n], both[n], found.rotation, lead) for n in both}
         told = _summary(found, loadings, factors or {}, method)
@@ -140,11 +154,11 @@ def _rotated(
     lead: int,
     method: str,
     point: np.ndarray | None,
-    normalise: bool,
+    normalize: bool,
 ) -> Rotated:
     x = _rows({name: draws[name] for name in loadings}, loadings, lead)
     if method == "varimax":
-        return align_varimax(x, reference=point, normalise=normalise)
+        return align_varimax(x, reference=point, normalize=normalize)
     return align_procrustes(x, point)
 
 

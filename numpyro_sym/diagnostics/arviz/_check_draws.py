@@ -14,6 +14,9 @@ from ...models.trial import moving_element
 from ...symmetry import CheckReport, Symmetry, SymmetryError, kinds
 from ...symmetry.action import act_on_sites
 from ...symmetry.arguments import check_arguments, describe
+from ...symmetry.bars import advance, expect, progress
+from ...symmetry.deprecated import renamed_arguments
+from ...symmetry.randomness import seed_of
 from ._to_arviz import ChainDraws, taken
 from .groups import get_group, group_names, posterior_of, sample_dims, site_arrays
 from .record import how_known
@@ -65,6 +68,7 @@ class DrawsReport:
         return "\n".join(lines)
 
 
+@renamed_arguments(rng_seed="rng_key")
 def check_draws(
     data: ChainDraws,
     sym: Symmetry,
@@ -72,7 +76,8 @@ def check_draws(
     *,
     num_draws: kinds.Positive = 20,
     num_elements: kinds.Positive = 3,
-    rng_seed: kinds.Seed = 0,
+    rng_key: kinds.RngKeyOrSeed = 0,
+    progress_bar: bool = True,
 ) -> DrawsReport:
     """Raise unless a log density is the same at draws and where a symmetry moves them.
 
@@ -90,7 +95,8 @@ def check_draws(
     :param log_density: site name -> array of one draw, to a number; of NumPy or JAX.
     :param num_draws: how many draws, evenly spaced.
     :param num_elements: how many random elements at each.
-    :param rng_seed: seed of the elements.
+    :param rng_key: a JAX random key, or a seed, of the elements.
+    :param progress_bar: whether to show one where it takes long.
     :returns: a :class:`DrawsReport`.
     :raises SymmetryError: where a density changes, naming the units and by how much; where the
         function fails, or gives no finite number.
@@ -107,8 +113,9 @@ def check_draws(
     site_arrays(posterior, sym.sites)  # says what is missing
     rows, where = _evenly(posterior, num_draws)
     sym.check_shapes({name: np.shape(x) for name, x in rows[0].items()})
-    rng = np.random.default_rng(rng_seed)
-    with jax.enable_x64(True):
+    rng = np.random.default_rng(seed_of(rng_key))
+    with jax.enable_x64(True), progress("check_draws", "draws", progress_bar):
+        expect("draws", len(rows) * len(sym))
         before = [_density(log_density, row) for row in rows]
         found = []
         for u in sym:
@@ -128,6 +135,7 @@ def check_draws(
                             f"of log_density: at a draw it changes by {change:.2g} nats, of which "
                             f"rounding explains {allowed:.2g}."
                         )
+                advance("draws")
             found.append((u.name, u.kind, "log density", *worst))
     report = CheckReport(tuple(found), len(rows), num_elements)
     return DrawsReport(report, _spreads(data, where, [density for density, _ in before]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 
 from ...models import read_numpyro_model
@@ -14,12 +13,19 @@ from ...models.tilted import NO_ENTRIES, Tilted, slope
 from ...models.view import in_double_precision
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress
+from ...symmetry.parts_of_rows import mapped_in_parts
 from .from_model import BATCH_SIZE, draws_for
 from .groups import ArvizData, posterior_of
 
 
 def label_probabilities(
-    data: ArvizData, model: kinds.Model, *args: Any, site: kinds.Name, **kwargs: Any
+    data: ArvizData,
+    model: kinds.Model,
+    *args: Any,
+    site: kinds.Name,
+    progress_bar: bool = True,
+    **kwargs: Any,
 ) -> np.ndarray:
     """The probabilities of a discrete site's values in every draw, all other discrete sites summed
     out.
@@ -32,6 +38,7 @@ def label_probabilities(
     :param model: the NumPyro model of these draws.
     :param args: the model's arguments, observations among them.
     :param site: the discrete site, of a model that sums it out.
+    :param progress_bar: whether to show one where it takes long.
     :param kwargs: the model's keyword arguments.
     :returns: float64 of shape ``(*sample, *site, values)``; sums over the last axis are 1.
     :raises SymmetryError: where the model has no such site or it cannot be summed out, or the draws
@@ -66,8 +73,10 @@ def label_probabilities(
         view = read_numpyro_model(Tilted(model, site, args, kwargs), (nothing,), {})
         view.refuse_impure()
         rows, sample = draws_for("label_probabilities", view, posterior)
-        each = jax.jit(partial(jax.lax.map, partial(slope, view, nothing), batch_size=BATCH_SIZE))
-        return np.asarray(each(rows)).reshape(*sample, *nothing.shape)
+        of_draw = partial(slope, view, nothing)
+        with progress("label_probabilities", "draws", progress_bar):
+            found = mapped_in_parts(of_draw, rows, "draws", BATCH_SIZE)
+        return found.reshape(*sample, *nothing.shape)
 
     found = in_double_precision(probabilities)
     if not np.allclose(found.sum(-1), 1, atol=1e-6):

@@ -72,6 +72,7 @@ class Options(TypedDict, total=False):
     scales: str | Sequence[str]
     keep_elements: bool
     log_density: kinds.Function | None
+    progress_bar: bool
 
 
 @overload
@@ -90,6 +91,7 @@ def rebasin(
     scales: str | Sequence[str] = (),
     keep_elements: bool = False,
     log_density: kinds.Function | None = None,
+    progress_bar: bool = True,
 ) -> Any:
     """Align every draw to one reference by the element of the symmetry that brings it closest.
 
@@ -122,6 +124,7 @@ def rebasin(
     :param log_density: site name -> array of one draw, to a number: where there is no model, the
         symmetry is first held against it, as by :func:`numpyro_sym.diagnostics.check_draws`. The
         attribute ``rebasin`` says whether it was.
+    :param progress_bar: whether to show one where it takes long.
     :returns: an object of the same type. Posterior and warm-up draws of the symmetry's sites are
         aligned, and labels of units moved with them; dims, coords, attrs, dtypes and every other
         variable and group are as they were, and ``data`` is not changed. What was done is told by
@@ -151,7 +154,7 @@ def rebasin(
         if group not in group_names(data):
             continue
         dataset = posterior if group == "posterior" else get_group(data, group)
-        found = align_dataset(dataset, point, sym, metric, starts, scales)
+        found = align_dataset(dataset, point, sym, metric, starts, scales, progress_bar)
         point = found.reference
         changed[group] = with_sites(dataset, found.sites)
         changed[group].attrs["rebasin"] = summary_of(
@@ -193,6 +196,7 @@ def align_dataset(
     metric: Metric = EUCLIDEAN,
     starts: GivenStarts | None = None,
     scales: str | Sequence[str] = (),
+    progress_bar: bool = True,
 ) -> Alignment:
     """The alignment of a group's draws, by scales only where named: of dask arrays where it holds
     such.
@@ -202,4 +206,12 @@ def align_dataset(
     draws = site_arrays(dataset, (*sym.sites, *labels))
     lead = len(sample_dims(dataset))
     work = align_chunked if dataset[list(draws)].chunks else partial(aligned, "rebasin")
-    return work(draws, reference, sym, sample_ndim=lead, metric=metric, starts=starts)
+    return work(
+        draws,
+        reference,
+        sym,
+        sample_ndim=lead,
+        metric=metric,
+        starts=starts,
+        progress_bar=progress_bar,
+    )

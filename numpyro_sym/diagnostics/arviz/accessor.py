@@ -8,9 +8,10 @@ from typing import Any
 import xarray as xr
 
 from ...symmetry import Symmetry
+from ...symmetry.deprecated import warn_renamed
 from .._diagnose import Diagnosis, diagnose
 from .._lppd import lppd
-from ..chains._chain_modes import ChainModes, chain_modes
+from ..chains._functional_modes import FunctionalModes, modes_of_chains
 from ..compact import CompactPosterior, compact_posterior
 from ..invariants import invariant_functions
 from ..screen import judged
@@ -60,10 +61,17 @@ class SymmetryAccessor:
         """:func:`numpyro_sym.compact_posterior` of this object."""
         return compact_posterior(self._data, sym, **options)
 
-    def chain_modes(self, sym: Symmetry, invariant: Any = None) -> ChainModes:
-        """:func:`numpyro_sym.diagnostics.chain_modes` of this object's invariant functions."""
+    def functional_modes(self, sym: Symmetry, invariant: Any = None) -> FunctionalModes:
+        """:func:`numpyro_sym.diagnostics.functional_modes` of this object's chains, by its
+        invariant functions.
+        """
         found = invariant_functions(self._data, sym, invariant)
-        return chain_modes(judged(found))
+        return modes_of_chains(judged(found))
+
+    def chain_modes(self, sym: Symmetry, invariant: Any = None) -> FunctionalModes:
+        """The old name of :meth:`functional_modes`."""
+        warn_renamed("nsym.chain_modes", "functional_modes")
+        return self.functional_modes(sym, invariant)
 
     def lppd(self, **options: Any) -> Any:
         """:func:`numpyro_sym.diagnostics.lppd` of this object."""

@@ -15,6 +15,8 @@ from ...models import read_numpyro_model
 from ...models.view import ModelView, Point, in_double_precision
 from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import progress
+from ...symmetry.parts_of_rows import mapped_in_parts
 from .groups import (
     ArvizData,
     get_group,
@@ -29,7 +31,9 @@ from .groups import (
 BATCH_SIZE = 64
 
 
-def with_log_joint(data: ArvizData, model: kinds.Model, *args: Any, **kwargs: Any) -> Any:
+def with_log_joint(
+    data: ArvizData, model: kinds.Model, *args: Any, progress_bar: bool = True, **kwargs: Any
+) -> Any:
     """Draws with their log joint density and log likelihood, both of the model, among the sample
     statistics.
 
@@ -41,6 +45,7 @@ def with_log_joint(data: ArvizData, model: kinds.Model, *args: Any, **kwargs: An
     :param data: an ArviZ object with a posterior.
     :param model: the NumPyro model of these draws.
     :param args: the model's arguments, observations among them.
+    :param progress_bar: whether to show one where it takes long.
     :param kwargs: the model's keyword arguments.
     :returns: an object of the same type whose group ``sample_stats`` has ``log_joint`` and, where
         the model observes something, ``log_likelihood``: float64 over chains and draws, of values
@@ -65,7 +70,8 @@ def with_log_joint(data: ArvizData, model: kinds.Model, *args: Any, **kwargs: An
         view.refuse_impure()
         return _densities(view, posterior)
 
-    found = in_double_precision(densities)
+    with progress("with_log_joint", "draws", progress_bar):
+        found = in_double_precision(densities)
     dims = sample_dims(posterior)
     coords = {dim: posterior[dim] for dim in dims if dim in posterior.coords}
     stats = xr.Dataset(coords=coords)
@@ -104,11 +110,10 @@ def draws_for(
 def _densities(view: ModelView, posterior: xr.Dataset) -> dict[str, np.ndarray]:
     """Sums over all sites and over the observed ones, of the shape of the draws."""
     rows, sample = draws_for("with_log_joint", view, posterior)
-    each = jax.jit(partial(jax.lax.map, partial(_sums, view), batch_size=BATCH_SIZE))
-    joint, likelihood = each(rows)
-    found = {"log_joint": np.asarray(joint).reshape(sample)}
+    joint, likelihood = mapped_in_parts(partial(_sums, view), rows, "draws", BATCH_SIZE)
+    found = {"log_joint": joint.reshape(sample)}
     if view.observed:
-        found["log_likelihood"] = np.asarray(likelihood).reshape(sample)
+        found["log_likelihood"] = likelihood.reshape(sample)
     return found
 
 

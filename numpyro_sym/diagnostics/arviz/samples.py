@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,20 @@ from ...symmetry.arguments import check_arguments, describe, refusal
 from .groups import get_group, group_names, posterior_of, sample_dims
 
 
-def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndarray]:
+def listed(var_names: str | Iterable[str] | None) -> list[str] | None:
+    """Names of variables as a list, however they were given; ``None`` stays so."""
+    if var_names is None:
+        return None
+    return [var_names] if isinstance(var_names, str) else list(var_names)
+
+
+def flat_draws(data: Any, var_names: kinds.VarNames | None = None) -> dict[str, np.ndarray]:
     """Draws with one sample dimension.
 
     :param data: an ArviZ object, whose chains are put one after another, or a mapping of arrays
         ``(draw, *site)``.
-    :param sites: which; by default all that hold floats.
+    :param var_names: which; by default all that hold floats. With ``~`` before each name: all of
+        these but those.
     :returns: site name -> array of shape ``(draw, *site)``.
     :raises SymmetryError: where a site is missing, or numbers of draws differ.
     """
@@ -34,11 +42,13 @@ def flat_draws(data: Any, sites: kinds.Names | None = None) -> dict[str, np.ndar
         arrays = {name: _numbers(name, x) for name, x in data.items()}
     else:
         raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))
-    if sites is None:
-        chosen = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
-    else:
-        chosen = list(sites)
-    for name in chosen:
+    floats = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
+    asked = listed(var_names)
+    chosen, left_out = floats if asked is None else asked, []
+    if asked and all(name.startswith("~") and name not in arrays for name in asked):
+        left_out = [name[1:] for name in asked]
+        chosen = [name for name in floats if name not in left_out]
+    for name in (*chosen, *left_out):
         if name not in arrays:
             raise SymmetryError(f"The draws do not hold site {name!r}; they hold {sorted(arrays)}.")
     if not chosen:

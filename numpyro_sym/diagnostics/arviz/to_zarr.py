@@ -14,6 +14,7 @@ import xarray as xr
 from ...alignment import Euclidean
 from ...symmetry import Symmetry, SymmetryError
 from ...symmetry.arguments import check_arguments
+from ...symmetry.bars import DELAY, is_shown
 from . import fingerprint
 from ._rebasin import ALIGNED_GROUPS, Reference, align_dataset, point_of
 from .groups import ArvizData, get_group, group_names, posterior_of, with_sites
@@ -53,7 +54,8 @@ def rebasin_to_zarr(
     :param store: a directory: a new one, or that of an interrupted run with the same data.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`.
     :param reference: as in :func:`rebasin`; ``"mean"`` passes over all draws several times first.
-    :param progress_bar: whether to show one; a ``distributed.Client`` has its own dashboard.
+    :param progress_bar: whether to show one where it takes long; a ``distributed.Client`` has its
+        own dashboard.
     :returns: the store, opened lazily.
     :raises SymmetryError: as :func:`rebasin`; where the store was begun with other draws, another
         symmetry or another reference; and where a part of it is damaged, naming the block, which
@@ -86,7 +88,7 @@ def rebasin_to_zarr(
     asked = _fingerprints(groups, blocks, sym, reference)
     if not _is_prepared(store, asked):
         zarr.open_group(store, zarr_format=2).attrs[_STATE] = _BEGUN
-        found = _prepare(data, groups, blocks, store, sym, reference)
+        found = _prepare(data, groups, blocks, store, sym, reference, progress_bar)
         state = asked | {"point": found}
         state["all"] = fingerprint.of_text(state)
         zarr.open_group(store, zarr_format=2).attrs[_STATE] = state
@@ -106,7 +108,7 @@ def rebasin_to_zarr(
             block = dataset.isel(where)
             task = dask.delayed(_write)(block, point, sym, str(store), name, where, int(i))
             tasks.append(task)
-    with ProgressBar() if progress_bar else nullcontext():
+    with ProgressBar(minimum=DELAY) if is_shown(progress_bar) else nullcontext():
         dask.compute(*tasks)
     return xr.open_datatree(store, engine="zarr", chunks={}, consolidated=False)
 
@@ -126,7 +128,8 @@ def _write(
     import zarr
 
     block = block.load()
-    aligned = _draws_of(with_sites(block, align_dataset(block, point, sym).sites))
+    found = align_dataset(block, point, sym, progress_bar=False)
+    aligned = _draws_of(with_sites(block, found.sites))
     bare = aligned.drop_vars(list(aligned.coords))
     bare.to_zarr(store, group=group, region=dict(where), **_FORMAT)
     marks = fingerprint.of_dataset(_draws_of(block)), fingerprint.of_dataset(aligned)
@@ -146,6 +149,7 @@ def _prepare(
     store: str | Path,
     sym: Symmetry,
     reference: Reference,
+    progress_bar: bool,
 ) -> str:
     """All that is no aligned draw: other groups, coordinates, the point aligned to, and that no
     block is written.
@@ -153,7 +157,7 @@ def _prepare(
     :returns: the point's fingerprint.
     """
     point, told = point_of(reference, sym)
-    found = align_dataset(groups["posterior"], point, sym)
+    found = align_dataset(groups["posterior"], point, sym, progress_bar=progress_bar)
     done = summary_of(found, sym, told, Euclidean.__name__)
     for name in group_names(data):
         if name in (_REFERENCE, _WRITTEN):

@@ -10,10 +10,14 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from ...symmetry import Symmetry, SymmetryError
+from ...symmetry.parts_of_rows import in_parts
 from ..bases.base import Base
 from ._guess import REPORTING, importance, log_tau
 from .by_name import exact_by_parts
 from .orbit import Drawn, on_opened_sites
+
+#: Draws that are worked on at once.
+_AT_ONCE = 8
 
 
 class SymmetryInformation(NamedTuple):
@@ -62,7 +66,9 @@ def information(
             )
 
     keys = jax.random.split(rng_key, num_samples)
-    low, high = _bracket(base, keys, sym, num_importance)
+    low, high = in_parts(
+        lambda some: _bracket(base, some, sym, num_importance), keys, "draws", _AT_ONCE
+    )
     high = high.reshape(num_samples, -1)
     high = high[:, high.mean(0).argmin()]
     return SymmetryInformation(
@@ -112,7 +118,7 @@ def _bracket(
             uppers.append(jnp.stack([_without_identity(ratios) for ratios in alone]).sum())
         return sym.log_order - lower, sym.log_order - jnp.stack(uppers)
 
-    return jax.lax.map(one, keys, batch_size=8)
+    return jax.lax.map(one, keys, batch_size=_AT_ONCE)
 
 
 def _without_identity(log_ratios: jax.Array) -> jax.Array:

@@ -27,11 +27,11 @@ def test_methods_are_the_functions(data):
     assert data.nsym.diagnose(MIXTURE).verdicts == nsym.diagnose(data, MIXTURE).verdicts
     assert data.nsym.lppd() == diagnostics.lppd(data)
     assert data.nsym.lppd(by_chain=True).shape == (4,)
-    assert data.nsym.chain_modes(MIXTURE).num_modes == 1
-    compact = data.nsym.compact(MIXTURE, sites=["mu", "weights"])
+    assert data.nsym.functional_modes(MIXTURE).num_modes == 1
+    compact = data.nsym.compact(MIXTURE, var_names=["mu", "weights"])
     np.testing.assert_array_equal(
         compact.loc["mu"],
-        diagnostics.compact_posterior(data, MIXTURE, sites=MIXTURE.sites).loc["mu"],
+        diagnostics.compact_posterior(data, MIXTURE, var_names=MIXTURE.sites).loc["mu"],
     )
 
 

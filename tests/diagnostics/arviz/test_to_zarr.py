@@ -65,11 +65,11 @@ def test_an_interrupted_run_is_taken_up_where_it_stopped(tree, tmp_path, monkeyp
 
     calls = []
 
-    def interrupted(block, point, sym):
+    def interrupted(block, point, sym, **options):
         calls.append(block.sizes["draw"])
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return align_dataset(block, point, sym)
+        return align_dataset(block, point, sym, **options)
 
     align_dataset = module.align_dataset
     store = tmp_path / "store"
@@ -123,10 +123,16 @@ def test_chunks_need_not_be_even(tree, tmp_path):
     _equal(out, nsym.rebasin(data, MIXTURE, reference=(1, 7)))
 
 
-def test_progress_bar_can_be_turned_off(tree, tmp_path, capsys):
+def test_progress_bar_can_be_turned_off(tree, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    for name in ("CI", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
     rebasin_to_zarr(tree, tmp_path / "loud", MIXTURE, reference="first")
     assert "100%" in capsys.readouterr().out
     rebasin_to_zarr(tree, tmp_path / "quiet", MIXTURE, reference="first", progress_bar=False)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("CI", "true")
+    rebasin_to_zarr(tree, tmp_path / "unwatched", MIXTURE, reference="first")
     assert capsys.readouterr().out == ""
 
 

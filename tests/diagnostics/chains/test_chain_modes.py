@@ -1,13 +1,15 @@
 """Chains in functional modes, against what was planted and against brute force."""
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from numpyro_sym import SymmetryError
-from numpyro_sym.diagnostics import chain_modes, modes_seen
+from numpyro_sym.diagnostics import functional_modes, modes_seen
 
+by_chain = partial(functional_modes, by="chain")
 RNG = np.random.default_rng(0)
 
 
@@ -16,7 +18,7 @@ def f(shifts, draws=200):
 
 
 def test_modes_are_ordered_by_how_many_chains_see_them():
-    found = chain_modes({"f": f([9.0, 0.0, 0.0, 5.0, 0.0, 5.0])})
+    found = by_chain({"f": f([9.0, 0.0, 0.0, 5.0, 0.0, 5.0])})
     assert found.label.tolist() == [2, 0, 0, 1, 0, 1]
     assert found.num_modes == 3
     assert found.settled.all()
@@ -26,13 +28,13 @@ def test_modes_are_ordered_by_how_many_chains_see_them():
 
 @pytest.mark.parametrize(("shift", "modes"), [(1.5, 1), (2.6, 2)])
 def test_two_bells_have_two_tops_beyond_two_widths(shift, modes):
-    assert chain_modes(f([0.0, 0.0, shift], draws=2000)).num_modes == modes
+    assert by_chain(f([0.0, 0.0, shift], draws=2000)).num_modes == modes
 
 
 def test_a_drifting_chain_is_no_mode():
     x = f([0.0] * 4)
     x[3] += np.linspace(0, 12, 200)[:, None]
-    found = chain_modes(x)
+    found = by_chain(x)
     assert found.num_modes == 1
     assert found.settled.tolist() == [True, True, True, False]
 
@@ -40,7 +42,7 @@ def test_a_drifting_chain_is_no_mode():
 def test_one_function_in_which_chains_differ_is_enough():
     x = f([0.0] * 4)
     x[2, :, 4] += 6
-    assert chain_modes(x).label.tolist() == [0, 0, 1, 0]
+    assert by_chain(x).label.tolist() == [0, 0, 1, 0]
 
 
 def test_modes_seen_is_the_mean_over_all_choices_of_chains():
@@ -54,5 +56,5 @@ def test_modes_seen_is_the_mean_over_all_choices_of_chains():
 
 @pytest.mark.parametrize("x", [np.zeros((2, 7)), np.full((2, 20), np.nan)])
 def test_refused(x):
-    with pytest.raises(SymmetryError, match="chain_modes"):
-        chain_modes(x)
+    with pytest.raises(SymmetryError, match="functional_modes"):
+        by_chain(x)

@@ -55,9 +55,9 @@ def test_number_of_modes_given():
 
 
 REFUSED = {
-    "shape .chains, draws, features.": lambda: functional_modes(np.ones((4, 3))),
+    "shape .chain, draw, ...": lambda: functional_modes(np.ones(4)),
     "NaN or infinity": lambda: functional_modes(np.full((2, 20, 3), np.nan)),
-    "too few for 10 neighbours": lambda: functional_modes(np.ones((2, 3, 1))),
+    "too few for 10 neighbors": lambda: functional_modes(np.ones((2, 3, 1))),
     "exceeds max_modes": lambda: functional_modes(np.ones((2, 30, 1)), num_modes=11),
     "got 1": lambda: remove_symmetry({"mu": np.ones((1, 3))}, nsym.mixture(3, {"mu": 0})),
     "Units 'hidden' are scaled": lambda: remove_symmetry(
