@@ -188,10 +188,10 @@ def draw_spectral(ax: Any, rows: Rows) -> None:
 def say(rows: Rows) -> Verdict:
     reached, missed, why = [], [], []
     for setting in rows.settings():
-        own = rows.of(**setting)
+        own = rows.at(setting)
         short = float(own.mean("less theirs"))
         error = float(own.mean("its error over chains"))
-        told = f"{setting['set']} {short:+.3f} ± {error:.3f}"
+        told = f"{named(setting)} {short:+.3f} ± {error:.3f}"
         if short >= -WITHIN:
             reached.append(told)
         else:
@@ -205,9 +205,14 @@ def say(rows: Rows) -> Verdict:
     return Verdict(got, met, "; ".join(why))
 
 
+def named(setting: Setting) -> str:
+    """As the page says it."""
+    return f"{setting['set']}, longer" if "warm-up" in setting else setting["set"]
+
+
 def reason(setting: Setting, own: Rows) -> str:
     """What the chains themselves say of a miss."""
-    name, modes = setting["set"], float(own.mean("modes"))
+    name, modes = named(setting), float(own.mean("modes"))
     unseen, spread = float(own.mean(UNSEEN)), float(own.mean("spread of single chains"))
     if "noise" in own.figures():
         first, whole = (float(own.mean(n)) for n in ("noise, first fifth of the draws", "noise"))
@@ -242,11 +247,11 @@ def reason(setting: Setting, own: Rows) -> str:
 def draw(ax: Any, rows: Rows) -> None:
     shown: set[int] = set()
     for setting in rows.settings():
-        own = rows.of(**setting)
+        own = rows.at(setting)
         counts = [n for n in (1, 4, 16, 64, 256) if n <= setting["chains"]]
         shown.update(counts)
         means = np.array([float(own.mean(chains_of(n))) for n in counts])
-        ax.plot(counts, means - own.mean("theirs"), "o-", label=setting["set"])
+        ax.plot(counts, means - own.mean("theirs"), "o-", label=named(setting))
     ax.axhline(0, color="grey", lw=0.8)
     widths_below(ax, shown, "chains")
     ax.set(ylabel="LPPD less theirs")

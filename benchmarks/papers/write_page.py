@@ -94,7 +94,7 @@ def figures_of(name: str, number: int, experiment: Experiment) -> str:
     for figures in parts(rows.figures(), max(WIDEST - len(columns), 2)):
         lines = [[*columns, *figures, "seeds"]]
         for setting in settings:
-            own = Rows(line for line in rows.lines if line["setting"] == setting)
+            own = rows.at(setting)
             values = [str(setting.get(column, "")) for column in columns]
             values += [own.told(figure) for figure in figures]
             lines.append([*values, str(len(own))])
