@@ -32,8 +32,13 @@ def mapped_in_parts(
     def mapped(some: Any) -> Any:
         return jax.lax.map(function, some, batch_size=batch_size if batch_size > 1 else None)
 
+    number = len(jax.tree.leaves(rows)[0])
+    if _size(number, batch_size) == number:
+        return in_parts(mapped, rows, unit, batch_size)
+
     def of_part(x: Any) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((_size(len(x), batch_size), *x.shape[1:]), x.dtype)
+        dtype = jax.dtypes.canonicalize_dtype(x.dtype)
+        return jax.ShapeDtypeStruct((_size(len(x), batch_size), *x.shape[1:]), dtype)
 
     program, shapes = jax.make_jaxpr(mapped, return_shape=True)(jax.tree.map(of_part, rows))
     structure = jax.tree.structure(shapes)
