@@ -53,6 +53,8 @@ def main() -> int:
     # What one notebook has compiled is not compiled again by the next.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    # Pages have no widgets, and need none.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 
     paths = [HERE / f"{name}.md" for name in given.names] or sorted(HERE.glob("*.md"))
     for path in [path for path in paths if _missing(path)]:
