@@ -76,6 +76,16 @@ def test_a_cell_is_computed_once(papers, tmp_path):
     assert rows.of(n=2).error("figure") == pytest.approx(3**-0.5)
 
 
+def test_a_setting_is_not_one_that_says_more(papers):
+    lines = [
+        {"setting": {"n": 1}, "figures": {"figure": 1.0}},
+        {"setting": {"n": 1, "longer": 2}, "figures": {"figure": 9.0}},
+    ]
+    rows = papers.frame.Rows(lines)
+    assert rows.of(n=1).values("figure").tolist() == [1, 9]
+    assert [rows.at(s).values("figure").tolist() for s in rows.settings()] == [[1], [9]]
+
+
 def test_what_has_no_data_is_skipped(papers, tmp_path):
     frame = papers.frame
 

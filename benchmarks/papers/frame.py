@@ -90,6 +90,10 @@ class Rows:
         wanted = setting.items()
         return Rows(line for line in self.lines if wanted <= line["setting"].items())
 
+    def at(self, setting: Setting) -> Rows:
+        """Those in this setting and no other, even one that says more."""
+        return Rows(line for line in self.lines if line["setting"] == setting)
+
     def settings(self) -> list[Setting]:
         """Each once, in the order of the file."""
         each: list[Setting] = []

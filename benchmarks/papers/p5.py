@@ -18,6 +18,8 @@ def grid(draws: int, seeds: int, **widths: Sequence[int]) -> Grid:
 
 
 SMALL = grid(100, 2, unit=(4, 16), smaller=(4, 16))
+#: Pruning asks for wider networks, too.
+WIDER = grid(100, 2, unit=(4, 16, 32), smaller=(4, 16, 32))
 FULL = grid(400, 3, unit=(4, 8, 16, 32), smaller=(4, 8, 16, 32, 64))
 
 PAPER = Paper(
@@ -26,7 +28,7 @@ PAPER = Paper(
         p5_exchanges.RANDOM,
         p5_exchanges.experiment(SMALL, FULL),
         *p5_compact.experiments(SMALL, FULL),
-        p5_pruning.experiment(SMALL, FULL),
+        p5_pruning.experiment(WIDER, FULL),
     ],
     notes="Experiments 2 to 5 share their draws: NUTS, four chains from independent fits, on 600 "
     "digits averaged to 4 x 4 pixels, one hidden layer of tanh units.",

@@ -27,7 +27,8 @@ What five papers claim, what comes out here at a size that runs on two cores, an
 where it does. `benchmarks/papers/write_page.py` writes this page from the JSON lines in
 `benchmarks/papers/results`, one a cell (experiment, setting, seed); no figure is copied by hand.
 Figures are means over seeds ± their standard error. `python benchmarks/papers/run.py --data FOLDER`
-computes the cells that are missing, and with `--small` a version of minutes.
+computes the cells that are missing, and with `--small` a version of minutes. The calls themselves
+are in the notebook "The papers in ten minutes" (`notebooks/papers.md`).
 """
 
 
@@ -93,7 +94,7 @@ def figures_of(name: str, number: int, experiment: Experiment) -> str:
     for figures in parts(rows.figures(), max(WIDEST - len(columns), 2)):
         lines = [[*columns, *figures, "seeds"]]
         for setting in settings:
-            own = Rows(line for line in rows.lines if line["setting"] == setting)
+            own = rows.at(setting)
             values = [str(setting.get(column, "")) for column in columns]
             values += [own.told(figure) for figure in figures]
             lines.append([*values, str(len(own))])
