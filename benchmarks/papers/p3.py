@@ -223,7 +223,7 @@ def reason(setting: Setting, own: Rows) -> str:
             )
     if modes == 1 and spread > 0.1:
         return (
-            f"{name}: chain_modes tells no two chains apart, yet single ones spread by "
+            f"{name}: functional_modes tells no two chains apart, yet single ones spread by "
             f"{spread:.2f} on test rows: they are too short to be told apart"
         )
     if modes == 1:
@@ -233,9 +233,9 @@ def reason(setting: Setting, own: Rows) -> str:
         )
     if unseen > 0.2:
         return (
-            f"{name}: modes are missing, chain_modes counts {modes:.0f} and one more chain finds "
-            f"another with a chance of {unseen:.2f} (or chains that have not settled: with longer "
-            "chains it counts fewer)"
+            f"{name}: modes are missing, functional_modes counts {modes:.0f} and one more chain "
+            f"finds another with a chance of {unseen:.2f} (or chains that have not settled: with "
+            "longer chains it counts fewer)"
         )
     return (
         f"{name}: {modes:.0f} modes, all seen (one more chain finds another with a chance of "
