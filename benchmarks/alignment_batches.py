@@ -30,8 +30,8 @@ def switched(subjects, rng):
     """Draws of each subject's components, in another order in each chain and subject, and the true
     ones.
     """
-    centre = np.array([-4.0, 0.0, 4.0]) + rng.normal(size=(subjects, COMPONENTS))
-    true = centre + 0.3 * rng.normal(size=(CHAINS, DRAWS, subjects, COMPONENTS))
+    center = np.array([-4.0, 0.0, 4.0]) + rng.normal(size=(subjects, COMPONENTS))
+    true = center + 0.3 * rng.normal(size=(CHAINS, DRAWS, subjects, COMPONENTS))
     order = rng.permuted(
         np.broadcast_to(np.arange(COMPONENTS), (CHAINS, 1, subjects, COMPONENTS)), axis=-1
     )

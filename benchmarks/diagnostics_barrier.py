@@ -105,7 +105,7 @@ def gaussian(seed, x, y, widths, activation, steps):
 
 def trained(seed, x, y, widths, activation, steps):
     """Weights of one network trained with Adam and weight decay."""
-    optimiser = optax.adamw(optax.cosine_decay_schedule(1e-3, steps), weight_decay=1e-2)
+    optimizer = optax.adamw(optax.cosine_decay_schedule(1e-3, steps), weight_decay=1e-2)
     start = started(seed, widths)
 
     def step(carry, key):
@@ -117,11 +117,11 @@ def trained(seed, x, y, widths, activation, steps):
                 logits(point, x[rows], activation), y[rows]
             ).mean()
 
-        updates, state = optimiser.update(jax.grad(loss)(point), state, point)
+        updates, state = optimizer.update(jax.grad(loss)(point), state, point)
         return (optax.apply_updates(point, updates), state), None
 
     keys = jax.random.split(jax.random.key(seed), steps)
-    (point, _), _ = jax.jit(lambda c: jax.lax.scan(step, c, keys))((start, optimiser.init(start)))
+    (point, _), _ = jax.jit(lambda c: jax.lax.scan(step, c, keys))((start, optimizer.init(start)))
     return {name: np.asarray(w) for name, w in point.items()}
 
 

@@ -79,7 +79,7 @@ def measure(subjects, steps):
     return {
         "subjects": subjects,
         "AutoNormal, ms": float(1e3 * np.median(plain)),
-        "symmetrised, ms": float(1e3 * np.median(ours)),
+        "symmetrized, ms": float(1e3 * np.median(ours)),
         "time": float(np.median(ours) / np.median(plain)),
         "memory": our_size / plain_size,
     }

@@ -72,15 +72,15 @@ def bounds(widths, inputs, kind, draws):
     def all_of(key, loc):
         q = Gaussian(loc, {name: jnp.ones_like(x) for name, x in loc.items()})
         # With signs every entry's law is even.
-        centre = {n: 0.0 if kind == "signed" else a.mean() for n, a in loc.items()}
-        spread = {n: 1 + ((a - centre[n]) ** 2).mean() for n, a in loc.items()}
+        center = {n: 0.0 if kind == "signed" else a.mean() for n, a in loc.items()}
+        spread = {n: 1 + ((a - center[n]) ** 2).mean() for n, a in loc.items()}
 
         def log_q(x):
             return -0.5 * sum(jnp.sum((x[name] - loc[name]) ** 2) for name in loc)
 
         def log_independent(x):
             return -0.5 * sum(
-                jnp.sum((x[n] - centre[n]) ** 2 / spread[n] + jnp.log(spread[n])) for n in loc
+                jnp.sum((x[n] - center[n]) ** 2 / spread[n] + jnp.log(spread[n])) for n in loc
             )
 
         def without_identity(key, part, x):

@@ -72,7 +72,7 @@ def guides(widths, apart):
     sym = mlp(weights, widths, biases=biases, kind="signed")
     scale = {"init_scale": 0.1 if apart else 2.0}
     yield "AutoNormal", AutoNormal(network, **scale)
-    yield "symmetrised", AutoSymmetrizedNormal(network, sym, bound="guess", check=False, **scale)
+    yield "symmetrized", AutoSymmetrizedNormal(network, sym, bound="guess", check=False, **scale)
 
 
 def compiled(guide, data, widths, outputs):
@@ -116,11 +116,11 @@ def measure(widths, data, apart, outputs, steps):
         "rows": len(data[0]),
         "units": "apart" if apart else "overlapping",
         "AutoNormal, ms": plain,
-        "symmetrised, ms": ours,
+        "symmetrized, ms": ours,
         "time": ours / plain,
         "memory": our_size / plain_size,
         "AutoNormal compiles, s": plain_compile,
-        "symmetrised compiles, s": our_compile,
+        "symmetrized compiles, s": our_compile,
     }
 
 

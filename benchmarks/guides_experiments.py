@@ -158,8 +158,8 @@ def guides(sym):
 
 def classified(data, options, done):
     x, y, x_test, y_test = data(options)
-    centre, scale = x.mean(), x.std()
-    x, x_test = (jnp.asarray((part - centre) / scale, float) for part in (x, x_test))
+    center, scale = x.mean(), x.std()
+    x, x_test = (jnp.asarray((part - center) / scale, float) for part in (x, x_test))
     y, y_test = jnp.asarray(y, int), jnp.asarray(y_test, int)
     rows = len(x)
     for width in options.widths:

@@ -115,9 +115,9 @@ def at_random(rows):
     return np.split(np.random.default_rng(0).permutation(rows), [int(0.8 * rows)])
 
 
-def standardised(table, train, test):
-    centre, scale = table[train].mean(0), table[train].std(0) + 1e-12
-    train, test = ((table[np.asarray(part)] - centre) / scale for part in (train, test))
+def standardized(table, train, test):
+    center, scale = table[train].mean(0), table[train].std(0) + 1e-12
+    train, test = ((table[np.asarray(part)] - center) / scale for part in (train, test))
     return [jnp.asarray(part) for part in (train[:, :-1], train[:, -1], test[:, :-1], test[:, -1])]
 
 
@@ -136,7 +136,7 @@ def tasks(options):
         model, sym = regression(options.hidden)
         for name, table, train, test in tables(options.data, options.sets):
             network = "-".join(map(str, [table.shape[1] - 1, *options.hidden, 1]))
-            yield Task(name, network, model, sym, standardised(table, train, test), 1000)
+            yield Task(name, network, model, sym, standardized(table, train, test), 1000)
     if options.mnist:
         network = f"784-{options.units}-10"
         yield Task("MNIST", network, *classifier(options.units), images(options.mnist), 32)
@@ -145,13 +145,13 @@ def tasks(options):
 def guides(task):
     """Labels, and what makes a guide: one that has been run once keeps its starting point."""
     start = {"init_loc_fn": init_to_sample, "init_scale": 0.1}
-    symmetrised = {"check": False, **start}
+    symmetrized = {"check": False, **start}
     infonce = {"bound": "infonce", "num_importance": 16}
     yield "AutoNormal", lambda: AutoNormal(task.model, **start)
-    yield "ours", lambda: AutoSymmetrizedNormal(task.model, task.sym, **symmetrised)
+    yield "ours", lambda: AutoSymmetrizedNormal(task.model, task.sym, **symmetrized)
     yield (
         "InfoNCE 16",
-        lambda: AutoSymmetrizedNormal(task.model, task.sym, **infonce, **symmetrised),
+        lambda: AutoSymmetrizedNormal(task.model, task.sym, **infonce, **symmetrized),
     )
 
 

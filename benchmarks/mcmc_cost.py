@@ -1,5 +1,5 @@
 """What folding costs, and what walls cost: NUTS, FoldedNUTS, the fold and the ordered
-reparameterisation.
+reparameterization.
 
 Five tanh units on a sine. Effective draws are those of the predictions, which every way samples
 alike, per second of processor time and per leapfrog; ratios to NUTS of the same run.
@@ -53,7 +53,7 @@ def walls():
 KERNELS = {
     "NUTS": lambda: NUTS(network),
     "FoldedNUTS": lambda: nsym.FoldedNUTS(network, SYM),
-    "reparameterised": lambda: NUTS(handlers.reparam(network, config=ReferenceSetReparam(SYM))),
+    "reparameterized": lambda: NUTS(handlers.reparam(network, config=ReferenceSetReparam(SYM))),
     "walls": lambda: NUTS(walls()),
 }
 

@@ -1,7 +1,7 @@
 """LPPD of FoldedNUTS on the sets of Wiese et al. 2023 (arXiv 2304.02902), beside what they report.
 
 Tanh networks with weights N(0, 1) and a noise HalfNormal(1): f1 has one hidden layer of 3, f2 three
-of 16. Inputs and target are standardised by the training rows alone. Rows are printed and kept as
+of 16. Inputs and target are standardized by the training rows alone. Rows are printed and kept as
 they finish; a second call goes on.
 
 python benchmarks/mcmc_uci.py --data FOLDER [--networks f1 f2] [--sets yacht ...] [--chains 8]
@@ -60,7 +60,7 @@ def network(widths):
 
 
 def load(folder, name):
-    """Training inputs and target, test inputs and target, standardised by the training rows."""
+    """Training inputs and target, test inputs and target, standardized by the training rows."""
     rows = np.loadtxt(folder / f"{name}.data")
     split = json.loads((folder / "splits.json").read_text())[name]
     mean, deviation = rows[split["train"]].mean(0), rows[split["train"]].std(0)

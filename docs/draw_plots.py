@@ -64,7 +64,7 @@ def main(names: list[str]) -> None:
 
 
 def keep(figure: Any, path: Path, digest: str) -> None:
-    """Save a figure in at most 256 colours, with the digest of its code."""
+    """Save a figure in at most 256 colors, with the digest of its code."""
     from PIL import Image, PngImagePlugin
 
     drawn = BytesIO()

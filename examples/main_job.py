@@ -48,7 +48,7 @@ def symmetry(width):
 
 
 def diabetes():
-    """442 patients, 10 measurements; 80 per cent to train, standardised by the training rows."""
+    """442 patients, 10 measurements; 80 per cent to train, standardized by the training rows."""
     x, y = load_diabetes(return_X_y=True)
     rows = np.random.default_rng(0).permutation(len(y))
     train, test = rows[: int(0.8 * len(y))], rows[int(0.8 * len(y)) :]

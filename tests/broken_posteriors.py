@@ -442,7 +442,7 @@ def _(groups, sym):
             x[:] = x[:1]
 
 
-@bad("all chains are one, relabelled", told="copies: chains 0, 1, 2 and 3 share draws")
+@bad("all chains are one, relabeled", told="copies: chains 0, 1, 2 and 3 share draws")
 def _(groups, sym):
     for group in groups.values():
         for x in group.values():
@@ -507,7 +507,7 @@ def _(groups, sym):
             x[:, 500:] = x[:, :500]
 
 
-@bad("every draw ten times, relabelled", told="copies: draws come again")
+@bad("every draw ten times, relabeled", told="copies: draws come again")
 def _(groups, sym):
     for group in groups.values():
         for x in group.values():

@@ -20,7 +20,7 @@ numpyro_sym.discovery.program.RAISE_FAULTS = True
 collect_ignore = ["types"]
 
 # Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs:
-# ``runs.optimised``.
+# ``runs.optimized``.
 jax.config.update("jax_disable_most_optimizations", True)
 
 

@@ -18,7 +18,7 @@ import numpyro_sym as nsym
 
 
 @contextmanager
-def optimised():
+def optimized():
     """Compile as users do, for what runs longer than it compiles."""
     jax.config.update("jax_disable_most_optimizations", False)
     try:
@@ -61,7 +61,7 @@ def precise_sine():
 PRECISE = 0.05
 
 
-@optimised()
+@optimized()
 def modes(x, y, noise):
     """Local optima by Adam from 24 random starts: points with a leading dimension, potentials."""
 
@@ -73,15 +73,15 @@ def modes(x, y, noise):
         name: 2 * jax.random.normal(jax.random.key(i), s)
         for i, (name, s) in enumerate(shapes.items())
     }
-    optimiser = optax.adam(0.02)
+    optimizer = optax.adam(0.02)
 
     def fit(point):
         def step(carry, _):
             point, state = carry
-            updates, state = optimiser.update(jax.grad(potential)(point), state)
+            updates, state = optimizer.update(jax.grad(potential)(point), state)
             return (optax.apply_updates(point, updates), state), None
 
-        (point, _), _ = jax.lax.scan(step, (point, optimiser.init(point)), None, length=6000)
+        (point, _), _ = jax.lax.scan(step, (point, optimizer.init(point)), None, length=6000)
         return point, potential(point)
 
     return jax.jit(jax.vmap(fit))(starts)
@@ -109,7 +109,7 @@ class Run(NamedTuple):
     draws: dict
 
 
-@optimised()
+@optimized()
 def sample(kernel, *args, num_warmup=300, num_samples=600, init_params=None, **kwargs) -> Run:
     mcmc = MCMC(
         kernel,

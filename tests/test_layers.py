@@ -27,8 +27,8 @@ UPWARD = {("symmetry/symmetry.py", "models"), ("symmetry/symmetry.py", "plots")}
 #: Folders in a layer, and the folders and modules beside them that know them: these they may not
 #: import.
 INSIDE = {
-    "alignment/engine": {"_align", "chunked", "sections", "relabelling", "metrics", "ranges"},
-    "alignment/sections": {"_align", "chunked", "relabelling"},
+    "alignment/engine": {"_align", "chunked", "sections", "relabeling", "metrics", "ranges"},
+    "alignment/sections": {"_align", "chunked", "relabeling"},
     "diagnostics/chains": {"arviz", "_diagnose", "verdict"},
     "guides/bases": {"_align_guides", "auto_symmetrized", "auto_symmetrized_normal"},
     "guides/bounds": {"_align_guides", "auto_symmetrized", "auto_symmetrized_normal"},

@@ -48,7 +48,7 @@ def test_checkpoints_keep_their_functions(module, name):
     assert np.abs(checkpoints.probabilities(network, half, x) - before).max() > 1e-2
 
 
-def test_convolutions_see_their_neighbours(module):
+def test_convolutions_see_their_neighbors(module):
     windows = module("checkpoints").windows
     image = np.arange(16.0).reshape(1, 4, 4, 1)
     found = np.asarray(windows(image))

@@ -28,8 +28,8 @@ def conv(x: Any, kernel: Any, stride: int = 1) -> Any:
     return jnp.einsum("nhwpc,pco->nhwo", patches(x, stride), kernel)
 
 
-def normalised(x: Any) -> Any:
-    """Filter response normalisation: each channel of an image over its root mean square."""
+def normalized(x: Any) -> Any:
+    """Filter response normalization: each channel of an image over its root mean square."""
     return x / jnp.sqrt((x**2).mean((1, 2), keepdims=True) + 1e-6)
 
 
@@ -47,8 +47,8 @@ def cnn(channels: int, classes: int = 10) -> Network:
     fan_in = {"k1": 9, "b1": 0, "k2": 9 * c, "b2": 0, "w": c, "b": 0}
 
     def channels_of(point: Point, x: Any) -> tuple[Any, Any]:
-        first = jax.nn.relu(normalised(conv(side(x), point["k1"], 2)) + point["b1"])
-        second = jax.nn.relu(normalised(conv(first, point["k2"], 2)) + point["b2"])
+        first = jax.nn.relu(normalized(conv(side(x), point["k1"], 2)) + point["b1"])
+        second = jax.nn.relu(normalized(conv(first, point["k2"], 2)) + point["b2"])
         return first, second
 
     def logits(point: Point, x: Any) -> Any:
@@ -84,11 +84,11 @@ def resnet(channels: int, blocks: int = 2, classes: int = 10) -> Network:
     def channels_of(point: Point, x: Any) -> dict[str, Any]:
         x, seen = conv(side(x), point["stem"], 2), {}
         for i in range(blocks):
-            y = jax.nn.relu(normalised(x) + point[f"a{i}"])
-            y = jax.nn.relu(normalised(conv(y, point[f"k{i}"])) + point[f"b{i}"])
+            y = jax.nn.relu(normalized(x) + point[f"a{i}"])
+            y = jax.nn.relu(normalized(conv(y, point[f"k{i}"])) + point[f"b{i}"])
             seen[f"block{i}"] = y.mean((1, 2))
             x = x + conv(y, point[f"l{i}"])
-        return {**seen, "stream": jax.nn.relu(normalised(x) + point["a"]).mean((1, 2))}
+        return {**seen, "stream": jax.nn.relu(normalized(x) + point["a"]).mean((1, 2))}
 
     def logits(point: Point, x: Any) -> Any:
         return channels_of(point, x)["stream"] @ point["w"] + point["b"]

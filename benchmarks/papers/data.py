@@ -22,7 +22,7 @@ class Split(NamedTuple):
 
 
 def digits(num_train: int = 1437) -> Split:
-    """8 x 8 pixels, shuffled, standardised as a whole by the training rows."""
+    """8 x 8 pixels, shuffled, standardized as a whole by the training rows."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
@@ -51,20 +51,20 @@ def images(name: str, folder: Path | None, num_train: int | None = None) -> Spli
 
 def _classes(x: np.ndarray, y: np.ndarray, num_train: int, test_from: int) -> Split:
     train, test = slice(num_train), slice(test_from, None)
-    centre, scale = x[train].mean(), x[train].std()
-    x = ((x - centre) / scale).astype(np.float32)
+    center, scale = x[train].mean(), x[train].std()
+    x = ((x - center) / scale).astype(np.float32)
     y = y.astype(np.int32)
     return Split(x[train], y[train], x[test], y[test])
 
 
 def uci(name: str, folder: Path | None) -> Split:
-    """A table of regression, columns and target standardised by the training rows."""
+    """A table of regression, columns and target standardized by the training rows."""
     if folder is None:
         raise NoData("it needs uci/ in --data")
     where = Path(folder) / "uci"
     table = np.loadtxt(where / f"{name}.data", ndmin=2)
     split: dict[str, Any] = json.loads((where / "splits.json").read_text())[name]
     train, test = (table[split[part]] for part in ("train", "validate"))
-    centre, scale = train.mean(0), np.where(train.std(0) > 0, train.std(0), 1)
-    train, test = ((part - centre) / scale for part in (train, test))
+    center, scale = train.mean(0), np.where(train.std(0) > 0, train.std(0), 1)
+    train, test = ((part - center) / scale for part in (train, test))
     return Split(train[:, :-1], train[:, -1], test[:, :-1], test[:, -1])

@@ -33,14 +33,14 @@ def fit(
     draws: int = 1,
     starts: list[int] | None = None,
 ) -> Gaussian:
-    """Means and standard deviations that maximise the ELBO, whose Kullback-Leibler term counts
+    """Means and standard deviations that maximize the ELBO, whose Kullback-Leibler term counts
     ``temperature`` times; at temperature 0 there are no deviations, and this is Adam.
 
     :param draws: of the weights, for each minibatch: more of them is less noise.
     :param starts: seeds of the first weights, where they are not the seeds of all else.
     """
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
+    optimizer = optax.adam(optax.cosine_decay_schedule(rate, steps))
     batch = min(BATCH, len(x))
     points = [network.start(np.random.default_rng(seed)) for seed in starts or seeds]
     # All weights in one vector: one call of the random generator is soon compiled.
@@ -70,10 +70,10 @@ def fit(
             params, state = carry
             of_rows, of_draws = jax.random.split(key)
             rows = jax.random.randint(of_rows, (batch,), 0, len(x))
-            updates, state = optimiser.update(jax.grad(loss)(params, of_draws, rows), state)
+            updates, state = optimizer.update(jax.grad(loss)(params, of_draws, rows), state)
             return (optax.apply_updates(params, updates), state), None
 
-        carry = params, optimiser.init(params)
+        carry = params, optimizer.init(params)
         (params, _), _ = jax.lax.scan(step, carry, jax.random.split(key, steps))
         return params
 
@@ -92,7 +92,7 @@ def of_seed(gaussian: Gaussian, index: int) -> Gaussian:
 def along(
     logits: Any, start: Gaussian, end: Gaussian, x: Any, y: Any, key: Any, draws: int
 ) -> dict[str, Any]:
-    """NLL, accuracy and calibration error of the marginalised prediction at eleven points of the
+    """NLL, accuracy and calibration error of the marginalized prediction at eleven points of the
     Wasserstein geodesic, which share their draws.
     """
     _, unflatten = ravel_pytree(start[0])

@@ -1,4 +1,4 @@
-"""Mean-field guides, plain and symmetrised, trained for many seeds in one program."""
+"""Mean-field guides, plain and symmetrized, trained for many seeds in one program."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .models import classifier
 from .networks import Network, Point
 
 
-def guide_of(network: Network, symmetrised: bool) -> Any:
+def guide_of(network: Network, symmetrized: bool) -> Any:
     start = {"init_loc_fn": init_to_sample, "init_scale": 0.05}
-    if symmetrised:
+    if symmetrized:
         return AutoSymmetrizedNormal(classifier, network.symmetry, check=False, **start)
     return AutoNormal(classifier, **start)
 
 
 def fit_guide(
-    network: Network, data: Split, seeds: list[int], symmetrised: bool, steps: int
+    network: Network, data: Split, seeds: list[int], symmetrized: bool, steps: int
 ) -> dict[str, Any]:
     """Parameters, each with the seeds first; each seed starts at a draw of the prior, both guides
     alike. (A guide that was run once starts where it did then: starts are put in by hand.)
     """
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
     rows, batch = len(x), min(BATCH, len(x))
-    guide = guide_of(network, symmetrised)
+    guide = guide_of(network, symmetrized)
     svi = SVI(classifier, guide, optax.adam(optax.cosine_decay_schedule(1e-2, steps)), Trace_ELBO())
     svi.init(jax.random.key(0), network, x[:batch], y[:batch], rows)
 
@@ -68,13 +68,13 @@ def prior_draw(network: Network, seed: int) -> Point:
 
 
 def elbo(
-    network: Network, data: Split, params: dict[str, Any], symmetrised: bool, draws: int = 100
+    network: Network, data: Split, params: dict[str, Any], symmetrized: bool, draws: int = 100
 ) -> Any:
-    """For each seed: ELBO, or the lower bound of that of the symmetrised guide, whichever guide the
+    """For each seed: ELBO, or the lower bound of that of the symmetrized guide, whichever guide the
     parameters were trained in.
     """
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    guide = guide_of(network, symmetrised)
+    guide = guide_of(network, symmetrized)
     SVI(classifier, guide, optax.adam(0.1), Trace_ELBO()).init(jax.random.key(0), network, x, y)
 
     def of_seed(params: Any) -> Any:

@@ -112,7 +112,7 @@ def swapped(
 def half_way(
     logits: Any, sym: Any, start: Gaussian, end: Gaussian, x: Any, y: Any, orders: Any
 ) -> Any:
-    """The marginalised loss of the Gaussian half-way, for each order of the second's units."""
+    """The marginalized loss of the Gaussian half-way, for each order of the second's units."""
     draws = 16
     at, unflatten = ravel_pytree(start[0])
     noise = jax.random.normal(jax.random.key(5, impl="rbg"), (draws, len(at)))
@@ -134,7 +134,7 @@ def half_way(
 
 
 def confident(network: Network, start: Gaussian, end: Gaussian, data: Split) -> np.ndarray:
-    """The marginalised loss on test images when logits are multiplied by the factor that is best on
+    """The marginalized loss on test images when logits are multiplied by the factor that is best on
     training images, at each point of the way, ends included.
     """
     sides = [(data.x[:500], data.y[:500]), (data.x_test, data.y_test)]
@@ -201,7 +201,7 @@ def draw(ax: Any, rows: Rows) -> None:
     error = [float(rows.of(changed=n).error("barrier, aligned")) for n in names]
     ax.barh(names, mean, xerr=error, color="C0", capsize=2)
     ax.invert_yaxis()
-    ax.axvline(0.01, color="grey", lw=0.8)
+    ax.axvline(0.01, color="gray", lw=0.8)
     ax.tick_params(axis="y", labelsize=7)
     ax.set(xlabel="barrier, nats an image", title="Aligned SVI, one thing changed")
 

@@ -16,7 +16,7 @@ from .p1_ways import pairs
 from .pictures import widths_below
 
 TEMPERATURE = {"Adam": 0.0, "SVI, T = .01": 0.01, "SVI, T = .1": 0.1, "SVI": 1.0}
-SYMMETRISED = "SVI, symmetrised guide"
+SYMMETRIZED = "SVI, symmetrized guide"
 NEARLY_ZERO = 0.01  # nats an image
 
 
@@ -25,7 +25,7 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
     split = images(setting["data"], data)
     network = network_of(setting, split.x.shape[1])
     each = [network_seed for seed in seeds for network_seed in (2 * seed, 2 * seed + 1)]
-    if setting["trained by"] == SYMMETRISED:
+    if setting["trained by"] == SYMMETRIZED:
         params = fit_guide(network, split, each, True, setting["steps"])
         return pairs(network, gaussian_of(network, params), split)
     temperature = TEMPERATURE[setting["trained by"]]
@@ -107,7 +107,7 @@ def draw(ax: Any, rows: Rows) -> None:
                 label=label,
                 capsize=2,
             )
-    ax.axhline(NEARLY_ZERO, color="grey", lw=0.8)
+    ax.axhline(NEARLY_ZERO, color="gray", lw=0.8)
     widths_below(ax, (s["width"] for s in digits.settings()))
     ax.set_ylabel("barrier, nats an image")
     ax.set_yscale("symlog", linthresh=0.01, linscale=0.5)
@@ -149,19 +149,19 @@ SMALL = [
 OTHERS_FULL = [
     *cells("digits", "CNN", (16, 64), THREE, 2000),
     *cells("digits", "ResNet", (16, 64), THREE, 2000),
-    *cells("digits", 1, (128,), (SYMMETRISED,), 2000),
+    *cells("digits", 1, (128,), (SYMMETRIZED,), 2000),
 ]
 OTHERS_SMALL = [
     *cells("digits", "CNN", (16,), THREE, 500),
     *cells("digits", "ResNet", (16,), THREE, 500),
-    *cells("digits", 1, (64,), (SYMMETRISED,), 1000),
+    *cells("digits", 1, (64,), (SYMMETRIZED,), 1000),
 ]
 
 EXPERIMENTS = [
     Experiment(
         "barrier_width",
         "Two independently trained mean-field posteriors are linearly connected with nearly zero "
-        "marginalised loss barrier once their units are aligned, in wide MLPs on images.",
+        "marginalized loss barrier once their units are aligned, in wide MLPs on images.",
         run,
         small=Grid(SMALL, 2),
         full=Grid(FULL, 3),
@@ -171,7 +171,7 @@ EXPERIMENTS = [
     Experiment(
         "barrier_networks",
         "It is nearly zero in convolutional networks with residuals, too. (And what does a "
-        "symmetrised guide change?)",
+        "symmetrized guide change?)",
         run,
         small=Grid(OTHERS_SMALL, 2),
         full=Grid(OTHERS_FULL, 3),

@@ -27,7 +27,7 @@ def two_bumps(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iter
     found = list(fitted(bumps, SIGN, [a], setting["steps"]))
     figures: Figures = {}
     for label, params, elbos in found:
-        name = "plain" if label == "AutoNormal" else "symmetrised"
+        name = "plain" if label == "AutoNormal" else "symmetrized"
         figures[f"|mean| / a, {name}"] = abs(float(params["x_auto_loc"][0, 0])) / a
         figures[f"KL, {name}"] = -float(elbos[0])
     yield from [figures for _ in seeds]
@@ -41,17 +41,17 @@ def say_bumps(rows: Rows) -> Verdict:
 
     parts = []
     for a in (4.0, 6.0):
-        parts.append(f"distance {a:.0f}: {told(a, 'plain')}, {told(a, 'symmetrised')}")
+        parts.append(f"distance {a:.0f}: {told(a, 'plain')}, {told(a, 'symmetrized')}")
     got = "; ".join(parts)
     return Verdict(got, "met")
 
 
 def draw_bumps(ax: Any, rows: Rows) -> None:
     places = [s["a"] for s in rows.settings()]
-    for name in ("plain", "symmetrised"):
+    for name in ("plain", "symmetrized"):
         mean = [float(rows.of(a=a).mean(f"|mean| / a, {name}")) for a in places]
         ax.plot(places, mean, ".-", label=name)
-    ax.axhline(0.5, color="grey", lw=0.8)
+    ax.axhline(0.5, color="gray", lw=0.8)
     ax.set(xlabel="distance of the bumps, sd", ylabel="|mean| / distance", title="Two bumps")
     ax.legend(fontsize=7)
 
@@ -62,9 +62,9 @@ def network(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterab
     evidence = float(log_evidence(jnp.asarray(a)))
     figures: Figures = {}
     for label, _, elbos in fitted(tractable, UNITS, [a], setting["steps"]):
-        name = "plain" if label == "AutoNormal" else "symmetrised"
+        name = "plain" if label == "AutoNormal" else "symmetrized"
         figures[f"(ELBO - log Z) / N, {name}"] = (float(elbos[0]) - evidence) / len(GRID)
-    for name, value in zip(("plain", "symmetrised"), THEIRS[a], strict=True):
+    for name, value in zip(("plain", "symmetrized"), THEIRS[a], strict=True):
         figures[f"theirs, {name}"] = value
     jax.clear_caches()
     yield from [figures for _ in seeds]
@@ -75,12 +75,12 @@ def say_network(rows: Rows) -> Verdict:
     for setting in rows.settings():
         own = rows.of(**setting)
         plain, ours = (
-            float(own.mean(f"(ELBO - log Z) / N, {n}")) for n in ("plain", "symmetrised")
+            float(own.mean(f"(ELBO - log Z) / N, {n}")) for n in ("plain", "symmetrized")
         )
         told.append(f"a = {setting['a']}: {plain:.4f}, {ours:.4f}")
         closer &= ours > plain
-    why = "Both are nearer to the evidence than theirs; their noise and optimiser are not matched."
-    return Verdict("plain, symmetrised at " + "; ".join(told), "met" if closer else "not met", why)
+    why = "Both are nearer to the evidence than theirs; their noise and optimizer are not matched."
+    return Verdict("plain, symmetrized at " + "; ".join(told), "met" if closer else "not met", why)
 
 
 def grid(places: Sequence[float], steps: int) -> Grid:
@@ -91,7 +91,7 @@ EXPERIMENTS = [
     Experiment(
         "two_bumps",
         "A plain Gaussian lies between two symmetric modes until they are about five deviations "
-        "apart; a symmetrised one lies on a mode.",
+        "apart; a symmetrized one lies on a mode.",
         two_bumps,
         small=grid((3.0, 4.0, 5.0, 6.0), 1000),
         full=grid((2.0, 3.0, 4.0, 4.5, 5.0, 6.0), 2000),
@@ -100,7 +100,7 @@ EXPERIMENTS = [
     ),
     Experiment(
         "tractable",
-        "In a network with two units the symmetrised ELBO, less the evidence, is above the plain "
+        "In a network with two units the symmetrized ELBO, less the evidence, is above the plain "
         "one: at a = .05, .1, .15, .2 theirs are -.004, -.007, -.012, -.019 against -.009, -.013, "
         "-.021, -.031.",
         network,

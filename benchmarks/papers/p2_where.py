@@ -1,4 +1,4 @@
-"""Where symmetrising helps: over width, number of images, depth and activation."""
+"""Where symmetrizing helps: over width, number of images, depth and activation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .networks import Network, dense
 from .pictures import widths_below
 
 GAINED, ADDED = "gained", {"calibration error": "added"}
-GUIDES = {"plain": False, "symmetrised": True}
+GUIDES = {"plain": False, "symmetrized": True}
 
 
 def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:
@@ -29,8 +29,8 @@ def run(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[F
     inputs = split.x.shape[1]
     network = dense(inputs, setting["width"], setting["layers"], kind=setting["activation"])
     found = {}
-    for name, symmetrised in GUIDES.items():
-        params = fit_guide(network, split, list(seeds), symmetrised, setting["steps"])
+    for name, symmetrized in GUIDES.items():
+        params = fit_guide(network, split, list(seeds), symmetrized, setting["steps"])
         found[name] = {
             "ELBO": elbo(network, split, params, False),
             "ELBO_sym": elbo(network, split, params, True),
@@ -114,7 +114,7 @@ def says(rows: Rows) -> Verdict:
         shares.append(gained / float(own.mean("log of the order")))
     why = (
         f"Predictions are surely better in {better} of {len(good)} settings and surely worse in "
-        f"{worse}. Merely reporting the symmetrised ELBO after plain training gains "
+        f"{worse}. Merely reporting the symmetrized ELBO after plain training gains "
         f"{min(shares):.0%} to {max(shares):.0%} of the log of the group's order "
         "(above 100% is the noise of two ELBOs, which do not share their 100 draws)."
     )
@@ -133,9 +133,9 @@ def draw(ax: Any, rows: Rows) -> None:
         mean = [float(rows.of(**s).mean("LPPD gained")) for s in settings]
         error = [float(rows.of(**s).error("LPPD gained")) for s in settings]
         ax.errorbar([s["width"] for s in settings], mean, error, marker=".", capsize=2, label=label)
-    ax.axhline(0, color="grey", lw=0.8)
+    ax.axhline(0, color="gray", lw=0.8)
     widths_below(ax, (s["width"] for s in rows.settings()))
-    ax.set(ylabel="test LPPD gained", title="Symmetrised training")
+    ax.set(ylabel="test LPPD gained", title="Symmetrized training")
     ax.legend(fontsize=6)
 
 
@@ -167,7 +167,7 @@ FULL = [
 
 EXPERIMENT = Experiment(
     "where",
-    "Symmetrised guides give a higher ELBO and better predictions than plain mean-field ones "
+    "Symmetrized guides give a higher ELBO and better predictions than plain mean-field ones "
     "(MLPs on images).",
     run,
     small=Grid(SMALL, 3),

@@ -128,7 +128,7 @@ def lppd(log_density: np.ndarray) -> float:
 
 
 def unit(split: Any) -> float:
-    """Their targets are standardised by all rows, ours by the training rows."""
+    """Their targets are standardized by all rows, ours by the training rows."""
     return float(np.log(np.concatenate([split.y, split.y_test]).std()))
 
 
@@ -234,7 +234,7 @@ def reason(setting: Setting, own: Rows) -> str:
             )
     if modes == 1 and spread > 0.1:
         return (
-            f"{name}: chain_modes tells no two chains apart, yet single ones spread by "
+            f"{name}: no two chains are told apart, yet single ones spread by "
             f"{spread:.2f} on test rows: they are too short to be told apart"
         )
     if modes == 1:
@@ -244,7 +244,7 @@ def reason(setting: Setting, own: Rows) -> str:
         )
     if unseen > 0.2:
         return (
-            f"{name}: modes are missing, chain_modes counts {modes:.0f} and one more chain finds "
+            f"{name}: modes are missing, {modes:.0f} are counted and one more chain finds "
             f"another with a chance of {unseen:.2f} (or chains that have not settled: with longer "
             "chains it counts fewer)"
         )
@@ -263,7 +263,7 @@ def draw(ax: Any, rows: Rows) -> None:
         shown.update(counts)
         means = np.array([float(own.mean(chains_of(n))) for n in counts])
         ax.plot(counts, means - own.mean("theirs"), "o-", label=named(setting))
-    ax.axhline(0, color="grey", lw=0.8)
+    ax.axhline(0, color="gray", lw=0.8)
     widths_below(ax, shown, "chains")
     ax.set(ylabel="LPPD less theirs")
     ax.legend(frameon=False, fontsize=6)
@@ -344,7 +344,7 @@ PAPER = Paper(
         ),
     ],
     notes="""
-Their split, prior and noise; LPPD in the unit of theirs, whose targets were standardised by all
+Their split, prior and noise; LPPD in the unit of theirs, whose targets were standardized by all
 rows. One layer: NUTS from draws of the prior, 300 of warm-up and 16 draws a chain, where theirs are
 longer and 1,274. Three layers: microcanonical Langevin steps (BlackJAX) from ends of Adam with the
 noise held at .2. With the noise free, Adam ends where the network goes through every row and the

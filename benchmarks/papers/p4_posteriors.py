@@ -173,10 +173,10 @@ def swag(seeds: Sequence[int]) -> list[Weights]:
     ]
 
 
-def variational(seeds: Sequence[int], symmetrised: bool) -> list[Weights]:
+def variational(seeds: Sequence[int], symmetrized: bool) -> list[Weights]:
     """Mean-field, its means starting at draws of the prior."""
     x, y = rows()
-    guide = nsym.AutoSymmetrizedNormal(model, PERMUTED) if symmetrised else AutoNormal(model)
+    guide = nsym.AutoSymmetrizedNormal(model, PERMUTED) if symmetrized else AutoNormal(model)
     svi = SVI(model, guide, numpyro.optim.Adam(0.01), Trace_ELBO(num_particles=4))
     first = svi.init(jax.random.key(0), x, y)
 
@@ -213,10 +213,10 @@ METHODS = {
     "Laplace": laplace,
     "SWAG-like": swag,
     "SVI": lambda seeds: variational(seeds, False),
-    "SVI, symmetrised": lambda seeds: variational(seeds, True),
+    "SVI, symmetrized": lambda seeds: variational(seeds, True),
 }
 #: Those that show more than one mode.
-SEVERAL = ("ensemble", "SVI, symmetrised")
+SEVERAL = ("ensemble", "SVI, symmetrized")
 STAGES = ("raw", "permutations", "scales too")
 
 

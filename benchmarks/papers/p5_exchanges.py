@@ -90,7 +90,7 @@ def draw_chains(ax: Any, rows: Rows) -> None:
             ax.plot(
                 widths, share, style, marker=".", color=f"C{number}", label=f"{figure}, {prior}"
             )
-    ax.axhline(1, color="grey", lw=0.8)
+    ax.axhline(1, color="gray", lw=0.8)
     widths_below(ax, (s["width"] for s in rows.settings()))
     ax.set(ylabel="exchanges / random ones", title="HMC draws")
     ax.legend(fontsize=7, handlelength=3, loc="lower right")

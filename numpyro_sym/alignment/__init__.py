@@ -21,21 +21,21 @@ from .metrics import Metric as Metric
 from .metrics import View as View
 from .metrics import Wasserstein as Wasserstein
 from .metrics import Whitened as Whitened
-from .relabelling import BestClustering as BestClustering
-from .relabelling import ByLabels as ByLabels
-from .relabelling import Relabelling as Relabelling
-from .relabelling import Relabellings as Relabellings
-from .relabelling import align_by_labels as align_by_labels
-from .relabelling import best_clustering as best_clustering
-from .relabelling import data_based as data_based
-from .relabelling import ecr as ecr
-from .relabelling import ecr_iterative as ecr_iterative
-from .relabelling import ecr_soft as ecr_soft
-from .relabelling import ordering as ordering
-from .relabelling import pivotal as pivotal
-from .relabelling import relabel as relabel
-from .relabelling import similarity_matrix as similarity_matrix
-from .relabelling import stephens as stephens
+from .relabeling import BestClustering as BestClustering
+from .relabeling import ByLabels as ByLabels
+from .relabeling import Relabeling as Relabeling
+from .relabeling import Relabelings as Relabelings
+from .relabeling import align_by_labels as align_by_labels
+from .relabeling import best_clustering as best_clustering
+from .relabeling import data_based as data_based
+from .relabeling import ecr as ecr
+from .relabeling import ecr_iterative as ecr_iterative
+from .relabeling import ecr_soft as ecr_soft
+from .relabeling import ordering as ordering
+from .relabeling import pivotal as pivotal
+from .relabeling import relabel as relabel
+from .relabeling import similarity_matrix as similarity_matrix
+from .relabeling import stephens as stephens
 from .removal import Removed as Removed
 from .removal import remove_symmetry as remove_symmetry
 from .rotation import Rotated as Rotated
@@ -60,7 +60,7 @@ if not _typing.TYPE_CHECKING:
     __getattr__ = _renamed(
         __name__,
         {
-            "Relabelling": ("Relabelling", Relabelling),
-            "Relabellings": ("Relabellings", Relabellings),
+            "Relabelling": ("Relabeling", Relabeling),
+            "Relabellings": ("Relabelings", Relabelings),
         },
     )

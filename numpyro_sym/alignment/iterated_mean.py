@@ -22,7 +22,7 @@ def match_to_mean(
 ) -> tuple[dict[str, np.ndarray], Match]:
     """Match to the first draw, then to the mean of the matched, until no element moves.
 
-    Each step lowers the sum of squared distances (generalised Procrustes analysis), so the
+    Each step lowers the sum of squared distances (generalized Procrustes analysis), so the
     permutations and signs come to rest; scales until the sum falls by less than one millionth.
     """
     reference = {name: a[0] for name, a in draws.items()}

@@ -1,7 +1,7 @@
 """In what sense draws are near a reference: metrics as values.
 
 A metric says which arrays are compared, how units lie on them, and with what weights; the engine
-minimises a sum of squares all the same.
+minimizes a sum of squares all the same.
 """
 
 from __future__ import annotations

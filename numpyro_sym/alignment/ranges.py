@@ -39,7 +39,7 @@ def in_range(who: str, view: View) -> tuple[View, float]:
     if not _fit(sizes, _DOUBLE, unit):
         raise SymmetryError(
             f"{who}: the sites' largest numbers are {_listed(sizes)}: too far apart to be summed "
-            "in one distance. Standardise them first, or give metric=Whitened(scale)."
+            "in one distance. Standardize them first, or give metric=Whitened(scale)."
         )
     # Exact: the unit is a power of two.
     draws = {name: x.astype(float) / unit for name, x in view.draws.items()}

@@ -1,4 +1,4 @@
-"""Symmetry removal after the fact: signs by a linear classifier, labels by nearest neighbours."""
+"""Symmetry removal after the fact: signs by a linear classifier, labels by nearest neighbors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def remove_symmetry(
     Layer by layer, the last first. Each unit of each draw is a point: all of its incoming and
     outgoing entries. Signs: a hyperplane through the origin, ``min 1/2 |b|^2 + C sum max(0, 1 - |b
     . x|)``, and points on its negative side are turned. Labels: each draw's units take the labels
-    that most of their nearest neighbours in all draws bear, one label a unit, again and again until
+    that most of their nearest neighbors in all draws bear, one label a unit, again and again until
     they rest.
 
     It needs no reference, and it has no optimum that it could be held to: where units overlap,
@@ -64,7 +64,7 @@ def remove_symmetry(
         are there.
     :param sym: permutations and signs, first layer first.
     :param sample_ndim: how many leading sample dimensions there are.
-    :param num_neighbors: how many neighbours vote.
+    :param num_neighbors: how many neighbors vote.
     :param penalty: ``C``.
     :param max_sweeps: the most rounds of either step, for each ``Units``.
     :param progress_bar: whether to show one where it takes long.
@@ -204,7 +204,7 @@ def _hinge(
 
 def _labels(points: np.ndarray, num_neighbors: int, max_sweeps: int) -> np.ndarray:
     """Which unit of each draw stands in which slot, ``(draws, n)``, by votes of nearest
-    neighbours.
+    neighbors.
     """
     from scipy.spatial import cKDTree
 
@@ -224,11 +224,11 @@ def _labels(points: np.ndarray, num_neighbors: int, max_sweeps: int) -> np.ndarr
 
 
 def _elected(label: np.ndarray, near: np.ndarray, n: int) -> np.ndarray:
-    """Each draw's assignment of labels to its units by their neighbours' votes; of equals, as they
+    """Each draw's assignment of labels to its units by their neighbors' votes; of equals, as they
     are.
 
     :param label: ints ``(draws * n,)``.
-    :param near: each unit's neighbours, ``(draws * n, neighbours)``.
+    :param near: each unit's neighbors, ``(draws * n, neighbors)``.
     """
     out = np.empty_like(label)
     # Votes of whole draws at a time: one draw's are (unit, label).

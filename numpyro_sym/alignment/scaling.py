@@ -80,10 +80,10 @@ def unit_norm(sites: kinds.Sites, sym: Symmetry, *, sample_ndim: kinds.NotNegati
     """
     check_arguments(unit_norm, locals())
 
-    def normalise(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
+    def normalize(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
         return _inverse(np.linalg.norm(_side(units, draws, 1), axis=-1))
 
-    return _in_gauge("unit_norm", sites, sym, sample_ndim, normalise)
+    return _in_gauge("unit_norm", sites, sym, sample_ndim, normalize)
 
 
 def unit_variance(
@@ -99,10 +99,10 @@ def unit_variance(
     """
     check_arguments(unit_variance, locals())
 
-    def standardise(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
+    def standardize(units: Units, draws: Mapping[str, np.ndarray]) -> np.ndarray:
         return _inverse(_side(units, draws, 1).std(-1))
 
-    return _in_gauge("unit_variance", sites, sym, sample_ndim, standardise)
+    return _in_gauge("unit_variance", sites, sym, sample_ndim, standardize)
 
 
 def _in_gauge(

@@ -148,7 +148,7 @@ def diagnose(
     Whatever else is wrong follows, a line each, and then nothing is fine: variables outside the
     symmetry in which chains disagree, or that follow its labels; R-hat between 1.01 and 1.05 and
     small but certain drifts (*not sure*); NaN and infinite values; what never moves; chains that
-    are copies, relabelled or not, and draws that come again; groups of another run; divergences,
+    are copies, relabeled or not, and draws that come again; groups of another run; divergences,
     trajectories cut short and low E-BFMI; tails without a mean; ambiguous alignment; one chain.
     Labels that change within chains are told, too, and are no fault.
 

@@ -1,4 +1,4 @@
-"""Draws that are copies of other draws: of another chain, relabelled or not, or of the
+"""Draws that are copies of other draws: of another chain, relabeled or not, or of the
 same chain.
 """
 
@@ -40,7 +40,7 @@ def fingerprints(draws: xr.Dataset, groups: Iterable[Sequence[str]]) -> np.ndarr
         step = max(1, _BLOCK // x.shape[1])
         for i in range(0, len(total), step):
             each = np.abs(np.asarray(x[i : i + step], np.float64)).view(np.uint64)
-            # A sum of mixed bits does not see the order, which relabelling changes.
+            # A sum of mixed bits does not see the order, which relabeling changes.
             total[i : i + step] += _mixed(each + np.uint64(salt + 1)).sum(-1, dtype=np.uint64)
     return total.reshape(shape) if bits >= _BITS else None
 

@@ -41,7 +41,7 @@ def with_indicators(
     """
     raw, aligned = {}, {}
     for u in sym:
-        for site, axis in u.labelled:
+        for site, axis in u.labeled:
             if site not in before:
                 continue
             old = before[site].transpose("chain", "draw", ...).values
@@ -53,14 +53,14 @@ def with_indicators(
 
 
 def pairs_alike(posterior: xr.Dataset, sym: Symmetry) -> dict[str, xr.DataArray]:
-    """Of each site of labels, the share of pairs of entries that bear the same one: no relabelling
+    """Of each site of labels, the share of pairs of entries that bear the same one: no relabeling
     changes it.
 
     Where a batch has labels of its own, the mean over its sets.
     """
     found = {}
     for u in sym:
-        for site, axis in u.labelled:
+        for site, axis in u.labeled:
             if site in posterior:
                 labels = posterior[site].transpose("chain", "draw", ...).values
                 alike = np.square(_shares(labels, u, axis)).sum(-1)

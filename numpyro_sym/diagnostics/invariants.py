@@ -14,7 +14,7 @@ from .indicators import pairs_alike
 from .labels import runs_over_units
 from .sampler import ENERGIES, companion, of_other_runs
 
-#: How to get a function that no relabelling changes.
+#: How to get a function that no relabeling changes.
 _REMEDY = (
     "Pass arviz.from_numpyro(mcmc, log_likelihood=True), or run the chains with "
     'extra_fields=("potential_energy",), which becomes lp of sample_stats; or let the model say '

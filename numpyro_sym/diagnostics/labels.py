@@ -11,12 +11,12 @@ import xarray as xr
 
 from ..symmetry import Axis, Element, Symmetry, Units
 
-#: Ends of names by which NumPyro calls the latent sites behind a reparametrised one.
+#: Ends of names by which NumPyro calls the latent sites behind a reparametrized one.
 AUXILIARY = ("_decentered", "_base")
 
 
 def share_within(elements: Mapping[str, Element]) -> float:
-    """The share of draws that are labelled otherwise than most draws of their chain.
+    """The share of draws that are labeled otherwise than most draws of their chain.
 
     Each ``Units``, and each set of a batch, has its own labels that most draws of a chain have.
 
@@ -80,7 +80,7 @@ def in_aligned_order(
     return _act(x, [placed, *_exchanging(units, sym, range(own))], elements)
 
 
-def relabelled(
+def relabeled(
     x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]
 ) -> list[tuple[str, xr.DataArray]]:
     """The variable under the labels of each ``Units`` that it may name: by an axis, or as integers.

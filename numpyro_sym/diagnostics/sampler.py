@@ -11,7 +11,7 @@ import xarray as xr
 
 from .arviz.groups import get_group, group_names
 
-#: Functions of the draws that no relabelling changes, under ArviZ's names and NumPyro's.
+#: Functions of the draws that no relabeling changes, under ArviZ's names and NumPyro's.
 ENERGIES = ("lp", "potential_energy", "energy", "log_joint")
 #: What PyMC's files have a place for, and NaN where another kind of mass matrix is adapted.
 UNFILLED = ("smallest_eigval", "largest_eigval")

@@ -13,7 +13,7 @@ from .copies import copied_chains, coupled_chains, fingerprints, tiled_chains
 from .drift import drifting
 from .indicators import label_names
 from .invariants import outside
-from .labels import relabelled
+from .labels import relabeled
 from .parts import Parts
 from .rhat_ess import figures_of, worst
 from .sampler import ENERGIES
@@ -76,12 +76,12 @@ def _following(
     sym: Symmetry,
     elements: Mapping[str, Element],
 ) -> tuple[str, ...]:
-    """Variables in which chains disagree, but would not if they were relabelled with the units."""
+    """Variables in which chains disagree, but would not if they were relabeled with the units."""
     lines = []
     for name in others["rhat"].data_vars:
         if not (others["rhat"][name] > LIMIT).any():
             continue
-        for units, moved in relabelled(posterior[name], sym, elements):
+        for units, moved in relabeled(posterior[name], sym, elements):
             seen = judged(xr.Dataset({name: moved.astype(float)}))
             if not largest(worst(figures_of(seen), "site")) > LIMIT:
                 lines.append(

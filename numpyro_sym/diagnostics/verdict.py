@@ -94,7 +94,7 @@ def with_troubles(lines: tuple[str, ...], troubles: tuple[str, ...]) -> tuple[st
 
 
 def with_labels(lines: tuple[str, ...], share: float) -> tuple[str, ...]:
-    """How to read single units where a share of draws is labelled otherwise than its chain."""
+    """How to read single units where a share of draws is labeled otherwise than its chain."""
     if not share:
         return lines
     instead = {WELL: SWITCHING}

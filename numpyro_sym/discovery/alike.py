@@ -95,7 +95,7 @@ def _by_groups(alike: Sequence[Sequence[str]]) -> Iterator[dict[str, tuple[str, 
 
 
 def _are_exchanged(trial: Trial, stacks: Stacks, moved: set[str]) -> bool:
-    """Whether any two neighbours may be exchanged, with some axes of other sites or without."""
+    """Whether any two neighbors may be exchanged, with some axes of other sites or without."""
     n = len(next(iter(stacks.values())))
     inside = {site for names in stacks.values() for site in names}
     axes: list[Place] = []

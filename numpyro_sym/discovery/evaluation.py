@@ -30,7 +30,7 @@ Involution = Callable[[np.ndarray, int], np.ndarray]  # of an array, along an ax
 Sites = Mapping[str, np.ndarray]
 Pattern = tuple[tuple[int, int], ...]  # an axis and its sign under the involution there
 
-MOST_PAIRS = 12  # neighbours tried one by one; of longer axes only the first two positions
+MOST_PAIRS = 12  # neighbors tried one by one; of longer axes only the first two positions
 MOST_AXES = 24
 
 
@@ -156,7 +156,7 @@ def found_by_evaluation(
 
 
 def _runs(together: Sequence[bool]) -> list[tuple[int, int]]:
-    """Longest runs of positions whose neighbours may all be swapped."""
+    """Longest runs of positions whose neighbors may all be swapped."""
     edges = np.flatnonzero(np.diff(np.r_[False, together, False].astype(int)))
     return [(int(a), int(b) + 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 

@@ -51,7 +51,7 @@ class SymmetryInUse:
         self.who, self.model, self.sym = who, model, sym
         self.check, self.evaluated = check, evaluated
         self._known: dict[bytes, Symmetry] = {}
-        self._labelled: tuple[Symmetry, Symmetry] | None = None
+        self._labeled: tuple[Symmetry, Symmetry] | None = None
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
         """The symmetry to use with these arguments; found or verified once for each set of them.
@@ -89,11 +89,11 @@ class SymmetryInUse:
         """
         if self.model is None:
             return sym
-        if self._labelled is None or self._labelled[0] is not sym:
+        if self._labeled is None or self._labeled[0] is not sym:
             with at_compile_time():
-                labelled = found_with_labels(sym, self.model, args, dict(kwargs or {}))
-            self._labelled = (sym, labelled)
-        return self._labelled[1]
+                labeled = found_with_labels(sym, self.model, args, dict(kwargs or {}))
+            self._labeled = (sym, labeled)
+        return self._labeled[1]
 
     def _found(
         self, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]

@@ -43,7 +43,7 @@ SOME_SETS = (
 REMEDY = "Draw them from the moved parameters: Predictive(model, draws, infer_discrete=True)."
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """A symmetry of the complete-data joint.
 
     :param sym: with ``values``; the units that go together with the discrete sites in some way.
@@ -60,7 +60,7 @@ def with_labels(
     args: tuple,
     kwargs: Mapping[str, Any],
     rng_seed: int = 0,
-) -> Labelled:
+) -> Labeled:
     """The symmetry with the sites that hold labels of its units, each verified in float64.
 
     :param sym: of the model with its discrete sites summed out; sites that it names already stay as
@@ -70,20 +70,20 @@ def with_labels(
     """
     sites = discrete_sites(model, args, kwargs)
     if not sites or not sym.units:
-        return Labelled(sym, {})
+        return Labeled(sym, {})
 
     def found() -> dict[str, Units | None]:
         view = read_complete_data(model, args, kwargs, sites)
         trial = Trial(view, 2, np.random.default_rng(rng_seed), num_elements=2)
-        return {u.name: _labelled(u, sites, trial) for u in sym}
+        return {u.name: _labeled(u, sites, trial) for u in sym}
 
     carried = in_double_precision(found)
     kept = [u for u in carried.values() if u is not None]
     lost = {u.name: _why_lost(u, sites) for u in sym if carried[u.name] is None}
-    return Labelled(Symmetry(kept, notes=sym.notes, caveats=sym.caveats, certain=sym.certain), lost)
+    return Labeled(Symmetry(kept, notes=sym.notes, caveats=sym.caveats, certain=sym.certain), lost)
 
 
-def _labelled(u: Units, sites: Sites, trial: Trial) -> Units | None:
+def _labeled(u: Units, sites: Sites, trial: Trial) -> Units | None:
     """The units with the first way in which they and the discrete sites leave the complete-data
     joint as it is.
     """

@@ -94,12 +94,12 @@ def _opened(factor: Factor) -> Layout:
         return factor
     assert factor.var.parts is not None
     single = factor.var.size == 1
-    return _relabelled(
+    return _relabeled(
         factor.var.parts, lambda path: factor.exponents if single else factor.exponents.at(path)
     )
 
 
-def _relabelled(parts: Layout, exponents: Callable[[tuple], Exponents], path: tuple = ()) -> Layout:
+def _relabeled(parts: Layout, exponents: Callable[[tuple], Exponents], path: tuple = ()) -> Layout:
     out = []
     for i, run in enumerate(parts):
         factors: list[Factor] = []
@@ -108,7 +108,7 @@ def _relabelled(parts: Layout, exponents: Callable[[tuple], Exponents], path: tu
             if isinstance(f, Occurrence):
                 factors.append(Occurrence(f.var, exponents(here)))
             else:
-                factors.append(_relabelled(f, exponents, here))
+                factors.append(_relabeled(f, exponents, here))
         out.append(tuple(factors))
     return tuple(out)
 

@@ -1,4 +1,4 @@
-"""Rules of contractions, reductions, windows, sorts and matrix factorisations."""
+"""Rules of contractions, reductions, windows, sorts and matrix factorizations."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def broadcast_in_dim(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
 
 @register_rule("squeeze", "reshape")
 def reshape(walk: Walk, eqn: Any, x: Value, *_: Value) -> Value:
-    """Neighbouring axes whose lengths multiply to the same are flattened together and cut anew."""
+    """Neighboring axes whose lengths multiply to the same are flattened together and cut anew."""
     new = eqn.outvars[0].aval.shape
     order = (eqn.primitive.name == "reshape" and eqn.params["dimensions"]) or range(len(x.shape))
     x = walk.value([x.shape[i] for i in order], [x.axes[i] for i in order], x.exponents)

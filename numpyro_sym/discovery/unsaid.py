@@ -149,7 +149,7 @@ def _in_blocks(u: Units, axis: Axis, shape: tuple[int, ...], m: int) -> Iterator
     for count, position in ((axis.outer, 0), (axis.inner, 2)):
         if count % m == 0 and count > 1:
             index = np.indices((axis.outer, u.n, axis.inner))[position].ravel()
-            # Neighbouring runs are of one set, or of one after the other.
+            # Neighboring runs are of one set, or of one after the other.
             for within in sorted({1, count // m}):
                 chosen = axis.offset + np.flatnonzero(index // within % m == 0)
                 yield _along(shape, axis.axis % len(shape), chosen)

@@ -71,7 +71,7 @@ def align_guides(
 
     :param guide0: ``AutoNormal``, ``AutoDiagonalNormal``, ``AutoMultivariateNormal``,
         ``AutoLowRankMultivariateNormal``, ``AutoLaplaceApproximation``, or one of these
-        symmetrised: its component.
+        symmetrized: its component.
     :param params0: its parameters, as ``SVI.get_params`` gives them.
     :param guide1: another of the same model; it may be the same guide.
     :param params1: its parameters.
@@ -131,7 +131,7 @@ class _Reading:
                 f"align_guides: {kind} is no Gaussian whose parameters can be moved; expected "
                 "AutoNormal, AutoDiagonalNormal, AutoMultivariateNormal, "
                 "AutoLowRankMultivariateNormal, AutoLaplaceApproximation, or one of these "
-                "symmetrised. Draws of any guide can be aligned by numpyro_sym.align."
+                "symmetrized. Draws of any guide can be aligned by numpyro_sym.align."
             )
         if self.guide.prototype_trace is None:
             raise SymmetryError(

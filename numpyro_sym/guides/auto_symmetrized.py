@@ -172,7 +172,7 @@ class AutoSymmetrized(AutoContinuous):
 
     @property
     def base(self) -> Any:
-        """The guide that is averaged, whose draws are all in one labelling."""
+        """The guide that is averaged, whose draws are all in one labeling."""
         return self.base_guide
 
     @property
@@ -288,7 +288,7 @@ class AutoSymmetrized(AutoContinuous):
         sample_shape: kinds.SampleShape = (),
         **kwargs: Any,
     ) -> dict[str, jax.Array]:
-        """Draws of one component, the base guide: all in one labelling, fit for summaries of single
+        """Draws of one component, the base guide: all in one labeling, fit for summaries of single
         weights.
 
         Predictions from these draws are those of ``q_sym``. For ArviZ:
@@ -325,7 +325,7 @@ class AutoSymmetrized(AutoContinuous):
         progress_bar: bool = True,
         **kwargs: Any,
     ) -> SymmetryInformation:
-        """What symmetrising gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and
+        """What symmetrizing gained: ``I(g; w) = ELBO_sym - ELBO_base``, in nats, from below and
         from above.
 
         :param rng_key: a JAX random key.
@@ -429,7 +429,7 @@ class AutoSymmetrized(AutoContinuous):
         trace = self.prototype_trace or {}
         return [name for name, site in trace.items() if site["type"] == "deterministic"]
 
-    # What users of AutoContinuous call, NeuTraReparam among them: of the base guide, one labelling.
+    # What users of AutoContinuous call, NeuTraReparam among them: of the base guide, one labeling.
 
     def get_base_dist(self) -> Any:
         """What :meth:`get_transform` makes the base guide's unconstrained values of, in a row."""

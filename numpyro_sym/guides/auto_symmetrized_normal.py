@@ -32,7 +32,7 @@ class AutoSymmetrizedNormal(AutoSymmetrized):
 
     ``sample_posterior`` draws from ``q_sym``: units come in random order. ``median`` and
     ``quantiles`` are the marginals of ``q_sym``, which are alike for all units of a kind; bring
-    draws to one labelling with :func:`numpyro_sym.rebasin` before reading single weights.
+    draws to one labeling with :func:`numpyro_sym.rebasin` before reading single weights.
 
     :param model: a NumPyro model.
     :param sym: its :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it is

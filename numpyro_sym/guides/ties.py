@@ -23,7 +23,7 @@ def break_ties(guide: AutoGuide, sym: Symmetry) -> None:
     symmetry.
 
     Units that are alike have the same gradient: they would stay alike for ever, and the
-    information that symmetrising adds is stationary there.
+    information that symmetrizing adds is stationary there.
 
     :param guide: one of NumPyro's guides, set up.
     """

@@ -56,7 +56,7 @@ def gaussian_of_state(state: Any) -> tuple[dict[str, Any], Any]:
 
 
 def state_with_gaussian(state: Any, loc: kinds.Point, spread: Any) -> Any:
-    """The state of another Gaussian: what the optimiser remembers stays as it was.
+    """The state of another Gaussian: what the optimizer remembers stays as it was.
 
     :param state: as for :func:`gaussian_of_state`.
     :param loc: site name -> means.

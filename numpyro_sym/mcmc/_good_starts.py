@@ -1,4 +1,4 @@
-"""Where chains begin: the best of many optimised starts."""
+"""Where chains begin: the best of many optimized starts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def good_starts(
     progress_bar: bool = True,
     **kwargs: Any,
 ) -> dict[str, jax.Array]:
-    """Starts in the best modes that many short optimisations find, for
+    """Starts in the best modes that many short optimizations find, for
     ``MCMC.run(init_params=...)``.
 
     A symmetry-free posterior still has modes that are no copies of each other: two components that
@@ -46,10 +46,10 @@ def good_starts(
     raise ``within`` where that is to be feared, and compare with chains that start at random.
 
     :param rng_key: a JAX random key.
-    :param model: the model that is sampled, reparameterised or not.
+    :param model: the model that is sampled, reparameterized or not.
     :param args: its arguments.
     :param num_chains: how many starts to return.
-    :param num_tries: how many to optimise.
+    :param num_tries: how many to optimize.
     :param num_steps: steps of Adam, at a rate that falls from .1 to 0.
     :param within: by how many nats an end may lie below the best.
     :param init_strategy: NumPyro's, for the random starts.

@@ -1,4 +1,4 @@
-"""Where the posterior is: a normal with independent coordinates, fitted in a short optimisation."""
+"""Where the posterior is: a normal with independent coordinates, fitted in a short optimization."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from numpyro.util import is_prng_key
 
 from ..discovery import SymmetryInUse
 from ..discovery.in_use import LOGGER, described, fingerprint, is_traced
-from ..discovery.labels import Labelled, with_labels
+from ..discovery.labels import Labeled, with_labels
 from ..symmetry import Symmetry, SymmetryError
 from .fit import latent_shapes
 from .potential import check_potential, shapes_of
@@ -196,28 +196,28 @@ class SymmetricKernel(MCMCKernel):
         given = self._in_use.sym is not None
         told = is_traced((args, kwargs)) or (given and not self._in_use.check)
         names = [u.name for u in sym]
-        labelled = Labelled(sym.without(*names), dict.fromkeys(names, "They were not looked at."))
+        labeled = Labeled(sym.without(*names), dict.fromkeys(names, "They were not looked at."))
         if not outside and not told:
             try:
-                labelled = with_labels(sym, model, args, kwargs)
+                labeled = with_labels(sym, model, args, kwargs)
             except SymmetryError:
                 if given:
                     raise
         elif not outside and set(drawn) <= set(sym.label_sites):
-            labelled = Labelled(sym, {})
-        if not labelled.lost or not given:
+            labeled = Labeled(sym, {})
+        if not labeled.lost or not given:
             why = f"not used, for the discrete sites {list(drawn)} stay as they are drawn."
-            reasons = (f"{name}: {why} {reason}" for name, reason in labelled.lost.items())
+            reasons = (f"{name}: {why} {reason}" for name, reason in labeled.lost.items())
             notes = [*sym.notes, *reasons]
-            return Symmetry(labelled.sym.units, notes=notes, caveats=labelled.sym.caveats)
-        remedy = "Name those that hold labels in values=, or marginalise them in the model."
+            return Symmetry(labeled.sym.units, notes=notes, caveats=labeled.sym.caveats)
+        remedy = "Name those that hold labels in values=, or marginalize them in the model."
         if not outside and not told:
-            remedy = " ".join([*dict.fromkeys(labelled.lost.values()), remedy])
+            remedy = " ".join([*dict.fromkeys(labeled.lost.values()), remedy])
         if outside:
             remedy = "Fold outside: Folded(DiscreteHMCGibbs(NUTS(model)), sym)."
         raise SymmetryError(
             f"{self._who}: sites {list(drawn)} are discrete and stay as they are drawn, so the "
-            f"parameters of Units {list(labelled.lost)} that are moved would no longer go with "
+            f"parameters of Units {list(labeled.lost)} that are moved would no longer go with "
             f"them. {remedy}"
         )
 

@@ -1,4 +1,4 @@
-"""Order statistics of an exchangeable prior as a reparameterisation."""
+"""Order statistics of an exchangeable prior as a reparameterization."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class OrderedReparam:
     """Confine units to the order of a key: the prior becomes that of its order statistics.
 
     A ``config`` for :class:`numpyro.handlers.reparam`. The key's site gets the density ``n!`` times
-    its own on the cone where the key increases from unit to unit, with the normaliser that makes
+    its own on the cone where the key increases from unit to unit, with the normalizer that makes
     it exact; the latent ``<site>_ordered`` is unconstrained and starts evenly spread over the
     prior. All other sites stay as they are.
 
@@ -125,7 +125,7 @@ def _site_and_row(name: str, key: SortKey) -> tuple[str, Any]:
 
 
 #: NumPyro starts latents anywhere between -2 and 2. Scaled by this, the key starts near an even
-#: grid over the prior and all other entries near its centre: so each unit finds what is nearest,
+#: grid over the prior and all other entries near its center: so each unit finds what is nearest,
 #: and not two of them the same.
 _NEAR = 0.25
 
@@ -133,7 +133,7 @@ _NEAR = 0.25
 class _OrderStatistics(dist.Distribution):
     """The unconstrained latent of a site confined to the order of its key.
 
-    Entries other than the key's are standardised by the prior's mean and standard deviation. The
+    Entries other than the key's are standardized by the prior's mean and standard deviation. The
     key begins at its lower end; its increments are softplus numbers that span it.
 
     :param fn: the site's distribution; of single numbers, by whatever monotone map they are free.
@@ -171,18 +171,18 @@ class _OrderStatistics(dist.Distribution):
         super().__init__((), shape, validate_args=False)
 
     def _prior(self) -> tuple[jax.Array, jax.Array]:
-        """Centre and spread of each entry, on the free scale. They steer the starts,
+        """Center and spread of each entry, on the free scale. They steer the starts,
         not the law.
         """
-        centre, spread = jnp.zeros(self.event_shape), jnp.ones(self.event_shape)
+        center, spread = jnp.zeros(self.event_shape), jnp.ones(self.event_shape)
         if isinstance(self.free, dist.transforms.IdentityTransform):
             try:
                 mean, deviation = self.fn.mean, jnp.sqrt(self.fn.variance)
             except NotImplementedError:
-                return centre.ravel(), spread.ravel()
+                return center.ravel(), spread.ravel()
             known = jnp.isfinite(mean) & jnp.isfinite(deviation) & (deviation > 0)
-            centre, spread = jnp.where(known, mean, centre), jnp.where(known, deviation, spread)
-        return centre.ravel(), spread.ravel()
+            center, spread = jnp.where(known, mean, center), jnp.where(known, deviation, spread)
+        return center.ravel(), spread.ravel()
 
     @property
     def _span(self) -> float:
@@ -194,12 +194,12 @@ class _OrderStatistics(dist.Distribution):
         return self.key[:, 1:].size * log(self._span)
 
     def _to_free(self, u: jax.Array) -> jax.Array:
-        centre, spread = self._prior()
+        center, spread = self._prior()
         u = _NEAR * u.ravel()
-        y = centre + spread * u
+        y = center + spread * u
         # (set, unit): where the keys of the first unit and of the others stand
         first, rest = self.key[:, :1], self.key[:, 1:]
-        start = centre[first] + spread[first] * (u[first] - 1.5)
+        start = center[first] + spread[first] * (u[first] - 1.5)
         steps = spread[first] * self._span * jax.nn.softplus(u[rest])
         key = jnp.concatenate([start, start + jnp.cumsum(steps, -1)], -1)  # (set, unit), increasing
         return y.at[self.key].set(key).reshape(self.event_shape)
@@ -216,13 +216,13 @@ class _OrderStatistics(dist.Distribution):
                 f"OrderedReparam: the value given for site {self.name!r} is not in the order of "
                 "its key. Put the units of all sites in that order."
             )
-        centre, spread = self._prior()
+        center, spread = self._prior()
         y = self.free.inv(jnp.asarray(x)).ravel()
         first = self.key[:, :1]
-        start = (y[first] - centre[first]) / spread[first] + 1.5
+        start = (y[first] - center[first]) / spread[first] + 1.5
         steps = jnp.diff(y[self.key]) / (spread[first] * self._span)
         key = jnp.concatenate([start, steps + jnp.log(-jnp.expm1(-steps))], -1)
-        return (((y - centre) / spread).at[self.key].set(key) / _NEAR).reshape(self.event_shape)
+        return (((y - center) / spread).at[self.key].set(key) / _NEAR).reshape(self.event_shape)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         x = self.fn.sample(key, sample_shape).reshape(-1, *self.event_shape)  # (sample, *site)

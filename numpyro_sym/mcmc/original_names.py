@@ -1,6 +1,6 @@
-"""What the handlers outside a model say of a site that a reparameterisation renames.
+"""What the handlers outside a model say of a site that a reparameterization renames.
 
-A reparameterised site is a deterministic one, and NumPyro asks nobody for the value of such a
+A reparameterized site is a deterministic one, and NumPyro asks nobody for the value of such a
 site: starts, conditions and draws under its name would be ignored in silence. So the site is
 asked for once under its own name, and a handler that holds a value for that name gives it.
 """

@@ -18,10 +18,10 @@ class PermutationSampler(SymmetricKernel):
     The posterior being invariant, the element leaves it as it is, and the chain visits all copies
     of every mode alike: Fruehwirth-Schnatter 2001, Markov chain Monte Carlo estimation of classical
     and dynamic switching and mixture models, section 3. Sites named by label then all have the same
-    marginals: bring the draws to one labelling by :func:`~numpyro_sym.rebasin` before single units
+    marginals: bring the draws to one labeling by :func:`~numpyro_sym.rebasin` before single units
     are read.
 
-    The kernel adapts to the symmetrised posterior. It costs one gradient a step.
+    The kernel adapts to the symmetrized posterior. It costs one gradient a step.
 
     :param kernel: HMC or NUTS, or another kernel with ``refresh``, built from a model.
     :param sym: the model's :class:`~numpyro_sym.Symmetry`, of permutations and signs; left out, it

@@ -1,4 +1,4 @@
-"""The fold as a reparameterisation: latents in the full space, sites in the reference set."""
+"""The fold as a reparameterization: latents in the full space, sites in the reference set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ReferenceSetReparam(SitewiseReparam):
     A ``config`` for :class:`numpyro.handlers.reparam`. Each site ``w`` of the symmetry becomes a
     deterministic function of a latent ``w_base`` in the full space: its fold. The joint density
     being invariant, the potential of the latents is the model's own, unchanged and smooth: no
-    wall, no Jacobian, the same efficiency (Wiese et al. 2023, section 3, as a reparameterisation).
+    wall, no Jacobian, the same efficiency (Wiese et al. 2023, section 3, as a reparameterization).
     Sites are folded in the order in which the model samples them, so each ``Units`` is settled by
     the first of its sites; the latent of a later one has its site's distribution, carried back by
     the elements that are settled.

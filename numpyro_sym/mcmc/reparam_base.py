@@ -1,4 +1,4 @@
-"""Reparameterising several sites together, in the order in which a model samples them."""
+"""Reparameterizing several sites together, in the order in which a model samples them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .original_names import Question
 
 
 class Attendance:
-    """Whether a model samples the sites that a reparameterisation is for.
+    """Whether a model samples the sites that a reparameterization is for.
 
-    A handler sees sites and never the end of a model. Whoever runs one (an initialisation, SVI, a
+    A handler sees sites and never the end of a model. Whoever runs one (an initialization, SVI, a
     sampler) runs it again and again: where the same sites have come twice over, from the first to
     the last, what is not among them does not exist.
 
@@ -48,10 +48,10 @@ class SitewiseReparam:
     """A ``config`` for :class:`numpyro.handlers.reparam` that remembers what a run has sampled so
     far.
 
-    NumPyro shows a reparameterisation one site at a time. What earlier sites of the same run
+    NumPyro shows a reparameterization one site at a time. What earlier sites of the same run
     settled is kept until the last, and no longer: it may be traced by JAX.
 
-    :param sym: the symmetry whose sites are reparameterised.
+    :param sym: the symmetry whose sites are reparameterized.
     """
 
     def __init__(self, sym: Symmetry) -> None:

@@ -29,7 +29,7 @@ Trace = Mapping[str, dict]
 #: Arrays with more entries than this are no sum that could be sampled.
 MOST_TERMS = 10**8
 
-MARGINALISE = "Sum it out in the model (MixtureSameFamily, logsumexp) and pass that model."
+MARGINALIZE = "Sum it out in the model (MixtureSameFamily, logsumexp) and pass that model."
 FEWER = (
     "Draw them with DiscreteHMCGibbs, or write the model so that fewer depend on each other: "
     "plates, "
@@ -63,7 +63,7 @@ def _num_states(name: str, site: Mapping[str, Any]) -> int:
         raise SymmetryError(
             f"Site {name!r} is discrete and marked infer={{'enumerate': {way!r}}}; NumPyro sums "
             "out sites that are "
-            f"marked 'parallel'. {MARGINALISE}"
+            f"marked 'parallel'. {MARGINALIZE}"
         )
     while hasattr(base, "base_dist"):
         base = base.base_dist
@@ -71,7 +71,7 @@ def _num_states(name: str, site: Mapping[str, Any]) -> int:
     if not site["fn"].has_enumerate_support:
         raise SymmetryError(
             f"Site {name!r} is discrete, and a {kind} has no finite list of values to sum over. "
-            f"{MARGINALISE}"
+            f"{MARGINALIZE}"
         )
     if site["fn"].event_dim:
         raise SymmetryError(
@@ -103,7 +103,7 @@ def _require_funsor(states: Mapping[str, int]) -> None:
         listed = ", ".join(map(repr, states))
         raise SymmetryError(
             f"The discrete sites {listed} are summed out by funsor, which is not installed: "
-            "pip install 'numpyro_sym[enum]'. Or marginalise them in the model."
+            "pip install 'numpyro_sym[enum]'. Or marginalize them in the model."
         ) from error
 
 

@@ -32,7 +32,7 @@ from .view import Densities, ModelView, Point, run_program
 Trace = dict[str, dict]
 Values = Callable[[dict], Any]
 
-MOST_ENTRIES = 20_000  # larger models are neither optimised nor searched by evaluation
+MOST_ENTRIES = 20_000  # larger models are neither optimized nor searched by evaluation
 
 
 def latent_sites(

@@ -23,7 +23,7 @@ class ModelView:
     """A model as functions of a dict of latent values, on their constrained supports.
 
     :param shapes: latent site name -> shape.
-    :param draw: NumPy generator, and how far from the centre -> a random point, on the host.
+    :param draw: NumPy generator, and how far from the center -> a random point, on the host.
     :param near: NumPy generator -> a random point at the priors' own scales.
     :param improved: NumPy generator -> points on the way to where the log joint is high, where a
         posterior would be; none where the model has no derivatives or is large.

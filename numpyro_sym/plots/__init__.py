@@ -12,13 +12,11 @@ from .barrier import plot_barrier as plot_barrier
 from .forest import plot_rhat as plot_rhat
 from .pairs import plot_pairs as plot_pairs
 from .pruning import plot_pruning as plot_pruning
-from .relabellings import plot_relabellings as plot_relabellings
+from .relabelings import plot_relabelings as plot_relabelings
 from .traces import plot_traces as plot_traces
 from .transpositions import plot_transpositions as plot_transpositions
 
 if not _typing.TYPE_CHECKING:
     from ..symmetry.deprecated import renamed as _renamed
 
-    __getattr__ = _renamed(
-        __name__, {"plot_relabellings": ("plot_relabellings", plot_relabellings)}
-    )
+    __getattr__ = _renamed(__name__, {"plot_relabellings": ("plot_relabelings", plot_relabelings)})

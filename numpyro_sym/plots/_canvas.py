@@ -91,7 +91,7 @@ def tidy(ax: Any) -> None:
 
 
 def legend_beside(ax: Any, **options: Any) -> Any:
-    """A legend to the right of what it explains, in lines that show their colour.
+    """A legend to the right of what it explains, in lines that show their color.
 
     :param options: of ``Axes.legend``.
     """

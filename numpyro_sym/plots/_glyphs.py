@@ -14,7 +14,7 @@ from ._layout import UNKNOWN, Array, Place
 CELL = 2.05  # width of what one array gets
 LARGEST, SMALLEST = 1.15, 0.16  # sides of rectangles
 LINE = 0.155  # height of a line of words
-BAND, GAP = 0.07, 0.03  # width of a coloured edge, and what is left between two
+BAND, GAP = 0.07, 0.03  # width of a colored edge, and what is left between two
 SHEET = 0.05  # how far the sheets of further axes lie behind each other
 THIN = 0.015  # one entry of many is still seen
 WIDE = 30  # letters of a line under an array
@@ -27,7 +27,7 @@ class Glyph(NamedTuple):
     :param axes: the axis that runs downwards, and the one that runs to the right; ``None`` where
         there is none.
     :param sides: how long the two are drawn.
-    :param bands: how many coloured edges stand to the left, and how many above.
+    :param bands: how many colored edges stand to the left, and how many above.
     :param lines: words below it, each with the name of the units that it is about.
     """
 
@@ -102,7 +102,7 @@ def draw_glyph(
 ) -> None:
     """One array, in a cell whose upper left corner is given.
 
-    :param colors: units name -> colour.
+    :param colors: units name -> color.
     :param scale: of letters.
     """
     array, (height, width) = glyph.array, glyph.sides

@@ -14,7 +14,7 @@ from ._layout import UNKNOWN, Array, arrays_of, shapes_of, size_in_words
 from .selection import chosen_names
 
 LETTER = 0.072  # width of a letter of the legend and the caption, in inches
-#: One a ``Units``, and again from the first; grey is for what belongs to none.
+#: One a ``Units``, and again from the first; gray is for what belongs to none.
 COLORS = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", "C9", "C8")
 
 
@@ -27,10 +27,10 @@ def plot_symmetry(
     ax: Any = None,
     figsize: FigSize | None = None,
 ) -> Any:
-    """Which axes of which arrays belong together: every array a rectangle, one colour for each
+    """Which axes of which arrays belong together: every array a rectangle, one color for each
     ``Units``.
 
-    Coloured edges are axes along which units lie, dotted ones those along which their sets do;
+    Colored edges are axes along which units lie, dotted ones those along which their sets do;
     dark and shaded is all that belongs to the first unit of the first set. Sides of one length are
     axes of one length. An array of more than two axes is drawn as sheets of two, units' axes
     first; every axis is told in words below: ranges and runs of longer axes, what comes in and

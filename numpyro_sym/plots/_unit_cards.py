@@ -135,7 +135,7 @@ def _grid(ax: Any, number: int, columns: int, figsize: tuple[float, float] | Non
 
 
 def _draw(ax: Any, cards: list[Card]) -> None:
-    """Bars of one unit, a colour a card, with room between two."""
+    """Bars of one unit, a color a card, with room between two."""
     start = 0
     for number, card in enumerate(cards):
         at = start + np.arange(card.mean.size)

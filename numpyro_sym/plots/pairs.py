@@ -26,7 +26,7 @@ def plot_pairs(
     ax: Any = None,
     figsize: FigSize | None = None,
 ) -> Any:
-    """The joint posterior of two entries: many copies before folding, one after; a colour a chain.
+    """The joint posterior of two entries: many copies before folding, one after; a color a chain.
 
     :param before: an ArviZ object.
     :param after: the same, aligned or folded.

@@ -30,7 +30,7 @@ def act_on_sites(
     for site, axes in units.placements:
         for axis in axes if site in out else ():
             out[site] = act_on_axis(units, element, out[site], axis, lead)
-    for site, axis in units.labelled:
+    for site, axis in units.labeled:
         if site in out:
             out[site] = act_on_labels(units, element, out[site], axis, lead)
     return out

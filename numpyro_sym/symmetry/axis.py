@@ -13,7 +13,7 @@ from .element import Array, namespace
 from .errors import SymmetryError
 
 #: How one run of a batch becomes an axis: on which axis of the array as it is by then, how many
-#: blocks the run is repeated in, and how many neighbouring entries belong to one set.
+#: blocks the run is repeated in, and how many neighboring entries belong to one set.
 Step = tuple[int, int, int]
 
 
@@ -31,7 +31,7 @@ class Axis:
     :param start: where the block begins. ``None`` (the default): the block is the whole axis, and
         an axis of another length is an error.
     :param outer: how many times the run of units is repeated.
-    :param inner: how many neighbouring entries belong to one unit.
+    :param inner: how many neighboring entries belong to one unit.
     :param power: the power with which a unit's factor acts here: 1 for what comes into a unit, -1
         for what goes out, 0 for what only permutes. ``None`` (the default): taken from the
         argument of :class:`Units` in which the axis stands.

@@ -165,7 +165,7 @@ def _batched(units: Units) -> Iterable[tuple[str, Axis]]:
     for site, axs in units.placements:
         for axis in axs:
             yield site, axis
-    yield from units.labelled
+    yield from units.labeled
 
 
 def _why_not_commuting(first: Units, second: Units) -> str | None:

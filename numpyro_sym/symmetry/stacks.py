@@ -31,7 +31,7 @@ def as_stacks(who: str, given: Any) -> dict[str, tuple[str, ...]]:
 
 
 def why_not_stacked(
-    who: str, stacks: Stacks, placed: Container[str], labelled: Container[str]
+    who: str, stacks: Stacks, placed: Container[str], labeled: Container[str]
 ) -> str | None:
     """Why sites are no stacks beside others; ``None`` where they are."""
     seen: set[str] = set()
@@ -40,7 +40,7 @@ def why_not_stacked(
             if site in seen:
                 return f"{who}: site {site!r} is stacked twice."
             seen.add(site)
-            if site in placed or site in labelled or site in stacks:
+            if site in placed or site in labeled or site in stacks:
                 return (
                     f"{who}: site {site!r} is stacked into {array!r}, and named by itself, too. "
                     "Name it once."

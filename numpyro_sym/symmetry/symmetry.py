@@ -672,7 +672,7 @@ class Symmetry(Tabular):
         for u in self.units:
             there = [(site, axs) for site, axs in u.placements if site in ndims]
             axes = {site: tuple(a.resolved(ndims[site]) for a in axs) for site, axs in there}
-            values = {site: a.resolved(ndims[site]) for site, a in u.labelled if site in ndims}
+            values = {site: a.resolved(ndims[site]) for site, a in u.labeled if site in ndims}
             resolved.append(u.with_axes({**u.axes, **axes}, {**u.values, **values}))
         if outers_of(resolved) != self._outers:
             raise SymmetryError(

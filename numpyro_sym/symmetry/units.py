@@ -72,7 +72,7 @@ class Units:
     kind: Kind
     batch: tuple[int, ...]
     placements: tuple[tuple[str, tuple[Axis, ...]], ...]
-    labelled: tuple[tuple[str, Axis], ...]
+    labeled: tuple[tuple[str, Axis], ...]
     stacked: tuple[tuple[str, tuple[str, ...]], ...]
     directed: bool = field(compare=False)
     """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are
@@ -103,11 +103,11 @@ class Units:
             for site, given in _by_site(name, group).items():
                 for axis in _as_axes(name, site, given):
                     placed.setdefault(site, []).append(axis.with_power(power))
-        labelled = _as_labelled(name, values)
+        labeled = _as_labeled(name, values)
         stacks = as_stacks(f"Units {name!r}", {} if stacked is None else stacked)
         for array in stacks:
             placed.setdefault(array, [Axis(0, power=0)])
-        if not placed and not labelled:
+        if not placed and not labeled:
             raise SymmetryError(
                 f"Units {name!r}: name at least one site in incoming, outgoing, axes or values."
             )
@@ -118,7 +118,7 @@ class Units:
         object.__setattr__(
             self, "placements", tuple((site, tuple(axs)) for site, axs in placed.items())
         )
-        object.__setattr__(self, "labelled", labelled)
+        object.__setattr__(self, "labeled", labeled)
         object.__setattr__(self, "stacked", tuple(stacks.items()))
         object.__setattr__(self, "directed", bool(incoming or outgoing))
         for site, axs in self.placements:
@@ -126,9 +126,9 @@ class Units:
                 _refuse_other_batch(self, site, axis)
             if why := why_overlapping(name, self.n, site, axs):
                 raise SymmetryError(why)
-        if why := why_not_stacked(f"Units {name!r}", stacks, placed, dict(labelled)):
+        if why := why_not_stacked(f"Units {name!r}", stacks, placed, dict(labeled)):
             raise SymmetryError(why)
-        for site, axis in labelled:
+        for site, axis in labeled:
             _refuse_other_batch(self, site, axis)
             if site in placed:
                 raise SymmetryError(
@@ -148,13 +148,13 @@ class Units:
     @property
     def values(self) -> dict[str, Axis]:
         """Site name -> where the batch runs, of the sites that hold labels of these units."""
-        return dict(self.labelled)
+        return dict(self.labeled)
 
     @property
     def everywhere(self) -> tuple[tuple[str, Axis], ...]:
         """Site and axis of all places that the units have: where they lie, and where labels do."""
         lie = [(site, axis) for site, axs in self.placements for axis in axs]
-        return (*lie, *self.labelled)
+        return (*lie, *self.labeled)
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -300,7 +300,7 @@ class Units:
     def with_sites_renamed(self, names: Mapping[str, str]) -> Units:
         """The same units of sites under other names, ``{old: new}``."""
         axes = {names.get(site, site): axs for site, axs in self.placements}
-        values = {names.get(site, site): axis for site, axis in self.labelled}
+        values = {names.get(site, site): axis for site, axis in self.labeled}
         stacked = {}
         for array, sites in self.stacked:
             stacked[names.get(array, array)] = tuple(names.get(site, site) for site in sites)
@@ -316,14 +316,14 @@ class Units:
                 named if site in stacks and axis.axis == 0 else f"{named}{axis}" for axis in axs
             ]
         axes = " ".join(told)
-        if not self.labelled:
+        if not self.labeled:
             return axes
         labels = f"labels {self.describe_labels()}"
         return f"{axes}, {labels}" if axes else labels
 
     def describe_labels(self) -> str:
         """Which sites hold labels of these units, for a table."""
-        return " ".join(f"{site}{axis}" for site, axis in self.labelled)
+        return " ".join(f"{site}{axis}" for site, axis in self.labeled)
 
     def _with(self, **changed: Any) -> Units:
         own: dict[str, Any] = {
@@ -356,7 +356,7 @@ def _as_batch(name: str, given: Any) -> tuple[int, ...]:
     return tuple(int(m) for m in several)
 
 
-def _as_labelled(name: str, given: Any) -> tuple[tuple[str, Axis], ...]:
+def _as_labeled(name: str, given: Any) -> tuple[tuple[str, Axis], ...]:
     """Sites of labels, each with the axes on which its batch runs."""
     if isinstance(given, str) or not isinstance(given, (Mapping, tuple, list)):
         raise SymmetryError(

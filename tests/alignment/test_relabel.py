@@ -1,4 +1,4 @@
-"""All relabelling methods in one labelling, against counting and every permutation."""
+"""All relabeling methods in one labeling, against counting and every permutation."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ METHODS = (
 def posterior():
     """Draws of a mixture, their labels shuffled: what ``relabel`` takes, and the truth."""
     rng = np.random.default_rng(0)
-    centre = 2.5 * np.arange(K)
+    center = 2.5 * np.arange(K)
     truth = np.arange(N) % K
-    y = centre[truth] + 0.5 * rng.normal(size=N)
+    y = center[truth] + 0.5 * rng.normal(size=N)
     shuffles = rng.permuted(np.tile(np.arange(K), (DRAWS, 1)), axis=1)
-    mu = np.take_along_axis(centre + 0.2 * rng.normal(size=(DRAWS, K)), shuffles, -1)
+    mu = np.take_along_axis(center + 0.2 * rng.normal(size=(DRAWS, K)), shuffles, -1)
     log_p = -0.5 * np.square((y[None, :, None] - mu[:, None, :]) / 0.5)
     p = np.exp(log_p - log_p.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
@@ -154,7 +154,7 @@ def test_no_other_common_permutation_agrees_with_the_best_clustering_more(poster
         assert min(shares) < 0.2
 
 
-def test_a_relabelled_posterior_has_the_same_similarity_and_partition(posterior, found):
+def test_a_relabeled_posterior_has_the_same_similarity_and_partition(posterior, found):
     rng = np.random.default_rng(5)
     sites, sym, given = (posterior[k] for k in ("sites", "sym", "given"))
     order = rng.permuted(np.tile(np.arange(K), (DRAWS, 1)), axis=1)

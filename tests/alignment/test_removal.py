@@ -1,4 +1,4 @@
-"""Labels by votes of neighbours: as counted one by one, and in little memory."""
+"""Labels by votes of neighbors: as counted one by one, and in little memory."""
 
 import tracemalloc
 
@@ -11,13 +11,13 @@ from numpyro_sym.alignment.engine.assignment import assign
 
 
 @pytest.mark.parametrize("votes_at_once", [1, 50, 2**22])
-def test_labels_are_those_of_most_neighbours(votes_at_once, monkeypatch):
+def test_labels_are_those_of_most_neighbors(votes_at_once, monkeypatch):
     """One label a unit, half a vote for the one it has; whatever is counted at once."""
     monkeypatch.setattr(removal, "_VOTES", votes_at_once)
     rng = np.random.default_rng(0)
-    draws, n, neighbours = 7, 4, 5
+    draws, n, neighbors = 7, 4, 5
     label = np.concatenate([rng.permutation(n) for _ in range(draws)])
-    near = rng.integers(draws * n, size=(draws * n, neighbours))
+    near = rng.integers(draws * n, size=(draws * n, neighbors))
     votes = np.zeros((draws * n, n))
     for unit in range(draws * n):
         for other in near[unit]:

@@ -1,4 +1,4 @@
-"""Labels ride along: with every way in which draws are brought to one labelling, and with no part
+"""Labels ride along: with every way in which draws are brought to one labeling, and with no part
 in it.
 """
 
@@ -36,7 +36,7 @@ SUBJECTS = Symmetry(
 )
 EXCHANGED = Symmetry([Units("subject", 4, axes={"mu": 0, "sigma": 0, "z": 0}), *SUBJECTS])
 SYMMETRIES = {"mixture": MIXTURE, "subjects": SUBJECTS, "subjects that are exchanged": EXCHANGED}
-CENTRES = np.arange(12.0).reshape(4, 3)
+CENTERS = np.arange(12.0).reshape(4, 3)
 
 
 def planted(name, count=20, dtype=np.int32):
@@ -45,7 +45,7 @@ def planted(name, count=20, dtype=np.int32):
     """
     sym = SYMMETRIES[name]
     rng = np.random.default_rng(0)
-    mu = CENTRES if name != "mixture" else CENTRES[0]
+    mu = CENTERS if name != "mixture" else CENTERS[0]
     z = rng.integers(3, size=(count, *mu.shape[:-1], 6)).astype(dtype)
     draws = {
         "mu": mu + 0.05 * rng.normal(size=(count, *mu.shape)),
@@ -207,7 +207,7 @@ def test_units_of_labels_alone_have_nothing_to_align_by():
 
 
 def test_every_permutation_once():
-    """Brute force: of the six labellings of a draw, each comes back to the same draw."""
+    """Brute force: of the six labelings of a draw, each comes back to the same draw."""
     sym, draws, _, reference = planted("mixture", count=1)
     for permutation in itertools.permutations(range(3)):
         g = {"component": nsym.Element(np.array([permutation]), np.ones((1, 3)))}
@@ -241,7 +241,7 @@ def test_labels_are_matched_with_a_pivot():
     assert found.disagreements == sum(least)
 
 
-def test_without_a_pivot_draws_come_to_one_labelling():
+def test_without_a_pivot_draws_come_to_one_labeling():
     _, _, switched = alike_allocations()
     found = align_by_labels(switched, MIXTURE)
     assert (found.sites["z"] == found.sites["z"][0]).mean() > 0.8

@@ -1,4 +1,4 @@
-"""Alignment, sections, gauges, rotations and relabelling."""
+"""Alignment, sections, gauges, rotations and relabeling."""
 
 import tempfile
 from pathlib import Path
@@ -31,7 +31,7 @@ from numpyro_sym import alignment, diagnostics
 from numpyro_sym.alignment import Euclidean, Wasserstein, Whitened
 
 _WITH_LABELS = nsym.mixture(2, {"mu": 0}, assignments="z")
-_LABELLED = {"mu": np.zeros((3, 2)), "z": np.array([[0, 1], [1, 0], [0, 1]])}
+_LABELED = {"mu": np.zeros((3, 2)), "z": np.array([[0, 1], [1, 0], [0, 1]])}
 _RELU = nsym.mlp(["w1", "w2"], [2], kind="scaled")
 METRIC = Argument(
     Euclidean(),
@@ -228,7 +228,7 @@ CALLS = {
     "align_by_labels": call(
         alignment.align_by_labels,
         sites=Argument(
-            _LABELLED, {"None": None, "an int": 7, "no labels": {"mu": np.zeros((3, 2))}}
+            _LABELED, {"None": None, "an int": 7, "no labels": {"mu": np.zeros((3, 2))}}
         ),
         sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(no_labels=bad.PAIR),
         pivot=Argument({"z": np.array([0, 1])}, bad.ANYTHING).or_none,
@@ -250,7 +250,7 @@ CALLS = {
     ),
     "relabel": call(
         alignment.relabel,
-        sites=Argument(_LABELLED, {"None": None, "an int": 7, "no draws": {"mu": np.zeros(2)}}),
+        sites=Argument(_LABELED, {"None": None, "an int": 7, "no draws": {"mu": np.zeros(2)}}),
         sym=Argument(_WITH_LABELS, bad.SYMMETRY).more(scaled=_RELU),
         probabilities=Argument(
             np.full((3, 2, 2), 0.5), bad.PROBABILITIES | {"other draws": np.full((2, 2, 2), 0.5)}

@@ -73,7 +73,7 @@ _OF_CHAINS = Argument(CHAIN_ELEMENTS, bad.ELEMENTS).more(
 _COUNTED = Argument(element_of([[1, 0]]), bad.ELEMENTS).less("lists")
 
 
-def _labelled(y=bad.OBSERVED):
+def _labeled(y=bad.OBSERVED):
     mu = numpyro.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
     with numpyro.plate("rows", 3):
         z = numpyro.sample("z", dist.Categorical(jnp.ones(2) / 2))
@@ -251,7 +251,7 @@ CALLS = {
     "label_probabilities": call(
         diagnostics.label_probabilities,
         data=DATA,
-        model=Argument(_labelled, bad.MODEL | bad.RUN),
+        model=Argument(_labeled, bad.MODEL | bad.RUN),
         site=Argument("z", bad.NAME).more(no_such="y", not_discrete="mu"),
     ),
     "with_log_joint": call(diagnostics.with_log_joint, data=DATA, model=RUN_MODEL),

@@ -1,4 +1,4 @@
-"""Guides, kernels and reparameterisations."""
+"""Guides, kernels and reparameterizations."""
 
 import bad_values as bad
 import numpy as np

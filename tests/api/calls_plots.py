@@ -84,9 +84,9 @@ CALLS = {
         n=Argument(3, bad.POSITIVE),
         **_DRAWING,
     ),
-    "plot_relabellings": call(
-        plots.plot_relabellings,
-        relabellings=Argument(
+    "plot_relabelings": call(
+        plots.plot_relabelings,
+        relabelings=Argument(
             alignment.relabel(
                 {"z": np.array([[0, 1], [1, 0]])}, nsym.mixture(2, {"mu": 0}, assignments="z")
             ),

@@ -48,12 +48,12 @@ NOT_REACHED = {
             "MMD",
             "ModesSeen",
             "PruningCurve",
-            "Relabelling",
+            "Relabeling",
             "ByLabels",
         ),
         _RESULT,
     ),
-    **dict.fromkeys(("BestClustering", "Relabellings"), _RESULT),
+    **dict.fromkeys(("BestClustering", "Relabelings"), _RESULT),
     **dict.fromkeys(
         ("Removed", "Rescaled", "Rotated", "SortedSection", "SymmetryInformation"), _RESULT
     ),

@@ -1,4 +1,4 @@
-"""The chance of the runner-up, against Bayes' rule on draws whose two labellings are known."""
+"""The chance of the runner-up, against Bayes' rule on draws whose two labelings are known."""
 
 import numpy as np
 import pytest

@@ -18,7 +18,7 @@ from numpyro_sym.diagnostics import (
     rebasin_to_zarr,
     transpositions,
 )
-from numpyro_sym.diagnostics.labels import relabelled, share_within
+from numpyro_sym.diagnostics.labels import relabeled, share_within
 from numpyro_sym.diagnostics.scales import log_scales
 from numpyro_sym.plots._unit_cards import unit_cards
 
@@ -38,15 +38,15 @@ WREATH = nsym.Symmetry(
 
 
 def settled(rng):
-    """Draws of a mixture for each subject under one labelling, and what they predict."""
-    centres = np.array([-4.0, 0.0, 4.0]) + np.arange(SUBJECTS)[:, None]
-    mu = centres + 0.2 * rng.normal(size=(CHAINS, DRAWS, SUBJECTS, K))
+    """Draws of a mixture for each subject under one labeling, and what they predict."""
+    centers = np.array([-4.0, 0.0, 4.0]) + np.arange(SUBJECTS)[:, None]
+    mu = centers + 0.2 * rng.normal(size=(CHAINS, DRAWS, SUBJECTS, K))
     weights = rng.dirichlet([60.0, 20.0, 20.0], (CHAINS, DRAWS, SUBJECTS))
     return {"mu": mu, "weights": weights}
 
 
 def invariants(draws):
-    """Of each subject: a function that no relabelling changes."""
+    """Of each subject: a function that no relabeling changes."""
     return {"total": (draws["mu"] * draws["weights"]).sum(-1), "square": (draws["mu"] ** 2).sum(-1)}
 
 
@@ -70,14 +70,14 @@ def data():
 # Rebasin ---------------------------------------------------------------------------------------
 
 
-def test_every_subject_is_relabelled(data):
+def test_every_subject_is_relabeled(data):
     raw, aligned = rhat(dataset(data)), rhat(dataset(nsym.rebasin(data, SYM)))
     for site in SYM.sites:
         assert raw[site] > 1.5
         assert aligned[site] < 1.01
 
 
-def test_subjects_that_lie_in_one_row_are_relabelled_as_those_of_a_table(data, tmp_path):
+def test_subjects_that_lie_in_one_row_are_relabeled_as_those_of_a_table(data, tmp_path):
     """All locations in one vector, subject by subject; there and back through a file."""
     inside = nsym.Axis(0, batch=nsym.Axis(0, inner=K))
     components = nsym.Units("component", K, batch=SUBJECTS, axes={"mu": inside, "weights": inside})
@@ -105,7 +105,7 @@ def test_labels_shared_by_all_subjects_do_not_mend_it(data):
 
 
 def test_draws_move_by_elements_of_the_group():
-    """Undone up to one relabelling of all draws: what is left is the same for each of them."""
+    """Undone up to one relabeling of all draws: what is left is the same for each of them."""
     draws, moved, _ = switched(within=True)
     found = dataset(nsym.rebasin(arviz({"posterior": moved}), SYM))["mu"].values
     order = np.argsort(found.mean((0, 1)), -1)
@@ -225,7 +225,7 @@ def test_an_axis_follows_in_each_set(shape):
     alike = nsym.Symmetry([nsym.Units("component", K, batch=SUBJECTS, axes={"x": along})])
     moved = alike.act(alike.inverse(g), {"x": x})["x"]
     dims = ("chain", "draw", *(f"d{i}" for i in range(len(shape))))
-    found = [np.asarray(y) for _, y in relabelled(xr.DataArray(moved, dims=dims), SYM, g)]
+    found = [np.asarray(y) for _, y in relabeled(xr.DataArray(moved, dims=dims), SYM, g)]
     assert any(np.array_equal(y, x) for y in found)
 
 
@@ -236,7 +236,7 @@ def test_integers_follow_in_each_set(subjects_last):
     before = np.take_along_axis(g["component"].permutation, z, -1)
     if subjects_last:
         z, before = np.swapaxes(z, -1, -2), np.swapaxes(before, -1, -2)
-    found = relabelled(xr.DataArray(before, dims=("chain", "draw", "a", "b")), SYM, g)
+    found = relabeled(xr.DataArray(before, dims=("chain", "draw", "a", "b")), SYM, g)
     assert any(np.array_equal(y, z) for _, y in found)
 
 
@@ -249,7 +249,7 @@ def test_what_members_take_along_follows_both():
     dims = ("chain", "draw", "a", "b")
     found = [
         np.asarray(y)
-        for name, y in relabelled(xr.DataArray(moved, dims=dims), WREATH, g)
+        for name, y in relabeled(xr.DataArray(moved, dims=dims), WREATH, g)
         if name == "hidden"
     ]
     assert any(np.allclose(y, w) for y in found)
@@ -260,7 +260,7 @@ def test_what_members_take_along_follows_both():
         for c in range(2):
             old = members[place][c]
             before[place][old] = units[place][old][z[place][c]]
-    found = relabelled(xr.DataArray(before, dims=dims), WREATH, g)
+    found = relabeled(xr.DataArray(before, dims=dims), WREATH, g)
     assert any(np.array_equal(y, z) for name, y in found if name == "hidden")
 
 

@@ -1,11 +1,11 @@
-"""Labels that change within chains, and what follows them, against draws relabelled by hand."""
+"""Labels that change within chains, and what follows them, against draws relabeled by hand."""
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import numpyro_sym as nsym
-from numpyro_sym.diagnostics.labels import relabelled, runs_over_units, share_within
+from numpyro_sym.diagnostics.labels import relabeled, runs_over_units, share_within
 
 THREE = nsym.mixture(3, {"mu": 0})
 SIGNED = nsym.Symmetry([nsym.Units("hidden", 3, incoming={"w": 0}, kind="signed")])
@@ -39,7 +39,7 @@ def test_an_axis_follows(shape, signs):
     alike = nsym.Symmetry([nsym.Units("hidden", 3, incoming={"x": axes}, kind="signed")])
     moved = alike.act(alike.inverse(g), {"x": x})["x"]
     dims = ("chain", "draw", *(f"d{i}" for i in range(len(shape))))
-    found = [np.asarray(y) for name, y in relabelled(xr.DataArray(moved, dims=dims), SIGNED, g)]
+    found = [np.asarray(y) for name, y in relabeled(xr.DataArray(moved, dims=dims), SIGNED, g)]
     assert any(np.array_equal(y, x) for y in found)
 
 
@@ -49,7 +49,7 @@ def test_integers_follow():
     g = elements("component", rng)
     # Slot i holds what was unit permutation[i] before, and z names the unit as it was before.
     before = np.take_along_axis(g["component"].permutation, z, -1)
-    ((name, found),) = relabelled(xr.DataArray(before, dims=("chain", "draw", "row")), THREE, g)
+    ((name, found),) = relabeled(xr.DataArray(before, dims=("chain", "draw", "row")), THREE, g)
     assert name == "component"
     np.testing.assert_array_equal(found, z)
 

@@ -33,7 +33,7 @@ def test_double_well():
     assert convex.excess.min() == pytest.approx(-2.25, abs=1e-2)
 
 
-def test_marginalised_loss_is_the_closed_form(x64):
+def test_marginalized_loss_is_the_closed_form(x64):
     """A line with Gaussian slope: E_q p(y | x, w) is a Gaussian whose variance holds
     the slope's.
     """

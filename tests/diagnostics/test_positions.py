@@ -24,7 +24,7 @@ def log_density(position):
 
 
 def planted(chains=3, draws=5, noise=0.05):
-    """Draws near one point, each in a labelling of its own."""
+    """Draws near one point, each in a labeling of its own."""
     rng = np.random.default_rng(0)
     truth = {"w": np.array([[0.5, -1.5, 3.0], [0.1, 0.2, -0.3]]), "v": np.array([1.0, 2.0, -1.0])}
     near = {

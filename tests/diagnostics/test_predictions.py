@@ -14,7 +14,7 @@ def log_normal(y):
     return -0.5 * y**2 - 0.5 * np.log(2 * np.pi)
 
 
-def test_lppd_of_a_standard_normal_on_a_standardised_target():
+def test_lppd_of_a_standard_normal_on_a_standardized_target():
     y = np.random.default_rng(0).gamma(2.0, size=500)
     y = (y - y.mean()) / y.std()
     assert lppd(np.tile(log_normal(y), (4, 10, 1))) == pytest.approx(-1.419, abs=5e-4)

@@ -25,7 +25,7 @@ def groups():
 
 
 def test_draws_keep_their_scales(groups):
-    """Aligned draws are the posterior's, relabelled: entries only change places."""
+    """Aligned draws are the posterior's, relabeled: entries only change places."""
     data = arviz(groups)
     out = nsym.rebasin(data, RELU)
     for name in RELU.sites:

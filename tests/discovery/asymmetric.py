@@ -260,7 +260,7 @@ def embeddings(user, y):
     "arguments: users and items", GROUP[:4], GROUP[8:12], COUNTS[:4],
     claim=exchange(5, u=Axis(0, 1)), whole_args=(GROUP, GROUP[::-1], COUNTS), here=True,
 )  # fmt: skip
-def factorisation(user, item, y):
+def factorization(user, item, y):
     observe((normal("u", 6, 2)[user] * normal("v", 6, 2)[item]).sum(-1), y)
 
 

@@ -479,8 +479,8 @@ def walk_of_layers(x, y):
     observe(jnp.einsum("nhl,hl->n", jnp.tanh(jnp.einsum("ni,ihl->nhl", x, w1)), w2), y)
 
 
-@shared("neighbours are drawn to each other", X, Y, units=[(3, "signed")])
-def neighbours(x, y):
+@shared("neighbors are drawn to each other", X, Y, units=[(3, "signed")])
+def neighbors(x, y):
     w1, w2 = normal("w1", 4, 5, 3), normal("w2", 4, 3, 5)
     numpyro.factor("smooth", -jnp.sum((w1[1:] - w1[:-1]) ** 2))
     observe(
@@ -490,9 +490,9 @@ def neighbours(x, y):
 
 @shared("components of all subjects have one mean", SUBJECTS, units=[(3, "permutation")])
 def hierarchical(y):
-    centre = normal("centre", 3)
+    center = normal("center", 3)
     with numpyro.plate("subject", 4):
-        mu = numpyro.sample("mu", dist.Normal(centre, 1.0).to_event(1))
+        mu = numpyro.sample("mu", dist.Normal(center, 1.0).to_event(1))
     numpyro.factor("y", logsumexp(dist.Normal(mu[:, None], 1.0).log_prob(y[..., None]), -1).sum())
 
 

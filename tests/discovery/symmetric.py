@@ -141,7 +141,7 @@ def a_dict(batch):
 
 
 @true("arguments: users and items", GROUP, GROUP[::-1].copy(), COUNTS, classes=FACTORS)
-def factorisation(user, item, y):
+def factorization(user, item, y):
     observe((normal("u", 6, 2)[user] * normal("v", 6, 2)[item]).sum(-1), y)
 
 

@@ -162,7 +162,7 @@ def test_what_was_summed_out_is_told():
     )
 
 
-def test_units_that_leave_a_labelled_site_out_are_refused():
+def test_units_that_leave_a_labeled_site_out_are_refused():
     sym = nsym.Symmetry([nsym.Units("component", 3, axes={"mu": 0, "sigma": 0})])
     case = ENUMERATED["mixture"]
     with pytest.raises(nsym.SymmetryError, match="add axes="):

@@ -121,8 +121,8 @@ def hierarchical(x, y):
     observe(jnp.tanh(x @ w1) @ normal("w2", 4), y)
 
 
-@case("mlp non-centred", X, Y, classes=[(4, "signed", {"w1_decentered": 1, "w2": 0})])
-def non_centred(x, y):
+@case("mlp non-centered", X, Y, classes=[(4, "signed", {"w1_decentered": 1, "w2": 0})])
+def non_centered(x, y):
     tau = numpyro.sample("tau", dist.HalfNormal(1.0))
     with numpyro.handlers.reparam(config={"w1": numpyro.infer.reparam.LocScaleReparam(0)}):
         w1 = numpyro.sample("w1", dist.Normal(0, tau).expand([5, 4]).to_event(2))

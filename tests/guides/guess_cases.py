@@ -8,7 +8,7 @@ import numpy as np
 import numpyro.distributions as dist
 
 from numpyro_sym import Axis, Element, Symmetry, Units, hmm, mlp
-from numpyro_sym.guides.bases.base import Factorised
+from numpyro_sym.guides.bases.base import Factorized
 from numpyro_sym.guides.bounds.beliefs import Gaussian
 
 
@@ -56,7 +56,7 @@ def normals(shapes, separation=1.0, seed=0, spread=0.3):
 
 def mean_field(q):
     """The same Normals as a base guide."""
-    return Factorised(
+    return Factorized(
         {name: dist.Normal(q.loc[name], jnp.sqrt(q.variance[name])) for name in q.loc}
     )
 

@@ -37,7 +37,7 @@ def _ready(guide):
 GUIDES = {
     "normal": lambda: autoguide.AutoNormal(model, prefix="q"),
     "diagonal": lambda: autoguide.AutoDiagonalNormal(model),
-    "symmetrised": lambda: AutoSymmetrizedNormal(model, SYM),
+    "symmetrized": lambda: AutoSymmetrizedNormal(model, SYM),
 }
 
 
@@ -85,7 +85,7 @@ def test_a_permuted_copy_comes_back(first, second):
         np.testing.assert_allclose(found.params[name], x, rtol=1e-6)
     # The first guide says what the moved second one says.
     key = jax.random.key(1)
-    if first == second != "symmetrised":
+    if first == second != "symmetrized":
         ours, theirs = (two.sample_posterior(key, p) for p in (found.params, expected))
         for site in ours:
             np.testing.assert_allclose(ours[site], theirs[site], rtol=1e-5)

@@ -113,8 +113,8 @@ def log_density(base, params, sites):
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n == "iaf" else n for n in BASES]
 )
-def test_density_is_the_average_over_both_labellings(name, x64):
-    """The base's density from its own trace, at the draw and at the draw relabelled by hand."""
+def test_density_is_the_average_over_both_labelings(name, x64):
+    """The base's density from its own trace, at the draw and at the draw relabeled by hand."""
     base = BASES[name]()
     trace = traced(AutoSymmetrized(base, SYM, model=mixture, check=False, bound="exact"), Y)
     site, params = (
@@ -152,7 +152,7 @@ BATCHED = [autoguide.AutoBatchedMultivariateNormal, autoguide.AutoBatchedLowRank
 
 @pytest.mark.parametrize("make", BATCHED)
 @pytest.mark.slow
-def test_batched_guides_are_averaged_over_every_labelling_and_train(make, x64, rng_key):
+def test_batched_guides_are_averaged_over_every_labeling_and_train(make, x64, rng_key):
     sym = Symmetry([Units("component", 3, axes={"mu": 0, "sigma": 0})])
     base = make(components, batch_ndim=1, init_scale=0.5)
     trace = traced(AutoSymmetrized(base, sym, check=False, bound="exact"), Y)
@@ -202,7 +202,7 @@ def spread_out(n, scale=0.4):
 
 @pytest.mark.slow
 def test_simplex_and_scales_are_bounded_against_a_sum_in_numpy(x64):
-    """120 labellings, densities by SciPy with the Jacobian of stick breaking written out."""
+    """120 labelings, densities by SciPy with the Jacobian of stick breaking written out."""
     n = 5
     guide, params = spread_out(n)
     p = {name: np.asarray(x) for name, x in params.items()}
@@ -280,7 +280,7 @@ def test_guess_is_a_bound_for_any_base(name, x64):
 
 @pytest.mark.slow
 def test_training_and_what_it_returns(rng_key):
-    """A multivariate Normal: parameters keep their names, draws are of both labellings, one
+    """A multivariate Normal: parameters keep their names, draws are of both labelings, one
     component's of one.
     """
     guide = AutoSymmetrized(autoguide.AutoMultivariateNormal(mixture), SYM)
@@ -411,7 +411,7 @@ def test_information_of_a_group_too_large_to_list_is_bracketed(rng_key):
     np.testing.assert_allclose(component.dists["x"].mean, params["x_auto_loc"])
 
 
-def amortised(y):
+def amortized(y):
     with numpyro.plate("rows", 6, subsample_size=2):
         numpyro.sample("shift", dist.LogNormal(0, 1))
 
@@ -429,7 +429,7 @@ REFUSED = {
         AutoSymmetrized(by_hand, Symmetry([Units("u", 2, axes={"nu": 0})])), Y
     ),
     "subsampled plate 'rows'": lambda: orbit_of(
-        AutoSymmetrized(amortised, Symmetry([Units("u", 2, axes={"shift": 0})])), Y
+        AutoSymmetrized(amortized, Symmetry([Units("u", 2, axes={"shift": 0})])), Y
     ),
     "out of reach": lambda: orbit_of(
         AutoSymmetrizedNormal(

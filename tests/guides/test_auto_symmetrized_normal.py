@@ -197,7 +197,7 @@ def two_bumps(distance):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("guide", "distance", "place"),
-    [("plain", 4, 0.0), ("plain", 6, 0.5), ("symmetrised", 4, 0.5), ("symmetrised", 6, 0.5)],
+    [("plain", 4, 0.0), ("plain", 6, 0.5), ("symmetrized", 4, 0.5), ("symmetrized", 6, 0.5)],
 )
 def test_interpolation(guide, distance, place, x64):
     """Two modes at a = 4: the plain guide settles between them, ours on one; at a = 6
@@ -222,7 +222,7 @@ def test_interpolation(guide, distance, place, x64):
 @pytest.mark.slow
 def test_renyi_gradient_is_traces_on_the_plus_minus_toy(x64, rng_key):
     """With one particle every Renyi ELBO is the ELBO; a draw that NumPyro took for one without
-    a reparameterisation would lose the gradient of the location."""
+    a reparameterization would lose the gradient of the location."""
 
     def toy():
         bumps = dist.MixtureSameFamily(

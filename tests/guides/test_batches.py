@@ -49,7 +49,7 @@ def test_guess_sums_to_one_over_the_group(name):
     np.testing.assert_allclose(total, 1.0, atol=1e-10)
 
 
-def test_negative_control_evidence_that_sees_the_order_inside_is_not_normalised(monkeypatch):
+def test_negative_control_evidence_that_sees_the_order_inside_is_not_normalized(monkeypatch):
     """Members told apart by their units as they stand, not by the sum over their orders."""
     monkeypatch.setattr(outer, "log_sum_of_orders", jnp.trace)
     sym, x, q = setting("members")

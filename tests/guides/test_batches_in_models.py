@@ -1,4 +1,4 @@
-"""Symmetrised guides of models with a batch of units: what a user calls, from training to
+"""Symmetrized guides of models with a batch of units: what a user calls, from training to
 quantiles.
 """
 
@@ -44,7 +44,7 @@ def elbo(guide, params):
 
 @pytest.mark.slow
 def test_in_a_plate_the_elbo_gains_what_the_guide_says_it_does():
-    """Trained from the same start; the plain guide's ELBO plus the information is the symmetrised
+    """Trained from the same start; the plain guide's ELBO plus the information is the symmetrized
     one.
     """
     guide = nsym.AutoSymmetrizedNormal(in_subjects, SYM)
@@ -74,9 +74,9 @@ def test_draws_permute_within_subjects_each_by_its_own():
     assert (
         len(np.unique(seen.reshape(200, -1), axis=0)) > 100
     )  # of 6**4 = 1296; a permutation that is shared has 6
-    one_labelling = guide.sample_component(jax.random.key(1), params, sample_shape=(50,))["mu"]
+    one_labeling = guide.sample_component(jax.random.key(1), params, sample_shape=(50,))["mu"]
     np.testing.assert_allclose(
-        one_labelling, jnp.broadcast_to(params["mu_auto_loc"], (50, 4, 3)), atol=0.01
+        one_labeling, jnp.broadcast_to(params["mu_auto_loc"], (50, 4, 3)), atol=0.01
     )
     np.testing.assert_allclose(
         guide.component(params).dists["mu"].mean, params["mu_auto_loc"], rtol=1e-6

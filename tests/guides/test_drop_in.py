@@ -51,7 +51,7 @@ def line(x, y=None):
         numpyro.sample("y", dist.Normal(mean, noise), obs=y)
 
 
-def symmetrised(kind):
+def symmetrized(kind):
     """What stands for a kind of NumPyro's, with the arguments of that one."""
     return (
         AutoSymmetrizedNormal
@@ -88,7 +88,7 @@ KINDS += [
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_symmetry_it_is_the_base_guide_to_the_last_bit(kind):
-    plain, ours = kind(line), symmetrised(kind)(line)
+    plain, ours = kind(line), symmetrized(kind)(line)
     expected, result = (trained(g, X, Y, model=line) for g in (plain, ours))
     same(expected.losses, result.losses)
     same(expected.params, result.params)
@@ -202,7 +202,7 @@ def rows_of_a_batch(x, y):
 )
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_what_numpyro_says_reaches_the_user(kind, model):
-    assert heard(symmetrised(kind), model) == heard(kind, model)
+    assert heard(symmetrized(kind), model) == heard(kind, model)
 
 
 def without_observations(x, y):
@@ -219,14 +219,14 @@ def both_parts(x, y):
 
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_a_model_without_observations_is_logged_and_no_more(kind, caplog):
-    assert heard(symmetrised(kind), without_observations) == heard(kind, without_observations)
+    assert heard(symmetrized(kind), without_observations) == heard(kind, without_observations)
     assert "shows no observations that depend on its units ('u')" in caplog.text
 
 
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_one_warning_more_where_a_guide_sees_a_part_of_a_model(kind):
     part = handlers.block(handlers.seed(both_parts, 1), expose=["u"])
-    said, warned = heard(symmetrised(kind), part)
+    said, warned = heard(symmetrized(kind), part)
     assert said is None
     first = warned.pop(0)
     assert "shows no observations that depend on its units ('u')" in first
@@ -456,7 +456,7 @@ def test_neutra_takes_a_flow():
 
 
 @pytest.mark.slow
-def test_one_labelling_is_drawn_from_the_base():
+def test_one_labeling_is_drawn_from_the_base():
     guide = MAKE["given"]()
     params = trained(guide, X, Y, steps=1).params | {"w_auto_loc": jnp.array([5.0, -5.0])}
     draws = Predictive(guide.base, params=params, num_samples=20)(jax.random.key(0), X, Y)["w"]
@@ -571,7 +571,7 @@ def test_guides_without_a_density_are_refused():
     parts.append(autoguide.AutoNormal(handlers.block(network, expose=["noise", "y"])))
     with pytest.raises(SymmetryError, match="AutoDelta has no tractable density"):
         svi_of(network, AutoSymmetrized(parts, SYM)).init(jax.random.key(0), X, Y)
-    with pytest.raises(SymmetryError, match="symmetrised already"):
+    with pytest.raises(SymmetryError, match="symmetrized already"):
         AutoSymmetrized(AutoSymmetrizedNormal(network, SYM), SYM)
     with pytest.raises(SymmetryError, match="give sym, or the model"):
         AutoSymmetrized(lambda x, y: None)
@@ -580,7 +580,7 @@ def test_guides_without_a_density_are_refused():
 # As for every guide of NumPyro's that has an auxiliary site.
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Found auxiliary vars")
-def test_stein_mixtures_of_symmetrised_guides():
+def test_stein_mixtures_of_symmetrized_guides():
     guide = AutoSymmetrizedNormal(network, SYM)
     stein = SteinVI(
         network,

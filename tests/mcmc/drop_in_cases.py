@@ -191,7 +191,7 @@ def hmm(y):
     )
 
 
-def annotation_marginalised(labels):
+def annotation_marginalized(labels):
     pi = numpyro.sample("pi", dist.Dirichlet(jnp.ones(2)))
     theta = numpyro.sample("theta", dist.Dirichlet(jnp.ones(3)).expand([2]).to_event(1))
     numpyro.factor("y", logsumexp(jnp.log(pi) + jnp.log(theta.T[labels]).sum(1), -1).sum())
@@ -211,7 +211,7 @@ def stein_bnn(x, y):
 
 
 def prodlda(counts):
-    """Topics mixed on the scale of logits, normalised over the words."""
+    """Topics mixed on the scale of logits, normalized over the words."""
     beta = normal("beta", 2, 4)
     with numpyro.plate("documents", len(counts)):
         theta = numpyro.sample("theta", dist.Normal(0, 1).expand([2]).to_event(1))
@@ -236,7 +236,7 @@ FOLDED = {
     "bnn": (bnn, (X, Y), f"w1 ({THREE} with signs: w1[1] b1[0] w2[0])"),
     "stein_bnn": (stein_bnn, (X, Y), f"w1 ({THREE}: w1[1] b1[0] w2[0])"),
     "hmm": (hmm, (Y,), f"A ({TWO}: A[0] A[1] mu[0])"),
-    "annotation, marginalised": (annotation_marginalised, (LABELS,), f"pi ({TWO}: pi[0] theta[0])"),
+    "annotation, marginalized": (annotation_marginalized, (LABELS,), f"pi ({TWO}: pi[0] theta[0])"),
     "lda": (lda, (TOKENS,), f"theta ({TWO}: theta[1] phi[0])"),
     "prodlda": (prodlda, (COUNTS,), f"beta ({TWO}: beta[0] theta[1])"),
 }

@@ -114,7 +114,7 @@ def test_a_separating_section_has_one_representative(name):
 @pytest.mark.parametrize(
     "name", ["subjects", "ensemble-small", "attention-inner", "attention-flat", "signed-groups"]
 )
-def test_a_reparameterised_model_has_the_same_density_and_sites_in_order(name):
+def test_a_reparameterized_model_has_the_same_density_and_sites_in_order(name):
     """The potential of the latents is the model's own, and its gradient that of the
     unfolded model.
     """

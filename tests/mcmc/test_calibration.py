@@ -54,7 +54,7 @@ def subjects(y=None):
     numpyro.sample("y", each.expand([2, 8]).to_event(2), obs=y)
 
 
-def labelled(y=None):
+def labeled(y=None):
     """A mixture of three whose labels NumPyro sums out."""
     mu = numpyro.sample("mu", dist.Normal(0, 3).expand([3]).to_event(1))
     weights = numpyro.sample("weights", dist.Dirichlet(2 * jnp.ones(3)))
@@ -81,8 +81,8 @@ PROBLEMS = {
         {"mu": (2, 2), "weights": (2, 2)},
         lambda p: [*p["mu"].ravel(), *p["weights"][:, 0]],
     ),
-    "labelled": (
-        labelled,
+    "labeled": (
+        labeled,
         nsym.mixture(3, {"mu": 0, "weights": 0}),
         {"mu": (3,), "weights": (3,)},
         lambda p: [*p["mu"], *p["weights"][:2]],
@@ -91,7 +91,7 @@ PROBLEMS = {
 }
 
 
-@runs.optimised()
+@runs.optimized()
 def ranks(problem, kernel, spoil=None):
     """The rank of each number of the folded truth among the folded draws: ``(sets, numbers)``.
 
@@ -141,10 +141,10 @@ def ordered(model, sym, key):
 
 KERNELS = {
     "FoldedNUTS": lambda model, sym: nsym.FoldedNUTS(model, sym, max_tree_depth=6),
-    "fold reparameterisation": lambda model, sym: NUTS(
+    "fold reparameterization": lambda model, sym: NUTS(
         handlers.reparam(model, config=ReferenceSetReparam(sym)), max_tree_depth=6
     ),
-    "ordered reparameterisation": lambda model, sym: NUTS(
+    "ordered reparameterization": lambda model, sym: NUTS(
         ordered(model, sym, {"mixture": "mu", "subjects": "mu", "network": "w1"}[model.__name__]),
         max_tree_depth=6,
     ),
@@ -153,7 +153,7 @@ KERNELS = {
 
 @pytest.mark.parametrize(
     ("problem", "kernel"),
-    [(p, k) for p, k in product(PROBLEMS, KERNELS) if p != "labelled" or k == "FoldedNUTS"],
+    [(p, k) for p, k in product(PROBLEMS, KERNELS) if p != "labeled" or k == "FoldedNUTS"],
 )
 def test_calibrated(problem, kernel):
     model, sym, *_ = PROBLEMS[problem]

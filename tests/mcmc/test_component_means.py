@@ -64,7 +64,7 @@ def data_of(name):
     ) + 0.3 * rng.normal(size=80)
 
 
-@runs.optimised()
+@runs.optimized()
 def folded(model, *args):
     kernel = nsym.FoldedNUTS(model)
     mcmc = MCMC(

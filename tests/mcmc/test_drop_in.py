@@ -169,7 +169,7 @@ def subsampled(y):
         numpyro.sample("y", both, obs=numpyro.subsample(y, 0))
 
 
-def labelled(y):
+def labeled(y):
     mu = cases.normal("mu", 2, scale=5.0)
     with numpyro.plate("n", len(y)):
         z = numpyro.sample("z", dist.Categorical(jnp.ones(2) / 2))
@@ -247,22 +247,20 @@ def test_kernels_that_hold_others_meet_what_they_ask_for():
     assert not isinstance(nsym.Folded(HMC(two_means)), NUTS)
     assert not isinstance(nsym.Folded(SA(two_means)), HMC)
     with pytest.raises(ValueError, match="does not support NUTS"):
-        MixedHMC(nsym.FoldedNUTS(labelled))
+        MixedHMC(nsym.FoldedNUTS(labeled))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "wrap",
     [
-        lambda: DiscreteHMCGibbs(nsym.FoldedNUTS(labelled)),
-        lambda: MixedHMC(nsym.Folded(HMC(labelled, trajectory_length=1.0)), num_discrete_updates=3),
+        lambda: DiscreteHMCGibbs(nsym.FoldedNUTS(labeled)),
+        lambda: MixedHMC(nsym.Folded(HMC(labeled, trajectory_length=1.0)), num_discrete_updates=3),
     ],
 )
 def test_labels_that_are_drawn_are_left_with_their_parameters(wrap):
     kernel = wrap()
-    inside = (
-        HMC(labelled, trajectory_length=1.0) if isinstance(kernel, MixedHMC) else NUTS(labelled)
-    )
+    inside = HMC(labeled, trajectory_length=1.0) if isinstance(kernel, MixedHMC) else NUTS(labeled)
     plain = (
         MixedHMC(inside, num_discrete_updates=3)
         if isinstance(kernel, MixedHMC)
@@ -276,8 +274,8 @@ def test_labels_that_are_drawn_are_left_with_their_parameters(wrap):
 @pytest.mark.parametrize(
     "kernel",
     [
-        lambda: nsym.Folded(DiscreteHMCGibbs(NUTS(labelled)), MEANS, check=False),
-        lambda: DiscreteHMCGibbs(nsym.FoldedNUTS(labelled, MEANS, check=False)),
+        lambda: nsym.Folded(DiscreteHMCGibbs(NUTS(labeled)), MEANS, check=False),
+        lambda: DiscreteHMCGibbs(nsym.FoldedNUTS(labeled, MEANS, check=False)),
     ],
 )
 def test_parameters_are_not_folded_away_from_their_labels(kernel):

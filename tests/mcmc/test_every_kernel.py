@@ -32,10 +32,10 @@ KERNELS = {
     "transition": lambda: nsym.Folded(
         HMC(exchangeable, num_steps=3, trajectory_length=None), SYM, where="transition"
     ),
-    "fold reparameterisation": lambda: NUTS(
+    "fold reparameterization": lambda: NUTS(
         handlers.reparam(exchangeable, config=ReferenceSetReparam(SYM))
     ),
-    "ordered reparameterisation": lambda: NUTS(
+    "ordered reparameterization": lambda: NUTS(
         handlers.reparam(exchangeable, config=OrderedReparam(SYM, keys={"unit": "x"}))
     ),
     "permuted": lambda: PermutationSampler(NUTS(exchangeable), SYM),

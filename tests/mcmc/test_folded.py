@@ -31,7 +31,7 @@ WEIGHTS = ("w1", "b1", "w2")
 @pytest.mark.slow
 def test_positive_control(sine_nuts, sine_folded):
     """The chains differ by order and signs only: weights look hopeless, folded ones agree."""
-    # Rank-normalised R-hat sees the order of draws, not how far apart they lie: the classic one
+    # Rank-normalized R-hat sees the order of draws, not how far apart they lie: the classic one
     # shows the gulf.
     assert min(rhat(sine_nuts.draws, name, "split") for name in WEIGHTS) > 3
     assert max(rhat(sine_folded.draws, name) for name in WEIGHTS) <= 1.05
@@ -103,7 +103,7 @@ def test_law_is_that_of_order_statistics(kernel):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chain_method", ["vectorized", "sequential", "parallel"])
-@runs.optimised()  # compiled in haste, two programs of the same steps round differently
+@runs.optimized()  # compiled in haste, two programs of the same steps round differently
 def test_chain_methods(chain_method):
     """Each gives the draws of the plain kernel under the same method, sorted."""
     chains = 1 if chain_method == "parallel" else 2

@@ -21,12 +21,12 @@ SIX = nsym.mixture(6, {"weights": 0, "mu": 0, "sigma": 0})
 def plane():
     """Six clusters in the plane, each of its own scale, told apart by their first coordinate."""
     rng = np.random.default_rng(3)
-    centres, scales = (
+    centers, scales = (
         np.stack([np.linspace(-8, 8, 6), rng.normal(0, 5, 6)], 1),
         rng.uniform(0.4, 1.2, 6),
     )
     which = rng.integers(6, size=300)
-    return (centres[which] + scales[which][:, None] * rng.normal(size=(300, 2))).astype(np.float32)
+    return (centers[which] + scales[which][:, None] * rng.normal(size=(300, 2))).astype(np.float32)
 
 
 def mixture(y):

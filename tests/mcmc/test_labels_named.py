@@ -37,7 +37,7 @@ def test_folds_are_the_same(options):
     np.testing.assert_array_equal(folded(NAMED, **options), folded(BARE, **options))
 
 
-def test_reparameterised_models_are_the_same():
+def test_reparameterized_models_are_the_same():
     one, two = (
         numpyro.handlers.reparam(summed, config=nsym.ReferenceSetReparam(sym))
         for sym in (NAMED, BARE)

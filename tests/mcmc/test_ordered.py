@@ -78,7 +78,7 @@ def test_density_is_the_priors_times_n_factorial(prior):
 
 @pytest.mark.slow
 def test_prior_draws_and_prior_only_chain_are_order_statistics():
-    """Sorted-prior quantiles, from draws and from a chain: the normaliser is no matter of a
+    """Sorted-prior quantiles, from draws and from a chain: the normalizer is no matter of a
     constant.
     """
 

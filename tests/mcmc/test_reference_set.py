@@ -63,7 +63,7 @@ def renamed(z, sym):
 
 @over_cases
 @pytest.mark.usefixtures("x64")
-def test_laws_of_the_fold_reparameterisation(case, rng_key):
+def test_laws_of_the_fold_reparameterization(case, rng_key):
     """At two points of an orbit: the potential is the model's own, with its gradient; the sites are
     the same.
     """

@@ -63,7 +63,7 @@ def test_norm_of_incoming_weights_leaves_the_likelihood():
     for layer in (("w1_base", "b1_base"), ("w2_scaled", "b2_base"), ("w3_scaled", "b3_base")):
         stretched = {name: 3 * x if name in layer else x for name, x in z.items()}
         np.testing.assert_allclose(run(MODEL, stretched, X, Y)["f"]["value"], f, rtol=1e-12)
-    # Without the reparameterisation it does not.
+    # Without the reparameterization it does not.
     sites = {name: run(MODEL, z, X, Y)[name]["value"] for name in LATENT}
     plain = run(DEEP.model, {**sites, "w1": 3 * sites["w1"], "b1": 3 * sites["b1"]}, X, Y)["f"][
         "value"

@@ -187,12 +187,12 @@ def plain():
 
 
 @pytest.fixture(scope="module")
-def reparameterised():
+def reparameterized():
     return chains(NUTS(handlers.reparam(two_components, config=ReferenceSetReparam(SIMPLEX))))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["permuted", "nearest", "reparameterised"])
+@pytest.mark.parametrize("way", ["permuted", "nearest", "reparameterized"])
 def test_invariant_moments_are_those_of_unrestricted_nuts(way, plain, request):
     """Means and second moments of functions that labels do not move, within three Monte Carlo
     errors.
@@ -213,7 +213,7 @@ def test_invariant_moments_are_those_of_unrestricted_nuts(way, plain, request):
 
 @pytest.mark.slow
 def test_permutation_sampler_visits_every_copy(permuted):
-    """Half the draws in either labelling, in every chain; sites move together; folded, one
+    """Half the draws in either labeling, in every chain; sites move together; folded, one
     component each.
     """
     mu, weights = (

@@ -80,7 +80,7 @@ def test_two_layers_in_words():
 
 
 def test_one_color_a_kind_of_units_and_one_place():
-    """The first layer's edge of w1 and of w2 have its colour and one length, and its shade."""
+    """The first layer's edge of w1 and of w2 have its color and one length, and its shade."""
     ax = plot_symmetry(TWO_LAYERS, SHAPES, var_names=["w1", "w2"])
     edges = [p for p in ax.patches if p.get_alpha() == 0.45]
     first, down, right = edges

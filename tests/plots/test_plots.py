@@ -271,13 +271,13 @@ def test_refused(message, data):
         REFUSED[message](data)
 
 
-def test_relabellings():
+def test_relabelings():
     z = np.array([[0, 1, 0, 2, 1], [1, 0, 1, 2, 0], [0, 1, 1, 2, 1]])
     mu = np.array([[0.0, 1.0, 2.0]] * 3)  # as if no draw were switched
     sym = nsym.mixture(3, {"mu": 0}, assignments="z")
     found = relabel({"mu": mu, "z": z}, sym, methods=["ecr", "mean"])
     assert found.agreement[0, 1] < 1
-    left, right = plots.plot_relabellings(found)
+    left, right = plots.plot_relabelings(found)
     order = np.argsort(found.clustering.labels, kind="stable")
     np.testing.assert_allclose(left.images[0].get_array(), found.similarity[order][:, order])
     edges = sorted({float(line.get_xdata()[0]) for line in left.get_lines()} - {0.0})
@@ -287,5 +287,5 @@ def test_relabellings():
     assert shown[1, 0] == f"{found.agreement[0, 1]:.2f}"
     assert len(shown) == 4
     unsettled = found._replace(settled={"ecr": False, "mean": True})
-    ticks = plots.plot_relabellings(unsettled)[1].get_yticklabels()
+    ticks = plots.plot_relabelings(unsettled)[1].get_yticklabels()
     assert [t.get_text() for t in ticks] == ["ecr (not settled)", "mean"]

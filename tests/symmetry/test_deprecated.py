@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import numpyro_sym as nsym
-from numpyro_sym import SymmetryError, alignment, diagnostics
+from numpyro_sym import SymmetryError, alignment, diagnostics, plots
 from numpyro_sym.symmetry.randomness import seed_of
 
 RNG = np.random.default_rng(0)
@@ -87,6 +87,13 @@ def test_old_names_are_the_new_ones():
     for name in ("ChainModes", "Modes"):
         with pytest.warns(DeprecationWarning, match=f"{name} is now called FunctionalModes"):
             assert getattr(diagnostics, name) is diagnostics.FunctionalModes
+    for layer, name, new in (
+        (alignment, "Relabelling", "Relabeling"),
+        (alignment, "Relabellings", "Relabelings"),
+        (plots, "plot_relabellings", "plot_relabelings"),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"{name} is now called {new}"):
+            assert getattr(layer, name) is getattr(layer, new)
     with pytest.warns(DeprecationWarning, match="now called functional_modes") as caught:
         found = diagnostics.chain_modes(FUNCTIONS)
     assert caught[0].filename == __file__

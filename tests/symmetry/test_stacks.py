@@ -145,13 +145,13 @@ def test_adjusted():
     assert SCATTERED.rename({"component": "k"})["k"].stacked == SCATTERED["component"].stacked
     assert SCATTERED.select("permutation") == SCATTERED
     assert SCATTERED.without("component").stacks == {}
-    labelled = Symmetry([Units("component", 3, stacked=STACKED, values=("z",))])
-    moved = labelled.act(
+    labeled = Symmetry([Units("component", 3, stacked=STACKED, values=("z",))])
+    moved = labeled.act(
         {"component": nsym.Element(np.array([2, 0, 1]), np.ones(3))},
         {**scattered(whole(), 0), "z": np.array([0, 1, 2])},
     )
     assert moved["z"].tolist() == [1, 2, 0]
-    assert labelled.without_values().stacks == labelled.stacks
+    assert labeled.without_values().stacks == labeled.stacks
 
 
 def test_aligned_as_arrays_are():

@@ -56,7 +56,7 @@ def assert_apart(found, expected, lead, given):
 
 
 DRAWS, POINT = whole(12), whole()
-LABELLED = {**DRAWS, "z": RNG.integers(3, size=(12, 6))}
+LABELED = {**DRAWS, "z": RNG.integers(3, size=(12, 6))}
 
 
 def both(work, arrays=DRAWS, lead=1, sym=WHOLE, stacked=APART):
@@ -112,15 +112,15 @@ def test_aligned(dtype):
     arrays = {name: x.astype(dtype) for name, x in DRAWS.items()}
     found = both(lambda sites, sym: nsym.align(sites, "mean", sym), arrays)
     assert {x.dtype for x in found.sites.values()} == {np.dtype(dtype)}
-    both(lambda sites, sym: nsym.align(sites, "mean", sym), LABELLED)
+    both(lambda sites, sym: nsym.align(sites, "mean", sym), LABELED)
 
 
 def test_removed():
-    both(lambda sites, sym: alignment.remove_symmetry(sites, sym, num_neighbors=3), LABELLED)
+    both(lambda sites, sym: alignment.remove_symmetry(sites, sym, num_neighbors=3), LABELED)
 
 
 def test_by_labels():
-    both(alignment.align_by_labels, LABELLED)
+    both(alignment.align_by_labels, LABELED)
 
 
 def test_under_jit():
@@ -151,7 +151,7 @@ def test_in_chunks():
 
             return dask.compute(found)[0]
 
-        both(work, LABELLED)
+        both(work, LABELED)
 
 
 def test_gauges():
@@ -215,11 +215,11 @@ def test_full_gaussians():
     assert list(found.loc) == names
 
 
-def test_relabelled():
+def test_relabeled():
     p = RNG.dirichlet([1] * 3, (12, 6))
     given = {"probabilities": p, "order_by": "sd", "data": Y}
-    found = alignment.relabel(apart(LABELLED, 1), APART, **given)
-    expected = alignment.relabel(LABELLED, WHOLE, **given)
+    found = alignment.relabel(apart(LABELED, 1), APART, **given)
+    expected = alignment.relabel(LABELED, WHOLE, **given)
     assert set(found.elements) == set(expected.elements)
     for method, elements in expected.elements.items():
         np.testing.assert_array_equal(
@@ -508,7 +508,7 @@ def test_cards():
             np.testing.assert_allclose(card.mean, other.mean)
 
 
-def test_relabelled_copies_of_chains_are_told():
+def test_relabeled_copies_of_chains_are_told():
     """A chain that is another with its components exchanged, site by site."""
     long = {"mu1": RNG.normal(size=(1, 100)), "mu2": RNG.normal(size=(1, 100))}
     copied = {

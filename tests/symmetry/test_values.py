@@ -203,7 +203,7 @@ LATENT = {
 
 
 def conditional_law(joint, theta):
-    """p(z | theta, y) of every labelling, ``(3, 3, 3)``, by enumeration."""
+    """p(z | theta, y) of every labeling, ``(3, 3, 3)``, by enumeration."""
     every = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), -1).reshape(-1, 3)
     log_joint = jax.vmap(lambda z: joint(theta, z))(every)
     return every, np.exp(log_joint - logsumexp(log_joint))
@@ -231,32 +231,32 @@ def test_the_law_of_labels_given_moved_parameters_is_that_of_moved_labels(name):
 # What is refused, and the rest of a value ------------------------------------------------------
 
 
-def labelled(**given):
+def labeled(**given):
     return Units("u", 3, **{"axes": {"x": 0}, **given})
 
 
 REFUSED = {
-    r"Write \('z',\)": lambda: labelled(values="z"),
-    "values are names of sites in a tuple, or a dict": lambda: labelled(values=3),
-    "a site is named twice in values": lambda: labelled(values=("z", "z")),
-    "sites are named by strings; got 3 in values": lambda: labelled(values=(3,)),
-    "site 'x' holds labels of these units .values., and they lie along it": lambda: labelled(
+    r"Write \('z',\)": lambda: labeled(values="z"),
+    "values are names of sites in a tuple, or a dict": lambda: labeled(values=3),
+    "a site is named twice in values": lambda: labeled(values=("z", "z")),
+    "sites are named by strings; got 3 in values": lambda: labeled(values=(3,)),
+    "site 'x' holds labels of these units .values., and they lie along it": lambda: labeled(
         values=("x",)
     ),
     r"expected Axis\(batch=...\), the axes on which the batch runs, and nothing else; "
-    r"got Axis\(axis=0": lambda: labelled(values={"z": Axis(0)}),
-    r"Axis\(batch=...\), the axes .* got 0": lambda: labelled(values={"z": 0}),
-    "names a batch, and the units have none": lambda: labelled(values={"z": Axis(batch=0)}),
+    r"got Axis\(axis=0": lambda: labeled(values={"z": Axis(0)}),
+    r"Axis\(batch=...\), the axes .* got 0": lambda: labeled(values={"z": 0}),
+    "names a batch, and the units have none": lambda: labeled(values={"z": Axis(batch=0)}),
     r"needs 1 axes of the array; axis  names 0. Write numpyro_sym.Axis\(batch=": lambda: Units(
         "u", 3, batch=2, axes={"x": Axis(1, batch=0)}, values=("z",)
     ),
     "an axis is an int or a numpyro_sym.Axis": lambda: Units("u", 3, axes={"x": Axis()}),
     "name at least one site in incoming, outgoing, axes or values": lambda: Units("u", 3),
     "Site 'z' holds labels of Units 'u' and of Units 'v'": lambda: Symmetry(
-        [labelled(values=("z",)), Units("v", 2, axes={"y": 0}, values=("z",))]
+        [labeled(values=("z",)), Units("v", 2, axes={"y": 0}, values=("z",))]
     ),
     "labels have no sign and no scale": lambda: Symmetry(
-        [labelled(values=("z",)), Units("v", 2, kind="signed", incoming={"z": 0})]
+        [labeled(values=("z",)), Units("v", 2, kind="signed", incoming={"z": 0})]
     ),
     "but not on site 'z', where that batch runs over axis 0": lambda: Symmetry(
         [
@@ -267,8 +267,8 @@ REFUSED = {
     "lie along no site but labels": lambda: Symmetry(
         [Units("u", 3, values=("z",))]
     ).without_values(),
-    "acts on no site 'y'": lambda: Symmetry([labelled()]).rename_sites({"y": "x"}),
-    "two sites would be called 'z'": lambda: Symmetry([labelled(values=("z",))]).rename_sites(
+    "acts on no site 'y'": lambda: Symmetry([labeled()]).rename_sites({"y": "x"}),
+    "two sites would be called 'z'": lambda: Symmetry([labeled(values=("z",))]).rename_sites(
         {"x": "z"}
     ),
 }
@@ -292,7 +292,7 @@ NO_LABELS = {
 @pytest.mark.parametrize("message", NO_LABELS)
 @pytest.mark.parametrize("xp", [np, jnp])
 def test_labels_are_looked_at(message, xp):
-    sym = Symmetry([labelled(values=("z",))])
+    sym = Symmetry([labeled(values=("z",))])
     message = message if xp is np else message.replace("ndarray", ".*")
     with pytest.raises(SymmetryError, match=message):
         sym.act(

@@ -1,3 +1,3 @@
-"""What is maximised when draws are matched, and how: sweeps, starts, listing, and the sets of a
+"""What is maximized when draws are matched, and how: sweeps, starts, listing, and the sets of a
 batch.
 """

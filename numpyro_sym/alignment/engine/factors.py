@@ -53,7 +53,7 @@ def factors_at(units: Units, parts: dict[int, np.ndarray], permutation: np.ndarr
 
 
 def _best_scales(coefficients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Maximise ``m2 / d**2 + m1 / d + zero + p1 d + p2 d**2`` over d > 0, where ``m2, p2 <= 0``.
+    """Maximize ``m2 / d**2 + m1 / d + zero + p1 d + p2 d**2`` over d > 0, where ``m2, p2 <= 0``.
 
     With ``d = s e`` and ``s = (m2 / p2)**(1/4)`` the stationary points are the roots of ``e**4 - a
     e**3 + c e - 1``, by Ferrari those of ``e**2 - u e + w`` and ``e**2 - v e + z`` with ``u + v =

@@ -20,7 +20,7 @@ def nearest_element(u: Units, reference: Sites, sites: Sites) -> Element:
     """The element of greatest inner product with the reference: signs within, order by one
     assignment a set.
 
-    The nearest one, but where the units lie on two axes of one array: there of the linearisation.
+    The nearest one, but where the units lie on two axes of one array: there of the linearization.
 
     :param reference: site name -> array, without sample dimensions.
     :param sites: likewise.

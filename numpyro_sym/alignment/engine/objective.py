@@ -1,4 +1,4 @@
-"""What alignment maximises, term by term.
+"""What alignment maximizes, term by term.
 
 The weighted squared distance of a moved draw from a reference is, but for a constant,
 

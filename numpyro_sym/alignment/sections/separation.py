@@ -24,7 +24,7 @@ from .sorted import Key, SortedSection, SortKey, exact_keys, section_of_arrays
 Elements = dict[str, Element]
 Draws = Mapping[str, np.ndarray]
 
-#: How many standard deviations of their difference must lie between neighbours in a sorted key.
+#: How many standard deviations of their difference must lie between neighbors in a sorted key.
 #: The scales are those of independent coordinates, which are too narrow where these correlate.
 SEPARATED = 8.0
 

@@ -65,7 +65,7 @@ class Key:
 
     @property
     def inside(self) -> int:
-        """How many neighbouring numbers of :meth:`read_all` are one row's."""
+        """How many neighboring numbers of :meth:`read_all` are one row's."""
         return 1 if self.whole else self.axis.outer * self.axis.inner
 
     def read(self, sites: Mapping[str, Any], n: int) -> jax.Array:

@@ -113,7 +113,7 @@ def rebasin(
     :param reference: ``"mean"``: the mean of the aligned draws, repeated until it is still;
         ``"first"``: the first draw of the first chain; ``(chain, draw)``: that draw (of a guide,
         its number); a dict site name -> array, a point; or an aligned ArviZ object, whose mean it
-        is: so several runs come to one labelling.
+        is: so several runs come to one labeling.
     :param metric: in what sense near, as in :func:`numpyro_sym.align`.
     :param starts: where the search for the nearest begins, as in :func:`numpyro_sym.align`.
     :param scales: names of scaled ``Units`` whose scales are to be brought to the reference's too.

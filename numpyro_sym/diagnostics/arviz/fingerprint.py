@@ -39,7 +39,7 @@ def of_dataset(dataset: xr.Dataset) -> np.ndarray:
 
 def of_symmetry(sym: Symmetry) -> str:
     """Of names, numbers, batches, kinds, axes and labels of all ``Units``."""
-    return of_text([[u.name, *u.shape, u.kind, u.placements, *u.labelled, *u.stacked] for u in sym])
+    return of_text([[u.name, *u.shape, u.kind, u.placements, *u.labeled, *u.stacked] for u in sym])
 
 
 def of_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a model says of draws that a file does not: a function that no relabelling changes."""
+"""What a model says of draws that a file does not: a function that no relabeling changes."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def chains_needed(
     ``P(G < n) >= 1 - E[G] / n``.
 
     :param num_modes: how many modes; their probabilities are then those that Wiese et al. take, a
-        half-normal density on an even grid of ``[0, 1.96]``, normalised.
+        half-normal density on an even grid of ``[0, 1.96]``, normalized.
     :param probabilities: the modes' probabilities, summing to one, in place of ``num_modes``.
     :param confidence: in (0, 1).
     :param method: ``"exact"`` or ``"markov"``.

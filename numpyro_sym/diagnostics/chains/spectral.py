@@ -18,7 +18,7 @@ def clusters(
 ) -> np.ndarray:
     """Labels of the points, by the lowest eigenvectors of the graph of nearest neighbors."""
     size = len(points)
-    # (draw, neighbour), without the draw itself, which is its own nearest
+    # (draw, neighbor), without the draw itself, which is its own nearest
     near = cKDTree(points).query(points, k=neighbors + 1)[1][:, 1:]
     rows = np.repeat(np.arange(size), neighbors)
     graph = coo_array((np.ones(rows.size), (rows, near.ravel())), shape=(size, size)).tocsr()
@@ -27,7 +27,7 @@ def clusters(
     if num_modes is None and apart >= max_modes:
         return parts
     root = 1 / np.sqrt(graph.sum(1))
-    # The normalised graph: 1 minus its eigenvalues are those of the Laplacian.
+    # The normalized graph: 1 minus its eigenvalues are those of the Laplacian.
     inner = graph.multiply(root[:, None]).multiply(root[None]).tocsr()
     # Largest of I + W, so smallest of I - W: quick, and the same start at every call.
     start = np.random.default_rng(seed).normal(size=size)

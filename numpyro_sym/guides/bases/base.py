@@ -1,4 +1,4 @@
-"""Base guides as distributions over the model's sites: what a symmetrised guide needs to know of
+"""Base guides as distributions over the model's sites: what a symmetrized guide needs to know of
 them.
 """
 
@@ -74,7 +74,7 @@ class MeanFieldBase(Base, Protocol):
 
 @partial(jax.tree_util.register_dataclass, data_fields=["dists"], meta_fields=[])
 @dataclass(frozen=True)
-class Factorised:
+class Factorized:
     """Independent sites, each with a distribution: what ``AutoNormal`` is.
 
     :param dists: site name -> distribution of its constrained value.
@@ -141,9 +141,9 @@ class Factorised:
             variance[name] = jnp.broadcast_to(normal.scale, shape) ** 2
         return MeanField(x, Gaussian(loc, variance), transforms)
 
-    def only(self, names: tuple[str, ...]) -> Factorised:
+    def only(self, names: tuple[str, ...]) -> Factorized:
         """Some of the sites."""
-        return Factorised({name: self.dists[name] for name in names})
+        return Factorized({name: self.dists[name] for name in names})
 
 
 @partial(
@@ -307,7 +307,7 @@ class Product:
         return StandIn(x, Gaussian(loc, variance), exact)
 
 
-def is_factorised(base: Base) -> TypeGuard[MeanFieldBase]:
+def is_factorized(base: Base) -> TypeGuard[MeanFieldBase]:
     """Whether sites are independent, each with a distribution of its own."""
     return hasattr(base, "mean_field")
 

@@ -15,7 +15,7 @@ import numpyro.distributions as dist
 from ...symmetry import Symmetry
 from ...symmetry.stacks import Stacks, stacked_shapes
 from ..bounds.beliefs import Gaussian, Sites
-from .base import Base, Factorised, StandIn
+from .base import Base, Factorized, StandIn
 from .coordinates import MOMENT_DRAWS, coordinate_on, moments_of, normal_of, without_event_dims
 
 
@@ -64,10 +64,10 @@ def stacked_base(base: Base, sym: Symmetry, trace: Mapping[str, Any]) -> Base:
     :param sym: the symmetry, of stacked sites.
     :param trace: site name -> its message in the guide's trace.
     """
-    if isinstance(base, Factorised):
+    if isinstance(base, Factorized):
         dists = _stacked_dists(base.dists, sym.stacks)
         if dists is not None:
-            return Factorised(dists)
+            return Factorized(dists)
     supports = {name: trace[name]["fn"].support for name in sym.sites}
     supports |= {array: supports[sites[0]] for array, sites in sym.stacks.items()}
     return StackedBase(base, sym, supports)

@@ -1,4 +1,4 @@
-"""Marginal quantiles of a symmetrised guide, without sampling where they have a closed form.
+"""Marginal quantiles of a symmetrized guide, without sampling where they have a closed form.
 
 The group moves entries of an array among each other. Under a uniform element each entry visits
 every place of its orbit equally often, so its marginal law is the equal mixture over that orbit,

@@ -11,7 +11,7 @@ from ...symmetry import Symmetry
 from ...symmetry.opening import Opened
 from ..bounds.beliefs import Gaussian, Sites
 from ..bounds.sets import MeanField
-from .base import Base, StandIn, is_factorised
+from .base import Base, StandIn, is_factorized
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class OpenedMeanField(OpenedBase):
         """A draw as one of independent Normals; ``None`` where the sites are made of something
         else.
         """
-        assert is_factorised(self.base)
+        assert is_factorized(self.base)
         field = self.base.mean_field(sym, self.way.close(sites))
         # A transform that was kept speaks of the dimensions that the site came with.
         if field is None or self.way.steps.keys() & field.transforms.keys():
@@ -60,10 +60,10 @@ class OpenedMeanField(OpenedBase):
 
     def only(self, names: tuple[str, ...]) -> OpenedMeanField:
         """Some of the sites."""
-        assert is_factorised(self.base)
+        assert is_factorized(self.base)
         return replace(self, base=self.base.only(names))
 
 
 def opened_base(base: Base, way: Opened) -> OpenedBase:
     """A base guide on opened arrays."""
-    return (OpenedMeanField if is_factorised(base) else OpenedBase)(base, way)
+    return (OpenedMeanField if is_factorized(base) else OpenedBase)(base, way)

@@ -24,7 +24,7 @@ from numpyro.primitives import Messenger
 
 from ...models.enumeration import has_discrete, without_discrete
 from ...symmetry import SymmetryError
-from .base import Base, Factorised, Flat, Product, Traced
+from .base import Base, Factorized, Flat, Product, Traced
 
 
 def parts_of(guide: Any) -> list[Any]:
@@ -75,7 +75,7 @@ def refuse_without_density(guide: Any) -> None:
     for part in parts_of(guide):
         if hasattr(part, "symmetry_information"):
             raise SymmetryError(
-                f"AutoSymmetrized: {type(part).__name__} is symmetrised already. Symmetrise the "
+                f"AutoSymmetrized: {type(part).__name__} is symmetrized already. Symmetrize the "
                 "whole, or its parts."
             )
     if not isinstance(guide, AutoGuideList):
@@ -153,7 +153,7 @@ def read_base(
     with only_params, handlers.trace() as trace, seeded:
         guide(*args, **kwargs)
     if isinstance(guide, AutoNormal):
-        return Factorised({name: trace[name]["fn"] for name in names if name in trace})
+        return Factorized({name: trace[name]["fn"] for name in names if name in trace})
     if isinstance(guide, AutoContinuous):
         sites = guide.prototype_trace
         transforms = {name: biject_to(sites[name]["fn"].support) for name in guide._init_locs}
@@ -245,7 +245,7 @@ def _written_by_hand(
         if site["infer"].get("is_auxiliary") or support is None or support.is_discrete:
             raise SymmetryError(
                 f"AutoSymmetrized: site {name!r} of the guide is auxiliary or discrete, so the "
-                "guide has no tractable density over the model's sites. Marginalise it, or leave "
+                "guide has no tractable density over the model's sites. Marginalize it, or leave "
                 "it out."
             )
         for frame in site["cond_indep_stack"]:

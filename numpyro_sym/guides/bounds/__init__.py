@@ -1,3 +1,3 @@
-"""Densities of symmetrised guides: exactly, by permanents, or bounded by guessing a
+"""Densities of symmetrized guides: exactly, by permanents, or bounded by guessing a
 draw's element.
 """

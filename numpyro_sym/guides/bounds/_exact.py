@@ -1,4 +1,4 @@
-"""The symmetrised density itself, by listing a small group."""
+"""The symmetrized density itself, by listing a small group."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Guess which group element made a draw: a bound on the symmetrised density that stays tight at any
+"""Guess which group element made a draw: a bound on the symmetrized density that stays tight at any
 size.
 
-For any normalised ``tau(g | w)``, the information ``I(g; w)`` that the draw holds about its element
+For any normalized ``tau(g | w)``, the information ``I(g; w)`` that the draw holds about its element
 is at least ``log|G| + E_q[log tau(e | w)]`` (Barber and Agakov 2003). ``tau`` is a function of the
 relation between units and slots alone, ``tau(hg | hw) = tau(g | w)``; so it need never be sampled,
-and its normalisation reads ``sum_g tau(e | g^-1 w) = 1``.
+and its normalization reads ``sum_g tau(e | g^-1 w) = 1``.
 
 Where the guide's parameters keep the units well apart, ``tau`` is told in one pass
 (:mod:`~numpyro_sym.guides.bounds.one_pass`). Elsewhere it fills the slots of one ``Units`` after

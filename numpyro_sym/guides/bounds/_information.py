@@ -1,4 +1,4 @@
-"""How many nats a guide gains from being symmetrised, from below and from above."""
+"""How many nats a guide gains from being symmetrized, from below and from above."""
 
 from __future__ import annotations
 

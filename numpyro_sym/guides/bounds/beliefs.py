@@ -202,9 +202,9 @@ def normal_rows(
 
     :param spread: variances of ``x``; with them, expected log densities.
     """
-    if not turns:  # subtracting a common centre keeps the squares small
-        centre = loc.mean(-2, keepdims=True)
-        x, loc = x - centre, loc - centre
+    if not turns:  # subtracting a common center keeps the squares small
+        center = loc.mean(-2, keepdims=True)
+        x, loc = x - center, loc - center
     # Turned before all else: the gradient of what is turned last turns a matrix of all pairs.
     loc, variance = jnp.swapaxes(loc, -1, -2), jnp.swapaxes(variance, -1, -2)
     precision = 1 / variance

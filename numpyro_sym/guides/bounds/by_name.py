@@ -1,4 +1,4 @@
-"""Which bound on the symmetrised density: the choice by name, and the parts into which a symmetry
+"""Which bound on the symmetrized density: the choice by name, and the parts into which a symmetry
 falls.
 """
 
@@ -13,7 +13,7 @@ import jax
 
 from ...symmetry import Symmetry, SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
-from ..bases.base import is_factorised
+from ..bases.base import is_factorized
 from ._exact import LARGEST_LISTED, exact
 from ._guess import guess
 from ._infonce import infonce
@@ -56,7 +56,7 @@ EXACT = Limits(units=16, elements=50_000, pairs=2**22)
 def register_bound(
     name: kinds.Name, *, num_importance: kinds.Positive = 1
 ) -> Callable[[NamedBound], NamedBound]:
-    """Let ``bound=`` of a symmetrised guide take a bound of one's own by a name.
+    """Let ``bound=`` of a symmetrized guide take a bound of one's own by a name.
 
     What is registered is a function ``(sym, drawn, sites, rng_key, *, num_elements)`` that returns
     a scalar: a value of which the expectation over draws of the base is at least that of ``log
@@ -65,7 +65,7 @@ def register_bound(
 
     >>> from numpyro_sym.guides import register_bound
     >>> @register_bound("none")
-    ... def unsymmetrised(sym, drawn, sites, rng_key, *, num_elements):
+    ... def unsymmetrized(sym, drawn, sites, rng_key, *, num_elements):
     ...     return drawn(sites)
 
     :param name: the name to give as ``bound``.
@@ -138,7 +138,7 @@ def exact_by_parts(sym: Symmetry, log_q: Drawn, rng_key: jax.Array) -> jax.Array
 
 
 def summed(sym: Symmetry, drawn: Drawn, rng_key: jax.Array, limits: Limits) -> jax.Array | None:
-    """The symmetrised density summed over the group, in logs; ``None`` where that is out of reach.
+    """The symmetrized density summed over the group, in logs; ``None`` where that is out of reach.
 
     :param limits: what counts as affordable.
     """
@@ -170,7 +170,7 @@ def _out_of_reach(sym: Symmetry, drawn: Drawn) -> str:
 
 def _parts(sym: Symmetry, log_q: Drawn) -> Iterator[tuple[Symmetry, Drawn]]:
     """Units that share no site, apart where the base's sites are independent."""
-    if not is_factorised(log_q.base):
+    if not is_factorized(log_q.base):
         yield sym, log_q
         return
     for part in independent_parts(sym):

@@ -4,7 +4,7 @@ Each unit's values are held once against every slot; a slot takes a unit that is
 to the share that the slot has of that unit. Nothing is rescaled on the way, so the whole costs a
 few passes over a matrix. Where units overlap this tells less than
 :mod:`~numpyro_sym.guides.bounds.slot_filling`; so whether it is used depends on the guide's
-parameters, never on the draw, and the guess stays a normalised function of the relation between
+parameters, never on the draw, and the guess stays a normalized function of the relation between
 units and slots.
 
 With several layers the units are told one after the other, by arrays on which all others are in
@@ -101,10 +101,10 @@ def _most_telling(rows: Rows, turns: bool) -> Rows:
     loc, variance = jax.lax.stop_gradient((rows.loc, rows.variance))
     if loc.shape[-1] <= ENTRIES:
         return rows
-    # What turns with the sign has no other centre than 0.
-    centre = 0.0 if turns else loc.mean(-2, keepdims=True)
+    # What turns with the sign has no other center than 0.
+    center = 0.0 if turns else loc.mean(-2, keepdims=True)
     across = tuple(range(loc.ndim - 1))
-    telling = ((loc - centre) ** 2).mean(across) / variance.mean(across)
+    telling = ((loc - center) ** 2).mean(across) / variance.mean(across)
     _, most = jax.lax.top_k(telling, ENTRIES)
     return jax.tree.map(lambda a: a[..., most], rows)
 

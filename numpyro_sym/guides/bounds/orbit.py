@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from ...symmetry import Symmetry, SymmetryError
 from ...symmetry.symmetry import Elements, on_opened_arrays
-from ..bases.base import Base, Factorised, StandIn, is_factorised
+from ..bases.base import Base, Factorized, StandIn, is_factorized
 from ..bases.opened_sites import opened_base
 from .sets import MeanField
 
@@ -45,7 +45,7 @@ class Drawn:
         except NotImplementedError:
             raise SymmetryError(
                 "This base guide has a density at its own draws alone (its flow has no inverse), "
-                "so its symmetrised "
+                "so its symmetrized "
                 "density can only be guessed: use bound='guess' without num_importance."
             ) from None
 
@@ -66,7 +66,7 @@ class Drawn:
 
     def mean_field(self, sym: Symmetry) -> MeanField | None:
         """The draw of independent Normals, where the base is no more than that."""
-        return self.base.mean_field(sym, self.sites) if is_factorised(self.base) else None
+        return self.base.mean_field(sym, self.sites) if is_factorized(self.base) else None
 
 
 def on_opened_sites(sym: Symmetry, drawn: Drawn) -> tuple[Symmetry, Drawn]:
@@ -90,7 +90,7 @@ class Orbit(dist.Distribution):
     :param bound: how the log density is computed or bounded.
     """
 
-    # The element is uniform and free of parameters, so the draw is reparameterised. Without this
+    # The element is uniform and free of parameters, so the draw is reparameterized. Without this
     # NumPyro stops its gradient in RenyiELBO and TraceGraph_ELBO.
     has_rsample = True
     support = dist.constraints.real_vector
@@ -100,7 +100,7 @@ class Orbit(dist.Distribution):
     def __init__(
         self, base: Base | Mapping[str, dist.Distribution], sym: Symmetry, bound: Bound
     ) -> None:
-        self.base: Base = Factorised(dict(base)) if isinstance(base, Mapping) else base
+        self.base: Base = Factorized(dict(base)) if isinstance(base, Mapping) else base
         self.sym = sym
         self.bound = bound
         flat, self._unravel = ravel_pytree(

@@ -1,4 +1,4 @@
-"""The symmetrised density of a mean-field guide, set by set.
+"""The symmetrized density of a mean-field guide, set by set.
 
 A mean-field density is a product over the sets of a batch, and each set has elements of its own. So
 the sum over the group is a product of sums over one set's elements, each a matrix permanent or a

@@ -3,8 +3,8 @@
 The target is ``p(pi) ~ prod_s weights[pi(s), s]`` over permutations. Its conditional for one slot,
 given the slots before, is a weight times the permanent of a minor. That permanent is approximated
 from a doubly stochastic rescaling of what is left: exact if the rest were uniform, with a
-correction for its largest entry. Whatever the quality of this, every conditional is normalised, and
-relabelling the units relabels the guess: the two properties that make a bound of it.
+correction for its largest entry. Whatever the quality of this, every conditional is normalized, and
+relabeling the units relabels the guess: the two properties that make a bound of it.
 
 Slots are filled in blocks. Columns of what is left are rescaled once a block, rows anew for every
 slot, by running sums along the block; so a slot costs no more than its column. Blocks are a share

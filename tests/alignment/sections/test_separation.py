@@ -89,7 +89,7 @@ def two_clusters(seed):
     return (np.array([[-2.0], [2.0]]) + noise).astype(np.float32).ravel()
 
 
-@runs.optimised()
+@runs.optimized()
 def chains(kernel, seed):
     mcmc = MCMC(
         kernel,

@@ -120,14 +120,14 @@ def test_rebasin_says_whether_it_was_checked():
 
 
 def test_labels_and_stacks():
-    labelled = {**DRAWS, "z": RNG.integers(3, size=(2, 40, 12))}
+    labeled = {**DRAWS, "z": RNG.integers(3, size=(2, 40, 12))}
 
     def complete(at):
         return in_numpy(at) - 0.5 * ((Y - at["mu"][at["z"]]) ** 2).sum()
 
-    check_draws(labelled, nsym.mixture(3, {"mu": 0, "w": 0}, assignments="z"), complete)
+    check_draws(labeled, nsym.mixture(3, {"mu": 0, "w": 0}, assignments="z"), complete)
     with pytest.raises(SymmetryError, match="no symmetry"):
-        check_draws(labelled, COMPONENT, complete)
+        check_draws(labeled, COMPONENT, complete)
     apart = {"mu1": MU[..., 0], "mu2": MU[..., 1]}
     sym = Symmetry([Units("k", 2, stacked={"mu": ("mu1", "mu2")})])
     check_draws(apart, sym, lambda at: at["mu1"] + at["mu2"])

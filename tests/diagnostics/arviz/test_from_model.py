@@ -66,10 +66,10 @@ def test_it_is_numpyros_own_log_joint(model):
 
 
 def test_it_is_what_diagnose_compares_where_there_is_nothing_else():
-    relabelled = planted.arviz({"posterior": draws_near([(-2, 2), (2, -2), (-2, 2), (2, -2)])})
+    relabeled = planted.arviz({"posterior": draws_near([(-2, 2), (2, -2), (-2, 2), (2, -2)])})
     with pytest.raises(SymmetryError, match="with_log_joint"):
-        nsym.diagnose(relabelled, SYM)
-    assert nsym.diagnose(with_log_joint(relabelled, enumerated, Y), SYM).verdicts == (
+        nsym.diagnose(relabeled, SYM)
+    assert nsym.diagnose(with_log_joint(relabeled, enumerated, Y), SYM).verdicts == (
         "label switching only",
     )
 

@@ -15,7 +15,7 @@ from numpyro.infer.util import log_density
 from numpyro.ops.indexing import Vindex
 
 from numpyro_sym import SymmetryError
-from numpyro_sym.alignment.relabelling import ecr_soft, stephens
+from numpyro_sym.alignment.relabeling import ecr_soft, stephens
 from numpyro_sym.diagnostics import label_probabilities
 
 RNG = np.random.default_rng(0)
@@ -162,7 +162,7 @@ def test_they_are_sums_over_all_labels(name):
             )
 
 
-def test_relabelling_takes_them():
+def test_relabeling_takes_them():
     """Draws whose components are renamed at random come back, by parameters alone."""
     mu = np.array([-4.0, 0.0, 4.0]) + 0.1 * RNG.normal(size=(2, 30, 3))
     orders = np.stack([RNG.permutation(3) for _ in range(60)]).reshape(2, 30, 3)

@@ -220,7 +220,7 @@ def test_warmup_keeps_its_own_elements_and_the_prior_stays():
     np.testing.assert_array_equal(warm.permutation, g.permutation[:, :50])
 
 
-def test_several_runs_come_to_one_labelling(data):
+def test_several_runs_come_to_one_labeling(data):
     """A second run with other labels, brought to the first; alone it would choose its own."""
     first = nsym.rebasin(data, MIXTURE)
     other = arviz(
@@ -243,7 +243,7 @@ def test_several_runs_come_to_one_labelling(data):
 
 @pytest.mark.slow
 def test_draws_of_a_guide():
-    """Two SVI runs whose guides sit in two labellings, each one chain, come to one."""
+    """Two SVI runs whose guides sit in two labelings, each one chain, come to one."""
     y = jnp.concatenate([jnp.linspace(-4.5, -3.5, 20), jnp.linspace(3.5, 4.5, 20)])
 
     def model():

@@ -1,4 +1,4 @@
-"""Draws of labels in ArviZ objects: relabelled with the parameters, in every group, file and
+"""Draws of labels in ArviZ objects: relabeled with the parameters, in every group, file and
 precision.
 """
 
@@ -61,7 +61,7 @@ def as_made(z, data):
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64])
-def test_labels_of_another_sampler_are_relabelled(dtype):
+def test_labels_of_another_sampler_are_relabeled(dtype):
     data = idata(dtype)
     out = nsym.rebasin(data, MIXTURE)
     new, old = dataset(out), dataset(data)

@@ -11,9 +11,9 @@ from numpyro_sym.diagnostics import chains_needed, functional_modes
 from numpyro_sym.mcmc import remove_symmetry
 
 
-def draws_of(centres, num_draws=100, noise=0.3, seed=0):
+def draws_of(centers, num_draws=100, noise=0.3, seed=0):
     rng = np.random.default_rng(seed)
-    return np.asarray(centres)[:, None] + noise * rng.normal(size=(len(centres), num_draws, 3))
+    return np.asarray(centers)[:, None] + noise * rng.normal(size=(len(centers), num_draws, 3))
 
 
 A, B, C = np.zeros(3), np.array([4.0, 0, 0]), np.array([0, 0, -4.0])
@@ -108,7 +108,7 @@ def test_removal_undoes_planted_elements():
 
 @pytest.mark.usefixtures("x64")
 def test_removal_keeps_draws_on_their_orbits_where_it_fails():
-    """Units that overlap are more than nearest neighbours tell; the assignment is nearer to its
+    """Units that overlap are more than nearest neighbors tell; the assignment is nearer to its
     mean.
     """
     _, draws = shuffled(NETWORK, SHAPES, noise=0.8, num_draws=60)

@@ -78,18 +78,18 @@ def test_two_layers_from_below(kind):
         assert difference < max(0.1, 0.01 * information) + np.log(2)  # the mixture's share
 
 
-def test_negative_control_a_guess_centred_on_the_identity_exceeds_the_information():
-    def centred(sym, x, q):
+def test_negative_control_a_guess_centered_on_the_identity_exceeds_the_information():
+    def centered(sym, x, q):
         fit = fit_of(sym, sym.units[0], {}, x, q)
         return slot_filling.log_guess(slot_filling.balance(fit.even + 2 * jnp.eye(4))).sum()
 
     difference, error, _ = gap(
-        by_permanent, 1.0, 0, *cases.layers([4], "permutation"), bound=centred
+        by_permanent, 1.0, 0, *cases.layers([4], "permutation"), bound=centered
     )
     assert difference < -3 * error
 
 
-def test_negative_control_a_guess_that_is_not_normalised_exceeds_the_information():
+def test_negative_control_a_guess_that_is_not_normalized_exceeds_the_information():
     difference, error, _ = gap(
         by_permanent, 0.5, 0, *cases.layers([4], "permutation"), bound=lambda *a: log_tau(*a) + 0.2
     )

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 
 @pytest.mark.slow
-def test_bounds_the_symmetrised_density_from_above_and_tightens():
+def test_bounds_the_symmetrized_density_from_above_and_tightens():
     sym, shapes = cases.layers([6], "permutation")
     q = cases.normals(shapes, 0.7)
 

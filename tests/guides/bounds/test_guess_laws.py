@@ -58,15 +58,15 @@ def test_sums_to_one_with_many_pauses():
     np.testing.assert_allclose(total(sym, x, q, REPORTING), 1.0, atol=1e-10)
 
 
-def test_negative_control_a_guess_centred_on_the_identity_is_not_normalised(monkeypatch):
-    """The identity favoured by the position of a unit, not by its relation to a slot: the sum
+def test_negative_control_a_guess_centered_on_the_identity_is_not_normalized(monkeypatch):
+    """The identity favored by the position of a unit, not by its relation to a slot: the sum
     leaves 1.
     """
 
-    def centred(weights, *how):
+    def centered(weights, *how):
         return log_guess(weights * jnp.exp(jnp.eye(len(weights))), *how)
 
-    monkeypatch.setattr(guess_module, "log_guess", centred)
+    monkeypatch.setattr(guess_module, "log_guess", centered)
     sym, shapes = cases.CASES["one layer"]
     q = cases.normals(shapes)
     assert abs(total(sym, cases.draw(jax.random.key(1), q), q) - 1) > 0.1
@@ -137,7 +137,7 @@ def test_levels_fill_every_slot_once_and_their_number_grows_like_the_logarithm()
     assert len(slot_filling.levels(4096, 8)) == np.log2(4096 / slot_filling._SINGLE) + 1
 
 
-def test_many_units_relabelled_with_their_slots_change_nothing_but_the_order():
+def test_many_units_relabeled_with_their_slots_change_nothing_but_the_order():
     """A unit of the first level and one of the last change places: slots before see nothing."""
     weights = balance(3 * jax.random.normal(jax.random.key(0), (70, 70)))
     moved = np.arange(70)

@@ -18,7 +18,7 @@ CASES = {
 
 
 def cubic(x):
-    """A function that is the same for no two labellings, with a second derivative."""
+    """A function that is the same for no two labelings, with a second derivative."""
     return sum((jnp.arange(1.0, a.size + 1) * a.ravel() ** 3).sum() for a in x.values())
 
 

@@ -1,4 +1,4 @@
-"""Every relabelling method at once, in one labelling."""
+"""Every relabeling method at once, in one labeling."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ._ecr import commonest, ecr, ecr_iterative, ecr_soft
 from ._stephens import stephens
 from .by_parameters import ordering
 from .clustering import Loss, clustering_of, similarity_matrix
-from .relabellings import Relabellings
-from .result import as_floats, as_probabilities, cheapest, relabelled
+from .relabelings import Relabelings
+from .result import as_floats, as_probabilities, cheapest, relabeled
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,11 @@ def relabel(
     loss: Loss = "binder",
     sample_ndim: kinds.Positive = 1,
     progress_bar: bool = True,
-) -> Relabellings:
+) -> Relabelings:
     """Relabel draws by every method that they allow, and say how far the methods agree.
 
     The labels are those of the best clustering (:func:`best_clustering`), a partition of the
-    observations that no relabelling changes; each method's are brought to them by one permutation
+    observations that no relabeling changes; each method's are brought to them by one permutation
     for all draws. Papastamoulis 2016 compares methods so, in R's label.switching. Memory grows with
     the square of the observations: of very many, pass a part.
 
@@ -140,7 +140,7 @@ def relabel(
     :param loss: what the best clustering is least in: ``"binder"`` or ``"vi"``.
     :param sample_ndim: how many leading sample dimensions there are.
     :param progress_bar: whether to show one, of the methods, where they take long.
-    :returns: a :class:`Relabellings`; ``print`` shows the table of agreement.
+    :returns: a :class:`Relabelings`; ``print`` shows the table of agreement.
     :raises SymmetryError: where units have factors or a batch, or are several; where there are no
         labels, or a method lacks what it needs.
 
@@ -176,12 +176,12 @@ def relabel(
         for method in tracked("methods", to_run, len(to_run)):
             permutation, settled[method] = _METHODS[method][1](given)
             permutation = _in_labels_of(best.labels, labels, permutation)
-            moved[method] = relabelled(labels, permutation)
+            moved[method] = relabeled(labels, permutation)
             permutation = permutation.reshape(*sample, units.n)
             elements[method] = {units.name: Element(permutation, np.ones(permutation.shape))}
     agreement = [[float((a == b).mean()) for b in moved.values()] for a in moved.values()]
     clusterings = {method: commonest(z, units.n) for method, z in moved.items()}
-    return Relabellings(elements, settled, clusterings, best, np.array(agreement), similarity)
+    return Relabelings(elements, settled, clusterings, best, np.array(agreement), similarity)
 
 
 def _only_units(sym: Symmetry) -> Units:
@@ -229,7 +229,7 @@ def _labels(
 ) -> np.ndarray:
     """``(draw, observation)``."""
     parts = []
-    for site, axis in units.labelled:
+    for site, axis in units.labeled:
         if site in sites:
             check_labels("relabel", units, site, sites[site])
             parts.append(labels_by_set(np.asarray(sites[site]), axis, len(sample)).astype(int))
@@ -292,7 +292,7 @@ def _to_run(there: set[str], methods: Sequence[str] | None) -> list[str]:
 def _in_labels_of(pivot: np.ndarray, labels: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """One permutation for all draws on top of theirs, that agrees with the pivot most often."""
     n = permutation.shape[-1]
-    new = relabelled(labels, permutation)
+    new = relabeled(labels, permutation)
     cells = np.broadcast_to(pivot * n, new.shape) + new
     agree = np.bincount(cells.ravel(), minlength=n * n).reshape(1, n, n)
     (order,), _ = cheapest(-agree.astype(float))

@@ -1,4 +1,4 @@
-"""What relabelling returns, and what it refuses."""
+"""What relabeling returns, and what it refuses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...symmetry.arrays import real_array
 from ..engine.assignment import assign
 
 
-class Relabelling(NamedTuple):
+class Relabeling(NamedTuple):
     """Permutations of the labels, one for each draw.
 
     :param permutation: ints ``(*sample, n)``: ``new[i] = old[permutation[i]]``.
@@ -36,7 +36,7 @@ class Relabelling(NamedTuple):
         """As an element of the ``Units``: all arrays of the model move by it together."""
         return Element(self.permutation, np.ones(self.permutation.shape))
 
-    def of_sample(self, sample: tuple[int, ...]) -> Relabelling:
+    def of_sample(self, sample: tuple[int, ...]) -> Relabeling:
         """The same, of draws ``(*sample,)`` that were one flat batch."""
         n = self.permutation.shape[-1]
         return self._replace(permutation=self.permutation.reshape(*sample, n))
@@ -85,6 +85,6 @@ def as_probabilities(p: Any, what: str) -> np.ndarray:
     return values
 
 
-def relabelled(labels: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+def relabeled(labels: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """Allocations in the new labels: what was ``permutation[i]`` is ``i``."""
     return np.take_along_axis(np.argsort(permutation, -1), labels, -1)

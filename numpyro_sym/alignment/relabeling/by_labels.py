@@ -1,4 +1,4 @@
-"""Draws brought to one labelling by the labels that they hold: which observations go together."""
+"""Draws brought to one labeling by the labels that they hold: which observations go together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._ecr import ecr, ecr_iterative
 
 
 class ByLabels(NamedTuple):
-    """Draws after relabelling.
+    """Draws after relabeling.
 
     :param sites: the draws, moved: parameters and labels together.
     :param elements: units name -> the element of each draw that moved it.
@@ -138,7 +138,7 @@ def _pivot_of(u: Units, sites: Mapping[str, Any], pivot: Mapping[str, Any]) -> M
 def _labels_of(u: Units, sites: Mapping[str, Any], lead: int) -> np.ndarray:
     """All labels of the units, ``(*sample, *batch, entries)``."""
     parts = []
-    for site, axis in u.labelled:
+    for site, axis in u.labeled:
         if site not in sites:
             continue
         check_labels("align_by_labels", u, site, sites[site])

@@ -31,7 +31,7 @@ def chunks(p: np.ndarray) -> Iterator[slice]:
     return (slice(i, i + size) for i in range(0, len(p), size))
 
 
-def mean_relabelled(p: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+def mean_relabeled(p: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """The mean over draws, of ``(draw, label, observation)`` in the new labels, as
     ``(observation, label)``.
     """

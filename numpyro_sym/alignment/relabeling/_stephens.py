@@ -1,4 +1,4 @@
-"""Stephens' relabelling by Kullback-Leibler divergence."""
+"""Stephens' relabeling by Kullback-Leibler divergence."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from numpy.typing import ArrayLike
 from ...symmetry.arguments import check_arguments
 from ...symmetry.bars import progress
 from .in_groups import each_by_itself, rows_of_groups
-from .probabilities import by_label, chunks, mean_relabelled, smallest
-from .result import Relabelling, as_probabilities, cheapest
+from .probabilities import by_label, chunks, mean_relabeled, smallest
+from .result import Relabeling, as_probabilities, cheapest
 from .rounds import Turns, descend, from_the_best
 from .starts import few_of, mean_starts, spread_starts
 
 
 def stephens(
     probabilities: ArrayLike, groups: ArrayLike | None = None, *, progress_bar: bool = True
-) -> Relabelling:
+) -> Relabeling:
     """Labels under which all draws classify the observations alike: Stephens 2000, algorithm 2.
 
-    Lowers the sum over draws of the Kullback-Leibler divergence of the mean relabelled
+    Lowers the sum over draws of the Kullback-Leibler divergence of the mean relabeled
     probabilities from the draw's, by turns in the mean and in the labels, to a local minimum: the
     best that is reached from several draws and means of draws. Probabilities below the square root
     of the smallest number (1e-19 in single precision) are taken for zero.
@@ -30,7 +30,7 @@ def stephens(
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
     :param progress_bar: whether to show one where it takes long.
-    :returns: a :class:`Relabelling`; its pivot is the mean, its objective the summed divergence.
+    :returns: a :class:`Relabeling`; its pivot is the mean, its objective the summed divergence.
     :raises SymmetryError: where they are no probabilities, or groups do not fit.
 
     >>> p = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.1, 0.9], [0.8, 0.2]]])
@@ -78,4 +78,4 @@ def _divergence(probabilities: np.ndarray) -> Turns:
             total += paid
         return np.concatenate(permutations), total
 
-    return Turns(match, lambda permutation, _mean: mean_relabelled(p, permutation))
+    return Turns(match, lambda permutation, _mean: mean_relabeled(p, permutation))

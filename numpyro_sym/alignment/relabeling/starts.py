@@ -1,10 +1,10 @@
-"""Where relabelling by turns begins: pivots of many kinds, compared with a few of the draws."""
+"""Where relabeling by turns begins: pivots of many kinds, compared with a few of the draws."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .probabilities import by_label, mean_relabelled
+from .probabilities import by_label, mean_relabeled
 from .result import cheapest
 from .rounds import Turns, descend
 
@@ -39,7 +39,7 @@ def mean_starts(p: np.ndarray) -> list[np.ndarray]:
         return cheapest(-(own @ mean).swapaxes(-1, -2))
 
     def renew(permutation: np.ndarray, _mean: np.ndarray) -> np.ndarray:
-        return mean_relabelled(own, permutation)
+        return mean_relabeled(own, permutation)
 
     aligned = descend(Turns(match, renew, least_fall=1e-4), p[0].astype(float))
     return [p.mean(0, dtype=float), aligned.pivot]

@@ -11,15 +11,15 @@ from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from ...symmetry.bars import progress
 from .in_groups import each_by_itself, rows_of_groups
-from .probabilities import by_label, mean_relabelled
-from .result import Relabelling, as_labels, as_probabilities, cheapest, relabelled
+from .probabilities import by_label, mean_relabeled
+from .result import Relabeling, as_labels, as_probabilities, cheapest, relabeled
 from .rounds import Turns, descend, from_the_best, go_round
 from .starts import few_of, mean_starts, one_hot, spread_starts
 
 
 def ecr(
     allocations: ArrayLike, pivot: ArrayLike, n: kinds.Positive, groups: ArrayLike | None = None
-) -> Relabelling:
+) -> Relabeling:
     """Labels that agree with those of a pivot for as many observations as possible.
 
     :param allocations: ints ``(*sample, observations)`` in ``0 .. n-1``: each draw's component of
@@ -30,7 +30,7 @@ def ecr(
     :param groups: ints ``(observations,)`` in ``0 .. m-1``, where each group of observations (a
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
-    :returns: a :class:`Relabelling`; its objective is the number of disagreements.
+    :returns: a :class:`Relabeling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
 
     >>> ecr([[1, 1, 0]], [0, 0, 1], n=2).permutation
@@ -44,7 +44,7 @@ def ecr(
         rows = rows_of_groups(groups, len(at), "ecr")
         return each_by_itself(rows, lambda of_group: ecr(labels[..., of_group], at[of_group], n))
     permutation, disagreements = _match(labels.reshape(-1, len(at)), at, n)
-    return Relabelling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0, True)
+    return Relabeling(permutation.reshape(*labels.shape[:-1], n), at, disagreements, 0, True)
 
 
 def ecr_iterative(
@@ -53,7 +53,7 @@ def ecr_iterative(
     groups: ArrayLike | None = None,
     *,
     progress_bar: bool = True,
-) -> Relabelling:
+) -> Relabeling:
     """ECR whose pivot is the commonest label of each observation, until it is still.
 
     Papastamoulis 2014 (ECR-ITERATIVE-1), begun with the labels of several draws and of means of
@@ -65,7 +65,7 @@ def ecr_iterative(
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
     :param progress_bar: whether to show one where it takes long.
-    :returns: a :class:`Relabelling`; its objective is the number of disagreements.
+    :returns: a :class:`Relabeling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or groups do not fit.
 
     >>> ecr_iterative([[0, 0, 1], [1, 1, 0], [0, 0, 1]], n=2).permutation.tolist()
@@ -96,7 +96,7 @@ def _iterative(labels: np.ndarray, n: int) -> Turns:
     """The pivot is the commonest label of each observation."""
 
     def renew(permutation: np.ndarray, _pivot: np.ndarray) -> np.ndarray:
-        return commonest(relabelled(labels, permutation), n)
+        return commonest(relabeled(labels, permutation), n)
 
     return Turns(partial(_match, labels, n=n), renew)
 
@@ -115,8 +115,8 @@ def ecr_soft(
     groups: ArrayLike | None = None,
     *,
     progress_bar: bool = True,
-) -> Relabelling:
-    """ECR whose pivot is the likeliest label under the mean of the relabelled probabilities.
+) -> Relabeling:
+    """ECR whose pivot is the likeliest label under the mean of the relabeled probabilities.
 
     Papastamoulis 2014 (ECR-ITERATIVE-2), begun with the labels of several draws and of means of
     draws; where it ends best is kept. Its two turns have no objective in common, so that they may
@@ -129,7 +129,7 @@ def ecr_soft(
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
     :param progress_bar: whether to show one where it takes long.
-    :returns: a :class:`Relabelling`; its objective is the number of disagreements.
+    :returns: a :class:`Relabeling`; its objective is the number of disagreements.
     :raises SymmetryError: where labels or probabilities are none, or the shapes do not fit.
     """
     check_arguments(ecr_soft, locals())
@@ -164,7 +164,7 @@ def _soft(labels: np.ndarray, p: np.ndarray) -> Turns:
     own = by_label(p)
 
     def renew(permutation: np.ndarray, _pivot: np.ndarray) -> np.ndarray:
-        return mean_relabelled(own, permutation).argmax(-1)
+        return mean_relabeled(own, permutation).argmax(-1)
 
     return Turns(partial(_match, labels, n=p.shape[-1]), renew)
 

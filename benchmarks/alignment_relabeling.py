@@ -1,4 +1,4 @@
-"""Relabelling: seconds of every method, and objectives against those of R's label.switching.
+"""Relabeling: seconds of every method, and objectives against those of R's label.switching.
 
 Draws are those of a Gibbs sampler, their labels exchanged at random in every draw: components that
 overlap, as many as the data have, and many more; and one posterior that is sharp. R's algorithms
@@ -6,7 +6,7 @@ overlap, as many as the data have, and many more; and one posterior that is shar
 SciPy's assignment solver. Objectives of both are computed by the same functions. Processor time on
 one thread, medians.
 
-python benchmarks/alignment_relabelling.py [--quick]
+python benchmarks/alignment_relabeling.py [--quick]
 """
 
 # ruff: noqa: E402
@@ -47,8 +47,8 @@ TINY = 1e-300
 
 def data(observations, components, distance):
     rng = np.random.default_rng(1)
-    centre = distance * np.arange(components)
-    return centre[np.arange(observations) % components] + 0.5 * rng.normal(size=observations)
+    center = distance * np.arange(components)
+    return center[np.arange(observations) % components] + 0.5 * rng.normal(size=observations)
 
 
 def gibbs(y, n, draws, burn_in=200, thinning=2):
@@ -78,11 +78,11 @@ def gibbs(y, n, draws, burn_in=200, thinning=2):
 def sharp(draws, n, observations):
     """Shuffled draws of components so far apart that most probabilities are next to nothing."""
     rng = np.random.default_rng(0)
-    centre = 3.0 * np.arange(n)
+    center = 3.0 * np.arange(n)
     truth = rng.permutation(np.arange(observations) % n)
-    y = centre[truth] + 0.5 * rng.normal(size=observations)
+    y = center[truth] + 0.5 * rng.normal(size=observations)
     shuffle = rng.permuted(np.tile(np.arange(n), (draws, 1)), axis=1)
-    mu = np.take_along_axis(centre + 0.2 * rng.normal(size=(draws, n)), shuffle, -1)
+    mu = np.take_along_axis(center + 0.2 * rng.normal(size=(draws, n)), shuffle, -1)
     p = np.exp(-2 * np.square(y[None, :, None] - mu[:, None, :]))
     p /= p.sum(-1, keepdims=True)
     return {"mu": mu, "p": p, "z": p.argmax(-1), "y": y, "truth": truth}
@@ -144,7 +144,7 @@ def plain_soft(z, p):
 
 
 def divergence(p, permutation):
-    """Summed over draws, of the mean relabelled probabilities from the draw's."""
+    """Summed over draws, of the mean relabeled probabilities from the draw's."""
     moved = np.take_along_axis(p, permutation[:, None, :], -1)
     log_mean = np.log(np.maximum(moved.mean(0), TINY))
     return float((moved * (np.log(np.maximum(moved, TINY)) - log_mean)).sum())
@@ -158,7 +158,7 @@ def disagreements(z, permutation):
 
 
 def unlikely(z, p, permutation):
-    """With the likeliest label of each observation under the mean relabelled probabilities."""
+    """With the likeliest label of each observation under the mean relabeled probabilities."""
     new = np.take_along_axis(np.argsort(permutation, -1), z, -1)
     mean = np.take_along_axis(p, permutation[:, None, :], -1).mean(0)
     return int((new != mean.argmax(-1)).sum())

@@ -1,4 +1,4 @@
-"""Relabelling by turns: all draws to a pivot, the pivot from the relabelled draws, and again."""
+"""Relabeling by turns: all draws to a pivot, the pivot from the relabeled draws, and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...symmetry.bars import advance
-from .result import Relabelling
+from .result import Relabeling
 
 MAX_ITERATIONS = 1000
 #: Objectives are equal up to this share of them; lie apart, and far apart, from these on.
@@ -23,7 +23,7 @@ class Turns(NamedTuple):
     """What a method does in turn, with some draws.
 
     :param match: a pivot -> the permutations ``(draw, n)`` that it asks for, and the objective.
-    :param renew: these permutations and the pivot -> the pivot of the relabelled draws.
+    :param renew: these permutations and the pivot -> the pivot of the relabeled draws.
     :param least_fall: the share of the objective by which a descent is to lower it, to go on.
     """
 
@@ -32,7 +32,7 @@ class Turns(NamedTuple):
     least_fall: float = _EQUAL
 
 
-def descend(turns: Turns, pivot: np.ndarray) -> Relabelling:
+def descend(turns: Turns, pivot: np.ndarray) -> Relabeling:
     """By turns until the objective falls no more, where neither turn can raise it."""
     best = np.inf
     for iteration in range(MAX_ITERATIONS):
@@ -42,10 +42,10 @@ def descend(turns: Turns, pivot: np.ndarray) -> Relabelling:
         if settled or iteration + 1 == MAX_ITERATIONS:
             break
         best, pivot = objective, turns.renew(permutation, pivot)
-    return Relabelling(permutation, pivot, objective, iteration, settled)
+    return Relabeling(permutation, pivot, objective, iteration, settled)
 
 
-def go_round(turns: Turns, pivot: np.ndarray) -> Relabelling:
+def go_round(turns: Turns, pivot: np.ndarray) -> Relabeling:
     """By turns until a pivot comes back, where the turns have no objective in common.
 
     A pivot that is its own next has settled. Of pivots that go round in a circle it is the one of
@@ -60,7 +60,7 @@ def go_round(turns: Turns, pivot: np.ndarray) -> Relabelling:
         pivot = turns.renew(permutation, pivot)
         first = seen.setdefault(pivot.tobytes(), iteration + 1)
         if first == iteration:
-            return Relabelling(permutation, pivot, objective, iteration, True)
+            return Relabeling(permutation, pivot, objective, iteration, True)
         if first < iteration:
             break  # the circle is of the pivots since the first
         pivots.append(pivot)
@@ -68,16 +68,16 @@ def go_round(turns: Turns, pivot: np.ndarray) -> Relabelling:
         first = len(objectives) // 2  # the start is not the method's own, nor are the next few
     best = first + int(np.argmin(objectives[first:]))
     permutation, objective = turns.match(pivots[best])
-    return Relabelling(permutation, pivots[best], objective, len(objectives), False)
+    return Relabeling(permutation, pivots[best], objective, len(objectives), False)
 
 
 def from_the_best(
-    run: Callable[[Turns, np.ndarray], Relabelling],
+    run: Callable[[Turns, np.ndarray], Relabeling],
     few: Turns,
     starts: Sequence[np.ndarray],
     whole: Turns | None,
     as_they_came: Callable[[], np.ndarray],
-) -> Relabelling:
+) -> Relabeling:
     """The lowest end that is reached from several starts; of equals, the first.
 
     Starts are compared with a few draws, and the best goes on with all. Where they end apart there
@@ -101,8 +101,8 @@ def from_the_best(
 
 
 def _ends(
-    run: Callable[[Turns, np.ndarray], Relabelling], turns: Turns, starts: Sequence[np.ndarray]
-) -> list[Relabelling]:
+    run: Callable[[Turns, np.ndarray], Relabeling], turns: Turns, starts: Sequence[np.ndarray]
+) -> list[Relabeling]:
     """From each start; where the first few all end alike the others are not asked."""
     first = [run(turns, start) for start in starts[:_AGREEING]]
     if not _lie_apart(first):
@@ -110,12 +110,12 @@ def _ends(
     return first + [run(turns, start) for start in starts[_AGREEING:]]
 
 
-def _lie_apart(ends: Sequence[Relabelling]) -> bool:
+def _lie_apart(ends: Sequence[Relabeling]) -> bool:
     objectives = [end.objective for end in ends]
     return max(objectives) - min(objectives) > _APART * abs(min(objectives))
 
 
-def _lowest(found: Sequence[Relabelling]) -> Relabelling:
+def _lowest(found: Sequence[Relabeling]) -> Relabeling:
     best = found[0]
     for other in found[1:]:
         if other.objective < best.objective - _EQUAL * abs(best.objective):

@@ -1,4 +1,4 @@
-"""Relabelling against every permutation, each method by its own objective."""
+"""Relabeling against every permutation, each method by its own objective."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def posterior():
     locations, data.
     """
     rng = np.random.default_rng(0)
-    centre = 2.0 * np.arange(K)
+    center = 2.0 * np.arange(K)
     truth = rng.integers(0, K, N)
-    y = centre[truth] + 0.7 * rng.normal(size=N)
+    y = center[truth] + 0.7 * rng.normal(size=N)
     shuffles = np.array([rng.permutation(K) for _ in range(DRAWS)])
-    mu = (centre + 0.3 * rng.normal(size=(DRAWS, K)))[np.arange(DRAWS)[:, None], shuffles]
+    mu = (center + 0.3 * rng.normal(size=(DRAWS, K)))[np.arange(DRAWS)[:, None], shuffles]
     log_p = -0.5 * np.square((y[None, :, None] - mu[:, None, :]) / 0.7)
     p = np.exp(log_p - log_p.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
@@ -105,11 +105,11 @@ def test_pivotal_is_nearest(posterior):
 def test_data_based_costs_least(posterior):
     z, y = posterior["z"], posterior["y"]
     r = data_based(z, y, K)
-    centre, deviation = r.pivot[..., 0]
+    center, deviation = r.pivot[..., 0]
 
     def cost(a, q):
         label = _labels(a, q)
-        return np.square((y - centre[label]) / deviation[label]).sum()
+        return np.square((y - center[label]) / deviation[label]).sum()
 
     best = [_least(lambda q, a=a: cost(a, q)) for a in z]
     np.testing.assert_allclose([cost(a, q) for a, q in zip(z, r.permutation, strict=True)], best)
@@ -168,7 +168,7 @@ def subjects(posterior):
 @pytest.mark.parametrize(
     "name", ["ecr", "ecr_iterative", "ecr_soft", "stephens", "pivotal", "data_based"]
 )
-def test_each_group_is_relabelled_by_itself(posterior, subjects, name):
+def test_each_group_is_relabeled_by_itself(posterior, subjects, name):
     z, p, mu, groups = (subjects[k] for k in ("z", "p", "mu", "groups"))
     y, truth = posterior["y"], posterior["truth"]
     run = {

@@ -13,5 +13,5 @@ from .by_parameters import pivotal as pivotal
 from .clustering import BestClustering as BestClustering
 from .clustering import best_clustering as best_clustering
 from .clustering import similarity_matrix as similarity_matrix
-from .relabellings import Relabellings as Relabellings
-from .result import Relabelling as Relabelling
+from .relabelings import Relabelings as Relabelings
+from .result import Relabeling as Relabeling

@@ -36,7 +36,7 @@ class BestClustering(NamedTuple):
 def similarity_matrix(allocations: ArrayLike) -> np.ndarray:
     """The share of draws in which two observations have one label, for every two.
 
-    No relabelling changes it. Memory grows with the square of the observations.
+    No relabeling changes it. Memory grows with the square of the observations.
 
     :param allocations: ints ``(*sample, observations)``, not negative: each draw's component of
         each observation.

@@ -1,4 +1,4 @@
-"""What several relabelling methods say, in one labelling."""
+"""What several relabeling methods say, in one labeling."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...symmetry import Element, Table, short_repr
 from .clustering import BestClustering
 
 
-class Relabellings(NamedTuple):
-    """Relabelling methods side by side, all in the labels of the best clustering.
+class Relabelings(NamedTuple):
+    """Relabeling methods side by side, all in the labels of the best clustering.
 
     :param elements: method -> units name -> the :class:`~numpyro_sym.Element` of each draw, so that
         ``sym.act(r.elements["stephens"], draws)`` is the draws in that method's labels.

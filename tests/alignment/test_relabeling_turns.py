@@ -1,4 +1,4 @@
-"""Relabelling by turns: what comes to rest, where it begins, and numbers near zero."""
+"""Relabeling by turns: what comes to rest, where it begins, and numbers near zero."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from numpyro_sym.alignment import data_based, ecr_iterative, ecr_soft, stephens
-from numpyro_sym.alignment.relabelling import probabilities, rounds, starts
+from numpyro_sym.alignment.relabeling import probabilities, rounds, starts
 
 N, DRAWS, OBSERVATIONS = 4, 30, 12
 EVERY = np.array(list(permutations(range(N))))
@@ -240,10 +240,10 @@ def test_sharp_draws_have_the_least_divergence():
 
 def test_both_precisions_end_alike():
     rng = np.random.default_rng(0)
-    centre = 3.0 * np.arange(N)
-    y = centre[np.arange(40) % N] + 0.1 * rng.normal(size=40)
+    center = 3.0 * np.arange(N)
+    y = center[np.arange(40) % N] + 0.1 * rng.normal(size=40)
     shuffles = rng.permuted(np.tile(np.arange(N), (DRAWS, 1)), axis=1)
-    mu = centre[shuffles] + 0.05 * rng.normal(size=(DRAWS, N))
+    mu = center[shuffles] + 0.05 * rng.normal(size=(DRAWS, N))
     log_p = -0.5 * np.square((y[None, :, None] - mu[:, None, :]) / 0.1)
     p = np.exp(log_p - log_p.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)

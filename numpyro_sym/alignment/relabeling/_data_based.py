@@ -1,4 +1,4 @@
-"""Relabelling by the data: Rodriguez and Walker 2014."""
+"""Relabeling by the data: Rodriguez and Walker 2014."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...symmetry import SymmetryError, kinds
 from ...symmetry.arguments import check_arguments
 from ...symmetry.bars import progress
 from .in_groups import each_by_itself, rows_of_groups
-from .result import Relabelling, as_floats, as_labels, cheapest
+from .result import Relabeling, as_floats, as_labels, cheapest
 from .rounds import Turns, go_round
 
 
@@ -20,12 +20,12 @@ def data_based(
     groups: ArrayLike | None = None,
     *,
     progress_bar: bool = True,
-) -> Relabelling:
-    """Labels under which each component keeps the observations near one centre.
+) -> Relabeling:
+    """Labels under which each component keeps the observations near one center.
 
-    Rodriguez and Walker 2014: an observation costs its squared distance from the centre of its
-    label, in the label's standard deviations. Centres and deviations begin evenly spread over
-    the data's range, and are then the means over draws of the relabelled components', until the
+    Rodriguez and Walker 2014: an observation costs its squared distance from the center of its
+    label, in the label's standard deviations. Centers and deviations begin evenly spread over
+    the data's range, and are then the means over draws of the relabeled components', until the
     labels rest, or come back in turn: ``settled`` says which. (The paper renews them draw by draw,
     in one pass.)
 
@@ -36,7 +36,7 @@ def data_based(
         subject, say) has labels of its own: permutations are then ``(*sample, m, n)``, for
         ``Units`` with ``batch=m``.
     :param progress_bar: whether to show one where it takes long.
-    :returns: a :class:`Relabelling`; its pivot holds centres and deviations, ``(2, n, features)``,
+    :returns: a :class:`Relabeling`; its pivot holds centers and deviations, ``(2, n, features)``,
         with groups ``(2, m, n, features)``.
     :raises SymmetryError: where labels are not ints in ``0 .. n-1``, or the shapes do not fit.
 
@@ -56,23 +56,23 @@ def data_based(
     if groups is not None:
         rows = rows_of_groups(groups, len(y), "data_based")
 
-        def relabelled(some: np.ndarray) -> Relabelling:
+        def relabeled(some: np.ndarray) -> Relabeling:
             return data_based(labels[..., some], y[some], n)
 
         with progress("data_based", "rounds", progress_bar):
-            return each_by_itself(rows, relabelled, by_observation=False)
+            return each_by_itself(rows, relabeled, by_observation=False)
     moments = _moments(labels.reshape(-1, len(y)), y, n)
     spread = np.where(np.ptp(y, axis=0) > 0, np.ptp(y, axis=0), 1)
     # (label, feature)
-    centre = y.min(0) + spread * np.arange(1, n + 1)[:, None] / (n + 1)
-    deviation = np.broadcast_to(spread / n, centre.shape)
+    center = y.min(0) + spread * np.arange(1, n + 1)[:, None] / (n + 1)
+    deviation = np.broadcast_to(spread / n, center.shape)
 
     def renew(permutation: np.ndarray, pivot: np.ndarray) -> np.ndarray:
         return np.stack(_estimates(moments, permutation, *pivot))
 
     turns = Turns(lambda pivot: cheapest(_cost(moments, *pivot)), renew)
     with progress("data_based", "rounds", progress_bar):
-        return go_round(turns, np.stack([centre, deviation])).of_sample(labels.shape[:-1])
+        return go_round(turns, np.stack([center, deviation])).of_sample(labels.shape[:-1])
 
 
 def _moments(
@@ -94,18 +94,18 @@ def _moments(
 
 
 def _cost(
-    moments: tuple[np.ndarray, np.ndarray, np.ndarray], centre: np.ndarray, deviation: np.ndarray
+    moments: tuple[np.ndarray, np.ndarray, np.ndarray], center: np.ndarray, deviation: np.ndarray
 ) -> np.ndarray:
     """``cost[k, l]``: what the observations of label l would cost under label k."""
     count, first, second = moments
     first, second = first.swapaxes(-1, -2), second.swapaxes(-1, -2)  # (draw, feature, label)
     weight = deviation**-2.0
-    away = (centre**2 * weight).sum(-1)[:, None] * count[:, None, :]
-    return weight @ second - 2 * (centre * weight) @ first + away
+    away = (center**2 * weight).sum(-1)[:, None] * count[:, None, :]
+    return weight @ second - 2 * (center * weight) @ first + away
 
 
-def _estimates(moments, permutation: np.ndarray, centre: np.ndarray, deviation: np.ndarray):
-    """Means over draws of the relabelled components' means and deviations, where they have
+def _estimates(moments, permutation: np.ndarray, center: np.ndarray, deviation: np.ndarray):
+    """Means over draws of the relabeled components' means and deviations, where they have
     observations.
     """
     count, first, second = moments
@@ -123,4 +123,4 @@ def _estimates(moments, permutation: np.ndarray, centre: np.ndarray, deviation: 
         found = np.where(where, values, 0).sum(0) / np.maximum(number, 1)
         return np.where(number > 0, found, otherwise)
 
-    return average(mean, present, centre), average(np.sqrt(variance), spread, deviation)
+    return average(mean, present, center), average(np.sqrt(variance), spread, deviation)

@@ -1,4 +1,4 @@
-"""Relabelling where observations come in groups, each with labels of its own."""
+"""Relabeling where observations come in groups, each with labels of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ...symmetry import SymmetryError
 from ...symmetry.arrays import real_array
-from .result import Relabelling
+from .result import Relabeling
 
 
 def rows_of_groups(groups: ArrayLike, observations: int, who: str) -> list[np.ndarray]:
@@ -38,10 +38,10 @@ def rows_of_groups(groups: ArrayLike, observations: int, who: str) -> list[np.nd
 
 def each_by_itself(
     rows: list[np.ndarray],
-    relabel: Callable[[np.ndarray], Relabelling],
+    relabel: Callable[[np.ndarray], Relabeling],
     *,
     by_observation: bool = True,
-) -> Relabelling:
+) -> Relabeling:
     """The groups' results as one: permutations ``(*sample, groups, n)``, as ``Units`` with a batch
     take them.
 
@@ -58,7 +58,7 @@ def each_by_itself(
         pivot = np.concatenate([part.pivot for part in parts])[where]
     else:
         pivot = np.stack([part.pivot for part in parts], -3)
-    return Relabelling(
+    return Relabeling(
         np.stack([part.permutation for part in parts], -2),
         pivot,
         sum(part.objective for part in parts),
