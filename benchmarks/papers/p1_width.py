@@ -78,8 +78,8 @@ def say_networks(rows: Rows) -> Verdict:
     conv = [s for s in rows.settings() if isinstance(s["layers"], str)]
     widest, longest = (max((s[of] for s in conv), default=0) for of in ("width", "steps"))
     why = (
-        f"At most {widest} channels and {longest} steps here: whether width mends it as in one "
-        "layer, the full size is to tell."
+        f"At most {widest} channels and {longest} steps here; experiment 4 tells what mends it in "
+        "the CNN."
     )
     return Verdict("; ".join(told) + " (nats an image)", "partly" if nearly else "not met", why)
 
