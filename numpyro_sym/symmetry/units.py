@@ -104,7 +104,8 @@ class Units:
             for site, given in _by_site(name, group).items():
                 for axis in _as_axes(name, site, given):
                     placed.setdefault(site, []).append(axis.with_power(power))
-                    roles.setdefault(site, []).append(power)
+                    # A power of one's own may be meant as a parity alone.
+                    roles.setdefault(site, []).append(power if axis.power in (None, power) else 0)
         labelled = _as_labelled(name, values)
         stacks = as_stacks(f"Units {name!r}", {} if stacked is None else stacked)
         for array in stacks:
