@@ -250,13 +250,15 @@ CASES = [
                 Units(
                     "narrow",
                     3,
-                    incoming={"w1": Axis(1, start=0), "w2": Axis(0, start=0)},
+                    incoming={"w1": Axis(1, start=0)},
+                    outgoing={"w2": Axis(0, start=0)},
                     kind="signed",
                 ),
                 Units(
                     "wide",
                     2,
-                    incoming={"w1": Axis(1, start=3), "w2": Axis(0, start=3)},
+                    incoming={"w1": Axis(1, start=3)},
+                    outgoing={"w2": Axis(0, start=3)},
                     kind="signed",
                 ),
             ]

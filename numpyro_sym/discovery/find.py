@@ -27,6 +27,7 @@ from ._explain import Namer, explain, reasons_of
 from .batches import EVALUATED, GENERAL, VALUES, with_batches
 from .caveats import CAVEATS, caveats_of
 from .classes import Reading
+from .directions import with_directions
 from .evaluation import Derivatives, found_by_evaluation, with_signs, withstands
 from .inference import MET
 from .labels import found_with_labels
@@ -160,6 +161,7 @@ def symmetry_of(
     if general is not None:
         general += batched.general
     evaluated = [*evaluated, *batched.evaluated]
+    together = with_directions(view, together)
     caveats = caveats_of(view, together, evaluated, general)
     certain = {}
     for name, u in batched.certain.items():

@@ -63,22 +63,30 @@ def _settled(
     return state, results[len(state) :]
 
 
-@register_rule("scan")
-def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
-    """With a carry the scanned axis is told apart by its order; without, the body does the same at
-    every position.
+def parts_of_scan(eqn: Any) -> tuple[int, int]:
+    """Where among the inputs of a scan its carry begins, and where what is scanned does.
+
+    A scan stacks its last outputs and takes its last inputs apart: those whose ranks differ inside.
     """
-    body, length = eqn.params["jaxpr"], eqn.params["length"]
+    body = eqn.params["jaxpr"]
     inner = getattr(body, "jaxpr", body)
-    # A scan stacks its last outputs and takes its last inputs apart: those whose ranks differ
-    # inside.
     stacks = [a.aval.ndim != b.aval.ndim for a, b in zip(eqn.outvars, inner.outvars, strict=True)]
     num_carry = stacks.index(True) if True in stacks else len(stacks)
     first = 0
     for i, (a, b) in enumerate(zip(eqn.invars, inner.invars, strict=True)):
         if a.aval.ndim == b.aval.ndim:
             first = i + 1
-    begin = first - num_carry
+    return first - num_carry, first
+
+
+@register_rule("scan")
+def scan(walk: Walk, eqn: Any, *inputs: Value) -> Sequence[Any]:
+    """With a carry the scanned axis is told apart by its order; without, the body does the same at
+    every position.
+    """
+    body, length = eqn.params["jaxpr"], eqn.params["length"]
+    begin, first = parts_of_scan(eqn)
+    num_carry = first - begin
     consts, carry, scanned = inputs[:begin], inputs[begin:first], inputs[first:]
     if any(x.batch for x in inputs):
         return _scan_of_slices(walk, eqn, consts, carry, scanned)

@@ -66,12 +66,13 @@ def arrays_of(sym: Symmetry, shapes: Mapping[str, tuple[int, ...]] | None) -> li
         known = dict(stacked_shapes(stacks, shapes, 0) if stacks else shapes)
     found: dict[str, Array] = {}
     for u in on:
-        for site, axis in u.everywhere:
+        roles = [role for site in u.sites for role in u.roles[site]] + [0] * len(u.labeled)
+        for (site, axis), role in zip(u.everywhere, roles, strict=True):
             if site not in known:  # labels may be missing
                 continue
             name = " ".join(stacks.get(site, (site,)))
             array = found.setdefault(site, Array(name, known[site], shapes is not None, []))
-            array.places.append(_place(u, axis, known[site], site in stacks))
+            array.places.append(_place(u, axis, role, known[site], site in stacks))
     if shapes is None:
         return list(found.values())
     first_sites = {site: stacks.get(site, (site,))[0] for site in found}
@@ -139,7 +140,7 @@ def _told_lengths(u: Units, axis: Axis) -> dict[int, int]:
     return lengths
 
 
-def _place(u: Units, axis: Axis, shape: Shape, is_stacked: bool) -> Place:
+def _place(u: Units, axis: Axis, role: int, shape: Shape, is_stacked: bool) -> Place:
     if axis.is_of_labels:
         return Place(u, None, np.zeros(0, int), {}, f"labels of {u.name}")
     lengths = tuple(UNKNOWN if n is None else n for n in shape)
@@ -150,10 +151,10 @@ def _place(u: Units, axis: Axis, shape: Shape, is_stacked: bool) -> Place:
     everyone = np.unravel_index(blocks.ravel(), small)[plain.axis]
     own = np.unravel_index(blocks[(0,) * len(u.shape)], small)
     first = {k: np.unique(own[k]) for k in involved}
-    return Place(u, plain.axis, np.unique(everyone), first, _in_words(u, plain, is_stacked))
+    return Place(u, plain.axis, np.unique(everyone), first, _in_words(u, plain, role, is_stacked))
 
 
-def _in_words(u: Units, axis: Axis, is_stacked: bool) -> str:
+def _in_words(u: Units, axis: Axis, role: int, is_stacked: bool) -> str:
     is_of_sites = is_stacked and axis.axis == 0
     told = [f"{u.name}: {'a site each' if is_of_sites else f'axis {axis.axis}'}"]
     if axis.start is not None:
@@ -164,22 +165,15 @@ def _in_words(u: Units, axis: Axis, is_stacked: bool) -> str:
         told.append(f"{axis.inner} entries each")
     for run in axis.batch_runs:
         told.append(f"sets along axis {run.axis if isinstance(run, Axis) else run}")
-    told += _factor_words(u, axis)
-    return ", ".join(told)
-
-
-def _factor_words(u: Units, axis: Axis) -> list[str]:
-    """What comes in or goes out, where that was said, and what a factor does."""
-    told = []
-    if u.directed and axis.power in (1, -1):
-        told.append("in" if axis.power == 1 else "out")
+    if role:
+        told.append("in" if role == 1 else "out")
     power = u.factor_power(axis)
     if u.has_signs and power:
         told.append("± sign")
     elif power:
         of = "scale" if abs(power) == 1 else f"scale^{abs(power)}"
         told.append(f"times {of}" if power > 0 else f"over {of}")
-    return told
+    return ", ".join(told)
 
 
 def size_in_words(u: Units) -> str:

@@ -23,8 +23,8 @@ ROLES = {1: " (in)", -1: " (out)"}
 class Card(NamedTuple):
     """One unit's weights on one axis of one site.
 
-    :param label: the site, and whether the weights come in or go out where that is known: from
-        ``incoming`` and ``outgoing``, never from powers.
+    :param label: the site, and whether the weights come in or go out where that was said or found
+        in a program (:attr:`numpyro_sym.Units.roles`).
     :param mean: over draws, ``(weight,)``.
     :param sd: over draws, likewise.
     """
@@ -70,12 +70,12 @@ def unit_cards(
     Symmetry([u]).check_shapes(shapes, sample)
     cards: list[list[Card]] = [[] for _ in range(u.sets * u.n)]
     for site in sites:
-        for axis in u.axes[site]:
+        for axis, role in zip(u.axes[site], u.roles[site], strict=True):
             each = _of_each_unit(draws[site], axis, u)
             taken = _of_each_unit(kept[site][None], axis, u)[:, 0]  # (unit, weight)
-            role = ROLES.get(axis.power or 0, "") if u.directed else ""
             for own, x, some in zip(cards, each, taken, strict=True):
-                own.append(Card(site + role, x[:, some].mean(0), x[:, some].std(0, ddof=1)))
+                label = site + ROLES.get(role, "")
+                own.append(Card(label, x[:, some].mean(0), x[:, some].std(0, ddof=1)))
     return cards
 
 

@@ -74,10 +74,7 @@ class Units:
     placements: tuple[tuple[str, tuple[Axis, ...]], ...]
     labeled: tuple[tuple[str, Axis], ...]
     stacked: tuple[tuple[str, tuple[str, ...]], ...]
-    directed: bool = field(compare=False)
-    """Whether it was said what comes in and what goes out. Powers alone do not tell: -1 and 1 are
-    one parity.
-    """
+    directions: tuple[tuple[str, tuple[int, ...]], ...] = field(compare=False)
 
     def __init__(
         self,
@@ -99,14 +96,18 @@ class Units:
         if not isinstance(kind, str) or kind not in KINDS:
             raise SymmetryError(f"Units {name!r}: kind must be one of {KINDS}; got {kind!r}.")
         placed: dict[str, list[Axis]] = {}
+        roles: dict[str, list[int]] = {}
         for power, group in ((1, incoming), (-1, outgoing), (0, axes)):
             for site, given in _by_site(name, group).items():
                 for axis in _as_axes(name, site, given):
                     placed.setdefault(site, []).append(axis.with_power(power))
+                    # A power of one's own may be meant as a parity alone.
+                    roles.setdefault(site, []).append(power if axis.power in (None, power) else 0)
         labeled = _as_labeled(name, values)
         stacks = as_stacks(f"Units {name!r}", {} if stacked is None else stacked)
         for array in stacks:
             placed.setdefault(array, [Axis(0, power=0)])
+            roles.setdefault(array, [0])
         if not placed and not labeled:
             raise SymmetryError(
                 f"Units {name!r}: name at least one site in incoming, outgoing, axes or values."
@@ -120,7 +121,9 @@ class Units:
         )
         object.__setattr__(self, "labeled", labeled)
         object.__setattr__(self, "stacked", tuple(stacks.items()))
-        object.__setattr__(self, "directed", bool(incoming or outgoing))
+        object.__setattr__(
+            self, "directions", tuple((site, tuple(each)) for site, each in roles.items())
+        )
         for site, axs in self.placements:
             for axis in axs:
                 _refuse_other_batch(self, site, axis)
@@ -144,6 +147,13 @@ class Units:
     def axes(self) -> dict[str, tuple[Axis, ...]]:
         """Site name -> the axes on which these units lie, each with its power."""
         return dict(self.placements)
+
+    @property
+    def roles(self) -> dict[str, tuple[int, ...]]:
+        """Site name -> for each of its axes 1 for what comes in, -1 for what goes out, 0 where that
+        was neither said nor found in a program. Powers alone do not tell: -1 and 1 are one parity.
+        """
+        return dict(self.directions)
 
     @property
     def values(self) -> dict[str, Axis]:
@@ -304,7 +314,20 @@ class Units:
         stacked = {}
         for array, sites in self.stacked:
             stacked[names.get(array, array)] = tuple(names.get(site, site) for site in sites)
-        return self._with(axes=axes, values=values, stacked=stacked)
+        roles = {names.get(site, site): each for site, each in self.roles.items()}
+        return self._with(axes=axes, values=values, stacked=stacked, roles=roles)
+
+    def with_roles(self, roles: Mapping[str, tuple[int, ...]]) -> Units:
+        """The same units, with what they do on the axes of their sites; see :attr:`roles`.
+
+        :param roles: of sites that it does not name, or of whose axes it tells too few or too many,
+            nothing is known.
+
+        >>> unit = Units("unit", 2, axes={"w1": 1, "w2": 0}).with_roles({"w1": (1,)})
+        >>> unit.roles
+        {'w1': (1,), 'w2': (0,)}
+        """
+        return self._with(roles=roles)
 
     def describe_axes(self) -> str:
         """Where the units act, for a table."""
@@ -333,11 +356,16 @@ class Units:
             "kind": self.kind,
             "batch": self.batch,
         }
+        roles = changed.pop("roles", self.roles)
         own |= {"values": self.values, **changed}
         stacked = own.pop("stacked", dict(self.stacked))
         own["stacked"] = {array: sites for array, sites in stacked.items() if array in own["axes"]}
         units = Units(**own)
-        object.__setattr__(units, "directed", self.directed)
+        fitting = []
+        for site, axs in units.placements:
+            told = tuple(roles.get(site, ()))
+            fitting.append((site, told if len(told) == len(axs) else (0,) * len(axs)))
+        object.__setattr__(units, "directions", tuple(fitting))
         return units
 
     def __repr__(self) -> str:
