@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from itertools import pairwise
+from math import fsum
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -80,7 +81,8 @@ def figures_of(name: str, number: int, experiment: Experiment) -> str:
     rows = of(name, experiment)
     command = f"python benchmarks/papers/run.py --papers {name} --only {experiment.name}"
     command += " --small" if is_small(name, experiment) else ""
-    seconds = sum(line["seconds"] for line in rows.lines)
+    # Exact: versions of Python add up floats in different ways.
+    seconds = fsum(line["seconds"] for line in rows.lines)
     settings = rows.settings()
     columns = list(dict.fromkeys(key for setting in settings for key in setting))
     common = {}

@@ -521,8 +521,8 @@ def test_relabeled_copies_of_chains_are_told():
     assert any("share draws" in line for line in found.verdicts)
 
 
-#: Public callables that take a symmetry: each meets stacked sites here, in test_stacks.py or in
-#: test_check_draws.py.
+#: Public callables that take a symmetry: each meets stacked sites here, in test_stacks.py, in
+#: test_check_draws.py or in test_plot_symmetry.py.
 SERVED = {
     "align",
     "align_chunked",
@@ -549,6 +549,7 @@ SERVED = {
     "rebasin_to_zarr",
     "compact_posterior",
     "compare_gaussians",
+    "plot_symmetry",
     "plot_unit_cards",
     "unit_cards",
 }
