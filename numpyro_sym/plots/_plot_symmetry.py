@@ -6,12 +6,12 @@ from math import ceil
 from textwrap import wrap
 from typing import Any
 
+from ..diagnostics.arviz.samples import chosen_names
 from ..symmetry import Symmetry, SymmetryError, kinds
 from ..symmetry.arguments import check_arguments
 from ._canvas import FigSize, canvas
 from ._glyphs import CELL, LINE, draw_glyph, glyph_of
 from ._layout import UNKNOWN, Array, arrays_of, shapes_of, size_in_words
-from .selection import chosen_names
 
 LETTER = 0.072  # width of a letter of the legend and the caption, in inches
 #: One a ``Units``, and again from the first; gray is for what belongs to none.

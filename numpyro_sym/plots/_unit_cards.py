@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..diagnostics.arviz.groups import group_names, posterior_of, sample_dims
-from ..diagnostics.arviz.samples import flat_draws
+from ..diagnostics.arviz.samples import chosen_names, flat_draws
 from ..symmetry import Axis, Symmetry, SymmetryError, Units, kinds
 from ..symmetry.arguments import check_arguments
 from ..symmetry.arrays import real_array
 from ..symmetry.deprecated import renamed_arguments
 from ._canvas import FigSize, canvas, tidy
-from .selection import Coords, chosen_names, chosen_of
+from .selection import Coords, chosen_of
 
 ROLES = {1: " (in)", -1: " (out)"}
 

@@ -9,11 +9,12 @@ import numpy as np
 import xarray as xr
 
 from ..diagnostics import Diagnosis
+from ..diagnostics.arviz.samples import chosen_names
 from ..diagnostics.verdict import LIMIT
 from ..symmetry import kinds
 from ..symmetry.arguments import check_arguments
 from ._canvas import FigSize, canvas, legend_beside, tidy
-from .selection import Coords, chosen_names, chosen_of
+from .selection import Coords, chosen_of
 
 
 def plot_rhat(

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..diagnostics.arviz.groups import posterior_of, sample_dims
+from ..diagnostics.arviz.samples import chosen_names
 from ..symmetry import SymmetryError, kinds
 from ..symmetry.arguments import describe
 
@@ -39,40 +40,6 @@ def _entry_fault(value: Any) -> str | None:
 Entry = Annotated[
     str | tuple, kinds.Kind("a name, or a name and an index: ('w1', 0, 3)", _entry_fault)
 ]
-
-
-def chosen_names(
-    who: str, var_names: str | Sequence[str] | None, there: Sequence[str]
-) -> list[str]:
-    """Names out of those that are there, in the order in which they are asked for.
-
-    :param who: the name that an error begins with.
-    :param var_names: a name or several; each with ``~`` before it: all but these. ``None``: all.
-    :param there: what may be asked for.
-    :raises SymmetryError: naming those that are not there, or where none is left.
-
-    >>> chosen_names("plot", "~b1", ["w1", "b1", "w2"])
-    ['w1', 'w2']
-    """
-    if var_names is None:
-        return list(there)
-    asked = [var_names] if isinstance(var_names, str) else list(var_names)
-    left_out = [name[1:] for name in asked if name.startswith("~") and name not in there]
-    kept = [name for name in asked if name in there or not name.startswith("~")]
-    missing = [name for name in (*kept, *left_out) if name not in there]
-    if missing:
-        raise SymmetryError(
-            f"{who}: var_names asks for {', '.join(map(repr, missing))}; there are {list(there)}."
-        )
-    if kept and left_out:
-        raise SymmetryError(
-            f"{who}: var_names names {kept} to draw and {left_out} to leave out. Say one of the "
-            "two."
-        )
-    chosen = list(dict.fromkeys(kept)) or [name for name in there if name not in left_out]
-    if not chosen:
-        raise SymmetryError(f"{who}: var_names leaves nothing to draw of {list(there)}.")
-    return chosen
 
 
 def chosen_of(

@@ -154,7 +154,8 @@ REFUSED = {
     "20 draws do not give standard deviations and 20 directions": lambda: compact_posterior(
         {"w": np.ones((20, 2))}, rank=20
     ),
-    "do not hold site 'z'": lambda: compact_posterior({"w": np.ones((20, 2))}, var_names=["z"]),
+    "var_names asks for 'z'": lambda: compact_posterior({"w": np.ones((20, 2))}, var_names=["z"]),
+    "leaves nothing of": lambda: compact_posterior({"w": np.ones((20, 2))}, var_names=[]),
     "same number of draws": lambda: compact_posterior(
         {"w": np.ones((20, 2)), "v": np.ones((19, 2))}
     ),

@@ -52,7 +52,7 @@ def test_loss_is_scipys_and_leads_over_the_barrier():
 REFUSED = {
     "observes nothing": lambda: model_loss(model),
     r"lacks latent sites \['b'\]": lambda: model_loss(model, Y)({"a": np.zeros(2)}),
-    "do not hold site 'z'": lambda: predict_draws(
+    "var_names asks for 'z'": lambda: predict_draws(
         {"w": np.ones((3, 2))}, lambda p: p["z"], var_names=["z"]
     ),
 }

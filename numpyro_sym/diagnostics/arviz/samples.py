@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,42 @@ def listed(var_names: str | Iterable[str] | None) -> list[str] | None:
     if var_names is None:
         return None
     return [var_names] if isinstance(var_names, str) else list(var_names)
+
+
+def chosen_names(
+    who: str, var_names: str | Iterable[str] | None, there: Sequence[str]
+) -> list[str]:
+    """Names out of those that are there, in the order in which they are asked for.
+
+    :param who: the name that an error begins with.
+    :param var_names: a name or several; each with ``~`` before it: all but these. ``None``: all.
+    :param there: what may be asked for.
+    :raises SymmetryError: naming those that are not there, or where none is left.
+
+    >>> chosen_names("plot", "~b1", ["w1", "b1", "w2"])
+    ['w1', 'w2']
+    """
+    asked = listed(var_names)
+    if asked is None:
+        return list(there)
+    left_out = [name[1:] for name in asked if name.startswith("~") and name not in there]
+    kept = [name for name in asked if name in there or not name.startswith("~")]
+    missing = [name for name in (*kept, *left_out) if name not in there]
+    if missing:
+        raise SymmetryError(
+            f"{who}: var_names asks for {', '.join(map(repr, missing))}; there are {list(there)}."
+        )
+    if kept and left_out:
+        raise SymmetryError(
+            f"{who}: var_names names {kept} to draw and {left_out} to leave out. Say one of the "
+            "two."
+        )
+    chosen = list(dict.fromkeys(kept))
+    if left_out:
+        chosen = [name for name in there if name not in left_out]
+    if not chosen:
+        raise SymmetryError(f"{who}: var_names leaves nothing of {list(there)}.")
+    return chosen
 
 
 def flat_draws(data: Any, var_names: kinds.VarNames | None = None) -> dict[str, np.ndarray]:
@@ -44,13 +80,11 @@ def flat_draws(data: Any, var_names: kinds.VarNames | None = None) -> dict[str, 
         raise SymmetryError(refusal("flat_draws", "data", data, _EXPECTED))
     floats = [n for n, x in arrays.items() if np.issubdtype(x.dtype, np.floating)]
     asked = listed(var_names)
-    chosen, left_out = floats if asked is None else asked, []
-    if asked and all(name.startswith("~") and name not in arrays for name in asked):
-        left_out = [name[1:] for name in asked]
-        chosen = [name for name in floats if name not in left_out]
-    for name in (*chosen, *left_out):
-        if name not in arrays:
-            raise SymmetryError(f"The draws do not hold site {name!r}; they hold {sorted(arrays)}.")
+    chosen = floats
+    if asked is not None and arrays:
+        chosen = chosen_names("flat_draws", asked, list(arrays))
+        if not set(asked) & set(chosen):  # all but those asked for: of the ones that hold floats
+            chosen = [name for name in chosen if name in floats]
     if not chosen:
         raise SymmetryError(f"The draws hold no site of floats; they hold {sorted(arrays)}.")
     lengths = {name: len(arrays[name]) if arrays[name].ndim else None for name in chosen}
