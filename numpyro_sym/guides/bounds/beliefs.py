@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -41,7 +42,8 @@ class Fit(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Units' values with the Normals of their slots, ``(*batch, n, entries)`` each.
+    """Units' values with the Normals of their slots, ``(*batch, entries, n)`` each: as layers of a
+    network hold them, so that nothing large is turned.
 
     :param x: values.
     :param loc: means.
@@ -160,13 +162,17 @@ def rows_of(
         for axis in axes:
             loc, variance = averaged(sym, site, beliefs, q, but=[(u, axis)])
             of_site = Rows(x[site], loc, variance, None if spread is None else spread[site])
-            rows = jax.tree.map(lambda a, axis=axis: axis.blocks(a, u.n), of_site)
-            each[odd(u, axis)].append(rows)
+            each[odd(u, axis)].append(jax.tree.map(partial(rows_on, u, axis), of_site))
     return {
-        turns: jax.tree.map(lambda *of_sites: jnp.concatenate(of_sites, -1), *rows)
+        turns: jax.tree.map(lambda *of_sites: jnp.concatenate(of_sites, -2), *rows)
         for turns, rows in each.items()
         if rows
     }
+
+
+def rows_on(u: Units, axis: Axis, x: jax.Array) -> jax.Array:
+    """What belongs to each unit on one axis of one array, ``(*batch, entries, n)``."""
+    return jnp.swapaxes(axis.blocks(x, u.n), -1, -2)
 
 
 def averaged(
@@ -197,20 +203,21 @@ def normal_rows(
     *,
     turns: bool,
 ) -> Fit:
-    """Log densities of rows under rows of Normals, ``(*batch, n, features)``; what turns with the
-    sign apart.
+    """Log densities of units under Normals, ``(*batch, entries, n)``; what turns with the sign
+    apart.
 
     :param spread: variances of ``x``; with them, expected log densities.
     """
     if not turns:  # subtracting a common center keeps the squares small
-        center = loc.mean(-2, keepdims=True)
+        center = loc.mean(-1, keepdims=True)
         x, loc = x - center, loc - center
-    # Turned before all else: the gradient of what is turned last turns a matrix of all pairs.
-    loc, variance = jnp.swapaxes(loc, -1, -2), jnp.swapaxes(variance, -1, -2)
+    # Units down, slots across. Turned before all else: the gradient of what is turned last turns a
+    # matrix of all pairs.
+    of_square = jnp.swapaxes(x**2 if spread is None else x**2 + spread, -1, -2)
+    x = jnp.swapaxes(x, -1, -2)
     precision = 1 / variance
     square = (loc**2 * precision + jnp.log(2 * jnp.pi * variance)).sum(-2)[..., None, :]
     cross = jnp.matmul(x, loc * precision, precision="highest")
-    of_square = x**2 if spread is None else x**2 + spread
     even = -0.5 * (jnp.matmul(of_square, precision, precision="highest") + square)
     return Fit(even, cross) if turns else Fit(even + cross, jnp.zeros_like(cross))
 

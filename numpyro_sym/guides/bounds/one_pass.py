@@ -99,14 +99,14 @@ def _fit(sym: Symmetry, u: Units, x: Sites, q: Gaussian, spread: Sites | None = 
 def _most_telling(rows: Rows, turns: bool) -> Rows:
     """The entries whose means differ most from slot to slot, in units of their variance."""
     loc, variance = jax.lax.stop_gradient((rows.loc, rows.variance))
-    if loc.shape[-1] <= ENTRIES:
+    if loc.shape[-2] <= ENTRIES:
         return rows
     # What turns with the sign has no other center than 0.
-    center = 0.0 if turns else loc.mean(-2, keepdims=True)
-    across = tuple(range(loc.ndim - 1))
+    center = 0.0 if turns else loc.mean(-1, keepdims=True)
+    across = (*range(loc.ndim - 2), -1)
     telling = ((loc - center) ** 2).mean(across) / variance.mean(across)
     _, most = jax.lax.top_k(telling, ENTRIES)
-    return jax.tree.map(lambda a: a[..., most], rows)
+    return jax.tree.map(lambda a: jnp.take(a, most, axis=-2), rows)
 
 
 def log_one_pass(sym: Symmetry, order: Sequence[Units], x: Sites, q: Gaussian) -> jax.Array:

@@ -25,6 +25,7 @@ from .beliefs import (
     ignorance,
     normal_rows,
     odd,
+    rows_on,
     signed,
     summed_out,
 )
@@ -116,8 +117,8 @@ def _pairs(
     front = (*sets.batch_axes, sets.axis)
 
     def by_set(a: jax.Array) -> jax.Array:
-        """``(u.sets, sets, *other batch, n, features)``."""
-        blocks = jnp.moveaxis(axis.blocks(a, v.n), front, range(len(front)))
+        """``(u.sets, sets, *other batch, entries, n)``."""
+        blocks = jnp.moveaxis(rows_on(v, axis, a), front, range(len(front)))
         return blocks.reshape(u.sets, *blocks.shape[len(front) - 1 :])
 
     against_each = jax.vmap(partial(normal_rows, turns=odd(v, axis)), (None, 0, 0))

@@ -48,8 +48,8 @@ def test_negative_control_entries_chosen_by_the_draw_do_not_sum_to_one(monkeypat
     """The entry in which the unit of the first slot differs most: another after every element."""
 
     def by_the_draw(rows, turns):
-        most = jnp.argmax(jnp.abs(rows.x - rows.loc)[..., 0, :], -1)[None]
-        return jax.tree.map(lambda a: a[..., most], rows)
+        most = jnp.argmax(jnp.abs(rows.x - rows.loc)[..., 0], -1)[None]
+        return jax.tree.map(lambda a: jnp.take(a, most, axis=-2), rows)
 
     monkeypatch.setattr(one_pass, "_most_telling", by_the_draw)
     sym, shapes = cases.layers([4], "permutation", inputs=3)
