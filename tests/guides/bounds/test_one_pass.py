@@ -132,7 +132,7 @@ def test_entries_that_tell_are_found_among_many(monkeypatch):
     monkeypatch.setattr(
         one_pass,
         "_most_telling",
-        lambda rows, turns: jax.tree.map(lambda a: a[..., : one_pass.ENTRIES], rows),
+        lambda rows, turns: jax.tree.map(lambda a: a[..., : one_pass.ENTRIES, :], rows),
     )
     assert not enough(sym, q)
 
