@@ -9,6 +9,13 @@ from numpyro_sym import alignment, diagnostics, guides, interop, mcmc, plots, sy
 #: Where public names are.
 LAYERS = (alignment, diagnostics, guides, interop, mcmc, plots, symmetry)
 
+#: Of types that are unions or mappings, which have no docstring of their own.
+ALIASES = {
+    "numpyro_sym.alignment.SortKey": "What units are sorted by: a site, or a site and a "
+    'row of it, ``"first"``, ``"sum"`` or ``"norm"``.',
+    "numpyro_sym.models.Point": "Values of a model's sites, by name.",
+}
+
 #: What a named tuple gives a field for a docstring; the class documents its fields itself.
 _ALIAS = "Alias for field number"
 
@@ -33,6 +40,12 @@ def plain_types(app, thing, bound_method):
 def skip_aliases(app, what, name, thing, skip, options):
     """Fields of named tuples are documented with the class."""
     return True if (getattr(thing, "__doc__", None) or "").startswith(_ALIAS) else None
+
+
+def say_aliases(app, what, name, thing, options, lines):
+    """In place of what Python says of all unions, and of all mappings."""
+    if name in ALIASES:
+        lines[:] = [ALIASES[name]]
 
 
 def find_ours(app, env, node, contnode):
@@ -64,3 +77,4 @@ def setup(app):
     app.connect("missing-reference", find_ours)
     app.connect("autodoc-before-process-signature", plain_types)
     app.connect("autodoc-skip-member", skip_aliases)
+    app.connect("autodoc-process-docstring", say_aliases)
