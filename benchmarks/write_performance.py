@@ -17,8 +17,9 @@ PAGE = HERE.parent / "docs" / "performance.md"
 HEAD = """# Performance
 
 Each section bears the name of its script in `benchmarks`, and `benchmarks/write_performance.py`
-writes it from what that printed: one JSON line a row, in `benchmarks/results`. Both sides of a comparison ran in the same process; seconds are of processor
-time on one thread, and medians, where a table says nothing else.
+writes it from what that printed: one JSON line a row, in `benchmarks/results`. Both sides of a
+comparison ran in the same process; seconds are of processor time on one thread, and medians, where
+a table says nothing else.
 """
 
 

@@ -1,8 +1,9 @@
 """What pages do to figures, tables and pictures, so that the Markdown stays plain.
 
 - ``1.2 +- .3`` is shown with a ±, from which its figure is never parted, nor 5 from its %.
-- Cells of tables say what they hold, a figure, the sizes of a network, or prose: ``site.css`` keeps
-  the first two on one line, and gives the last room on a narrow screen.
+- Cells of tables say what they hold, a figure, the sizes of a network, or prose, and tables that
+  they have many columns: ``site.css`` keeps the first two on one line, gives prose room on a narrow
+  screen, and sets the last smaller.
 - A wide picture lies in a box of its own, which scrolls where the screen is narrow.
 """
 
@@ -16,6 +17,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 #: What a figure may be made of, with a digit somewhere.
 _FIGURE = re.compile(r"(?=.*\d)[-+±\d.,:e%/\s]+")
 _NETWORK = re.compile(r"\d+(-\d+)+")
+MANY = 9  # columns of a table, from which on it is set smaller
 PROSE = 50  # characters of a cell, from which on it is prose
 WIDE = 700  # pixels of a picture, from which on it scrolls
 
@@ -53,6 +55,9 @@ class Typeset(SphinxPostTransform):
                 shown = typeset(text)
                 if shown != text:
                     text.parent.replace(text, nodes.Text(shown))
+        for table in self.document.findall(nodes.tgroup):
+            if table["cols"] >= MANY:
+                table.parent["classes"].append("many")
         for cell in self.document.findall(nodes.entry):
             kind = holds(cell.astext())
             if kind:
