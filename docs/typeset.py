@@ -4,6 +4,7 @@
 - Cells of tables say what they hold, a figure, the sizes of a network, or prose, and tables that
   they have many columns: ``site.css`` keeps the first two on one line, gives prose room on a narrow
   screen, and sets the last smaller.
+- Titles of the reference break between words of a name.
 - A wide picture lies in a box of its own, which scrolls where the screen is narrow.
 """
 
@@ -27,6 +28,11 @@ def typeset(text):
     text = re.sub(r"(±|\+-) (?=[\d.])", "±\u00a0", text)
     text = re.sub(r"(?<=\d) %", "\u00a0%", text)
     return "±" if text == "+-" else text
+
+
+def breakable(name):
+    """A name that may break after dots and underscores, and before capitals."""
+    return re.sub(r"(?<=[._])(?=\w)|(?<=[a-z])(?=[A-Z])", "\u200b", name)
 
 
 def holds(text):
@@ -55,6 +61,9 @@ class Typeset(SphinxPostTransform):
                 shown = typeset(text)
                 if shown != text:
                     text.parent.replace(text, nodes.Text(shown))
+        if self.env.docname.startswith("reference/"):
+            for title in self.document.findall(nodes.title):
+                title[:] = [nodes.Text(breakable(title.astext()))]
         for table in self.document.findall(nodes.tgroup):
             if table["cols"] >= MANY:
                 table.parent["classes"].append("many")

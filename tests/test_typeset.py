@@ -44,6 +44,13 @@ def test_what_a_cell_holds(text, kind):
     assert typeset.holds(text) == kind
 
 
+def test_names_break_between_their_words():
+    assert typeset.breakable("guides.FullGuide_of") == "guides.|Full|Guide_|of".replace(
+        "|", "\u200b"
+    )
+    assert typeset.breakable("align") == "align"
+
+
 def picture(width):
     """As much of a PNG as tells its width."""
     return b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">II", width, 9)
