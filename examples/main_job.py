@@ -141,9 +141,9 @@ def picture(path, mcmc, raw, aligned, x, y):
     right.fill_between(grid[:, 0], low, high, alpha=0.3, lw=0, label="90% band")
     right.plot(grid[:, 0], median, label="median")
     right.plot(x[:, 0], y, "k.", ms=3, label="data")
-    right.set(xlabel="x", ylabel="y", title="predictions: the same either way")
-    right.set_ylim(top=2.0)
-    right.legend(fontsize="small", loc="upper center", ncols=3)
+    right.set(xlabel="x", ylabel="y", title="predictions of both")
+    right.set_ylim(top=2.4)
+    right.legend(fontsize="small", loc="upper center", ncols=2, columnspacing=1)
     fig.savefig(path, dpi=150)
     print(f"\nsaved {path}")
 

@@ -53,7 +53,8 @@ def main() -> int:
     # What one notebook has compiled is not compiled again by the next.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    # Pages have no widgets, and need none.
+    # Pages have no widgets and no progress bars, and need none.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 
     paths = [HERE / f"{name}.md" for name in given.names] or sorted(HERE.glob("*.md"))
