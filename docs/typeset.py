@@ -40,7 +40,7 @@ def holds(text):
     if _NETWORK.fullmatch(text):
         return "network"
     if _FIGURE.fullmatch(text):
-        return "figure"
+        return "number"
     return "prose" if len(text) >= PROSE else None
 
 

@@ -30,9 +30,9 @@ def test_figures_are_kept_together(text, shown):
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("-1.249 ±\u00a0.004", "figure"),
-        ("1e-4", "figure"),
-        (".953, .956, .956", "figure"),
+        ("-1.249 ±\u00a0.004", "number"),
+        ("1e-4", "number"),
+        (".953, .956, .956", "number"),
         ("10-1024-1", "network"),
         ("", None),
         ("-", None),
@@ -83,7 +83,7 @@ def test_a_page_is_set(tmp_path):
     folders = (tmp_path, None, tmp_path / "html", tmp_path / "trees", "html")
     Sphinx(*folders, confoverrides=settings, status=None).build()
     html = (tmp_path / "html/index.html").read_text()
-    assert re.search(r'<td class="figure"><p>5 ±\u00a02</p></td>', html)
+    assert re.search(r'<td class="number"><p>5 ±\u00a02</p></td>', html)
     assert "+-" in html  # code is left as it is
     boxes = re.findall(r'<div class="picture docutils container">\s*<(img|a)', html)
     assert boxes == ["img", "a"]
