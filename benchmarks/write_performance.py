@@ -16,9 +16,10 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 HEAD = """# Performance
 
-Written by `benchmarks/write_performance.py` from what the scripts printed: one JSON line a row, in
-`benchmarks/results`. Both sides of a comparison ran in the same process; seconds are of processor
-time on one thread, and medians, where a table says nothing else.
+Each section bears the name of its script in `benchmarks`, and `benchmarks/write_performance.py`
+writes it from what that printed: one JSON line a row, in `benchmarks/results`. Both sides of a
+comparison ran in the same process; seconds are of processor time on one thread, and medians, where
+a table says nothing else.
 """
 
 
@@ -41,7 +42,7 @@ def section(file):
 
 
 def table(columns, rows):
-    """A table of Markdown; numbers with four digits that count."""
+    """A table of Markdown; numbers with four digits that count, and no exponent up to a million."""
     lines = [columns, ["---"] * len(columns)]
     lines += [[cell(row[c]) for c in columns] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -50,7 +51,7 @@ def table(columns, rows):
 def cell(value):
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
-    return f"{value:.4g}"
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
 if __name__ == "__main__":

@@ -24,11 +24,13 @@ extensions = [
     "sphinx_copybutton",
     "links",
     "shown",
+    "typeset",
 ]
 exclude_patterns = ["_build", "templates"]
 templates_path = ["templates"]
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
 copybutton_exclude = ".linenos, .gp, .go"
 
 tutorials.bring()
@@ -36,6 +38,7 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # Furo's own underlines modules, as if they were links
 html_title = "numpyro_sym"
 html_static_path = ["static"]
 html_css_files = ["site.css"]

@@ -2,8 +2,9 @@
 
 python -m sphinx -b html docs html && python docs/screenshots.py html screenshots
 
-A picture holds a page at both widths, side by side, in light or in dark. Fails where a page, or a
-block of a wide page, is wider than its place; on a narrow one blocks may scroll, the page may not.
+A picture holds a page at both widths, side by side, in light or in dark; a tall page is several
+pictures. Fails where a page, or a block of a wide page, is wider than its place; on a narrow one
+blocks may scroll, the page may not. Formulas are there where the pages' MathJax can be reached.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 WIDTHS = (1280, 390)
 HIGHEST = 12_000  # pixels of a picture
+WAIT = 10_000  # milliseconds that a page is given to be complete, of a clock that need not tick
 #: The pages follow the theme that the system prefers.
 DARK = "--blink-settings=preferredColorScheme=0"
 #: Chromium's windows are 500 wide at least, frames are not: each page is seen in frames.
@@ -55,6 +57,8 @@ async function all(pages, widths) {
       const done = new Promise(resolve => { frame.onload = resolve });
       frame.src = page;
       await done;
+      const formulas = frame.contentWindow.MathJax?.startup?.promise;
+      await Promise.race([formulas, new Promise(resolve => setTimeout(resolve, 10_000))]);
       told.push({page, width, ...measured(frame)});
     }
   }
@@ -73,9 +77,10 @@ class Site(SimpleHTTPRequestHandler):
             self.say(f"{FRAMES}<body><script>{MEASURE} {call}</script>")
         elif at.path == "/frames":
             asked = parse_qs(at.query)
-            page, height = asked["page"][0], asked["height"][0]
-            frame = '<iframe src="{}" width="{}" height="{}"></iframe>'.format
-            self.say(FRAMES + "".join(frame(page, width, height) for width in WIDTHS))
+            page, height, top = (asked[name][0] for name in ("page", "height", "top"))
+            frame = '<iframe src="{}" width="{}" height="{}" style="margin-top: -{}px"></iframe>'
+            frames = [frame.format(page, width, height, top) for width in WIDTHS]
+            self.say(FRAMES + "".join(frames))
         else:
             super().do_GET()
 
@@ -126,13 +131,18 @@ def measure(server):
             browser.wait()
 
 
-def picture(server, page, height, dark, target):
-    """A page at all widths as one PNG."""
-    options = [f"--screenshot={target}", f"--window-size={sum(WIDTHS)},{height}"]
-    options += [DARK] if dark else []
-    browser = chromium(server, f"frames?page={page}&height={height}", *options)
-    if browser.wait(timeout=300) != 0:
-        raise SystemExit(f"chromium made no picture of {page}")
+def pictures(server, page, height, dark, target):
+    """A page at all widths: one PNG, or several of a tall page."""
+    tops = range(0, height, HIGHEST)
+    for number, top in enumerate(tops, 1):
+        path = target if len(tops) == 1 else target.with_stem(f"{target.stem}-{number}")
+        size = f"{sum(WIDTHS)},{min(HIGHEST, height - top)}"
+        options = [f"--screenshot={path}", f"--window-size={size}"]
+        options += [f"--virtual-time-budget={WAIT}", *([DARK] if dark else [])]
+        frames = f"frames?page={page}&height={height}&top={top}"
+        if chromium(server, frames, *options).wait(timeout=300) != 0:
+            raise SystemExit(f"chromium made no picture of {page}")
+        print(path, flush=True)
 
 
 def faults(told):
@@ -168,8 +178,7 @@ def main():
                 for theme in ("light", "dark"):
                     name = page.removesuffix(".html").replace("/", "-")
                     target = given.output.resolve() / f"{name}-{theme}.png"
-                    picture(server, page, min(height, HIGHEST), theme == "dark", target)
-                    print(target, flush=True)
+                    pictures(server, page, height, theme == "dark", target)
     wrong = faults(told)
     print("\n".join([*wrong, f"{len(pages)} pages at {WIDTHS} pixels, {len(wrong)} faults"]))
     return 1 if wrong else 0

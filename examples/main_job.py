@@ -124,16 +124,16 @@ def chains(x, y, draws, progress_bar, label, width, **kwargs):
 
 def picture(path, mcmc, raw, aligned, x, y):
     """Raw traces, aligned traces, and the predictions that both make."""
-    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(9.5, 3.2), layout="constrained")
     left.sharey(middle)
     for axes, data, title in ((left, raw, "raw: NUTS"), (middle, aligned, "aligned: rebasin")):
         for i, chain in enumerate(data.posterior["b1"].values[..., 0]):
             axes.plot(chain, color=f"C{i}", lw=0.7, label=f"chain {i}")
         axes.set(xlabel="draw", title=title)
     left.set_ylabel("bias of the first unit")
-    middle.legend(fontsize="small", loc="upper center", ncols=4, columnspacing=1, handlelength=1)
+    middle.legend(fontsize="small", loc="upper center", ncols=2, columnspacing=1, handlelength=1)
     low, high = left.get_ylim()
-    left.set_ylim(low, high + 0.15 * (high - low))
+    left.set_ylim(low, high + 0.25 * (high - low))
     grid = np.linspace(x.min() - 0.5, x.max() + 0.5, 200, dtype=np.float32)[:, None]
     draws = {name: v for name, v in mcmc.get_samples().items() if name in WEIGHTS}
     y_grid = Predictive(network, draws)(jax.random.key(3), grid, width=3, noise=0.1)["y"]
@@ -141,10 +141,10 @@ def picture(path, mcmc, raw, aligned, x, y):
     right.fill_between(grid[:, 0], low, high, alpha=0.3, lw=0, label="90% band")
     right.plot(grid[:, 0], median, label="median")
     right.plot(x[:, 0], y, "k.", ms=3, label="data")
-    right.set(xlabel="x", ylabel="y", title="predictions: the same either way")
-    right.set_ylim(top=2.0)
-    right.legend(fontsize="small", loc="upper center", ncols=3)
-    fig.savefig(path, dpi=130)
+    right.set(xlabel="x", ylabel="y", title="predictions of both")
+    right.set_ylim(top=2.4)
+    right.legend(fontsize="small", loc="upper center", ncols=2, columnspacing=1)
+    fig.savefig(path, dpi=150)
     print(f"\nsaved {path}")
 
 

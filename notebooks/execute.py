@@ -20,8 +20,7 @@ NEEDS = {"blackjax": ("blackjax",), "pymc": ("pymc",)}
 
 
 def execute(path: Path, folder: Path) -> str | None:
-    """Run a notebook and write what it shows, as far as it came; say what went wrong, if anything.
-    """
+    """Run a notebook, write what it shows as far as it came, and say what went wrong, if anything."""
     began = time.monotonic()
     notebook = jupytext.read(path)
     here = {"metadata": {"path": HERE}}
@@ -31,6 +30,7 @@ def execute(path: Path, folder: Path) -> str | None:
         failure = None
     except Exception as error:  # of one notebook: the others are to be executed all the same
         failure = str(error) if isinstance(error, CellExecutionError) else repr(error)
+    notebook.metadata["short_run"] = "CI" in os.environ and "CI" in path.read_text()
     jupytext.write(notebook, folder / f"{path.stem}.ipynb")
     word = "failed" if failure else "passed"
     print(f"{word} {path.name} in {time.monotonic() - began:.0f} s", flush=True)
@@ -53,7 +53,8 @@ def main() -> int:
     # What one notebook has compiled is not compiled again by the next.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    # Pages have no widgets, and need none.
+    # Pages have no widgets and no progress bars, and need none.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 
     paths = [HERE / f"{name}.md" for name in given.names] or sorted(HERE.glob("*.md"))

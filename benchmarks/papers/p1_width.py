@@ -112,8 +112,8 @@ def draw(ax: Any, rows: Rows) -> None:
     ax.set_ylabel("barrier, nats an image")
     ax.set_yscale("symlog", linthresh=0.01, linscale=0.5)
     ax.set_ylim(0, None)
-    ax.set_title("Digits, one layer: as trained (dashed), aligned", fontsize=9)
-    ax.legend(fontsize=7)
+    ax.set_title("Digits, one layer: as trained (dashed), aligned", fontsize=10)
+    ax.legend(fontsize=8)
 
 
 def cells(

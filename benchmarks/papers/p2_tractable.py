@@ -53,7 +53,7 @@ def draw_bumps(ax: Any, rows: Rows) -> None:
         ax.plot(places, mean, ".-", label=name)
     ax.axhline(0.5, color="gray", lw=0.8)
     ax.set(xlabel="distance of the bumps, sd", ylabel="|mean| / distance", title="Two bumps")
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=8)
 
 
 def network(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:

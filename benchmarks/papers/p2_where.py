@@ -136,7 +136,7 @@ def draw(ax: Any, rows: Rows) -> None:
     ax.axhline(0, color="gray", lw=0.8)
     widths_below(ax, (s["width"] for s in rows.settings()))
     ax.set(ylabel="test LPPD gained", title="Symmetrized training")
-    ax.legend(fontsize=6)
+    ax.legend(fontsize=8)
 
 
 def cell(

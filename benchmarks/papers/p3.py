@@ -182,7 +182,7 @@ def draw_spectral(ax: Any, rows: Rows) -> None:
         own = labels == label
         ax.scatter(x[own], y[own], s=3, label=f"mode {label:.0f}")
     ax.set(xlabel="bias of a unit", ylabel="outgoing weight", title="izmailov: spectral modes")
-    ax.legend(frameon=False, fontsize=6, markerscale=3)
+    ax.legend(frameon=False, fontsize=8, markerscale=3)
 
 
 def say(rows: Rows) -> Verdict:
@@ -266,7 +266,7 @@ def draw(ax: Any, rows: Rows) -> None:
     ax.axhline(0, color="gray", lw=0.8)
     widths_below(ax, shown, "chains")
     ax.set(ylabel="LPPD less theirs")
-    ax.legend(frameon=False, fontsize=6)
+    ax.legend(frameon=False, fontsize=8, ncols=2, columnspacing=1, loc="lower right")
 
 
 def draw_f1(ax: Any, rows: Rows) -> None:

@@ -244,7 +244,7 @@ def draw_masses(ax: Any, rows: Rows) -> None:
         steps = setting["steps"] * np.arange(1, len(ratios) + 1) / len(ratios)
         ax.plot(steps, ratios, label=f"{setting['weight decay']:g}, {setting['rate']:g}")
     ax.set(yscale="log", xlabel="step", ylabel="mass above the least, relative", title="Mass")
-    ax.legend(frameon=False, title="weight decay, rate", fontsize=7)
+    ax.legend(frameon=False, title="weight decay, rate", fontsize=8)
 
 
 def cost(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:

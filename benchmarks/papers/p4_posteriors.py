@@ -325,7 +325,7 @@ def draw_posteriors(ax: Any, rows: Rows) -> None:
     ax.set(ylabel="squared MMD from HMC", title="Symmetries removed")
     ax.set_yscale("symlog", linthresh=1e-3)
     ax.margins(y=0.1)
-    ax.legend(frameon=False, fontsize=7, loc="center", bbox_to_anchor=(0.5, 0.32))
+    ax.legend(frameon=False, fontsize=8, loc="center", bbox_to_anchor=(0.5, 0.34))
 
 
 POSTERIORS = [

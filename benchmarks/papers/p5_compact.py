@@ -96,8 +96,8 @@ def draw(ax: Any, rows: Rows) -> None:
     widths_below(ax, widths)
     ax.set_ylabel("total variation from HMC")
     ax.set_title(f"Predictions, weights {UNIT}")
-    ax.set_ylim(0, None)
-    ax.legend(fontsize=7)
+    ax.set_ylim(0, 1.1)  # room for the legend
+    ax.legend(fontsize=8, ncols=2, loc="upper left")
 
 
 def weight_space(setting: Setting, seeds: Sequence[int], data: Path | None) -> Iterable[Figures]:

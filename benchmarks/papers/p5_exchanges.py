@@ -93,7 +93,8 @@ def draw_chains(ax: Any, rows: Rows) -> None:
     ax.axhline(1, color="gray", lw=0.8)
     widths_below(ax, (s["width"] for s in rows.settings()))
     ax.set(ylabel="exchanges / random ones", title="HMC draws")
-    ax.legend(fontsize=7, handlelength=3, loc="lower right")
+    ax.set_ylim(top=2.3)  # room for the legend
+    ax.legend(fontsize=8, handlelength=3, loc="upper right")
 
 
 ORDERS = Grid([{"units": n} for n in (8, 64, 512)], 5)

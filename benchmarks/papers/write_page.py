@@ -29,7 +29,7 @@ where it does. `benchmarks/papers/write_page.py` writes this page from the JSON 
 `benchmarks/papers/results`, one a cell (experiment, setting, seed); no figure is copied by hand.
 Figures are means over seeds ± their standard error. `python benchmarks/papers/run.py --data FOLDER`
 computes the cells that are missing, and with `--small` a version of minutes. The calls themselves
-are in the notebook "The papers in ten minutes" (`notebooks/papers.md`).
+are in the tutorial [The papers in ten minutes](tutorials/papers.ipynb).
 """
 
 
@@ -134,7 +134,7 @@ def draw(name: str, paper: Paper) -> None:
     there = [e for e in paper.experiments if e.draw and len(of(name, e))]
     if not there:
         return
-    across = min(len(there), 3)
+    across = min(len(there), 2)  # more are too small to read on the page
     down = -(-len(there) // across)
     fig, axes = plt.subplots(
         down, across, figsize=(4.2 * across, 3.3 * down), layout="constrained", squeeze=False

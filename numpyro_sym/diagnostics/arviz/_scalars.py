@@ -33,7 +33,7 @@ Draws = Annotated[
 
 
 def stack_scalars(data: Draws, arrays: kinds.NameOrNames | None = None) -> Any:
-    """Variables ``mu[1]``, ``mu[2]``, ... as one array ``mu``, as a symmetry needs them.
+    """Variables ``mu[1]``, ``mu[2]`` and so on as one array ``mu``, as a symmetry needs them.
 
     Names are read as CmdStanPy and brms (``theta[1,2]``) and Stan's own files (``theta.1.2``) write
     them; indices count from 0 or from 1. :func:`unstack_scalars` writes them back as they were.
