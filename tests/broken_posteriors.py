@@ -667,3 +667,48 @@ def _(groups, sym):
     relabel(groups, sym, each=True)
     groups["posterior"]["nu"] = groups["posterior"]["mu"] + 5
     return {"invariant": "nu"}
+
+
+# Draws before the chains have settled
+
+
+@bad("a few draws of burn-in, very far away", told="burn-in: chains 0, 1, 2 and 3")
+def _(groups, sym):
+    groups["posterior"]["theta"][:, :5] += 100
+
+
+@bad("burn-in of a site outside", told="chains drift or lie apart in theta")
+def _(groups, sym):
+    groups["posterior"]["theta"][:, :20] += 10 * np.linspace(1, 0, 20)[:, None]
+
+
+@bad("burn-in of everything", told="burn-in: chains 0, 1, 2 and 3")
+def _(groups, sym):
+    relabel(groups, sym)
+    groups["posterior"]["mu"][:, :10] += 20
+    groups["log_likelihood"]["y"][:, :10] -= 20
+    groups["sample_stats"]["lp"][:, :10] -= 160
+
+
+# A few draws elsewhere
+
+
+@bad("one chain elsewhere for a moment", told="chains drift or lie apart in theta")
+def _(groups, sym):
+    groups["posterior"]["theta"][1, 500:520, 2] += 8
+
+
+@bad("ten draws of one chain very far away", told="chains drift or lie apart in tau")
+def _(groups, sym):
+    groups["posterior"]["tau"][2, 633:643] += 1000
+
+
+@bad("a unit elsewhere for a moment", told="chains drift or lie apart in mu")
+def _(groups, sym):
+    relabel(groups, sym)
+    groups["posterior"]["mu"][1, 500:520] += 2.0
+
+
+@bad("predictions elsewhere for a moment", told="chains drift or lie apart")
+def _(groups, sym):
+    groups["log_likelihood"]["y"][3, 200:225] -= 8

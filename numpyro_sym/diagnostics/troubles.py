@@ -135,12 +135,25 @@ def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) 
         lines.append(f"copies: draws come again in {chains_of(names, tiled)}")
     if not copied:
         least = ENOUGH * len(names)
-        groups: list[np.ndarray] = []
+        early: dict[str, None] = {}
+        always: dict[str, None] = {}
         for draws, figure in zip(parts[1:], figures[1:], strict=True):
-            if draws.data_vars:
-                groups += coupled_chains(draws, figure, least)
-        told = dict.fromkeys(chains_of(names, group) for group in groups)
-        lines += [f"copies: {who} move together" for who in told]
+            if not draws.data_vars:
+                continue
+            later = draws.isel(draw=slice(draws.sizes["draw"] // 4, None))
+            coupled = [chains_of(names, group) for group in coupled_chains(draws, figure, least)]
+            still = [chains_of(names, group) for group in coupled_chains(later, figure, least)]
+            for who in coupled:
+                if who in still:
+                    always[who] = None
+                else:
+                    early[who] = None
+        lines += [f"copies: {who} move together" for who in always]
+        lines += [
+            f"burn-in: {who} move together in their first draws alone; leave these out"
+            for who in early
+            if who not in always
+        ]
     return tuple(lines)
 
 
