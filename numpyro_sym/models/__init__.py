@@ -4,7 +4,6 @@ are.
 
 from .factors import prior_factor as prior_factor
 from .numpyro_model import latent_sites as latent_sites
-from .numpyro_model import program_as_run as program_as_run
 from .numpyro_model import read_numpyro_model as read_numpyro_model
 from .plates import cut_plates as cut_plates
 from .trial import Changes as Changes
