@@ -622,3 +622,93 @@ def _(groups, sym):
 @bad("units that are alike", "pair", told="ambiguous")
 def _(groups, sym):
     groups["posterior"]["mu"] = 0.2 * noise(np.random.default_rng(0), 2)
+
+
+# Averages over labels: what follows labels that change within chains, where no R-hat is bad
+
+
+@bad("a twin that is averaged over labels", told="nu follows the labels of component")
+def _(groups, sym):
+    relabel(groups, sym, each=True)
+    groups["posterior"]["nu"] = 1.5 * groups["posterior"]["mu"]
+
+
+@bad("one that follows labels a little", told="nu follows the labels of component")
+def _(groups, sym):
+    relabel(groups, sym, each=True)
+    loud = noise(np.random.default_rng(0), 3)
+    groups["posterior"]["nu"] = 0.1 * groups["posterior"]["mu"] + loud
+
+
+@bad("a table with a row for each state", "states", told="rows follows the labels of state")
+def _(groups, sym):
+    relabel(groups, sym, each=True)
+    level = groups["posterior"]["mu"][..., None]
+    groups["posterior"]["rows"] = level + noise(np.random.default_rng(0), 3, 7)
+
+
+@bad("signs that are averaged", "tanh", told="mask follows the labels of hidden")
+def _(groups, sym):
+    relabel(groups, sym, each=True)
+    sign = np.sign(groups["posterior"]["w2"][..., 0])
+    groups["posterior"]["mask"] = sign * (3 + 0.1 * noise(np.random.default_rng(0), 4))
+
+
+@bad("labels of points at every draw", told="z follows the labels of component")
+def _(groups, sym):
+    relabel(groups, sym, each=True)
+    slot = np.argsort(np.argsort(groups["posterior"]["mu"], -1), -1)
+    # The component of a point is the one whose mean has the point's rank.
+    groups["posterior"]["z"] = np.argsort(slot, -1)[..., np.arange(12) % 3]
+
+
+@bad("named as invariant, and averaged", told="nu follows the labels of component")
+def _(groups, sym):
+    relabel(groups, sym, each=True)
+    groups["posterior"]["nu"] = groups["posterior"]["mu"] + 5
+    return {"invariant": "nu"}
+
+
+# Draws before the chains have settled
+
+
+@bad("a few draws of burn-in, very far away", told="burn-in: chains 0, 1, 2 and 3")
+def _(groups, sym):
+    groups["posterior"]["theta"][:, :5] += 100
+
+
+@bad("burn-in of a site outside", told="chains drift or lie apart in theta")
+def _(groups, sym):
+    groups["posterior"]["theta"][:, :20] += 10 * np.linspace(1, 0, 20)[:, None]
+
+
+@bad("burn-in of everything", told="burn-in: chains 0, 1, 2 and 3")
+def _(groups, sym):
+    relabel(groups, sym)
+    groups["posterior"]["mu"][:, :10] += 20
+    groups["log_likelihood"]["y"][:, :10] -= 20
+    groups["sample_stats"]["lp"][:, :10] -= 160
+
+
+# A few draws elsewhere
+
+
+@bad("one chain elsewhere for a moment", told="chains drift or lie apart in theta")
+def _(groups, sym):
+    groups["posterior"]["theta"][1, 500:520, 2] += 8
+
+
+@bad("ten draws of one chain very far away", told="chains drift or lie apart in tau")
+def _(groups, sym):
+    groups["posterior"]["tau"][2, 633:643] += 1000
+
+
+@bad("a unit elsewhere for a moment", told="chains drift or lie apart in mu")
+def _(groups, sym):
+    relabel(groups, sym)
+    groups["posterior"]["mu"][1, 500:520] += 2.0
+
+
+@bad("predictions elsewhere for a moment", told="chains drift or lie apart")
+def _(groups, sym):
+    groups["log_likelihood"]["y"][3, 200:225] -= 8

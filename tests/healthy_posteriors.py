@@ -104,6 +104,26 @@ def _(groups, sym):
             group[name] = x[at, kept]
 
 
+@good("as many entries that stay where they are")
+def _(groups, sym):
+    relabel(groups, sym, each=True)
+    n = sym.units[0].n
+    groups["posterior"]["nu"] = np.arange(n) + noise(np.random.default_rng(1), n)
+    groups["posterior"]["table"] = noise(np.random.default_rng(2), n, 3)
+    z = np.random.default_rng(3).random((CHAINS, DRAWS, 5, 1)) < np.arange(1, n) / n
+    groups["posterior"]["z"] = z.sum(-1)
+
+
+@good("order statistics")
+def _(groups, sym):
+    """Invariant, one for each unit, and in order."""
+    relabel(groups, sym, each=True)
+    first = np.abs(groups["posterior"][sym.sites[0]])
+    groups["posterior"]["sorted"] = np.sort(
+        first.reshape(CHAINS, DRAWS, -1, first.shape[-1]).sum(2)
+    )
+
+
 def fine(name):
     """Registers one healthy case."""
 

@@ -13,6 +13,8 @@ from .screen import normal_scores
 #: The chance that anything is reported of chains that are all well.
 FALSE_ALARM = 1e-3
 _BLOCK = 2**21
+#: Stretches of so many draws are looked at, one after every half of it.
+STRETCH = 20
 
 
 def drifting(
@@ -20,8 +22,9 @@ def drifting(
 ) -> dict[str, float]:
     """Variables in which chains move with time or lie apart by more than chance explains.
 
-    Trends of single chains, the trend of all, and how far each chain lies from the others, in
-    normal scores and in units of the standard errors that the effective sample size gives.
+    Trends of single chains, the trend of all, and how far each chain lies from the others; and
+    stretches of draws: of single chains, and the first of all chains, which are burn-in. In normal
+    scores and in units of the standard errors that the effective sample size gives.
 
     :param draws: over ``chain`` and ``draw``.
     :param figures: of these draws, as :func:`figures.figures_of` gives.
@@ -32,7 +35,9 @@ def drifting(
     if not draws.data_vars:
         return {}
     chains, count = draws.sizes["chain"], draws.sizes["draw"]
-    limit = norm.isf(FALSE_ALARM / 2 / max(1, tests * (2 * chains + 1)))
+    shared = FALSE_ALARM / 2 / max(1, tests)  # by both kinds of contrasts
+    limits = [norm.isf(shared / 2 / (2 * chains + 1))]
+    limits.append(norm.isf(shared / 2 / (1 + chains * (1 + 2 * count // STRETCH))))
     found = {}
     for name, x in draws.items():
         ess = figures["ess_bulk"][name].values.ravel()
@@ -40,15 +45,17 @@ def drifting(
         flat = x.transpose("chain", "draw", ...).values.reshape(chains * count, -1)
         enough = np.flatnonzero(ess >= least_ess)
         step = max(1, _BLOCK // (chains * count))
-        worst = 0.0
+        worst = [0.0, 0.0]
         for i in range(0, len(enough), step):
             some = enough[i : i + step]
             # (entry, chain, draw)
             z = normal_scores(flat[:, some].T).reshape(len(some), chains, count)
             memory = chains * count / np.minimum(ess[some], chains * count)
-            worst = max(worst, float((_contrasts(z) / np.sqrt(memory)[:, None]).max()))
-        if worst > limit:
-            found[str(name)] = worst
+            error = np.sqrt(memory)[:, None]
+            for kind, contrasts in enumerate((_contrasts(z), _stretches(z))):
+                worst[kind] = max(worst[kind], float((contrasts / error).max()))
+        if worst[0] > limits[0] or worst[1] > limits[1]:
+            found[str(name)] = max(worst)
     return found
 
 
@@ -63,3 +70,17 @@ def _contrasts(z: np.ndarray) -> np.ndarray:
     mean = z.mean(-1)
     apart = (mean - mean.mean(-1, keepdims=True)) * np.sqrt(count / (1 - 1 / chains))
     return np.abs(np.concatenate([trend, together, apart], -1))
+
+
+def _stretches(z: np.ndarray) -> np.ndarray:
+    """The same, of stretches of draws: of each chain, and the first of all chains together."""
+    entries, _, count = z.shape
+    if count < 2 * STRETCH:
+        return np.zeros((entries, 1))
+    # Sums of half a stretch each, then of neighbors.
+    half = STRETCH // 2
+    halves = z[..., : count - count % half].reshape(*z.shape[:2], -1, half).sum(-1)
+    sums = halves[..., 1:] + halves[..., :-1]
+    first = sums[..., 0].sum(-1, keepdims=True) / np.sqrt(z.shape[1])
+    every = np.concatenate([sums.reshape(entries, -1), first], -1)
+    return np.abs(every) / np.sqrt(STRETCH)

@@ -105,6 +105,58 @@ def _places_of_batch(shape: tuple[int, ...], units: Units) -> list[tuple[int, ..
     return [axes for axes in choices if tuple(shape[a] for a in axes) == units.batch]
 
 
+def follows_within(x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]) -> str | None:
+    """The name of the ``Units`` whose labels a variable follows where these change within chains;
+    ``None`` where it follows none.
+
+    R-hat says nothing there: every chain averages over labels. A variable that has nothing to do
+    with them has, about its mean in each chain, the mean 0 under any labels; one that follows them
+    has not, and its entries are farther apart once it is relabeled.
+    """
+    x = x.transpose("chain", "draw", ...)
+    values = x.values.astype(float)
+    if not np.isfinite(values).all():
+        return None
+    seen = [x.copy(data=values)]
+    is_label = x.dtype.kind in "iu" and values.min() >= 0
+    if is_label:
+        for n in {u.n for u in sym if u.n > values.max()}:
+            # (chain, draw, ..., label): whether an entry bears it
+            borne = np.equal(values[..., None], np.arange(n)).astype(float)
+            seen.append(xr.DataArray(borne, dims=(*x.dims, "label")))
+    for y in seen:
+        means = y.values.mean(1, keepdims=True)
+        away = y.copy(data=y.values - means)
+        for (name, moved), (_, shifted) in zip(
+            relabeled(away, sym, elements), relabeled(y, sym, elements), strict=True
+        ):
+            apart = np.square(shifted.values.mean(1)).sum() > np.square(means).sum()
+            if apart and _standard_errors(moved.values) > _SURELY:
+                return name
+    return None
+
+
+#: Standard errors that are no chance, in whatever number of entries.
+_SURELY = 7.0
+#: A chain is cut into so many batches of draws, each of at least so many, to know the error.
+_BATCHES, _FEWEST = 20, 10
+
+
+def _standard_errors(x: np.ndarray) -> float:
+    """How many standard errors the mean of draws ``(chain, draw, ...)`` lies from 0, of the entry
+    that lies farthest.
+    """
+    size = max(x.shape[1] // _BATCHES, _FEWEST)
+    count = x.shape[1] // size
+    if count * x.shape[0] < _BATCHES:
+        return 0.0
+    batches = x[:, : count * size].reshape(x.shape[0], count, size, -1).mean(2)
+    means = batches.reshape(-1, batches.shape[-1])  # (batch of any chain, entry)
+    error = means.std(0, ddof=1) / np.sqrt(len(means))
+    far = np.abs(means.mean(0))
+    return float(np.max(np.where(error > 0, far / np.where(error > 0, error, 1.0), 0.0), initial=0))
+
+
 def _permuted(
     x: np.ndarray,
     units: Units,

@@ -13,7 +13,7 @@ from .copies import copied_chains, coupled_chains, fingerprints, tiled_chains
 from .drift import drifting
 from .indicators import label_names
 from .invariants import outside
-from .labels import relabeled
+from .labels import follows_within, relabeled, share_within
 from .parts import Parts
 from .rhat_ess import figures_of, worst
 from .sampler import ENERGIES
@@ -76,20 +76,34 @@ def _following(
     sym: Symmetry,
     elements: Mapping[str, Element],
 ) -> tuple[str, ...]:
-    """Variables in which chains disagree, but would not if they were relabeled with the units."""
+    """Variables in which chains disagree, but would not if they were relabeled with the units; and
+    those that are averages over labels in every chain.
+    """
     lines = []
-    for name in others["rhat"].data_vars:
-        if not (others["rhat"][name] > LIMIT).any():
-            continue
-        for units, moved in relabeled(posterior[name], sym, elements):
-            seen = judged(xr.Dataset({name: moved.astype(float)}))
-            if not largest(worst(figures_of(seen), "site")) > LIMIT:
-                lines.append(
-                    f"{name} follows the labels of {units}: name it in the symmetry, or leave it "
-                    "out"
-                )
-                break
+    rhat = others["rhat"]
+    changing = share_within(elements) > 0
+    for name in outside(posterior, sym):
+        units = None
+        if name in rhat.data_vars and (rhat[name] > LIMIT).any():
+            units = _agreeing(name, posterior[name], sym, elements)
+        elif changing:
+            units = follows_within(posterior[name], sym, elements)
+        if units is not None:
+            lines.append(
+                f"{name} follows the labels of {units}: name it in the symmetry, or leave it out"
+            )
     return tuple(lines)
+
+
+def _agreeing(
+    name: str, x: xr.DataArray, sym: Symmetry, elements: Mapping[str, Element]
+) -> str | None:
+    """The units under whose labels chains agree on a variable."""
+    for units, moved in relabeled(x, sym, elements):
+        seen = judged(xr.Dataset({name: moved.astype(float)}))
+        if not largest(worst(figures_of(seen), "site")) > LIMIT:
+            return units
+    return None
 
 
 def _stuck(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) -> tuple[str, ...]:
@@ -121,12 +135,25 @@ def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) 
         lines.append(f"copies: draws come again in {chains_of(names, tiled)}")
     if not copied:
         least = ENOUGH * len(names)
-        groups: list[np.ndarray] = []
+        early: dict[str, None] = {}
+        always: dict[str, None] = {}
         for draws, figure in zip(parts[1:], figures[1:], strict=True):
-            if draws.data_vars:
-                groups += coupled_chains(draws, figure, least)
-        told = dict.fromkeys(chains_of(names, group) for group in groups)
-        lines += [f"copies: {who} move together" for who in told]
+            if not draws.data_vars:
+                continue
+            later = draws.isel(draw=slice(draws.sizes["draw"] // 4, None))
+            coupled = [chains_of(names, group) for group in coupled_chains(draws, figure, least)]
+            still = [chains_of(names, group) for group in coupled_chains(later, figure, least)]
+            for who in coupled:
+                if who in still:
+                    always[who] = None
+                else:
+                    early[who] = None
+        lines += [f"copies: {who} move together" for who in always]
+        lines += [
+            f"burn-in: {who} move together in their first draws alone; leave these out"
+            for who in early
+            if who not in always
+        ]
     return tuple(lines)
 
 

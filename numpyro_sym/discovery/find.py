@@ -103,8 +103,10 @@ def find_symmetry(
 
 
 def at_compile_time() -> AbstractContextManager:
-    """Inside a traced function what has concrete arguments runs now; outside, that would cost
-    compilations.
+    """Inside a traced function what has concrete arguments runs now.
+
+    Outside, that would cost compilations; and what a model computes from arrays that it closes over
+    would fail while a program of single precision holds the same arrays (see own_constants).
     """
     traced = isinstance(jnp.asarray(np.zeros(())), jax.core.Tracer)
     return jax.ensure_compile_time_eval() if traced else nullcontext()

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,21 @@ import numpy as np
 
 from ..models import ModelView, Trial
 from ..models.hidden import hidden_sites
-from ..models.numpyro_model import read_numpyro_model
+from ..models.numpyro_model import program_as_run, read_numpyro_model
+from ..models.purity import same_program
 from ..models.view import in_double_precision
 from ..symmetry import Symmetry, SymmetryError
 from .find import at_compile_time, symmetry_of
 from .labels import found_with_labels
 
 LOGGER = logging.getLogger("numpyro_sym")
+
+
+class _Known(NamedTuple):
+    """A symmetry, and the program of which it is one; ``None`` where that is of no use."""
+
+    sym: Symmetry
+    program: Any = None
 
 
 class SymmetryInUse:
@@ -50,7 +58,7 @@ class SymmetryInUse:
     ) -> None:
         self.who, self.model, self.sym = who, model, sym
         self.check, self.evaluated = check, evaluated
-        self._known: dict[bytes, Symmetry] = {}
+        self._known: dict[bytes, _Known] = {}
         self._labeled: tuple[Symmetry, Symmetry] | None = None
 
     def of(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
@@ -68,16 +76,45 @@ class SymmetryInUse:
             return self.sym if self.sym is not None else Symmetry()
         if self.sym is not None and (not self.check or is_traced((args, kwargs))):
             return self.sym
-        for key in (fingerprint((args, kwargs), values=False), fingerprint((args, kwargs))):
+        for key in _keys(args, kwargs):
             if key in self._known:
-                return self._known[key]
+                return self._known[key].sym
         if self.sym is not None:
             self.sym.check(model, *args, progress_bar=False, **kwargs)
-            self._known[key] = self.sym
+            self._known[key] = _Known(self.sym, self._program(model, args, kwargs))
             return self.sym
-        sym, any_values = self._found(model, *jax.tree.map(_stand_in, (args, kwargs)))
-        self._known[fingerprint((args, kwargs), values=not any_values)] = sym
-        return sym
+        known, any_values = self._found(model, *jax.tree.map(_stand_in, (args, kwargs)))
+        self._known[fingerprint((args, kwargs), values=not any_values)] = known
+        return known.sym
+
+    def forgets(self, args: tuple, kwargs: Mapping[str, Any] | None) -> bool:
+        """Forget what is known with these arguments if the model has become another one since.
+
+        Arrays and numbers that it closes over may have changed, or objects among its arguments that
+        are known by their names alone. To be asked where a run starts: it costs one run of the
+        model, and nothing where no symmetry is used.
+        """
+        kwargs, model = dict(kwargs or {}), self.model
+        if model is None or is_traced((args, kwargs)):
+            return False
+        for key in _keys(args, kwargs):
+            known = self._known.get(key)
+            if known is None or known.program is None:
+                continue
+            with at_compile_time():
+                now = self._program(model, args, kwargs)
+            if now is None or not same_program(known.program, now):
+                del self._known[key]
+                return True
+        return False
+
+    @staticmethod
+    def _program(model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The model's program now; ``None`` where it does not run."""
+        try:
+            return in_double_precision(partial(program_as_run, model, args, kwargs))
+        except SymmetryError:
+            return None
 
     def with_labels(self, sym: Symmetry, args: tuple, kwargs: Mapping[str, Any] | None) -> Symmetry:
         """What was found, with the sites that hold labels of its units; looked for once, when it is
@@ -97,22 +134,22 @@ class SymmetryInUse:
 
     def _found(
         self, model: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
-    ) -> tuple[Symmetry, bool]:
+    ) -> tuple[_Known, bool]:
         """What may be used unasked, and whether it holds for any values of array arguments."""
 
-        def find() -> tuple[Symmetry, bool]:
+        def find() -> tuple[Symmetry, Any, bool]:
             view = read_numpyro_model(model, args, kwargs)
             kinds = ("permutation", "signed")
             sym = symmetry_of(
                 view, partial(_trial, view), kinds, any_data=True, evaluate=self.evaluated
             )
-            return sym, view.any_arguments and not self.evaluated
+            return sym, view.as_run, view.any_arguments and not self.evaluated
 
         try:
             with at_compile_time():
-                sym, any_values = in_double_precision(find)
+                sym, program, any_values = in_double_precision(find)
         except SymmetryError as error:
-            return Symmetry(notes=[f"No symmetry was looked for: {error}"]), True
+            return _Known(Symmetry(notes=[f"No symmetry was looked for: {error}"])), True
         used = sym.unconditional(*(["evaluated"] if self.evaluated else []))
         if (
             len(used) == 0
@@ -120,7 +157,7 @@ class SymmetryInUse:
             and len(sym) > 0
         ):
             self._tell_of_untouched(sym, hidden_sites(model, args, kwargs))
-        return used, any_values
+        return _Known(used, program if used.units else None), any_values
 
     def _tell_of_untouched(self, sym: Symmetry, hidden: Collection[str]) -> None:
         """Logged; and warned of where the model hides sites, so that it is a part of one.
@@ -154,6 +191,11 @@ def described(sym: Symmetry) -> str:
         moves = "a sign" if u.n == 1 else what[u.kind].format(n=u.n)
         told.append(f"{u.name} ({moves}: {u.describe_axes()})")
     return ", ".join(told)
+
+
+def _keys(args: tuple, kwargs: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Under which a symmetry may be known: for any values of arrays, and for these."""
+    return fingerprint((args, kwargs), values=False), fingerprint((args, kwargs))
 
 
 def is_traced(tree: Any) -> bool:

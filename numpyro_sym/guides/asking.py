@@ -52,6 +52,9 @@ class Asking:
 
     def _of_numbers(self, args: tuple, kwargs: Mapping[str, Any]) -> Symmetry | None:
         key = fingerprint((args, kwargs))
+        # A fit starts, or an evaluation: the model may have become another one.
+        if self._seen.get(key) is not None and _at_rest() and self._forgets(args, kwargs):
+            del self._seen[key]
         if key not in self._seen:
             asks = self.last is None or _shows_data(self._in_use.model, args, kwargs)
             self._seen[key] = self._ask(args, kwargs) if asks else None
@@ -61,6 +64,10 @@ class Asking:
     def _ask(self, args: tuple, kwargs: Mapping[str, Any]) -> Symmetry:
         with handlers.block(), jax.ensure_compile_time_eval() if _staged() else nullcontext():
             return self._in_use.of(args, kwargs)
+
+    def _forgets(self, args: tuple, kwargs: Mapping[str, Any]) -> bool:
+        with handlers.block():
+            return self._in_use.forgets(args, kwargs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Asking:
         """Copies of a guide, of which SteinVI makes many, share what was found."""
@@ -80,7 +87,12 @@ def _staged() -> bool:
 
 def _asks_once() -> bool:
     """Whether this call is none of many steps that are differentiated or batched one by one."""
-    return get_opaque_trace_state(convention="flax") == _AT_REST or _staged()
+    return _at_rest() or _staged()
+
+
+def _at_rest() -> bool:
+    """Whether nothing is being traced."""
+    return get_opaque_trace_state(convention="flax") == _AT_REST
 
 
 def _shows_data(model: Callable[..., Any] | None, args: tuple, kwargs: Mapping[str, Any]) -> bool:

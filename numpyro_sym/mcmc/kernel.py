@@ -14,6 +14,7 @@ from numpyro.infer.mcmc import MCMCKernel
 from numpyro.util import is_prng_key
 
 from ..discovery import SymmetryInUse
+from ..discovery.find import at_compile_time
 from ..discovery.in_use import LOGGER, described, fingerprint, is_traced
 from ..discovery.labels import Labeled, with_labels
 from ..symmetry import Symmetry, SymmetryError
@@ -109,26 +110,34 @@ class SymmetricKernel(MCMCKernel):
         model_kwargs: Any = None,
     ) -> Any:
         # Parallel chains start inside a traced function; what does not depend on them runs now.
-        with jax.ensure_compile_time_eval():
+        with at_compile_time():
             if self.model is None and self._in_use.sym is not None:
                 lead = 0 if is_prng_key(rng_key) else 1
                 self._start = shapes_of(self._who, init_params, lead)
                 if self._in_use.check:
                     check_potential(self._who, self.kernel, self._in_use.sym, self._start)
-            self._last = self._prepared_anew(model_args, model_kwargs)
+            self._last = self._prepared_anew(model_args, model_kwargs, starts=True)
         # Inside another kernel the model is another one in every step.
         is_whole = self._whole is self._in_use and not is_traced((model_args, model_kwargs))
         self._arguments = (model_args, dict(model_kwargs or {})) if is_whole else None
         return self.kernel.init(rng_key, num_warmup, init_params, model_args, model_kwargs)
 
-    def _prepared_anew(self, args: tuple, kwargs: Mapping[str, Any] | None) -> Prepared:
-        """What to use with these arguments, made where they are new."""
+    def _prepared_anew(
+        self, args: tuple, kwargs: Mapping[str, Any] | None, starts: bool = False
+    ) -> Prepared:
+        """What to use with these arguments, made where they are new.
+
+        :param starts: whether a chain starts, so that the model may have become another one.
+        """
         outside = dict((kwargs or {}).get(GIBBS_SITES_KWARG, {}))
         plain = {name: x for name, x in (kwargs or {}).items() if name not in _RESERVED}
         if is_traced((args, plain)):
             return self._prepared(args, plain, outside)
         # By what the arguments hold: chains are started again and again.
         key = fingerprint((args, plain))
+        in_use = self._whole if outside else self._in_use
+        if starts and key in self._known and in_use.forgets(args, plain):
+            del self._known[key]
         if key not in self._known:
             self._known[key] = self._prepared(args, plain, outside)
         found = self._known[key]
@@ -252,7 +261,7 @@ class SymmetricKernel(MCMCKernel):
                 self._compiled = self._last
             return self._last
         # A chain that goes on with other arguments is not started by init.
-        with jax.ensure_compile_time_eval():
+        with at_compile_time():
             return self._prepared_anew(args, kwargs)
 
     def sample(self, state: Any, model_args: tuple, model_kwargs: Any) -> Any:

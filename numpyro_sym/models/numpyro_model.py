@@ -142,6 +142,7 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         data=data,
         evaluate=jax.jit(evaluate),
         refuse_impure=refuse_impure,
+        as_run=first.program,
         observed=first.observed,
         prior_factors=first.prior_factors,
         local=frozenset(n for n, site in sites.items() if run.subsampled & site.frames),
@@ -150,6 +151,16 @@ def read_numpyro_model(model: Callable[..., Any], args: tuple, kwargs: dict) -> 
         notes=(*run.notes, *enumeration.notes_of(first.states)),
         states=first.states,
     )
+
+
+def program_as_run(model: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+    """What :attr:`ModelView.as_run` would be now, without reading the model further.
+
+    A model may close over what has changed since, and so may objects among its arguments.
+
+    :raises SymmetryError: as :func:`read_numpyro_model`.
+    """
+    return _first_run(enumeration.plain(model), args, kwargs)[1].program
 
 
 @dataclass(frozen=True)

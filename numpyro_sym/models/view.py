@@ -36,6 +36,8 @@ class ModelView:
         JAX can trace it.
     :param refuse_impure: runs the model once more, and raises where it gives another program:
         before anything is said of the model, that is to be called.
+    :param as_run: closed jaxpr of the run by which the model was read, to be held against one of
+        another time.
     :param observed: names of the observed sites and factors: the likelihood.
     :param prior_factors: names of factors that are a part of the prior.
     :param local: names of latent sites that stand in a subsampled plate.
@@ -55,6 +57,7 @@ class ModelView:
     data: Mapping[str, Any]
     evaluate: Callable[[Point], Densities]
     refuse_impure: Callable[[], None]
+    as_run: Any = None
     observed: tuple[str, ...] = ()
     prior_factors: tuple[str, ...] = ()
     local: frozenset[str] = frozenset()

@@ -96,6 +96,23 @@ def test_kernels_and_what_is_found_go_on_after_each_other():
     assert first.get_samples()["w"].dtype == jnp.float32
 
 
+def test_a_kernel_finds_what_is_there_after_a_run_of_nuts():
+    """What the model computes from its own arrays alone, too."""
+    scale = np.ones(3)
+
+    def model(y):
+        w = numpyro.sample("w", dist.Normal(0, scale).to_event(1))
+        numpyro.sample("y", dist.Normal((w**2).sum(), 1.0), obs=y)
+
+    before = MCMC(NUTS(model), num_warmup=2, num_samples=2, progress_bar=False)
+    before.run(jax.random.key(0), jnp.ones(()))
+    kernel = nsym.FoldedNUTS(model)
+    kernel.init(jax.random.key(0), 2, None, (jnp.ones(()),), {})
+    assert "No symmetry was looked for" not in kernel.sym.explain()
+    assert kernel.sym.order == 48
+    assert before is not None
+
+
 SHIFT = {
     "plain": lambda x, c: x - c,
     "jit": lambda x, c: jax.jit(lambda x: x - c)(x),
