@@ -31,6 +31,13 @@ class _Known(NamedTuple):
     sym: Symmetry
     program: Any = None
 
+    def __reduce__(self) -> tuple[type[_Known], tuple[Symmetry]]:
+        """JAX's programs cannot be pickled; the symmetry goes on without."""
+        return _Known, (self.sym,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Known:
+        return self
+
 
 class SymmetryInUse:
     """A symmetry for each set of the model's arguments: verified where it was given, else found.

@@ -2,6 +2,8 @@
 used again sees it.
 """
 
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -148,3 +150,21 @@ def test_nothing_is_made_anew_where_the_model_is_the_same():
     held["y"] = np.array(1.5)
     kernel.init(jax.random.key(1), 1, None, (), {})
     assert kernel._last is prepared
+
+
+def equal(y):
+    density(EQUAL, y)
+
+
+def test_pickled_after_use():
+    """Programs stay behind, what was found goes along."""
+    kernel = nsym.FoldedNUTS(equal)
+    start(kernel, ())
+    again = pickle.loads(pickle.dumps(kernel._in_use))
+    assert again.of((Y,), {}) == kernel.sym
+    guide = nsym.AutoSymmetrizedNormal(equal)
+    svi = SVI(equal, guide, numpyro.optim.Adam(0.1), Trace_ELBO())
+    params = svi.get_params(svi.init(jax.random.key(0), Y))
+    again = pickle.loads(pickle.dumps(guide))
+    one, other = (g.sample_posterior(jax.random.key(1), params)["w"] for g in (guide, again))
+    np.testing.assert_array_equal(one, other)
