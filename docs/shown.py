@@ -25,7 +25,8 @@ ALIASES = {
 _ALIAS = "Alias for field number"
 
 
-#: An argument that NumPy makes an array of; its type spelled out fills three lines.
+#: An argument that NumPy makes an array of; its type spelled out fills three lines. No parts where
+#: NumPy gives it a name of its own.
 _ARRAY_PARTS = typing.get_args(ArrayLike)
 _ARRAY = type("ArrayLike", (), {"__module__": "numpy.typing"})
 
@@ -66,7 +67,7 @@ def plain_type(hint, scope):
     except (NameError, TypeError):
         return hint
     parts = typing.get_args(found)
-    if not all(part in parts for part in _ARRAY_PARTS):
+    if not _ARRAY_PARTS or not all(part in parts for part in _ARRAY_PARTS):
         return found
     return reduce(or_, [part for part in parts if part not in _ARRAY_PARTS], _ARRAY)
 
