@@ -1,7 +1,5 @@
 """What every test may use. Chains are run once a session: compilation dominates."""
 
-import gc
-
 import jax
 import pytest
 import runs
@@ -24,9 +22,6 @@ collect_ignore = ["types"]
 # Tests compile much and run little of it: what is quickly compiled is soonest done. Long runs:
 # ``runs.optimized``.
 jax.config.update("jax_disable_most_optimizations", True)
-
-# Tracing makes many small objects and few that are garbage: looked through less often.
-gc.set_threshold(20_000, 20, 100)
 
 
 def pytest_configure(config):
