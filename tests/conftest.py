@@ -1,5 +1,8 @@
 """What every test may use. Chains are run once a session: compilation dominates."""
 
+import gc
+from pathlib import Path
+
 import jax
 import pytest
 import runs
@@ -32,6 +35,18 @@ def pytest_configure(config):
         jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+MAPPED = Path("/proc/self/maps")  # of Linux: a line for each piece of memory, programs among them
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_for_programs():
+    """A process may map 65,530 pieces of memory and aborts beyond: programs of earlier files go."""
+    yield
+    if MAPPED.exists() and len(MAPPED.read_text().splitlines()) > 30_000:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
