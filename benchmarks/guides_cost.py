@@ -5,7 +5,7 @@ Units apart: guides as they start by default. Units that overlap: every scale 2,
 locations lie, which takes the other way through the bound (docs/guides.md). Memory is what XLA says
 that the compiled steps need: arguments, results and everything in between. A JSON line a network.
 
-python benchmarks/guides_cost.py [--quick] [--steps 100] [--mnist FOLDER] [--only NUMBER ...]
+python benchmarks/guides_cost.py [--quick] [--steps 100] [--mnist FOLDER] [--only [NUMBER ...]]
 """
 
 import os
@@ -144,11 +144,11 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--mnist")
-    parser.add_argument("--only", nargs="+", help="numbers of the networks, from 0; none: -1")
+    parser.add_argument("--only", nargs="*", type=int, help="numbers of the networks, from 0")
     options = parser.parse_args()
     networks = QUICK if options.quick else NETWORKS
     if options.only is not None:
-        networks = [networks[int(i)] for i in options.only if int(i) >= 0]
+        networks = [networks[i] for i in options.only]
     cases = [
         (widths, random_data(rows, inputs), apart, 1) for widths, rows, inputs, apart in networks
     ]
