@@ -140,8 +140,10 @@ def _copies(posterior: xr.Dataset, parts: Parts, figures: Parts, sym: Symmetry) 
         for draws, figure in zip(parts[1:], figures[1:], strict=True):
             if not draws.data_vars:
                 continue
-            later = draws.isel(draw=slice(draws.sizes["draw"] // 4, None))
             coupled = [chains_of(names, group) for group in coupled_chains(draws, figure, least)]
+            if not coupled:
+                continue
+            later = draws.isel(draw=slice(draws.sizes["draw"] // 4, None))
             still = [chains_of(names, group) for group in coupled_chains(later, figure, least)]
             for who in coupled:
                 if who in still:
